@@ -1,0 +1,34 @@
+import type { Position } from '../record/position.ts';
+
+export type Transport = 'http' | 'telnet';
+
+/** A line of a submission that the primary refused for a reason only it knows. */
+export interface Refusal {
+  /** Its place among the submitted lines, from 0. */
+  readonly line: number;
+  /** HTTP: OpenTSDB's `errors[].error`. Telnet: its reply line, without the `\n`. */
+  readonly error: string;
+}
+
+export type WriteOutcome =
+  /** Durable in the log, and delivered to the primary unless the proxy is degraded. */
+  | { readonly kind: 'accepted'; readonly last: Position; readonly refusals: readonly Refusal[] }
+  /** Nothing was logged; the client may try again. */
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export interface Submission {
+  readonly transport: Transport;
+  /** Who sent it, as `address:port`. */
+  readonly source: string;
+  /** Mutation lines (see record/line-buffer.ts); copied before `submit` returns. */
+  readonly lines: Buffer;
+  readonly count: number;
+}
+
+export interface WritePath {
+  /** Logs the lines in call order and settles when they may be answered. Never rejects. */
+  submit(submission: Submission): Promise<WriteOutcome>;
+
+  /** Settles when all up to `position` is proven stored by the primary, or after `timeoutMs` (0: no limit). */
+  awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'>;
+}

@@ -1,0 +1,37 @@
+/** Every fault that can stop tsdb-wal, with a sentence for the person who meets it. docs/ERRORS.md is made from this. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: 'The configuration has an unknown key, a wrong value or an unreadable file.',
+  DATA_LOCKED: 'Another process uses this data directory.',
+  DATA_UNUSABLE: 'The data directory cannot be created, read or written.',
+  WAL_DAMAGED: 'Bytes of the log that were once durable cannot be read back.',
+  WAL_ROLLED_BACK: 'The log ends before a position that a cursor has already passed.',
+  WAL_UNAVAILABLE: 'The log cannot take writes now: the disk is full, failing, or at its limit.',
+  LISTEN_FAILED: 'An address cannot be listened on.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A fault with its place, its cause and what to do about it. Return or throw it, or log it: one of them, once. */
+export class WalError extends Error {
+  readonly code: ErrorCode;
+  readonly context: Readonly<Record<string, unknown>>;
+  /** What the person on call can do. */
+  readonly hint: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { context?: Record<string, unknown>; hint?: string; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.name = 'WalError';
+    this.code = code;
+    this.context = options.context ?? {};
+    this.hint = options.hint;
+  }
+}
+
+/** Stops the process's work when a thing that can only be a bug has happened. */
+export function assert(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`assertion failed: ${what}`);
+}

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/**
+ * The architecture, as a table: what each folder of src may import besides itself.
+ * Read top to bottom it is the data's way: the leaves, then capture, then recovery, then the shell.
+ * A new arrow is a design decision: change this table and ARCHITECTURE.md in the same commit.
+ */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  record: [],
+  runtime: [],
+  config: ['runtime'],
+  opentsdb: ['record', 'runtime'],
+  wal: ['record', 'runtime'],
+  follow: ['record', 'opentsdb', 'wal', 'runtime'],
+  ingest: ['record', 'opentsdb', 'wal', 'follow', 'runtime'],
+  admin: ['runtime'],
+};
+
+/** Each outside package lives behind the folders named here, so it can be replaced there. */
+const OWNERS: Record<string, readonly string[]> = {
+  fastify: ['ingest', 'admin'],
+  undici: ['opentsdb'],
+  pino: ['runtime'],
+  'prom-client': ['runtime'],
+  yaml: ['config'],
+  zod: ['config'],
+  'node:fs/promises': ['wal', 'config'],
+  'node:net': ['ingest', 'opentsdb'],
+};
+
+/** main.ts and cli/ wire everything together, so they may import everything. */
+const SHELL = new Set(['', 'cli']);
+
+interface Import {
+  readonly file: string;
+  readonly folder: string;
+  readonly target: string;
+}
+
+const imports: Import[] = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .flatMap((file) => {
+    const text = readFileSync(posix.join('src', file), 'utf8');
+    return [...text.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"]/gm)].map(
+      ([, target = '']) => ({
+        file,
+        folder: file.includes('/') ? file.slice(0, file.indexOf('/')) : '',
+        target,
+      }),
+    );
+  })
+  .filter(({ folder }) => !SHELL.has(folder));
+
+const arrow = ({ file, target }: Import): string => `${file} -> ${target}`;
+
+describe('src', () => {
+  test('has only the folders the table names', () => {
+    const unknown = imports.filter(({ folder }) => !(folder in MAY_IMPORT));
+    expect(unknown.map(({ file }) => file)).toEqual([]);
+  });
+
+  test('lets each folder import only what the table allows', () => {
+    const broken = imports.filter(({ file, folder, target }) => {
+      if (!target.startsWith('.')) return false;
+      const into = posix.join(posix.dirname(file), target).split('/')[0] ?? '';
+      return into !== folder && !(MAY_IMPORT[folder] ?? []).includes(into);
+    });
+    expect(broken.map(arrow)).toEqual([]);
+  });
+
+  test('keeps each outside package behind its owners', () => {
+    const broken = imports.filter(({ folder, target }) => {
+      const owners = OWNERS[target];
+      return owners !== undefined && !owners.includes(folder);
+    });
+    expect(broken.map(arrow)).toEqual([]);
+  });
+});
