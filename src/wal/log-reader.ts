@@ -1,0 +1,107 @@
+import type { Hole } from '../record/control.ts';
+import { comparePositions, type Position } from '../record/position.ts';
+import type { Wal } from './log.ts';
+import type { Segment } from './recovery.ts';
+import { SegmentReader } from './segment-reader.ts';
+
+export type LogRead =
+  /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next await. */
+  | {
+      readonly kind: 'frame';
+      readonly lane: string;
+      readonly ordinal: number;
+      readonly firstSeq: number;
+      readonly lastSeq: number;
+      readonly body: Buffer;
+    }
+  /** Records that can't be read: go on from `to`. */
+  | { readonly kind: 'hole'; readonly hole: Hole; readonly to: Position };
+
+/**
+ * Reads the durable log in order, for one follower: from memory when it keeps up, else from the files.
+ * It never yields a record that isn't durable, and never passes one over without a hole.
+ */
+export class LogReader {
+  readonly #wal: Wal;
+  #reader: SegmentReader | undefined;
+  #segment: Segment | undefined;
+
+  constructor(wal: Wal) {
+    this.#wal = wal;
+  }
+
+  /** What follows `after`; undefined when nothing durable does yet. `after` undefined: from the oldest record there is. */
+  async next(after: Position | undefined): Promise<LogRead | undefined> {
+    let position = after ?? this.#oldest();
+    for (;;) {
+      if (position === undefined || comparePositions(position, this.#wal.durable) >= 0) {
+        return undefined;
+      }
+      const frame = this.#wal.frameAfter(position);
+      if (frame !== undefined) {
+        const { lane, ordinal, firstSeq, lastSeq } = frame;
+        const body = frame.bytes.subarray(frame.bytes.length - frame.bodyBytes);
+        return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body };
+      }
+      const segment = this.#segmentAfter(position);
+      if (segment === undefined) return undefined;
+      const isNextLane: boolean = segment.ordinal !== position.ordinal;
+      if (isNextLane) {
+        position = { lane: segment.lane, ordinal: segment.ordinal, seq: 0 };
+        if (segment.firstSeq === 1) continue;
+      }
+      if (segment.firstSeq > position.seq + 1) return missing(position, segment.firstSeq - 1);
+      return this.#readFile(segment, position);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  async #readFile(segment: Segment, position: Position): Promise<LogRead> {
+    const wanted = position.seq + 1;
+    const isOpen = this.#segment?.path === segment.path && this.#reader !== undefined;
+    if (!isOpen || (this.#reader?.nextSeq ?? 0) > wanted) {
+      await this.close();
+      this.#reader = await SegmentReader.open(segment.path);
+      this.#segment = segment;
+    }
+    const reader = this.#reader;
+    for (;;) {
+      const read = reader === undefined ? undefined : await reader.next();
+      if (read === undefined || read.kind === 'end') return missing(position, segment.lastSeq);
+      const last = (reader?.nextSeq ?? 1) - 1;
+      if (last < wanted) continue;
+      if (read.kind === 'damage') {
+        return missing(position, Math.min(read.to, segment.lastSeq), read.reason);
+      }
+      const { lane, ordinal } = segment;
+      const { firstSeq } = read.header;
+      return { kind: 'frame', lane, ordinal, firstSeq, lastSeq: last, body: read.body };
+    }
+  }
+
+  #oldest(): Position | undefined {
+    const [first] = this.#wal.segments;
+    return first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
+  }
+
+  /** The first file that holds a record after the position. */
+  #segmentAfter(position: Position): Segment | undefined {
+    return this.#wal.segments.find(
+      ({ ordinal, lastSeq }) =>
+        ordinal > position.ordinal || (ordinal === position.ordinal && lastSeq > position.seq),
+    );
+  }
+}
+
+function missing(position: Position, to: number, reason = 'missing from the log'): LogRead {
+  const { lane, ordinal, seq } = position;
+  return {
+    kind: 'hole',
+    hole: { lane, from: seq + 1, to, reason },
+    to: { lane, ordinal, seq: to },
+  };
+}

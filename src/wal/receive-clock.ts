@@ -1,0 +1,58 @@
+import type { Clock } from '../runtime/clock.ts';
+
+/** A difference to the wall clock beyond this is a leap, not drift. */
+const LEAP_MS = 1_000;
+/** How fast the difference may be worn off: one hundredth of the time that passes. */
+const SLEW_MAX = 0.01;
+
+export interface Leap {
+  /** The receive time reached when the leap was noticed, epoch ms. */
+  readonly from: number;
+  /** The wall clock's reading then. */
+  readonly to: number;
+}
+
+/**
+ * Receive times: the wall clock at the start plus the monotonic clock, slewed towards the wall clock.
+ * They never go back, and never jump: a wall clock that leaps is reported instead.
+ */
+export class ReceiveClock {
+  readonly #clock: Clock;
+  #baseWall: number;
+  #baseMonotonic: number;
+  #rate = 1;
+  #last = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#baseWall = clock.now();
+    this.#baseMonotonic = clock.monotonicMs();
+  }
+
+  /** Epoch milliseconds, whole; equal or later than any read before. */
+  read(): number {
+    const elapsed = this.#clock.monotonicMs() - this.#baseMonotonic;
+    this.#last = Math.max(this.#last, Math.floor(this.#baseWall + elapsed * this.#rate));
+    return this.#last;
+  }
+
+  /** Compares with the wall clock; call about once a second. Returns a leap when there was one. */
+  adjust(): Leap | undefined {
+    const reading = this.read();
+    const wall = this.#clock.now();
+    const behind = wall - reading;
+    if (Math.abs(behind) > LEAP_MS) return { from: reading, to: Math.floor(wall) };
+    this.#baseWall = reading;
+    this.#baseMonotonic = this.#clock.monotonicMs();
+    this.#rate = 1 + Math.max(-SLEW_MAX, Math.min(SLEW_MAX, behind / 1_000));
+    return undefined;
+  }
+
+  /** Takes the wall clock's word after a leap. */
+  accept(): void {
+    this.#baseWall = this.#clock.now();
+    this.#baseMonotonic = this.#clock.monotonicMs();
+    this.#rate = 1;
+    this.#last = 0;
+  }
+}
