@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../test/kit/ports.ts';
+import { stackRoot } from './jars.ts';
+import { identify, isRunning } from './process-identity.ts';
+import { type StackPlace, stopAll } from './stack.ts';
+
+const THROWAWAY = 'test-';
+
+/** A person's stack: one for each base port, kept until its directory is removed. */
+export function lastingPlace(basePort: number): StackPlace {
+  return {
+    directory: join(stackRoot(), `stack-${basePort}`),
+    purpose: 'lasting',
+    ports: {
+      master: basePort + 60,
+      region: basePort + 61,
+      zookeeper: basePort + 81,
+      kafka: basePort + 92,
+      kafkaController: basePort + 93,
+    },
+  };
+}
+
+/** A test run's stack, on free ports. `sweep` ends it should this process die without doing so. */
+export async function throwawayPlace(): Promise<StackPlace> {
+  const unique = `${THROWAWAY}${process.pid}-${randomBytes(3).toString('hex')}`;
+  const directory = join(stackRoot(), unique);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(ownerFile(directory), identify(process.pid) ?? '');
+  return {
+    directory,
+    purpose: 'throwaway',
+    ports: {
+      master: await freePort(),
+      region: await freePort(),
+      zookeeper: await freePort(),
+      kafka: await freePort(),
+      kafkaController: await freePort(),
+    },
+  };
+}
+
+/** Ends and removes the stacks of test runs that are gone. */
+export async function sweep(): Promise<void> {
+  if (!existsSync(stackRoot())) return;
+  for (const name of readdirSync(stackRoot())) {
+    const directory = join(stackRoot(), name);
+    if (name.startsWith(THROWAWAY) && !hasOwner(directory)) await stopAll(directory, 'throwaway');
+  }
+}
+
+function hasOwner(directory: string): boolean {
+  const file = ownerFile(directory);
+  return existsSync(file) && isRunning(readFileSync(file, 'utf8'));
+}
+
+function ownerFile(directory: string): string {
+  return join(directory, 'owner');
+}
