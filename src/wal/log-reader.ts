@@ -5,7 +5,7 @@ import type { Segment } from './recovery.ts';
 import { SegmentReader } from './segment-reader.ts';
 
 export type LogRead =
-  /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next await. */
+  /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next call. */
   | {
       readonly kind: 'frame';
       readonly lane: string;
@@ -16,6 +16,8 @@ export type LogRead =
     }
   /** Records that can't be read: go on from `to`. */
   | { readonly kind: 'hole'; readonly hole: Hole; readonly to: Position };
+
+export type FrameRead = Extract<LogRead, { kind: 'frame' }>;
 
 /**
  * Reads the durable log in order, for one follower: from memory when it keeps up, else from the files.
@@ -37,12 +39,9 @@ export class LogReader {
       if (position === undefined || comparePositions(position, this.#wal.durable) >= 0) {
         return undefined;
       }
-      const frame = this.#wal.frameAfter(position);
-      if (frame !== undefined) {
-        const { lane, ordinal, firstSeq, lastSeq } = frame;
-        const body = frame.bytes.subarray(frame.bytes.length - frame.bodyBytes);
-        return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body };
-      }
+      const recent = this.peek(position);
+      // Copied: by the time the caller sees it the ring may have moved on.
+      if (recent !== undefined) return { ...recent, body: Buffer.from(recent.body) };
       const segment = this.#segmentAfter(position);
       if (segment === undefined) return undefined;
       const isNextLane: boolean = segment.ordinal !== position.ordinal;
@@ -53,6 +52,15 @@ export class LogReader {
       if (segment.firstSeq > position.seq + 1) return missing(position, segment.firstSeq - 1);
       return this.#readFile(segment, position);
     }
+  }
+
+  /** What follows `after` if it is in memory: no copy, so `body` must be used up before anything else runs. */
+  peek(after: Position): FrameRead | undefined {
+    const frame = this.#wal.frameAfter(after);
+    if (frame === undefined) return undefined;
+    const { lane, ordinal, firstSeq, lastSeq } = frame;
+    const body = frame.bytes.subarray(frame.bytes.length - frame.bodyBytes);
+    return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,100 @@
+import type { Hole } from '../record/control.ts';
+import type { Position } from '../record/position.ts';
+import type { FrameRead, LogReader } from '../wal/log-reader.ts';
+import type { Chunk } from './chunk.ts';
+
+export interface ChunkLimits {
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+const AT = 0x40;
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const LETTER_T = 0x74;
+const LETTER_L = 0x6c;
+
+/** Takes the log, record by record, into chunks. The place is the caller's: it may go back at any time. */
+export class ChunkReader {
+  readonly #log: LogReader;
+  readonly #onHole: (hole: Hole) => void;
+  /** Where in the body of a frame the record after `#mark.seq` starts, so that a large frame isn't walked again. */
+  #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
+
+  constructor(log: LogReader, onHole: (hole: Hole) => void) {
+    this.#log = log;
+    this.#onHole = onHole;
+  }
+
+  /**
+   * Fills a cleared chunk with the durable records after `position`, up to the limits (a record larger than
+   * them comes alone). `chunk.last` stays undefined when there are none.
+   */
+  async fill(chunk: Chunk, position: Position | undefined, limits: ChunkLimits): Promise<void> {
+    let place = position;
+    for (;;) {
+      const recent = place === undefined ? undefined : this.#log.peek(place);
+      const read = recent ?? (await this.#log.next(place));
+      if (read === undefined) return;
+      if (read.kind === 'hole') {
+        this.#onHole(read.hole);
+        place = read.to;
+        chunk.last = place;
+        continue;
+      }
+      const isFull = this.#take(chunk, read, place, limits);
+      if (isFull) return;
+      place = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+    }
+  }
+
+  /** Takes the frame's records after `place`; true when the chunk is full. */
+  #take(
+    chunk: Chunk,
+    frame: FrameRead,
+    place: Position | undefined,
+    limits: ChunkLimits,
+  ): boolean {
+    const { body, ordinal, firstSeq, lane } = frame;
+    const passed = place !== undefined && place.ordinal === ordinal ? place.seq : 0;
+    let { seq, offset } = this.#startIn(frame, passed);
+    while (offset < body.length) {
+      const headEnd = body.indexOf(NEWLINE, offset);
+      const end = endOfLines(body, headEnd + 1);
+      if (seq > passed) {
+        const bytes = end - headEnd - 1;
+        const isFull = chunk.count >= limits.lines || chunk.length + bytes > limits.bytes;
+        if (isFull && chunk.count > 0) {
+          this.#mark = { ordinal, firstSeq, seq, offset };
+          return true;
+        }
+        const transport = transportByte(body, offset);
+        if (transport !== LETTER_L) {
+          chunk.add(body, headEnd + 1, end, { seq, telnet: transport === LETTER_T });
+        }
+        chunk.last = { lane, ordinal, seq };
+      }
+      offset = end;
+      seq += 1;
+    }
+    return chunk.count >= limits.lines;
+  }
+
+  #startIn(frame: FrameRead, passed: number): { seq: number; offset: number } {
+    const { ordinal, firstSeq, seq, offset } = this.#mark;
+    const isMarked = ordinal === frame.ordinal && firstSeq === frame.firstSeq && seq <= passed + 1;
+    return isMarked ? { seq, offset } : { seq: frame.firstSeq, offset: 0 };
+  }
+}
+
+/** First letter of the transport in the record header at `offset`: `@<seq> <receivedAt> <transport> …`. */
+function transportByte(body: Buffer, offset: number): number {
+  const afterSeq = body.indexOf(SPACE, offset);
+  return body[body.indexOf(SPACE, afterSeq + 1) + 1] ?? 0;
+}
+
+function endOfLines(body: Buffer, from: number): number {
+  let at = from;
+  while (at < body.length && body[at] !== AT) at = body.indexOf(NEWLINE, at) + 1;
+  return at;
+}

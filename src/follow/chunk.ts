@@ -1,0 +1,127 @@
+import type { Position } from '../record/position.ts';
+import { PointKey, readPointKey } from './point-key.ts';
+
+const NEWLINE = 0x0a;
+const LETTER_P = 0x70;
+const HTTP_PUT = 'http POST /api/put ';
+
+/**
+ * A stretch of the log on its way to an OpenTSDB: whole records' lines, copied out of their frames, and
+ * for each line whose it is and what it writes. One instance is filled again and again.
+ */
+export class Chunk {
+  /** The lines, each with its `\n`. */
+  bytes: Buffer;
+  length = 0;
+  count = 0;
+  /** Where each line starts in `bytes`; it ends before the next one's start. */
+  starts: Uint32Array;
+  seqs: Float64Array;
+  /** Place of the line in its record, from 0. */
+  indexes: Uint32Array;
+  keyHigh: Uint32Array;
+  keyLow: Uint32Array;
+  /** 1: came by telnet. */
+  telnet: Uint8Array;
+  /** The last record read, with or without lines; all before it are here or were passed over. */
+  last: Position | undefined;
+  readonly #key = new PointKey();
+
+  constructor(bytes: number, lines: number) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+    this.starts = new Uint32Array(lines + 1);
+    this.seqs = new Float64Array(lines);
+    this.indexes = new Uint32Array(lines);
+    this.keyHigh = new Uint32Array(lines);
+    this.keyLow = new Uint32Array(lines);
+    this.telnet = new Uint8Array(lines);
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.count = 0;
+    this.last = undefined;
+  }
+
+  /** Adds the lines of one record: whole lines, [start, end) of a frame's body. */
+  add(body: Buffer, start: number, end: number, record: { seq: number; telnet: boolean }): void {
+    if (this.length + end - start > this.bytes.length) this.#growBytes(end - start);
+    body.copy(this.bytes, this.length, start, end);
+    const stop = this.length + end - start;
+    for (let at = this.length, index = 0; at < stop; index += 1) {
+      const lineEnd = this.bytes.indexOf(NEWLINE, at);
+      if (this.count === this.seqs.length) this.#growLines();
+      this.#addLine(at, lineEnd, record, index);
+      at = lineEnd + 1;
+    }
+    this.length = stop;
+    this.starts[this.count] = stop;
+  }
+
+  /** Where line `line` ends, without its `\n`. */
+  endOf(line: number): number {
+    return (this.starts[line + 1] ?? this.length) - 1;
+  }
+
+  /** The text of a line, without its `\n`. */
+  text(line: number): string {
+    return this.bytes.toString('utf8', this.starts[line] ?? 0, this.endOf(line));
+  }
+
+  #addLine(
+    start: number,
+    end: number,
+    record: { seq: number; telnet: boolean },
+    index: number,
+  ): void {
+    const line = this.count;
+    this.starts[line] = start;
+    this.seqs[line] = record.seq;
+    this.indexes[line] = index;
+    this.telnet[line] = record.telnet ? 1 : 0;
+    if (this.bytes[start] === LETTER_P) {
+      readPointKey(this.bytes, start, end, record.telnet, this.#key);
+    } else {
+      const put = putLineOf(this.bytes.toString('utf8', start, end));
+      readPointKey(put, 0, put.length, record.telnet, this.#key);
+    }
+    this.keyHigh[line] = this.#key.high;
+    this.keyLow[line] = this.#key.low;
+    this.count += 1;
+  }
+
+  #growBytes(extra: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + extra));
+    this.bytes.copy(grown, 0, 0, this.length);
+    this.bytes = grown;
+  }
+
+  #growLines(): void {
+    const lines = this.seqs.length * 2;
+    this.starts = copyInto(new Uint32Array(lines + 1), this.starts);
+    this.seqs = copyInto(new Float64Array(lines), this.seqs);
+    this.indexes = copyInto(new Uint32Array(lines), this.indexes);
+    this.keyHigh = copyInto(new Uint32Array(lines), this.keyHigh);
+    this.keyLow = copyInto(new Uint32Array(lines), this.keyLow);
+    this.telnet = copyInto(new Uint8Array(lines), this.telnet);
+  }
+}
+
+function copyInto<A extends Uint32Array | Float64Array | Uint8Array>(grown: A, from: A): A {
+  grown.set(from);
+  return grown;
+}
+
+/** A line in JSON form, as the put line it would be could a put line carry it: what it writes is the same. */
+function putLineOf(line: string): Buffer {
+  const point = JSON.parse(line.slice(HTTP_PUT.length)) as {
+    metric: string;
+    timestamp: number;
+    value: string;
+    tags: Record<string, string>;
+  };
+  const tags = Object.entries(point.tags).map(([key, value]) => `${key}=${value}`);
+  return Buffer.from(
+    `put ${point.metric} ${point.timestamp} ${point.value.trim()} ${tags.join(' ')}`,
+  );
+}

@@ -1,0 +1,108 @@
+import { isSameForm } from './point-key.ts';
+
+const ENTRIES_MIN = 4_096;
+/** Two generations of so many entries of eight bytes are the most that is kept. */
+const ENTRIES_MAX = 2_097_152;
+const FILL_MAX = 0.6;
+
+/**
+ * The cells written within the last flush span, by fingerprint, with the form each was last written in:
+ * two generations of a hash table, the younger filled, the older only asked. A fingerprint shared by two
+ * instants (1 in 2^60) costs a needless repeat.
+ */
+export class RecentWrites {
+  readonly #spanMs: number;
+  #young: Table = new Table(ENTRIES_MIN);
+  #old: Table = new Table(ENTRIES_MIN);
+  #youngSince: number;
+
+  /** `spanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
+  constructor(spanMs: number, nowMs: number) {
+    this.#spanMs = spanMs;
+    this.#youngSince = nowMs;
+  }
+
+  /** Forgets what is older than two spans; call before writes are registered. Milliseconds of any clock that never goes back. */
+  age(nowMs: number): void {
+    if (nowMs - this.#youngSince < this.#spanMs) return;
+    const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs;
+    this.#old = isAllOld ? new Table(ENTRIES_MIN) : this.#young;
+    this.#young = new Table(Math.max(ENTRIES_MIN, this.#old.entries / 2));
+    this.#youngSince = nowMs;
+  }
+
+  /** Milliseconds until there is room again for `writes` more; 0 when there is. */
+  waitMs(writes: number, nowMs: number): number {
+    if (this.#young.count + writes <= ENTRIES_MAX * FILL_MAX) return 0;
+    return Math.max(1, this.#youngSince + this.#spanMs - nowMs);
+  }
+
+  /** Notes a write; true when the same instant was written within the span in another form. */
+  register(high: number, low: number): boolean {
+    const before = this.#young.put(high, low) ?? this.#old.get(high, low);
+    if (this.#young.isCrowded && this.#young.entries < ENTRIES_MAX) {
+      this.#young = this.#young.doubled();
+    }
+    return before !== undefined && !isSameForm(before, low);
+  }
+}
+
+/** Open addressing with linear probing; the low four bits of `low` are the form, not part of the fingerprint. */
+class Table {
+  readonly entries: number;
+  count = 0;
+  readonly #high: Uint32Array;
+  readonly #low: Uint32Array;
+  readonly #used: Uint8Array;
+
+  constructor(entries: number) {
+    this.entries = entries;
+    this.#high = new Uint32Array(entries);
+    this.#low = new Uint32Array(entries);
+    this.#used = new Uint8Array(entries);
+  }
+
+  get isCrowded(): boolean {
+    return this.count > this.entries * FILL_MAX;
+  }
+
+  /** The word stored for the fingerprint, if any. */
+  get(high: number, low: number): number | undefined {
+    const slot = this.#find(high, low);
+    return this.#used[slot] === 1 ? this.#low[slot] : undefined;
+  }
+
+  /** Stores the word; returns the one it replaces. */
+  put(high: number, low: number): number | undefined {
+    const slot = this.#find(high, low);
+    const before = this.#used[slot] === 1 ? this.#low[slot] : undefined;
+    if (before === undefined) {
+      this.#used[slot] = 1;
+      this.#high[slot] = high;
+      this.count += 1;
+    }
+    this.#low[slot] = low;
+    return before;
+  }
+
+  doubled(): Table {
+    const larger = new Table(this.entries * 2);
+    for (let slot = 0; slot < this.entries; slot += 1) {
+      if (this.#used[slot] === 1) larger.put(this.#high[slot] ?? 0, this.#low[slot] ?? 0);
+    }
+    return larger;
+  }
+
+  /** The slot of the fingerprint, or the free one where it belongs. */
+  #find(high: number, low: number): number {
+    const mask = this.entries - 1;
+    let slot = (high ^ (low >>> 4)) & mask;
+    while (
+      this.#used[slot] === 1 &&
+      (this.#high[slot] !== high || ((this.#low[slot] ?? 0) ^ low) >>> 4 !== 0)
+    ) {
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+}
