@@ -1,0 +1,166 @@
+import type { LineBuffer } from '../record/line-buffer.ts';
+
+/** 1 for the bytes that are legal in names under all rules: letters, digits and `-_./`. */
+const IS_NAME = new Uint8Array(256);
+for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./') {
+  IS_NAME[character.charCodeAt(0)] = 1;
+}
+
+/** The same for two bytes at once, as a little-endian word. */
+const ARE_NAME = new Uint8Array(65_536).map(
+  (_, word) => (IS_NAME[word & 0xff] ?? 0) & (IS_NAME[word >>> 8] ?? 0),
+);
+
+/** The scanners leave more tags than this to the slow path. */
+const TAGS_MAX = 16;
+
+/**
+ * Copies the words of data points from one buffer into lines in another, checking names on the way.
+ * It works on four bytes at a time where it can, so it may write up to 3 bytes of rubbish after what
+ * it wrote; the next write covers them. Nothing reads past the end of `from`: that would, once done,
+ * make V8 slow for good. The last byte of `from` must not be one of a name.
+ */
+export class PutCopier {
+  readonly from: Buffer;
+  readonly to: Buffer;
+  /** Where the next byte goes in `to`. */
+  written: number;
+  readonly #source: DataView;
+  readonly #target: DataView;
+  /** The last index of `from` that four bytes can be read at. */
+  readonly #wordLast: number;
+  /** Where the keys of the line at hand lie in `to`: start and end of each. */
+  readonly #keys = new Int32Array(2 * TAGS_MAX);
+
+  /** The lines may take as many bytes as [start, end) of `from`, on which the caller must be able to rely. */
+  constructor(from: Buffer, bytes: number, out: LineBuffer) {
+    out.reserve(bytes + 3);
+    this.from = from;
+    this.to = out.bytes;
+    this.written = out.length;
+    this.#source = new DataView(from.buffer, from.byteOffset, from.length);
+    this.#target = new DataView(this.to.buffer, this.to.byteOffset, this.to.length);
+    this.#wordLast = from.length - 4;
+  }
+
+  /** Copies name bytes from `start` on and returns where they end. */
+  name(start: number): number {
+    const source = this.#source;
+    const target = this.#target;
+    const wordLast = this.#wordLast;
+    let at = start;
+    let written = this.written;
+    while (at <= wordLast) {
+      const word = source.getUint32(at, true);
+      target.setUint32(written, word, true);
+      if (ARE_NAME[word & 0xffff] === 0) {
+        const more = IS_NAME[word & 0xff] ?? 0;
+        this.written = written + more;
+        return at + more;
+      }
+      if (ARE_NAME[word >>> 16] === 0) {
+        const more = 2 + (IS_NAME[(word >>> 16) & 0xff] ?? 0);
+        this.written = written + more;
+        return at + more;
+      }
+      at += 4;
+      written += 4;
+    }
+    const end = endOfName(this.from, at);
+    this.written = written;
+    return this.span(at, end);
+  }
+
+  /** Copies [start, end) and returns `end`. */
+  span(start: number, end: number): number {
+    const wordEnd = Math.min(end, this.#wordLast + 1);
+    let at = start;
+    let written = this.written;
+    for (; at < wordEnd; at += 4) {
+      this.#target.setUint32(written, this.#source.getUint32(at, true), true);
+      written += 4;
+    }
+    for (; at < end; at += 1) {
+      this.to[written] = this.from[at] ?? 0;
+      written += 1;
+    }
+    this.written += end - start;
+    return end;
+  }
+
+  byte(byte: number): void {
+    this.to[this.written] = byte;
+    this.written += 1;
+  }
+
+  /** `put `. */
+  put(): void {
+    this.#target.setUint32(this.written, 0x20747570, true);
+    this.written += 4;
+  }
+
+  /** Whether `from` holds at `at` a text given as its first, middle and last four bytes. */
+  holds(at: number, { first, middle, middleAt, last, lastAt }: Literal): boolean {
+    return (
+      at + lastAt <= this.#wordLast &&
+      this.#source.getUint32(at, true) === first &&
+      this.#source.getUint32(at + middleAt, true) === middle &&
+      this.#source.getUint32(at + lastAt, true) === last
+    );
+  }
+
+  /** Notes the key of tag number `tag` (from 0), written from `start` on: false if an earlier one equals it. */
+  addKey(tag: number, start: number): boolean {
+    const keys = this.#keys;
+    const size = this.written - start;
+    for (let other = 0; other < tag; other += 1) {
+      if (keys[2 * other + 1] === size && this.#sameWritten(keys[2 * other] ?? 0, start, size)) {
+        return false;
+      }
+    }
+    keys[2 * tag] = start;
+    keys[2 * tag + 1] = size;
+    return true;
+  }
+
+  #sameWritten(left: number, right: number, size: number): boolean {
+    for (let at = 0; at < size; at += 1) {
+      if (this.to[left + at] !== this.to[right + at]) return false;
+    }
+    return true;
+  }
+}
+
+/** A text of 4 to 12 bytes, cut into little-endian words that may overlap. */
+export interface Literal {
+  readonly length: number;
+  readonly first: number;
+  readonly middle: number;
+  readonly middleAt: number;
+  readonly last: number;
+  readonly lastAt: number;
+}
+
+export function literal(text: string): Literal {
+  const bytes = Buffer.from(text);
+  const middleAt = Math.min(4, bytes.length - 4);
+  const lastAt = bytes.length - 4;
+  return {
+    length: bytes.length,
+    first: bytes.readUInt32LE(0),
+    middle: bytes.readUInt32LE(middleAt),
+    middleAt,
+    last: bytes.readUInt32LE(lastAt),
+    lastAt,
+  };
+}
+
+export const tagsLimit = (tagsMax: number | undefined): number =>
+  Math.min(tagsMax ?? TAGS_MAX, TAGS_MAX);
+
+/** Where the name that starts at `start` ends. */
+export function endOfName(from: Buffer, start: number): number {
+  let at = start;
+  while (IS_NAME[from[at] ?? 0] === 1) at += 1;
+  return at;
+}
