@@ -1,0 +1,107 @@
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { WalError } from '../runtime/errors.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+
+const LIMITS = {
+  connectionsMax: 64,
+  requestTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 60_000,
+  bodyBytesMax: 1_024,
+} as const;
+
+export interface Health {
+  /** Whether writes are being taken. */
+  readonly ok: boolean;
+  /** Why not. */
+  readonly reasons: readonly string[];
+  /** What works with less than usual, as a follower that is behind; never makes `ok` false. */
+  readonly degraded: readonly string[];
+}
+
+export interface AdminServerOptions {
+  /** Anything JSON can hold, and bigints, which are shown as text. */
+  status(): unknown;
+  health(): Health;
+  /** True when the front door listens and the log is open. */
+  ready(): boolean;
+  readonly metrics: Metrics;
+}
+
+export interface AdminServer {
+  /** Resolves with the port, once requests are answered; throws LISTEN_FAILED when the address cannot be had. */
+  start(address: { readonly host: string; readonly port: number }): Promise<number>;
+
+  /** Ends open connections too; a second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** What operators and their tools ask: health, readiness, metrics, status. It reads, and changes nothing. */
+export function createAdminServer(options: AdminServerOptions): AdminServer {
+  const server = fastify({
+    bodyLimit: LIMITS.bodyBytesMax,
+    requestTimeout: LIMITS.requestTimeoutMs,
+    keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
+    forceCloseConnections: true,
+  });
+  server.server.maxConnections = LIMITS.connectionsMax;
+  addRoutes(server, options);
+  addErrors(server);
+  return {
+    start: async ({ host, port }) => {
+      try {
+        await server.listen({ host, port });
+      } catch (error) {
+        throw new WalError('LISTEN_FAILED', `the admin address ${host}:${port} cannot be had`, {
+          context: { host, port },
+          hint: 'set --admin to a free address, or stop the process that uses this one',
+          cause: error,
+        });
+      }
+      const bound = server.server.address();
+      return typeof bound === 'object' && bound !== null ? bound.port : port;
+    },
+    close: () => server.close(),
+  };
+}
+
+function addRoutes(server: FastifyInstance, options: AdminServerOptions): void {
+  server.get('/health', (_request, reply) => {
+    const health = options.health();
+    return sendJson(reply.code(health.ok ? 200 : 503), health);
+  });
+  server.get('/ready', (_request, reply) => {
+    const ready = options.ready();
+    return sendJson(reply.code(ready ? 200 : 503), { ready });
+  });
+  server.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await options.metrics.scrape();
+    return reply.header('content-type', contentType).send(text);
+  });
+  server.get('/status', (_request, reply) => sendJson(reply, options.status()));
+}
+
+function addErrors(server: FastifyInstance): void {
+  server.setNotFoundHandler((request, reply) =>
+    sendJson(reply.code(404), {
+      error: `${request.method} ${request.url} is not here`,
+      paths: ['/health', '/ready', '/metrics', '/status'],
+    }),
+  );
+  server.setErrorHandler((error, _request, reply) => {
+    const { statusCode } = error as { statusCode?: number };
+    const message = error instanceof Error ? error.message : String(error);
+    return sendJson(reply.code(statusCode ?? 500), { error: message });
+  });
+}
+
+function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
+  const text = JSON.stringify(value, (_key, part: unknown) => formatBigint(part), 2);
+  return reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .send(`${text}\n`);
+}
+
+function formatBigint(value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { OPTIONS } from '../config/options.ts';
+import { checkConfig } from './check-config.ts';
+import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
+import { addConfigFlags, configOf } from './flags.ts';
+import { start } from './start.ts';
+import { inspectWal } from './wal-inspect.ts';
+
+/** The command line. `settle` gets the exit code of the command that ran. */
+export function createProgram(settle: (code: ExitCode) => void): Command {
+  const program = new Command('tsdb-wal')
+    .description(
+      'A write-ahead log in front of OpenTSDB: every acknowledged point survives, in order.',
+    )
+    .version(packageVersion())
+    .exitOverride()
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText(
+      'after',
+      examples('tsdb-wal start --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
+    );
+  addStart(program);
+  addCheckConfig(program, settle);
+  addWal(program, settle);
+  return program;
+}
+
+function addStart(program: Command): void {
+  addConfigFlags(program.command('start'))
+    .summary('run the proxy')
+    .description(
+      'Takes writes from collectors, makes them durable, and delivers them to OpenTSDB. Stops on SIGTERM or SIGINT.',
+    )
+    .addHelpText('after', ENVIRONMENT_HELP)
+    .addHelpText(
+      'after',
+      examples('tsdb-wal start --listen :4243 --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
+    )
+    .action(async (_options, command: Command) => {
+      await start(await configOf(command));
+    });
+}
+
+function addCheckConfig(program: Command, settle: (code: ExitCode) => void): void {
+  addConfigFlags(program.command('check-config'))
+    .summary('show the configuration in effect, and whether it would work here')
+    .description(
+      'Prints the configuration in effect on stdout. Says on stderr whether the addresses are free, the data directory is usable, and the primary answers.',
+    )
+    .option('--json', 'Print JSON instead of YAML.')
+    .addHelpText('after', ENVIRONMENT_HELP)
+    .addHelpText('after', examples('tsdb-wal check-config --config /etc/tsdb-wal.yaml'))
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const config = await configOf(command);
+      settle(await checkConfig(config, options.json === true ? 'json' : 'yaml'));
+    });
+}
+
+function addWal(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('wal')
+    .summary('look at the log')
+    .description('Looks at the log.')
+    .addHelpText('after', examples('tsdb-wal wal inspect --data /var/lib/tsdb-wal'))
+    .command('inspect')
+    .summary('show what the log holds')
+    .description(
+      'Shows what the log holds, and whether its bytes are whole. Changes nothing; the proxy may be running.',
+    )
+    .option('--data <DIR>', 'The data directory.', DATA_DEFAULT)
+    .option(
+      '--from <TIME>',
+      'Only what was received at or after this time, as 2025-06-01T12:00:00Z.',
+    )
+    .option('--to <TIME>', 'Only what was received before this time.')
+    .option('--seq <N>', 'Only the record with this sequence number.')
+    .option('--records', 'Show every record with its lines, instead of a summary.')
+    .option('--json', 'Print JSON, one object a line.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText(
+      'after',
+      examples(
+        'tsdb-wal wal inspect --data /var/lib/tsdb-wal --from 2025-06-01T12:00:00Z --records',
+      ),
+    )
+    .action(async (options: Parameters<typeof inspectWal>[0]) => {
+      const outcome = await inspectWal(options);
+      settle(outcome === 'damaged' ? EXIT.damaged : EXIT.ok);
+    });
+}
+
+const DATA_DEFAULT = String(OPTIONS.data.default);
+
+const ENVIRONMENT_HELP = `
+Every option can also stand in the file (wal.bytesMax) or in the environment (TSDB_WAL_WAL_BYTES_MAX).
+A flag comes before the environment, the environment before the file. docs/CONFIG.md has them all.`;
+
+function examples(line: string): string {
+  return `\nExample:\n  $ ${line}`;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,36 @@
+import type { Address } from './address.ts';
+import type { Config } from './options.ts';
+
+/** What must hold between options that are each right alone. */
+const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonly says: string }[] =
+  [
+    {
+      holds: ({ listen, admin }) => !overlap(listen, admin),
+      says: 'listen and admin are one address: give one of them another port',
+    },
+    {
+      holds: ({ limits }) => limits.bodyBytesMax <= limits.inflatedBytesMax,
+      says: 'limits.bodyBytesMax is above limits.inflatedBytesMax, so it can never be reached',
+    },
+    {
+      holds: ({ limits }) => limits.sourceInFlightBytesMax <= limits.inFlightBytesMax,
+      says: 'limits.sourceInFlightBytesMax is above limits.inFlightBytesMax, so one client could take all',
+    },
+    {
+      holds: ({ wal }) => wal.segmentBytes <= wal.bytesMax,
+      says: 'wal.segmentBytes is above wal.bytesMax: the log could not hold one file',
+    },
+  ];
+
+/** Says each relation that does not hold. */
+export function brokenRelations(config: Config): readonly string[] {
+  return RELATIONS.filter(({ holds }) => !holds(config)).map(({ says }) => says);
+}
+
+/** Port 0 is another free port each time; a host that stands for all includes every other. */
+function overlap(a: Address, b: Address): boolean {
+  const oneHost = a.host === b.host || ALL_HOSTS.has(a.host) || ALL_HOSTS.has(b.host);
+  return oneHost && a.port === b.port && a.port !== 0;
+}
+
+const ALL_HOSTS = new Set(['0.0.0.0', '::']);

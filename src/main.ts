@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander';
+import { EXIT, exitCodeOf, type ExitCode } from './cli/exit-code.ts';
+import { createProgram } from './cli/program.ts';
+import { WalError } from './runtime/errors.ts';
+
+// Whoever reads the output may stop reading, as `head` does: that is no fault of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.ok);
+});
+
+const code = await run(process.argv);
+// Wait for what was written to a pipe, then end whatever a fault may have left open.
+process.stdout.write('', () => process.exit(code));
+
+async function run(argv: readonly string[]): Promise<ExitCode> {
+  let settled: ExitCode = EXIT.ok;
+  const program = createProgram((exitCode) => {
+    settled = exitCode;
+  });
+  try {
+    await program.parseAsync(argv);
+    return settled;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    report(error, wantsStack(argv));
+    return error instanceof WalError ? exitCodeOf(error.code) : EXIT.fault;
+  }
+}
+
+function report(error: unknown, withStack: boolean): void {
+  const known = error instanceof WalError ? ` ${error.code}` : '';
+  console.error(`error${known}: ${error instanceof Error ? error.message : String(error)}`);
+  if (error instanceof WalError && error.hint !== undefined) console.error(`hint: ${error.hint}`);
+  if (withStack) console.error(error);
+}
+
+/** Read from the words themselves, since the fault may be that the configuration could not be read. */
+function wantsStack(argv: readonly string[]): boolean {
+  const words = argv.join(' ');
+  return (
+    /--log-level[ =](debug|trace)\b/.test(words) ||
+    ['debug', 'trace'].includes(process.env['TSDB_WAL_LOG_LEVEL'] ?? '')
+  );
+}

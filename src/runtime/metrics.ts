@@ -1,0 +1,71 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { assert } from './errors.ts';
+
+const PREFIX = 'tsdb_wal_';
+
+interface Described<Label extends string> {
+  /** Snake case with its unit, without the prefix: `fsync_duration_seconds`. A counter's ends with `_total`. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly Label[];
+}
+
+interface Sampled<Label extends string> extends Described<Label> {
+  /** Called at each scrape: for values that live elsewhere, as a queue's length. */
+  readonly sample?: () => number;
+}
+
+interface Bucketed<Label extends string> extends Described<Label> {
+  /** Upper bounds, ascending. */
+  readonly buckets: readonly number[];
+}
+
+/**
+ * Every metric of one process. A hot path keeps `counter.labels(…)` instead of naming its labels at each call.
+ * Two metrics of one name are a bug.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  /** Adds what Prometheus expects of any process: CPU, memory, handles, event loop, garbage collection. */
+  collectProcess(): void {
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  counter<Label extends string = never>(options: Described<Label>): Counter<Label> {
+    assert(options.name.endsWith('_total'), `counter ${options.name} ends with _total`);
+    return new Counter<Label>(this.#described(options));
+  }
+
+  gauge<Label extends string = never>(options: Sampled<Label>): Gauge<Label> {
+    const { sample } = options;
+    const described = this.#described(options);
+    if (sample === undefined) return new Gauge<Label>(described);
+    return new Gauge<Label>({
+      ...described,
+      collect() {
+        this.set(sample());
+      },
+    });
+  }
+
+  histogram<Label extends string = never>(options: Bucketed<Label>): Histogram<Label> {
+    assert(/_(seconds|bytes|points)$/.test(options.name), `${options.name} ends with its unit`);
+    return new Histogram<Label>({ ...this.#described(options), buckets: [...options.buckets] });
+  }
+
+  /** The text that Prometheus scrapes, and its content type. */
+  async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  #described<Label extends string>(options: Described<Label>) {
+    assert(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(options.name), `${options.name} is snake case`);
+    return {
+      name: PREFIX + options.name,
+      help: options.help,
+      labelNames: [...(options.labels ?? [])],
+      registers: [this.#registry],
+    };
+  }
+}

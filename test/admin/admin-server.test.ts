@@ -1,0 +1,114 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createAdminServer, type AdminServer, type Health } from '../../src/admin/admin-server.ts';
+import { Metrics } from '../../src/runtime/metrics.ts';
+
+const WELL: Health = { ok: true, reasons: [], degraded: [] };
+
+describe('the admin server', () => {
+  let health = WELL;
+  let ready = true;
+  let status: () => unknown = () => ({});
+  let admin: AdminServer;
+  let base = '';
+
+  beforeEach(async () => {
+    health = WELL;
+    ready = true;
+    status = () => ({ lane: 'a1', confirmed: 12n });
+    const metrics = new Metrics();
+    metrics.counter({ name: 'received_points_total', help: 'Points received.' }).inc(5);
+    admin = createAdminServer({
+      status: () => status(),
+      health: () => health,
+      ready: () => ready,
+      metrics,
+    });
+    base = `http://127.0.0.1:${await admin.start({ host: '127.0.0.1', port: 0 })}`;
+  });
+
+  afterEach(() => admin.close());
+
+  const get = async (path: string) => {
+    const response = await fetch(base + path);
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+    };
+  };
+
+  test('is healthy while writes are taken, also when degraded', async () => {
+    health = { ...WELL, degraded: ['the primary does not answer'] };
+    const answer = await get('/health');
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.text)).toEqual(health);
+  });
+
+  test('is unhealthy, with the reasons, while writes are not taken', async () => {
+    health = { ok: false, reasons: ['the disk is full'], degraded: [] };
+    const answer = await get('/health');
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.text)).toEqual(health);
+  });
+
+  test('is ready only when told so', async () => {
+    expect((await get('/ready')).status).toBe(200);
+    ready = false;
+    expect((await get('/ready')).status).toBe(503);
+  });
+
+  test('gives metrics as Prometheus scrapes them', async () => {
+    const answer = await get('/metrics');
+    expect(answer.type).toContain('text/plain');
+    expect(answer.text).toContain('tsdb_wal_received_points_total 5');
+  });
+
+  test('gives the status as JSON that people can read', async () => {
+    const answer = await get('/status');
+    expect(answer.type).toBe('application/json; charset=utf-8');
+    expect(answer.text).toBe('{\n  "lane": "a1",\n  "confirmed": "12"\n}\n');
+  });
+
+  test('says in JSON what is not here, and where to look', async () => {
+    const answer = await get('/nothing');
+    expect(answer.status).toBe(404);
+    expect(JSON.parse(answer.text)).toMatchObject({ error: 'GET /nothing is not here' });
+  });
+
+  test('answers a fault inside with JSON and goes on', async () => {
+    status = () => {
+      throw new Error('no status');
+    };
+    const answer = await get('/status');
+    expect(answer.status).toBe(500);
+    expect(JSON.parse(answer.text)).toEqual({ error: 'no status' });
+    expect((await get('/ready')).status).toBe(200);
+  });
+
+  test('says which address cannot be had', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const second = createAdminServer({
+      status,
+      health: () => WELL,
+      ready: () => true,
+      metrics: new Metrics(),
+    });
+    await expect(second.start({ host: '127.0.0.1', port })).rejects.toMatchObject({
+      code: 'LISTEN_FAILED',
+      context: { port },
+    });
+    await second.close();
+    other.close();
+  });
+
+  test('closes at once with a connection open, and twice', async () => {
+    await get('/ready');
+    await admin.close();
+    await admin.close();
+  });
+});

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const run = async (args: readonly string[]) => {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number]>,
+  ]);
+  return { stdout, stderr, code };
+};
+
+describe('the command line', { timeout: 30_000 }, () => {
+  let folder = '';
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-cli-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const quiet = (): readonly string[] => [
+    ...['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+    ...['--data', join(folder, 'a', 'b')],
+  ];
+
+  test('tells its version', async () => {
+    expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+  });
+
+  test('exits with 2, and the flag that was meant, on wrong usage', async () => {
+    const { code, stderr } = await run(['start', '--lisen', '1']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--listen');
+  });
+
+  test('exits with 2 on a wrong configuration: code, message and hint, no stack', async () => {
+    const { code, stderr } = await run(['start', '--ack', 'none']);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      'error CONFIG_INVALID: ack: "none" (given by --ack); expected one of all, wal\n' +
+        'hint: config/reference.yaml has every option; `tsdb-wal check-config` checks without starting\n',
+    );
+  });
+
+  test('shows the stack at the log level debug', async () => {
+    const { stderr } = await run(['start', '--ack', 'none', '--log-level', 'debug']);
+    expect(stderr).toContain('at loadConfig');
+  });
+
+  describe('check-config', () => {
+    let primary: Server;
+    let primaryUrl = '';
+    beforeEach(async () => {
+      primary = createServer((_request, response) => {
+        response.end('{"short_revision":"","version":"2.4.1"}');
+      }).listen(0, '127.0.0.1');
+      await once(primary, 'listening');
+      const address = primary.address();
+      primaryUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    });
+    afterEach(() => {
+      primary.close();
+      primary.closeAllConnections();
+    });
+
+    test('prints what is in effect and finds all well, leaving nothing behind', async () => {
+      const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--json'];
+      const { code, stdout, stderr } = await run(args);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ primary: primaryUrl, wal: { bytesMax: '64GiB' } });
+      expect(stderr).toContain(`ok: primary ${primaryUrl} answers: OpenTSDB 2.4.1`);
+      expect(stderr).toContain('b will be created');
+      expect(await readdir(folder)).toEqual([]);
+    });
+
+    test('only warns when the primary does not answer', async () => {
+      const args = ['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1'];
+      const { code, stderr } = await run(args);
+      expect(code).toBe(0);
+      expect(stderr).toContain('warning: primary http://127.0.0.1:1 does not answer');
+    });
+
+    test('exits with 1 when an address is taken and the data directory is a file', async () => {
+      await mkdir(join(folder, 'a'));
+      await writeFile(join(folder, 'a', 'b'), '');
+      const taken = primaryUrl.slice('http://'.length);
+      const { code, stderr } = await run(['check-config', ...quiet(), '--listen', taken]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`error LISTEN_FAILED: listen ${taken} cannot be had`);
+      expect(stderr).toContain('error DATA_UNUSABLE: data ');
+    });
+  });
+});

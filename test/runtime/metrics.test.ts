@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { Metrics } from '../../src/runtime/metrics.ts';
+
+describe('metrics', () => {
+  test('are scraped as text under one prefix, with their labels', async () => {
+    const metrics = new Metrics();
+    const refused = metrics.counter({
+      name: 'refused_points_total',
+      help: 'Points that were refused.',
+      labels: ['reason'],
+    });
+    refused.labels('full').inc(3);
+    const { contentType, text } = await metrics.scrape();
+    expect(contentType).toContain('text/plain');
+    expect(text).toContain('tsdb_wal_refused_points_total{reason="full"} 3');
+  });
+
+  test('take a gauge from where its value lives, at each scrape', async () => {
+    const metrics = new Metrics();
+    let length = 1;
+    metrics.gauge({ name: 'queue_points', help: 'Points that wait.', sample: () => length });
+    length = 7;
+    expect((await metrics.scrape()).text).toContain('tsdb_wal_queue_points 7');
+  });
+
+  test('count a histogram in the buckets given', async () => {
+    const metrics = new Metrics();
+    const duration = metrics.histogram({
+      name: 'fsync_duration_seconds',
+      help: 'How long an fsync took.',
+      buckets: [0.01, 0.1],
+    });
+    duration.observe(0.05);
+    expect((await metrics.scrape()).text).toContain(
+      'tsdb_wal_fsync_duration_seconds_bucket{le="0.1"} 1',
+    );
+  });
+
+  test('include those of any process when asked to', async () => {
+    const metrics = new Metrics();
+    metrics.collectProcess();
+    expect((await metrics.scrape()).text).toContain('process_cpu_seconds_total');
+  });
+
+  test('are kept from names that Prometheus would not expect', () => {
+    const metrics = new Metrics();
+    expect(() => metrics.counter({ name: 'points', help: '' })).toThrow('_total');
+    expect(() => metrics.gauge({ name: 'queuePoints', help: '' })).toThrow('snake case');
+    expect(() => metrics.histogram({ name: 'fsync', help: '', buckets: [] })).toThrow('unit');
+  });
+});
