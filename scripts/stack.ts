@@ -54,13 +54,13 @@ async function up(): Promise<void> {
   say('Starting; the first time, Maven fetches about 200 MB of jars.');
   await fetchJars(['kafka', 'hbase', 'opentsdb']);
   const stack = await startStack(place);
-  const { address } = await stack.kafka();
+  const kafka = await stack.kafka();
   for (const [offset, tsd] of ['primary', 'standby'].entries()) {
     const port = basePort + 42 + offset;
     const { url } = await stack.namedOpentsdb(tsd, { tables: 'keep', port, settings });
     say(`${tsd.padEnd(8)} ${url}`);
   }
-  say(`kafka    ${address}`);
+  say(`kafka    ${kafka.address}`);
 }
 
 async function fresh(tsd: string): Promise<void> {

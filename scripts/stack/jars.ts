@@ -73,7 +73,7 @@ async function fetchMissing(
       await mkdir(join(build, part));
       await cp(pomFile(`pom-${part}.xml`), join(build, part, 'pom.xml'));
     }
-    await maven(build, ['-pl', parts.join(','), COPY, '-DincludeScope=runtime']);
+    await runMaven(build, ['-pl', parts.join(','), COPY, '-DincludeScope=runtime']);
     for (const part of parts) {
       await rename(join(build, part, 'target', 'dependency'), into[part]).catch(
         (error: unknown) => {
@@ -87,7 +87,7 @@ async function fetchMissing(
   }
 }
 
-async function maven(directory: string, args: readonly string[]): Promise<void> {
+async function runMaven(directory: string, args: readonly string[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await run('mvn', ['-q', '-B', ...args], { cwd: directory, timeout: LIMITS.fetchMsMax });

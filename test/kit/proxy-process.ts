@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './ports.ts';
+import { tempDirectory, type TempDirectory } from './temp.ts';
+
+const LIMITS = { readyMsMax: 30_000, endMsMax: 30_000, pollMs: 20, tailLines: 40 } as const;
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+
+export interface ProxyOptions {
+  /** The URL of the primary OpenTSDB. */
+  readonly primary: string;
+  readonly flags?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** `answering`: `/ready` need only answer, as when the primary is down. */
+  readonly until?: 'ready' | 'answering';
+}
+
+/** The built proxy as a process of its own, on ports and a data directory that it keeps from start to start. */
+export class ProxyProcess implements AsyncDisposable {
+  readonly port: number;
+  readonly adminPort: number;
+  /** All that it printed, on both streams and over all its starts, line by line. */
+  readonly lines: string[] = [];
+  readonly #options: ProxyOptions;
+  readonly #data: TempDirectory;
+  #child: ChildProcess | undefined;
+
+  private constructor(options: ProxyOptions, ports: readonly number[], data: TempDirectory) {
+    [this.port = 0, this.adminPort = 0] = ports;
+    this.#options = options;
+    this.#data = data;
+  }
+
+  /** Resolves once it is ready, with an empty data directory. */
+  static async start(options: ProxyOptions): Promise<ProxyProcess> {
+    const ports = [await freePort(), await freePort()];
+    const proxy = new ProxyProcess(options, ports, await tempDirectory('proxy'));
+    try {
+      await proxy.start();
+      return proxy;
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** `HOST:PORT` for collectors. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get url(): string {
+    return `http://${this.address}`;
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.adminPort}`;
+  }
+
+  get dataDirectory(): string {
+    return this.#data.path;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts it again, after it ended, with the same ports and data, and with other flags when given. */
+  async start(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
+    const child = spawn(process.execPath, this.#arguments(flags), {
+      env: { ...process.env, ...this.#options.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    const killWithTests = (): boolean => child.kill('SIGKILL');
+    process.once('exit', killWithTests);
+    child.once('exit', () => {
+      process.off('exit', killWithTests);
+      this.#child = undefined;
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on('line', (line) => this.lines.push(line));
+    }
+    await this.#ready(child);
+  }
+
+  /** As a crash ends it: at once. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Asks it to end, and resolves to its exit code. */
+  async terminate(): Promise<number | null> {
+    return this.#end('SIGTERM');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill9();
+    await this.#data[Symbol.asyncDispose]();
+  }
+
+  #arguments(flags: readonly string[]): readonly string[] {
+    const listen = ['--listen', this.address, '--admin', `127.0.0.1:${this.adminPort}`];
+    const rest = ['--primary', this.#options.primary, '--data', this.dataDirectory];
+    return ['--enable-source-maps', MAIN, 'start', ...listen, ...rest, ...flags];
+  }
+
+  async #ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + LIMITS.readyMsMax;
+    for (;;) {
+      const answer = await fetch(`${this.adminUrl}/ready`).catch(() => undefined);
+      await answer?.body?.cancel();
+      if (answer?.ok === true) return;
+      if (answer !== undefined && this.#options.until === 'answering') return;
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(
+          `the proxy ended with ${child.exitCode ?? child.signalCode}${this.#tail()}`,
+        );
+      }
+      if (Date.now() > deadline) throw new Error(`the proxy did not get ready${this.#tail()}`);
+      await sleep(LIMITS.pollMs);
+    }
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) return null;
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(LIMITS.endMsMax) });
+    child.kill(signal);
+    try {
+      await ended;
+    } catch (cause) {
+      child.kill('SIGKILL');
+      throw new Error(`the proxy did not end on ${signal}${this.#tail()}`, { cause });
+    }
+    return child.exitCode;
+  }
+
+  #tail(): string {
+    return `; its last lines:\n${this.lines.slice(-LIMITS.tailLines).join('\n')}`;
+  }
+}
