@@ -1,6 +1,6 @@
 /// <reference types="node" />
 /**
- * Makes a fresh clone ready: installs what package-lock.json names, and with --build makes dist of src.
+ * Makes a fresh clone ready: installs the versions that package-lock.json names, and with --build makes dist of src.
  * Runs before `npm start` and `npm test`, when nothing may be installed yet, so it is plain JavaScript and imports
  * nothing from outside. Says nothing when there is nothing to do.
  */
@@ -29,7 +29,9 @@ try {
 
 function prepare() {
   if (!isInstalled()) {
-    run('installing packages', 'npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+    // Not `npm ci`: that refuses a lock file without the optional binaries of platforms other than ours.
+    const quietly = ['--no-audit', '--no-fund', '--loglevel=error'];
+    run('installing packages', 'npm', ['install', '--no-save', '--include=dev', ...quietly]);
   }
   if (process.argv.includes('--build') && !isBuilt()) build();
 }
