@@ -9,7 +9,7 @@ const WELL: Health = { ok: true, reasons: [], degraded: [] };
 describe('the admin server', () => {
   let health = WELL;
   let ready = true;
-  let status: () => unknown = () => ({});
+  let status: () => unknown;
   let admin: AdminServer;
   let base = '';
 

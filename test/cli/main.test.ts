@@ -26,10 +26,10 @@ describe('the command line', { timeout: 30_000 }, () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const quiet = (): readonly string[] => [
-    ...['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
-    ...['--data', join(folder, 'a', 'b')],
-  ];
+  const quiet = (): readonly string[] => {
+    const addresses = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+    return [...addresses, '--data', join(folder, 'a', 'b')];
+  };
 
   test('tells its version', async () => {
     expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });

@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { option, type Option } from '../../src/config/option.ts';
 import { environmentNameOf, flagOf } from '../../src/config/option-table.ts';
 
-const describe_ = 'What it does.';
-const text = option.string({ default: 'a', describe: describe_ });
-const flag = option.boolean({ default: false, describe: describe_ });
-const choice = option.choice(['all', 'wal'], { default: 'all', describe: describe_ });
-const integer = option.integer({ default: 4, min: 1, max: 9, describe: describe_ });
-const bytes = option.bytes({ default: '1MiB', max: '1GiB', describe: describe_ });
-const duration = option.duration({ default: '1s', describe: describe_ });
-const address = option.address({ default: '127.0.0.1:1', describe: describe_ });
-const url = option.url({ default: 'http://a:1', describe: describe_ });
-const path = option.path({ default: './data', describe: describe_ });
-const list = option.list({ default: ['/q'], item: /^\//, expects: 'paths', describe: describe_ });
+const says = 'What it does.';
+const text = option.string({ default: 'a', describe: says });
+const flag = option.boolean({ default: false, describe: says });
+const choice = option.choice(['all', 'wal'], { default: 'all', describe: says });
+const integer = option.integer({ default: 4, min: 1, max: 9, describe: says });
+const bytes = option.bytes({ default: '1MiB', max: '1GiB', describe: says });
+const duration = option.duration({ default: '1s', describe: says });
+const address = option.address({ default: '127.0.0.1:1', describe: says });
+const url = option.url({ default: 'http://a:1', describe: says });
+const path = option.path({ default: './data', describe: says });
+const list = option.list({ default: ['/q'], item: /^\//, expects: 'paths', describe: says });
 
 describe('an option', () => {
   test.each<[string, Option<unknown>, unknown, unknown]>([
