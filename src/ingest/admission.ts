@@ -1,0 +1,91 @@
+interface Waiter {
+  readonly source: string;
+  readonly bytes: number;
+  readonly admitted: () => void;
+}
+
+/**
+ * Budgets for bytes that were read and are not yet answered: one over all, one for each source address. A source
+ * with nothing in flight is never refused by its own budget, nor anything by the whole one while nothing is in
+ * flight, so that no single piece is too big for ever.
+ */
+export class Admission {
+  readonly #bytesMax: number;
+  readonly #sourceBytesMax: number;
+  readonly #bytesBySource = new Map<string, number>();
+  #waiters: Waiter[] = [];
+  #bytes = 0;
+  /** Someone waits for the whole budget: nobody overtakes. */
+  #full = false;
+
+  constructor(limits: { inFlightBytesMax: number; sourceInFlightBytesMax: number }) {
+    this.#bytesMax = limits.inFlightBytesMax;
+    this.#sourceBytesMax = limits.sourceInFlightBytesMax;
+  }
+
+  /** Bytes in flight now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes the bytes if they fit; each taken byte must be released. */
+  tryAcquire(source: string, bytes: number): boolean {
+    if (this.#full || !this.#fits(bytes) || !this.#fitsSource(source, bytes)) return false;
+    this.#take(source, bytes);
+    return true;
+  }
+
+  release(source: string, bytes: number): void {
+    const left = (this.#bytesBySource.get(source) ?? 0) - bytes;
+    if (left > 0) this.#bytesBySource.set(source, left);
+    else this.#bytesBySource.delete(source);
+    this.#bytes -= bytes;
+    if (this.#waiters.length > 0) this.#admitWaiting();
+  }
+
+  /** Calls back, later and in order of asking, once the bytes were taken. A caller waits for one thing at a time. */
+  wait(source: string, bytes: number, admitted: () => void): void {
+    this.#waiters.push({ source, bytes, admitted });
+    if (!this.#fits(bytes)) this.#full = true;
+  }
+
+  /** Ends the wait that was begun with this callback. */
+  cancel(admitted: () => void): void {
+    this.#waiters = this.#waiters.filter((waiter) => waiter.admitted !== admitted);
+    this.#admitWaiting();
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#bytes === 0 || this.#bytes + bytes <= this.#bytesMax;
+  }
+
+  #fitsSource(source: string, bytes: number): boolean {
+    const used = this.#bytesBySource.get(source);
+    return used === undefined || used + bytes <= this.#sourceBytesMax;
+  }
+
+  #take(source: string, bytes: number): void {
+    this.#bytes += bytes;
+    this.#bytesBySource.set(source, (this.#bytesBySource.get(source) ?? 0) + bytes);
+  }
+
+  /** A waiter held by its own budget is passed over; one held by the whole budget stops those behind it. */
+  #admitWaiting(): void {
+    const admitted: Waiter[] = [];
+    const waiting: Waiter[] = [];
+    this.#full = false;
+    for (const waiter of this.#waiters) {
+      if (!this.#full && this.#fitsSource(waiter.source, waiter.bytes)) {
+        if (this.#fits(waiter.bytes)) {
+          this.#take(waiter.source, waiter.bytes);
+          admitted.push(waiter);
+          continue;
+        }
+        this.#full = true;
+      }
+      waiting.push(waiter);
+    }
+    this.#waiters = waiting;
+    for (const waiter of admitted) waiter.admitted();
+  }
+}

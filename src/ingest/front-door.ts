@@ -1,0 +1,149 @@
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import { LineBuffer } from '../record/line-buffer.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
+import { Admission } from './admission.ts';
+import { HttpServer } from './http-server.ts';
+import type { IngestOptions } from './ingest-options.ts';
+import { TelnetCommands } from './telnet-commands.ts';
+import { TelnetConnection, type TelnetContext } from './telnet-connection.ts';
+
+/** How long a connection may stay without its first byte, unless the idle time-out is shorter. */
+const FIRST_BYTE_TIMEOUT_MS = 30_000;
+
+/** The one port that collectors know: HTTP when the first byte is A to Z, as in OpenTSDB, else telnet. */
+export interface FrontDoor {
+  /** Resolves with the port once connections are taken; throws LISTEN_FAILED when the address can't be had. */
+  listen(host: string, port: number): Promise<number>;
+
+  /** Reads nothing more, answers all that was read, and closes; what is not done by the deadline is cut off. */
+  close(deadlineMs: number): Promise<void>;
+
+  /** Connections open now. */
+  connections(): number;
+}
+
+export function createFrontDoor(options: IngestOptions): FrontDoor {
+  return new PortMux(options);
+}
+
+class PortMux implements FrontDoor {
+  readonly #options: IngestOptions;
+  readonly #http: HttpServer;
+  readonly #telnetContext: TelnetContext;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not sent a byte yet. */
+  readonly #silent = new Set<Socket>();
+  readonly #telnets = new Set<TelnetConnection>();
+  /** Ends the wait for the deadline of `close`. */
+  readonly #closed = new AbortController();
+
+  constructor(options: IngestOptions) {
+    const admission = new Admission(options.limits);
+    const lines = new LineBuffer();
+    this.#options = options;
+    this.#http = new HttpServer(options, admission, lines);
+    const commands = new TelnetCommands(options);
+    this.#telnetContext = { options, commands, admission, lines };
+    // Half-open, so that a client that has sent all and ended still gets its replies.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  async listen(host: string, port: number): Promise<number> {
+    await this.#http.run();
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error): void => {
+        const context = { host, port };
+        const hint = 'Is another process listening there? See --listen.';
+        const message = `the address ${host}:${port} cannot be had`;
+        reject(new WalError('LISTEN_FAILED', message, { context, hint, cause }));
+      };
+      this.#server.once('error', failed);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', failed);
+        resolve();
+      });
+    });
+    const address: AddressInfo | string | null = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  connections(): number {
+    return this.#sockets.size;
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#silent) socket.destroy();
+    this.#http.stop();
+    for (const telnet of this.#telnets) telnet.stop();
+    const answered = Promise.all([...this.#telnets].map((telnet) => telnet.done));
+    await Promise.race([Promise.all([answered, this.#allClosed()]), this.#cutOff(deadlineMs)]);
+    this.#closed.abort();
+    await this.#http.close();
+  }
+
+  async #allClosed(): Promise<void> {
+    await Promise.all([...this.#sockets].map(closed));
+  }
+
+  async #cutOff(deadlineMs: number): Promise<void> {
+    await systemClock.sleep(deadlineMs, this.#closed.signal);
+    for (const telnet of this.#telnets) telnet.abandon();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#allClosed();
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    if (this.#sockets.size >= this.#options.limits.connectionsMax) {
+      this.#options.counters.connectionRefused();
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    this.#silent.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+    });
+    const { idleTimeoutMs } = this.#options.limits;
+    const hangUp = (): void => void socket.destroy();
+    socket.setTimeout(Math.min(idleTimeoutMs || FIRST_BYTE_TIMEOUT_MS, FIRST_BYTE_TIMEOUT_MS));
+    socket.once('timeout', hangUp);
+    socket.once('readable', () => {
+      socket.off('timeout', hangUp);
+      socket.setTimeout(0);
+      this.#silent.delete(socket);
+      this.#hand(socket);
+    });
+  }
+
+  #hand(socket: Socket): void {
+    const chunk: unknown = socket.read();
+    const first = Buffer.isBuffer(chunk) ? chunk[0] : undefined;
+    if (!Buffer.isBuffer(chunk) || first === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.unshift(chunk);
+    if (first >= 0x41 && first <= 0x5a) {
+      this.#http.accept(socket);
+      return;
+    }
+    const telnet = new TelnetConnection(socket, this.#telnetContext);
+    this.#telnets.add(telnet);
+    void telnet.done.then(() => this.#telnets.delete(telnet));
+    telnet.run();
+  }
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}

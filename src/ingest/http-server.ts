@@ -1,0 +1,169 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { type FastifyInstance, fastify } from 'fastify';
+import { errorBody } from '../opentsdb/put-reply.ts';
+import type { LineBuffer } from '../record/line-buffer.ts';
+import type { Admission } from './admission.ts';
+import { HttpConnection } from './http-connection.ts';
+import { HttpExchange } from './http-exchange.ts';
+import { PutHandler } from './http-put.ts';
+import { classifyRoute } from './http-route.ts';
+import type { IngestOptions } from './ingest-options.ts';
+import { PassThrough } from './pass-through.ts';
+
+const LIMITS = {
+  headerBytesMax: 8_192,
+  headersTimeoutMsMax: 30_000,
+  requestTimeoutMsMin: 120_000,
+  checkIntervalMsMax: 5_000,
+} as const;
+
+/** The HTTP side of the front door: it listens on nothing and is given its sockets. */
+export class HttpServer {
+  readonly #options: IngestOptions;
+  readonly #admission: Admission;
+  readonly #puts: PutHandler;
+  readonly #passThrough: PassThrough;
+  readonly #server: Server;
+  readonly #app: FastifyInstance;
+  readonly #connections = new Map<Socket, HttpConnection>();
+
+  constructor(options: IngestOptions, admission: Admission, lines: LineBuffer) {
+    this.#options = options;
+    this.#admission = admission;
+    this.#puts = new PutHandler(options, lines);
+    this.#passThrough = new PassThrough(options);
+    let server = createServer();
+    this.#app = fastify({
+      serverFactory: (handler) => {
+        server = this.#createServer(handler);
+        return server;
+      },
+      clientErrorHandler: (fault, socket) => {
+        this.#connections.get(socket)?.breakOff(faultReply(fault));
+      },
+      // A path that the router can't decode is answered like any other.
+      frameworkErrors: (_error, request, reply) => {
+        reply.hijack();
+        this.#handle(request.raw, reply.raw);
+      },
+    });
+    this.#server = server;
+    this.#app.removeAllContentTypeParsers();
+    // Before the router's view of bodies and content types, which OpenTSDB does not share.
+    this.#app.addHook('onRequest', (request, reply, done) => {
+      reply.hijack();
+      this.#handle(request.raw, reply.raw);
+      done();
+    });
+  }
+
+  async run(): Promise<void> {
+    await this.#app.ready();
+    // Without this Node tracks no connections and enforces no time-out.
+    this.#server.emit('listening');
+  }
+
+  /** Takes over a socket of which nothing was consumed. */
+  accept(socket: Socket): void {
+    this.#connections.set(socket, new HttpConnection(socket));
+    socket.once('close', () => this.#connections.delete(socket));
+    this.#server.emit('connection', socket);
+  }
+
+  /** Answers what is asked already, lets each connection end with its answer, and ends the idle ones. */
+  stop(): void {
+    for (const connection of this.#connections.values()) connection.closing = true;
+    this.#server.closeIdleConnections();
+  }
+
+  /** To be called when no connection is left. */
+  async close(): Promise<void> {
+    await this.#app.close();
+    // Ends Node's check of time-outs.
+    this.#server.close();
+    await this.#passThrough.close();
+  }
+
+  #createServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
+    const { idleTimeoutMs } = this.#options.limits;
+    const patienceMs = idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : idleTimeoutMs;
+    return createServer(
+      {
+        maxHeaderSize: LIMITS.headerBytesMax,
+        keepAliveTimeout: idleTimeoutMs,
+        headersTimeout: Math.min(patienceMs, LIMITS.headersTimeoutMsMax),
+        requestTimeout: Math.max(idleTimeoutMs, LIMITS.requestTimeoutMsMin),
+        connectionsCheckingInterval: Math.min(patienceMs / 2, LIMITS.checkIntervalMsMax),
+        requireHostHeader: false,
+      },
+      (request, response) => {
+        // OpenTSDB sends none.
+        response.sendDate = false;
+        handler(request, response);
+      },
+    );
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) {
+      // The client was gone before its request was parsed.
+      request.socket.destroy();
+      return;
+    }
+
+    const exchange = new HttpExchange(request, response, connection, this.#admission);
+    this.#route(exchange).catch((error: unknown) => exchange.fail(error));
+  }
+
+  async #route(exchange: HttpExchange): Promise<void> {
+    const { method = '', url = '', httpVersionMajor } = exchange.request;
+    if (httpVersionMajor === 0) return exchange.hangUp();
+    if (!url.startsWith('/')) return exchange.answerBare(400);
+    const route = classifyRoute(method, url, this.#options.blockedPaths);
+    if (route.kind === 'malformed') {
+      return exchange.answerError(400, 'The path or query has a malformed %-escape');
+    }
+    const callback = route.query.get('jsonp');
+    if (callback !== undefined && !/^[\w.$]+$/.test(callback)) {
+      return exchange.answerError(400, 'The jsonp parameter is not a name');
+    }
+    exchange.jsonp = callback;
+    switch (route.kind) {
+      case 'put':
+        return this.#puts.handle(exchange, route.query);
+      case 'badVersion':
+        return exchange.answerError(route.status, route.message, route.details);
+      case 'blocked':
+        return exchange.answerError(403, 'tsdb-wal does not pass this path on');
+      case 'read':
+      case 'mutation':
+      case 'deleteCapableQuery':
+        return this.#passThrough.handle(exchange, route);
+    }
+  }
+}
+
+interface ClientFault {
+  readonly code: string;
+  readonly rawPacket: unknown;
+}
+
+const BARE_400 = 'HTTP/1.1 400 Bad Request\r\n\r\n';
+
+/** What OpenTSDB sends before it closes on what is no HTTP request; often nothing. */
+function faultReply({ code, rawPacket }: ClientFault): string {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+  }
+  if (code === 'HPE_HEADER_OVERFLOW' || !Buffer.isBuffer(rawPacket)) return '';
+  const line = /^([A-Z]+) (\S+) HTTP\/\d\.\d\r?\n/.exec(rawPacket.toString('latin1', 0, 4_096));
+  const [, verb = '', target = ''] = line ?? [];
+  if (code !== 'HPE_INVALID_METHOD') return line === null ? '' : BARE_400;
+  if (!target.startsWith('/')) return '';
+  const details = `The HTTP method [${verb}] is not permitted for this endpoint`;
+  const body = errorBody(405, 'Method not allowed', details);
+  const length = Buffer.byteLength(body);
+  return `HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json; charset=UTF-8\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+}

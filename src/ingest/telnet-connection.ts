@@ -1,0 +1,318 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { parseTelnetPut, scanTelnet } from '../opentsdb/telnet-put.ts';
+import type { LineBuffer } from '../record/line-buffer.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Admission } from './admission.ts';
+import type { IngestOptions } from './ingest-options.ts';
+import { type Peer, peerOf } from './peer.ts';
+import type { TelnetCommands } from './telnet-commands.ts';
+import type { WriteOutcome } from './write-path.ts';
+import { type TelnetRead, countLines, createRead, mergeReplies } from './telnet-read.ts';
+
+const LIMITS = {
+  /** Without a line end among this many bytes the connection is closed, as OpenTSDB does. */
+  unfinishedLineBytesMax: 1_024,
+  /** Replies that the client has not taken: beyond this nothing is read. */
+  unsentReplyBytesMax: 256 * 1024,
+  /** Replies that wait for the log: beyond this nothing is read. */
+  waitingRepliesMax: 1_000,
+  writeChars: 64 * 1024,
+  retryDelayMsMin: 100,
+  retryDelayMsMax: 2_000,
+  lingerMs: 1_000,
+} as const;
+
+/** Why a socket is not read now. */
+type HoldReason = 'admission' | 'log' | 'answers' | 'drain';
+
+/** What the connections of a front door share. */
+export interface TelnetContext {
+  readonly options: IngestOptions;
+  readonly commands: TelnetCommands;
+  readonly admission: Admission;
+  /** Empty between two uses: `submit` copies. */
+  readonly lines: LineBuffer;
+}
+
+/**
+ * One telnet connection. The put lines of one read are one submission, and every reply waits until the submissions
+ * before it are answered. Telnet can't say no: what the log does not take is kept, nothing more is read, and it
+ * is submitted again, together with all that was read after it, so that later lines stay later. What was taken in
+ * between is then logged twice, in order, which stores the same.
+ */
+export class TelnetConnection {
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #context: TelnetContext;
+  readonly #reads: TelnetRead[] = [];
+  readonly #holds = new Set<HoldReason>();
+  /** Resolves when all that was read is answered and the connection is closed. */
+  readonly done: Promise<void>;
+  #markDone: () => void = () => undefined;
+  #tail: Buffer | undefined = undefined;
+  /** Read, but not yet admitted. */
+  #parked: Buffer | undefined = undefined;
+  #replies = '';
+  #pumping = false;
+  /** Nothing more is read; the connection ends when all before is answered. */
+  #stopped = false;
+  readonly #abandoned = new AbortController();
+
+  constructor(socket: Socket, context: TelnetContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#peer = peerOf(socket);
+    this.done = new Promise((resolve) => {
+      this.#markDone = resolve;
+    });
+  }
+
+  run(): void {
+    const { idleTimeoutMs } = this.#context.options.limits;
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on('end', () => this.stop());
+    this.#socket.on('close', () => this.stop());
+    this.#socket.on('timeout', () => this.#idle(idleTimeoutMs));
+    this.#socket.setTimeout(idleTimeoutMs);
+    this.#socket.resume();
+  }
+
+  /** Reads nothing more, and closes when what was read is answered. */
+  stop(): void {
+    this.#stopped = true;
+    this.#tail = undefined;
+    this.#endWhenAnswered();
+  }
+
+  /** Gives up at once; what the log did not take is counted as refused. */
+  abandon(): void {
+    this.#stopped = true;
+    this.#abandoned.abort();
+    this.#socket.destroy();
+    if (this.#parked !== undefined) {
+      this.#context.admission.cancel(this.#admitted);
+      this.#countLost(countLines(this.#parked));
+      this.#parked = undefined;
+    }
+    this.#endWhenAnswered();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#stopped) return;
+    const { admission } = this.#context;
+    if (admission.tryAcquire(this.#peer.address, chunk.length)) return this.#take(chunk);
+    this.#parked = chunk;
+    this.#hold('admission');
+    admission.wait(this.#peer.address, chunk.length, this.#admitted);
+    return undefined;
+  }
+
+  readonly #admitted = (): void => {
+    const chunk = this.#parked;
+    this.#parked = undefined;
+    if (chunk !== undefined) this.#take(chunk);
+    this.#release('admission');
+    this.#endWhenAnswered();
+  };
+
+  /** Cuts the bytes at the last line end, submits what is before it and keeps what is after it. */
+  #take(chunk: Buffer): void {
+    const { admission } = this.#context;
+    const end = chunk.lastIndexOf(0x0a) + 1;
+    const before = this.#tail;
+    if (end === 0) {
+      this.#tail = before === undefined ? Buffer.from(chunk) : Buffer.concat([before, chunk]);
+      admission.release(this.#peer.address, chunk.length);
+    } else {
+      this.#tail = end === chunk.length ? undefined : Buffer.from(chunk.subarray(end));
+      const read = createRead(before, chunk, end);
+      this.#reads.push(read);
+      this.#submit(read);
+      if (read.exit) this.stop();
+    }
+    if ((this.#tail?.length ?? 0) > LIMITS.unfinishedLineBytesMax) this.stop();
+  }
+
+  #submit(read: TelnetRead): void {
+    const { options, lines } = this.#context;
+    const rules = options.rules();
+    lines.truncate(0, 0);
+    read.begin();
+    const other = (line: string): void => this.#other(read, line);
+    if (read.first !== undefined) scanTelnet(read.first, read.first.length, rules, lines, other);
+    if (read.bytes.length > 0) scanTelnet(read.bytes, read.bytes.length, rules, lines, other);
+    if (read.exit) lines.truncate(read.exitLength, read.exitCount);
+    read.count = lines.count;
+    if (read.replies.length > LIMITS.waitingRepliesMax) this.#hold('answers');
+    if (read.count === 0) {
+      read.outcome = 'nothing';
+      return this.#advance();
+    }
+    const { source } = this.#peer;
+    const submission = {
+      transport: 'telnet',
+      source,
+      lines: lines.view(),
+      count: read.count,
+    } as const;
+    read.settled = this.#settle(read, options.writePath.submit(submission));
+    return undefined;
+  }
+
+  async #settle(read: TelnetRead, submitted: Promise<WriteOutcome>): Promise<void> {
+    read.outcome = await submitted;
+    this.#advance();
+  }
+
+  /** A line that is no plain good put. */
+  #other(read: TelnetRead, line: string): void {
+    if (read.exit) return;
+    const { options, lines, commands } = this.#context;
+    if (line === 'put' || line.startsWith('put ')) {
+      const put = parseTelnetPut(line, options.rules());
+      if (put.kind === 'point') return lines.push(put.line);
+      read.invalid += 1;
+      return read.reply(lines.count, `${put.reply}\n`);
+    }
+    if (line === 'exit' || line.startsWith('exit ')) return read.exitAt(lines.length, lines.count);
+    return read.reply(lines.count, commands.reply(line, this.#peer.source));
+  }
+
+  #advance(): void {
+    if (this.#pumping || this.#reads[0]?.outcome === undefined) return;
+    this.#pumping = true;
+    void this.#pump();
+  }
+
+  /** Answers reads in order, as far as they are settled. */
+  async #pump(): Promise<void> {
+    for (let read = this.#reads[0]; read?.outcome !== undefined; read = this.#reads[0]) {
+      if (read.outcome !== 'nothing' && read.outcome.kind === 'unavailable') {
+        await this.#write();
+        if (!(await this.#submitAgain(read))) break;
+      } else {
+        await this.#answer(read);
+        this.#reads.shift();
+        this.#context.admission.release(this.#peer.address, read.heldBytes);
+        // Replies to all that is settled leave in one write.
+        if (this.#reads[0]?.outcome === undefined || this.#replies.length > LIMITS.writeChars) {
+          await this.#write();
+        }
+      }
+    }
+    this.#pumping = false;
+    if (this.#reads.length === 0) this.#release('answers');
+    this.#endWhenAnswered();
+  }
+
+  /** Answers one read. A task runs only now, when all before it was answered. */
+  async #answer(read: TelnetRead): Promise<void> {
+    const { counters } = this.#context.options;
+    const refusals =
+      typeof read.outcome === 'object' && read.outcome.kind === 'accepted'
+        ? read.outcome.refusals
+        : [];
+    const points = read.count + read.invalid;
+    if (points > 0) counters.received(points, 'telnet');
+    if (read.invalid > 0) counters.refused(read.invalid, 'telnet', 'invalid');
+    if (refusals.length > 0) counters.refused(refusals.length, 'telnet', 'primary');
+    if (read.replies.length === 0 && refusals.length === 0) return;
+    for (const reply of mergeReplies(read, refusals)) {
+      if (typeof reply === 'string') {
+        this.#replies += reply;
+      } else if (!this.#socket.destroyed) {
+        await this.#write();
+        this.#replies += await reply();
+      }
+      if (this.#replies.length > LIMITS.writeChars) await this.#write();
+    }
+  }
+
+  /** Submits the head of the queue until it is taken, then all after it; false when the connection was abandoned. */
+  async #submitAgain(head: TelnetRead): Promise<boolean> {
+    const { signal } = this.#abandoned;
+    this.#hold('log');
+    await Promise.all(this.#reads.map((read) => read.settled));
+    // What was taken after the head is about to be logged again.
+    for (const read of this.#reads) {
+      if (typeof read.outcome === 'object' && read.outcome.kind === 'accepted') {
+        this.#context.options.counters.received(read.count, 'telnet');
+      }
+    }
+    let delayMs: number = LIMITS.retryDelayMsMin;
+    while (
+      head.outcome === undefined ||
+      (head.outcome !== 'nothing' && head.outcome.kind === 'unavailable')
+    ) {
+      await systemClock.sleep(delayMs, signal);
+      if (signal.aborted) {
+        this.#loseReads();
+        return false;
+      }
+      delayMs = Math.min(delayMs * 2, LIMITS.retryDelayMsMax);
+      this.#submit(head);
+      await head.settled;
+    }
+    for (const read of this.#reads) if (read !== head) this.#submit(read);
+    this.#release('log');
+    return true;
+  }
+
+  #loseReads(): void {
+    for (const read of this.#reads.splice(0)) {
+      this.#countLost(read.count);
+      this.#context.admission.release(this.#peer.address, read.heldBytes);
+    }
+  }
+
+  #countLost(points: number): void {
+    if (points === 0) return;
+    const { counters } = this.#context.options;
+    counters.received(points, 'telnet');
+    counters.refused(points, 'telnet', 'unavailable');
+  }
+
+  /** Sends the gathered replies; waits while the client takes none. */
+  async #write(): Promise<void> {
+    const text = this.#replies;
+    this.#replies = '';
+    if (text === '' || !this.#socket.writable) return;
+    this.#socket.write(Buffer.from(text, 'latin1'));
+    if (this.#socket.writableLength <= LIMITS.unsentReplyBytesMax) return;
+    this.#hold('drain');
+    // 'close' ends the wait as well; neither is a fault here.
+    const gone = new AbortController();
+    this.#socket.once('close', () => gone.abort());
+    await once(this.#socket, 'drain', { signal: gone.signal }).catch(() => undefined);
+    this.#release('drain');
+  }
+
+  #hold(reason: HoldReason): void {
+    this.#holds.add(reason);
+    this.#socket.pause();
+  }
+
+  #release(reason: HoldReason): void {
+    if (this.#holds.delete(reason) && this.#holds.size === 0) this.#socket.resume();
+  }
+
+  #idle(idleTimeoutMs: number): void {
+    const waitsForUs = this.#reads.length > 0 || this.#parked !== undefined;
+    if (waitsForUs && this.#socket.writableLength === 0) this.#socket.setTimeout(idleTimeoutMs);
+    else this.#socket.destroy();
+  }
+
+  #endWhenAnswered(): void {
+    if (!this.#stopped || this.#pumping || this.#reads.length > 0 || this.#parked !== undefined)
+      return;
+    this.#markDone();
+    if (this.#socket.destroyed) return;
+    this.#socket.end();
+    // Closing with bytes unread would reset the connection and take the last replies with it.
+    this.#socket.resume();
+    const timer = setTimeout(() => this.#socket.destroy(), LIMITS.lingerMs);
+    this.#socket.once('close', () => clearTimeout(timer));
+    this.#socket.once('end', () => this.#socket.destroySoon());
+  }
+}

@@ -1,0 +1,87 @@
+import type { Refusal, WriteOutcome } from './write-path.ts';
+import type { TelnetReply } from './telnet-commands.ts';
+
+/** What one read of a telnet connection brought, kept until it is answered. */
+export class TelnetRead {
+  /** The line that the bytes of the read before began. */
+  readonly first: Buffer | undefined;
+  /** The complete lines after it. */
+  readonly bytes: Buffer;
+  /** Counted against the budgets. */
+  readonly heldBytes: number;
+  replies: TelnetReply[] = [];
+  /** Lines submitted. */
+  count = 0;
+  /** Lines that OpenTSDB's rules refuse. */
+  invalid = 0;
+  /** `exit` was read: nothing after it counts. */
+  exit = false;
+  exitLength = 0;
+  exitCount = 0;
+  outcome: WriteOutcome | 'nothing' | undefined = undefined;
+  /** Resolves when there is an outcome. */
+  settled: Promise<void> = Promise.resolve();
+  /** For each reply, how many submitted lines stand before it. */
+  #linesBefore: number[] = [];
+
+  constructor(first: Buffer | undefined, bytes: Buffer, heldBytes: number) {
+    this.first = first;
+    this.bytes = bytes;
+    this.heldBytes = heldBytes;
+  }
+
+  /** Forgets an earlier scan. */
+  begin(): void {
+    this.replies = [];
+    this.#linesBefore = [];
+    this.invalid = 0;
+    this.exit = false;
+    this.outcome = undefined;
+  }
+
+  reply(linesBefore: number, reply: TelnetReply): void {
+    this.#linesBefore.push(linesBefore);
+    this.replies.push(reply);
+  }
+
+  exitAt(length: number, count: number): void {
+    this.exit = true;
+    this.exitLength = length;
+    this.exitCount = count;
+  }
+
+  linesBefore(reply: number): number {
+    return this.#linesBefore[reply] ?? this.count;
+  }
+}
+
+/** `before`: the unfinished line of earlier reads; `end`: after the last `\n` of the chunk. */
+export function createRead(before: Buffer | undefined, chunk: Buffer, end: number): TelnetRead {
+  if (before === undefined) return new TelnetRead(undefined, chunk.subarray(0, end), chunk.length);
+  const start = chunk.indexOf(0x0a) + 1;
+  const first = Buffer.concat([before, chunk.subarray(0, start)]);
+  return new TelnetRead(first, chunk.subarray(start, end), chunk.length);
+}
+
+/** Our own replies and the primary's refusals, in the order of their lines. */
+export function* mergeReplies(
+  read: TelnetRead,
+  refusals: readonly Refusal[],
+): Generator<TelnetReply> {
+  let next = 0;
+  for (const [index, reply] of read.replies.entries()) {
+    for (let refusal = refusals[next]; refusal !== undefined; refusal = refusals[next]) {
+      if (refusal.line >= read.linesBefore(index)) break;
+      yield `${refusal.error}\n`;
+      next += 1;
+    }
+    yield reply;
+  }
+  for (const refusal of refusals.slice(next)) yield `${refusal.error}\n`;
+}
+
+export function countLines(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) lines += 1;
+  return lines;
+}

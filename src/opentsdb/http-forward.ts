@@ -1,0 +1,114 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Pool } from 'undici';
+
+/** Headers that belong to one connection and are not passed on. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'host',
+]);
+
+const LIMITS = { connectionsMax: 64, connectTimeoutMs: 5_000, silenceTimeoutMs: 120_000 } as const;
+
+export type ForwardOutcome =
+  /** The client has the whole answer, or hung up. */
+  | { readonly kind: 'answered' }
+  /** The answer broke off after its head was sent; the connection to the client is closed. */
+  | { readonly kind: 'cut' }
+  /** Nothing was sent to the client yet. `delivered`: the primary may have acted on the request. */
+  | { readonly kind: 'failed'; readonly delivered: boolean; readonly cause: Error };
+
+export interface ForwardLimits {
+  /** Connections to the primary; more requests wait for one. */
+  readonly connectionsMax: number;
+  readonly connectTimeoutMs: number;
+  /** For the head of the answer, and between two pieces of its body. */
+  readonly silenceTimeoutMs: number;
+}
+
+/** Passes single HTTP requests on to an OpenTSDB and streams its answers back. */
+export class HttpForwarder {
+  readonly #pool: Pool;
+
+  constructor(primary: URL, limits: ForwardLimits = LIMITS) {
+    this.#pool = new Pool(primary.origin, {
+      connections: limits.connectionsMax,
+      pipelining: 1,
+      connect: { timeout: limits.connectTimeoutMs },
+      headersTimeout: limits.silenceTimeoutMs,
+      bodyTimeout: limits.silenceTimeoutMs,
+    });
+  }
+
+  /** `body` stands for the client's body when that was read already. Never rejects. */
+  async forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body?: Buffer,
+  ): Promise<ForwardOutcome> {
+    const abort = new AbortController();
+    const hungUp = (): void => {
+      if (!response.writableFinished) abort.abort();
+    };
+    response.once('close', hungUp);
+    try {
+      const answer = await this.#pool.request({
+        method: request.method ?? 'GET',
+        path: request.url ?? '/',
+        headers: endToEndHeaders(request.headers),
+        body: body ?? requestBody(request),
+        signal: abort.signal,
+      });
+      response.writeHead(answer.statusCode, endToEndHeaders(answer.headers));
+      await pipeline(answer.body, response);
+      return { kind: 'answered' };
+    } catch (error) {
+      if (abort.signal.aborted) return { kind: 'answered' };
+      if (response.headersSent) {
+        response.destroy();
+        return { kind: 'cut' };
+      }
+      const cause = error instanceof Error ? error : new Error(String(error));
+      return { kind: 'failed', delivered: !neverConnected(cause), cause };
+    } finally {
+      response.off('close', hungUp);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function endToEndHeaders(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const named = headers.connection?.toLowerCase().split(/\s*,\s*/) ?? [];
+  const passed: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !HOP_BY_HOP.has(name) && !named.includes(name)) passed[name] = value;
+  }
+  return passed;
+}
+
+function requestBody(request: IncomingMessage): Readable | null {
+  const { headers } = request;
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
+  return hasBody ? request : null;
+}
+
+function neverConnected(cause: Error): boolean {
+  const code: unknown = 'code' in cause ? cause.code : undefined;
+  return ['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENOTFOUND'].includes(
+    String(code),
+  );
+}

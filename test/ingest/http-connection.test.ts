@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { Client, eventually, openDoor, point, post, put, statuses } from './door.ts';
+
+const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+const oldRequest = (headers: string[] = []): string =>
+  post('/api/put', point(1), headers).toString().replace('HTTP/1.1', 'HTTP/1.0');
+
+describe('an HTTP connection', () => {
+  test('answers pipelined requests in order, however their submissions end', async () => {
+    const { port, path } = await openDoor();
+    path.auto = false;
+    const client = new Client(port);
+    client.send(
+      Buffer.concat([
+        post('/api/put?summary', point(1)),
+        post('/api/put', point(2)),
+        post('/api/put', '{'),
+      ]),
+    );
+    await eventually(() => path.submitted[1]);
+    path.submitted[1]?.settle(path.accepted());
+    path.submitted[0]?.settle(path.accepted());
+    await client.until((received) => statuses(received).length === 3);
+    expect(statuses(client.received)).toEqual([200, 204, 400]);
+    expect(path.lines()).toEqual([put(1), put(2)]);
+  });
+
+  test('takes chunked bodies, Expect, and a body one byte at a time', async () => {
+    const { port, path } = await openDoor();
+    const client = new Client(port);
+    const body = point(1);
+    const half = Math.floor(body.length / 2);
+    client.send('POST /api/put HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    client.send(`${chunk(body.slice(0, half))}${chunk(body.slice(half))}0\r\n\r\n`);
+    await client.until((received) => received.includes('204'));
+    client.send(
+      `POST /api/put HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    await client.until((received) => received.includes('100 Continue'));
+    for (const byte of body) {
+      client.send(byte);
+      await client.sent();
+    }
+    await client.until((received) => statuses(received).length === 3);
+    expect(statuses(client.received)).toEqual([204, 100, 204]);
+    expect(path.lines()).toEqual([put(1), put(1)]);
+  });
+
+  test('of HTTP/1.0 ends with its answer, unless it asked to be kept', async () => {
+    const { port } = await openDoor();
+    const client = new Client(port);
+    client.send(oldRequest(['Connection: keep-alive']));
+    await client.until((received) => statuses(received).length === 1);
+    client.send(oldRequest());
+    await client.untilClosed();
+    expect(statuses(client.received)).toEqual([204, 204]);
+  });
+
+  test.each([
+    ['GET\r\n\r\n', ''],
+    ['GET /api/version\r\n\r\n', ''],
+    ['PUT spec.x 1795379110 1 h=a\n', ''],
+    [`GET / HTTP/1.1\r\nX: ${'a'.repeat(9_000)}\r\n\r\n`, ''],
+    [
+      'GET http://x/api/version HTTP/1.1\r\nConnection: close\r\n\r\n',
+      'HTTP/1.1 400 Bad Request\r\n\r\n',
+    ],
+    ['GET api/version HTTP/1.1\r\n\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+  ])('is closed on %j as OpenTSDB does', async (request, reply) => {
+    const { port } = await openDoor();
+    const client = new Client(port);
+    client.send(request);
+    expect(await client.untilClosed()).toBe(reply);
+  });
+
+  test('answers what came before a request that it can\u2019t read', async () => {
+    const { port, path } = await openDoor();
+    path.auto = false;
+    const client = new Client(port);
+    client.send(Buffer.concat([post('/api/put', point(1)), Buffer.from('GET\r\n\r\n')]));
+    await eventually(() => path.submitted[0]);
+    path.submitted[0]?.settle(path.accepted());
+    await client.untilClosed();
+    expect(statuses(client.received)).toEqual([204]);
+  });
+
+  test('whose head does not come in time is closed', async () => {
+    const { port } = await openDoor({ limits: { idleTimeoutMs: 200 } });
+    const client = new Client(port);
+    client.send('POST /api/put HTT');
+    await client.untilClosed(3_000);
+    expect(statuses(client.received)).toEqual([408]);
+  });
+
+  test('that is idle is closed in time', async () => {
+    const { port } = await openDoor({ limits: { idleTimeoutMs: 200 } });
+    const client = new Client(port);
+    client.send(post('/api/put', point(1)));
+    await client.untilClosed(3_000);
+    expect(statuses(client.received)).toEqual([204]);
+  });
+});
+
+describe('HTTP limits', () => {
+  test('a body over the limit is answered 413 and the connection closed, also when it keeps sending', async () => {
+    const { port, counted } = await openDoor({ limits: { bodyBytesMax: 1_000 } });
+    const declared = new Client(port);
+    declared.send(post('/api/put', 'x'.repeat(200_000)));
+    await declared.untilClosed();
+    expect(statuses(declared.received)).toEqual([413]);
+    const chunked = new Client(port);
+    chunked.send('POST /api/put HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n');
+    for (let sent = 0; sent < 50; sent++) chunked.send(`400\r\n${'x'.repeat(1_024)}\r\n`);
+    await chunked.untilClosed();
+    expect(statuses(chunked.received)).toEqual([413]);
+    expect(counted).toEqual({ received: 2, 'too-large': 2 });
+  });
+
+  test('bytes in flight over the budget are answered 503, and the budget comes back', async () => {
+    const { port, path, counted } = await openDoor({ limits: { sourceInFlightBytesMax: 5_000 } });
+    path.auto = false;
+    const client = new Client(port);
+    client.send(post('/api/put', point(1)));
+    client.send(post('/api/put', `${point(2)}${' '.repeat(4_000)}`));
+    await eventually(() => (counted['overload'] === 1 ? true : undefined));
+    path.submitted[0]?.settle(path.accepted());
+    await client.until((received) => statuses(received).length === 2);
+    expect(statuses(client.received)).toEqual([204, 503]);
+    expect(client.received).toContain('Retry-After: 1');
+    path.auto = true;
+    client.send(post('/api/put', `${point(3)}${' '.repeat(2_000)}`));
+    await client.until((received) => statuses(received).length === 3);
+    expect(statuses(client.received)).toEqual([204, 503, 204]);
+  });
+
+  test('a client that hangs up midway gives its budget back', async () => {
+    const { port } = await openDoor({ limits: { inFlightBytesMax: 10_000 } });
+    const client = new Client(port);
+    client.send(post('/api/put', 'x'.repeat(9_000)).subarray(0, 500));
+    await client.sent();
+    client.socket.destroy();
+    const second = new Client(port);
+    await eventually(() => {
+      second.send(post('/api/put', `${point(1)}${' '.repeat(7_000)}`));
+      return second.received.includes('204') ? true : undefined;
+    });
+  });
+});
