@@ -1,0 +1,227 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { BenchError } from './processes.ts';
+import type { Running, Tools } from './processes.ts';
+import { cpuSeconds, memory, resetPeak } from './procfs.ts';
+import type { Shape } from './shapes.ts';
+
+/** One run of one shape through one subject: load, wait for delivery, read the clocks. */
+const LIMITS = { deliveryMsMax: 60_000, stallMsMax: 5_000, pollMs: 20, settleMs: 250 } as const;
+const POINTS_UNBOUNDED = 4_000_000_000;
+const MILLION = 1_000_000;
+const exec = promisify(execFile);
+
+/** What `tsdload` prints. */
+export interface Load {
+  readonly acked: number;
+  readonly errors: number;
+  readonly non2xx: number;
+  readonly telnet_replies: number;
+  readonly secs: number;
+  readonly pps: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly max_ms: number;
+  readonly first_error?: string;
+}
+
+export interface Subject {
+  readonly name: 'direct' | 'floor' | 'tsdb-wal';
+  readonly address: { readonly http: string; readonly telnet: string };
+  /** The process under test; direct has none. */
+  readonly pid?: number;
+}
+
+/** The far end: how many points it has taken so far, and whose CPU that costs. */
+export interface FarEnd {
+  readonly address: string;
+  readonly pids: readonly number[];
+  /** Nobody else writes to it. */
+  readonly isPrivate: boolean;
+  count(): Promise<number>;
+}
+
+export interface Sample {
+  readonly round: number;
+  readonly shape: string;
+  readonly subject: Subject['name'];
+  readonly pointsPerSecond: number;
+  readonly acknowledged: number;
+  readonly delivered: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuSecondsPerMillion?: number;
+  /** CPU of the process under test as a share of that of OpenTSDB and HBase in the same run. */
+  readonly cpuShareOfDatabase?: number;
+  readonly rssPeakMiB?: number;
+  readonly rssGrowthMiB?: number;
+  /** Why the run does not count; the bench then fails. */
+  readonly fault?: string;
+}
+
+export interface RunOptions {
+  readonly tools: Tools;
+  readonly shape: Shape;
+  readonly subject: Subject;
+  readonly farEnd: FarEnd;
+  readonly seconds: number;
+  readonly round: number;
+  /** Each connection writes series of its own, each once per instant, so that every point is a new cell. */
+  readonly apart: boolean;
+}
+
+export async function measure(options: RunOptions): Promise<Sample> {
+  const { shape, subject, farEnd, round } = options;
+  const { pid } = subject;
+  await settle(farEnd);
+  if (pid !== undefined) resetPeak(pid);
+  const base = await farEnd.count();
+  const before = clocks(subject, farEnd);
+  const load = await generate(options);
+  const delivery = await delivered(farEnd, base, load.acked);
+  const after = clocks(subject, farEnd);
+  const millions = load.acked / MILLION;
+  const cpu = after.subject - before.subject;
+  const database = after.database - before.database;
+  const secondsTaken = load.secs + delivery.waitedMs / 1_000;
+  const problem = fault(load, delivery.count);
+  return {
+    round,
+    shape: shape.name,
+    subject: subject.name,
+    pointsPerSecond: shape.waits ? load.pps : delivery.count / secondsTaken,
+    acknowledged: load.acked,
+    delivered: delivery.count,
+    p50Ms: load.p50_ms,
+    p99Ms: load.p99_ms,
+    ...(pid !== undefined && {
+      cpuSecondsPerMillion: cpu / millions,
+      rssPeakMiB: memory(pid).peakMiB,
+      ...(database > 0 && { cpuShareOfDatabase: cpu / database }),
+    }),
+    ...(problem !== undefined && { fault: problem }),
+  };
+}
+
+export type GenerateOptions = Pick<
+  RunOptions,
+  'tools' | 'shape' | 'subject' | 'seconds' | 'apart'
+> & { readonly hosts?: string };
+
+/** Telnet and HTTP write different hosts: the two transports store a value in different forms. */
+export async function generate(options: GenerateOptions): Promise<Load> {
+  const { tools, shape, subject, seconds, apart } = options;
+  const hosts = options.hosts ?? (shape.transport === 'http' ? 'web' : 'tel');
+  const args = ['-addr', subject.address[shape.transport], '-mode', shape.transport];
+  args.push('-batch', `${shape.batchPoints}`, '-conc', `${shape.connections}`);
+  args.push('-points', `${POINTS_UNBOUNDED}`, '-maxtime', `${seconds}s`, '-hosts', hosts);
+  args.push('-rate', `${shape.pointsPerSecond}`, `-apart=${apart}`);
+  args.push(`-sync=${shape.transport === 'telnet' && shape.waits}`);
+  const { stdout } = await exec(tools.load, args, { maxBuffer: MILLION });
+  return parseLoad(JSON.parse(stdout));
+}
+
+function parseLoad(value: unknown): Load {
+  if (typeof value !== 'object' || value === null || !('acked' in value) || !('pps' in value)) {
+    throw new BenchError('bench: the load generator printed something else than its result');
+  }
+  return value as Load;
+}
+
+function fault(load: Load, count: number): string | undefined {
+  const first = load.first_error === undefined ? '' : `, first: ${load.first_error.trim()}`;
+  if (load.acked === 0) return `nothing acknowledged${first}`;
+  if (count < load.acked) return `${load.acked} points acknowledged, ${count} arrived`;
+  const errors = load.errors + load.non2xx + load.telnet_replies;
+  return errors > 0 ? `${errors} errors at the client${first}` : undefined;
+}
+
+/** Waits for what earlier runs still have under way, which would else hide a loss of this one. */
+export async function settle(farEnd: FarEnd): Promise<void> {
+  const until = performance.now() + LIMITS.deliveryMsMax;
+  let before: number;
+  let count = await farEnd.count();
+  do {
+    if (performance.now() > until) {
+      throw new BenchError(`bench: points keep arriving without load at ${farEnd.address}`);
+    }
+    before = count;
+    await sleep(LIMITS.settleMs);
+    count = await farEnd.count();
+  } while (farEnd.isPrivate && count !== before);
+}
+
+interface Patience {
+  readonly deliveryMsMax: number;
+  readonly stallMsMax: number;
+}
+
+interface Delivery {
+  readonly count: number;
+  readonly waitedMs: number;
+}
+
+/** Waits until what was acknowledged has arrived, or nothing more arrives. */
+export async function delivered(
+  farEnd: FarEnd,
+  base: number,
+  want: number,
+  patience: Patience = LIMITS,
+): Promise<Delivery> {
+  const start = performance.now();
+  let count = (await farEnd.count()) - base;
+  let grewAt = 0;
+  for (let now = 0; count < want && now < patience.deliveryMsMax;) {
+    if (now - grewAt > patience.stallMsMax) break;
+    await sleep(LIMITS.pollMs);
+    const next = (await farEnd.count()) - base;
+    now = performance.now() - start;
+    if (next > count) grewAt = now;
+    count = next;
+  }
+  return { count, waitedMs: grewAt };
+}
+
+interface Clocks {
+  readonly subject: number;
+  readonly database: number;
+}
+
+function clocks(subject: Subject, farEnd: FarEnd): Clocks {
+  return {
+    subject: subject.pid === undefined ? 0 : cpuSeconds(subject.pid),
+    database: farEnd.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+  };
+}
+
+export function subjectOf(name: Subject['name'], { address, pid }: Running): Subject {
+  return { name, address, pid };
+}
+
+export function nullSink(address: string): FarEnd {
+  const count = (): Promise<number> => readCount(`http://${address}/count`, fromNullSink);
+  return { address, pids: [], isPrivate: true, count };
+}
+
+/** OpenTSDB counts what it took from anyone, so with other writers about, its count only proves the contrary. */
+export function openTsdb(address: string, pids: readonly number[]): FarEnd {
+  const count = (): Promise<number> => readCount(`http://${address}/api/stats`, fromStats);
+  return { address, pids, isPrivate: false, count };
+}
+
+async function readCount(url: string, pick: (body: unknown) => unknown): Promise<number> {
+  const response = await fetch(url);
+  const count = Number(pick(await response.json()));
+  if (!Number.isSafeInteger(count)) throw new BenchError(`bench: no count of points at ${url}`);
+  return count;
+}
+
+function fromNullSink(body: unknown): unknown {
+  return typeof body === 'object' && body !== null && 'points' in body ? body.points : undefined;
+}
+
+function fromStats(body: unknown): unknown {
+  const stats = Array.isArray(body) ? (body as readonly Record<string, unknown>[]) : [];
+  return stats.find(({ metric }) => metric === 'tsd.datapoints.added')?.['value'];
+}

@@ -1,0 +1,163 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join, resolve as resolvePath } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/**
+ * The processes of a bench: each is started by path, waited for until it answers, and ended by its own handle.
+ * What they print goes to a file in the run's folder, so that a failed start can show it.
+ */
+const BENCH = dirname(fileURLToPath(import.meta.url));
+const PROJECT = dirname(BENCH);
+const FLOOR = fileURLToPath(new URL('./floor-proxy.mjs', import.meta.url));
+const LIMITS = { startMsMax: 30_000, stopMsMax: 15_000 } as const;
+const run = promisify(execFile);
+
+export class BenchError extends Error {}
+
+export interface Running {
+  readonly name: string;
+  readonly pid: number;
+  /** `host:port` for each transport. */
+  readonly address: { readonly http: string; readonly telnet: string };
+  stop(): Promise<void>;
+}
+
+export interface Tools {
+  readonly load: string;
+  readonly sink: string;
+}
+
+/** Builds the load generator and the sink; without Go it uses what an earlier build left. */
+export async function buildTools(): Promise<Tools> {
+  const tools = { load: join(BENCH, 'bin', 'tsdload'), sink: join(BENCH, 'bin', 'nulltsd') };
+  try {
+    await run('go', ['build', '-o', tools.load, './tsdload'], { cwd: BENCH });
+    await run('go', ['build', '-o', tools.sink, './nulltsd'], { cwd: BENCH });
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    if (!isMissing) throw new BenchError('bench: the Go tools do not build', { cause });
+    if (!existsSync(tools.load) || !existsSync(tools.sink)) {
+      throw new BenchError(
+        'bench: the load generator and the null sink are written in Go, and `go` is not on the PATH.\n' +
+          'Install Go 1.21 or later (Debian: golang-go) and run the bench again.',
+        { cause },
+      );
+    }
+  }
+  return tools;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new BenchError('bench: no free port');
+  return address.port;
+}
+
+interface SinkOptions {
+  readonly tools: Tools;
+  readonly folder: string;
+  readonly port: number;
+  /** Counts only the points that hold this text. */
+  readonly only?: string;
+}
+
+export async function startSink({ tools, folder, port, only }: SinkOptions): Promise<Running> {
+  const command = [tools.sink, '-addr', `127.0.0.1:${port}`, ...(only ? ['-only', only] : [])];
+  return start({ name: 'sink', folder, command, ports: { http: port, telnet: port } });
+}
+
+interface FloorOptions {
+  readonly folder: string;
+  readonly target: string;
+  /** Telnet sockets with TCP_NODELAY: another, higher floor than the one the targets refer to. */
+  readonly noDelay: boolean;
+}
+
+export async function startFloor({ folder, target, noDelay }: FloorOptions): Promise<Running> {
+  const ports = { http: await freePort(), telnet: await freePort() };
+  const command = [process.execPath, FLOOR, target, `${ports.http}`, `${ports.telnet}`];
+  if (noDelay) command.push('nodelay');
+  return start({ name: 'floor', folder, command, ports });
+}
+
+interface ProxyOptions {
+  readonly folder: string;
+  readonly target: string;
+  /** The built program, relative to the project. */
+  readonly main: string;
+}
+
+export async function startProxy({ folder, target, main }: ProxyOptions): Promise<Running> {
+  const program = resolvePath(PROJECT, main);
+  if (!existsSync(program)) {
+    throw new BenchError(`bench: ${main} is missing: run \`npm run build\` first`);
+  }
+  const port = await freePort();
+  const data = join(folder, `data-${port}`);
+  const command = [process.execPath, program, 'start', '--listen', `127.0.0.1:${port}`];
+  command.push('--primary', `http://${target}`, '--data', data);
+  command.push('--admin', `127.0.0.1:${await freePort()}`);
+  return start({ name: 'tsdb-wal', folder, command, ports: { http: port, telnet: port } });
+}
+
+interface StartOptions {
+  readonly name: string;
+  readonly folder: string;
+  readonly command: readonly string[];
+  readonly ports: { readonly http: number; readonly telnet: number };
+}
+
+async function start({ name, folder, command, ports }: StartOptions): Promise<Running> {
+  const [file = '', ...args] = command;
+  const logPath = join(folder, `${name}.log`);
+  const log = openSync(logPath, 'a');
+  const child = spawn(file, args, { cwd: PROJECT, stdio: ['ignore', log, log] });
+  const { pid } = child;
+  if (pid === undefined) throw new BenchError(`bench: ${name} did not start: ${command.join(' ')}`);
+  for (const port of new Set(Object.values(ports))) {
+    if (!(await opens(port, child))) {
+      await stop(child);
+      const tail = readFileSync(logPath, 'utf8').slice(-2_000);
+      throw new BenchError(`bench: ${name} does not listen on ${port}:\n${tail}`);
+    }
+  }
+  const address = { http: `127.0.0.1:${ports.http}`, telnet: `127.0.0.1:${ports.telnet}` };
+  return { name, pid, address, stop: () => stop(child) };
+}
+
+async function opens(port: number, child: ChildProcess): Promise<boolean> {
+  const until = Date.now() + LIMITS.startMsMax;
+  while (Date.now() < until && child.exitCode === null && child.signalCode === null) {
+    if (await accepts(port)) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (isOpen: boolean): void => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMITS.stopMsMax);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,45 @@
+/** The loads of the bench: what is sent, over how many connections, and whether the sender waits for answers. */
+export interface Shape {
+  readonly name: string;
+  readonly title: string;
+  readonly transport: 'http' | 'telnet';
+  readonly batchPoints: number;
+  readonly connections: number;
+  /** False: telnet lines without ever asking for a `version`; what counts is then what arrived. */
+  readonly waits: boolean;
+  /** 0: as fast as answers come. */
+  readonly pointsPerSecond: number;
+}
+
+const asFastAsAnswersCome = { waits: true, pointsPerSecond: 0 } as const;
+
+function http(batchPoints: number, connections: number): Shape {
+  const title = `HTTP ${batchPoints}, ${connections} connections`;
+  const name = `http${batchPoints}x${connections}`;
+  return { name, title, transport: 'http', batchPoints, connections, ...asFastAsAnswersCome };
+}
+
+function telnet(batchPoints: number, connections: number): Shape {
+  const title = `telnet, version per ${batchPoints}, ${connections} connections`;
+  const name = `telnet${batchPoints}x${connections}`;
+  return { name, title, transport: 'telnet', batchPoints, connections, ...asFastAsAnswersCome };
+}
+
+export const SHAPES: readonly Shape[] = [
+  http(1, 8),
+  http(1, 64),
+  http(50, 8),
+  http(50, 64),
+  http(500, 8),
+  telnet(50, 8),
+  telnet(50, 64),
+  telnet(500, 8),
+  { ...telnet(50, 8), name: 'firehose', title: 'telnet without waiting, 8', waits: false },
+  { ...http(50, 8), name: 'paced', title: 'HTTP 50, 15,000 points/s', pointsPerSecond: 15_000 },
+];
+
+/** Shapes that break the sink and watch the memory of the proxy; see outage.ts. */
+export const OUTAGES = ['slow', 'dead'] as const;
+export type Outage = (typeof OUTAGES)[number];
+
+export const QUICK_SHAPES: readonly string[] = ['http1x64', 'http50x8', 'http500x8', 'telnet50x8'];
