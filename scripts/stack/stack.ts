@@ -8,7 +8,7 @@ import { fetchJars } from './jars.ts';
 import { kafkaDaemon } from './kafka.ts';
 import { opentsdbClassPath, type Settings, Tsd } from './opentsdb.ts';
 
-export interface StackPorts {
+interface StackPorts {
   readonly zookeeper: number;
   readonly master: number;
   readonly region: number;

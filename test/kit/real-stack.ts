@@ -2,7 +2,7 @@ import { describe, inject } from 'vitest';
 import { type StackPlace, Stack } from '../../scripts/stack/stack.ts';
 
 /** What the set-up of the end-to-end tests offers them: HBase that runs, or why there is none. */
-export type StackOffer =
+type StackOffer =
   | { readonly kind: 'running'; readonly place: StackPlace }
   | { readonly kind: 'missing'; readonly reason: string };
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isObject, type Json, JsonNumber, parseJson } from './json.ts';
+import { isObject, type Json, JsonNumber, parseJson } from '../../kit/exact-json.ts';
 
 /** What is sent; see `encodeRequest`. */
 export interface HttpRequest {

@@ -1,5 +1,5 @@
 import type { HttpExpectation } from './cases.ts';
-import { isObject, type Json, JsonNumber, parseJson } from './json.ts';
+import { isObject, type Json, JsonNumber, parseJson } from '../../kit/exact-json.ts';
 import { Placeholders } from './placeholders.ts';
 import type { HttpResponse } from './wire.ts';
 

@@ -1,0 +1,249 @@
+import { once } from 'node:events';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject, type Json, JsonNumber, parseJson } from './exact-json.ts';
+import { freePort } from './ports.ts';
+
+export interface ReceivedPoint {
+  readonly transport: 'http' | 'telnet';
+  readonly metric: string;
+  readonly timestamp: string;
+  readonly value: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Each holds until it is changed. */
+export interface FakeTsdFaults {
+  /** Every put by HTTP is answered so, and nothing of it is stored. */
+  status?: number;
+  /** Every answer comes this much later. */
+  delayMs?: number;
+  /** Metrics that have no UID and get none. */
+  unknownMetrics?: ReadonlySet<string>;
+  /** HBase fails with these words: a point is lost, and only `?sync` and telnet tell. */
+  storage?: string;
+  /** Puts with `?sync` are stored and not answered. */
+  syncHangs?: boolean;
+}
+
+interface Failure {
+  readonly point: ReceivedPoint;
+  readonly error: string;
+  readonly kind: 'bad' | 'storage';
+}
+
+const VERSION = `net.opentsdb.tools BuildData built at revision fake (MINT)
+Built on 2021/09/08 03:26:53 +0000 by fake@fake:/fake`;
+
+/**
+ * An OpenTSDB in memory, for faults that a real one does not show on request. It knows the answers of `/api/put`,
+ * `/api/version`, `/api/config`, `/api/stats`, `/api/stats/jvm` and of telnet's `put`, `version` and `exit`, both
+ * protocols on one port, and checks no point.
+ */
+export class FakeTsd implements AsyncDisposable {
+  readonly port: number;
+  /** All that was stored, in the order of arrival. */
+  readonly points: ReceivedPoint[] = [];
+  /** By HTTP: `POST /api/put?details`. */
+  readonly requests: string[] = [];
+  /** What `/api/config` tells. */
+  readonly settings: Record<string, string> = {
+    'tsd.core.auto_create_metrics': 'true',
+    'tsd.http.request.enable_chunked': 'true',
+    'tsd.http.request.max_chunk': '16777216',
+    'tsd.storage.fix_duplicates': 'true',
+    'tsd.storage.flush_interval': '1000',
+    'tsd.storage.max_tags': '8',
+    'tsd.core.tag.allow_specialchars': '',
+  };
+  faults: FakeTsdFaults = {};
+  readonly #sockets = new Set<Socket>();
+  readonly #http = createHttpServer((request, response) => void this.#answer(request, response));
+  #server: Server | undefined;
+  #startTime = Date.now();
+  #hbaseErrors = 0;
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  static async start(): Promise<FakeTsd> {
+    const tsd = new FakeTsd(await freePort());
+    await tsd.start();
+    return tsd;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Listens on the same port again, as a new process: another start time, counters at 0. The points stay. */
+  async start(): Promise<void> {
+    this.#startTime = Math.max(this.#startTime + 1, Date.now());
+    this.#hbaseErrors = 0;
+    this.#server = createServer((socket) => this.#accept(socket)).listen(this.port, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  /** Resets all connections and refuses new ones. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    server.close();
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await once(server, 'close');
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket)).on('error', () => socket.destroy());
+    socket.once('data', (first: Buffer) => {
+      socket.pause().unshift(first);
+      // As OpenTSDB tells the two apart.
+      if (/^[A-Z]/.test(first.toString('latin1'))) this.#http.emit('connection', socket);
+      else void this.#talk(socket);
+      socket.resume();
+    });
+  }
+
+  async #talk(socket: Socket): Promise<void> {
+    for await (const line of createInterface(socket)) {
+      const reply = this.#command(line.split(' ').filter((word) => word !== ''));
+      if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
+      if (reply === undefined) socket.end();
+      else if (reply !== '') socket.write(`${reply}\n`);
+    }
+  }
+
+  /** The reply, empty for silence; undefined to end the connection. */
+  #command([verb = '', ...words]: readonly string[]): string | undefined {
+    if (verb === 'exit') return undefined;
+    if (verb === 'version') return VERSION;
+    if (verb !== 'put') return `unknown command: ${verb}.  Try \`help'.`;
+    const [metric, timestamp, value, ...tags] = words;
+    if (metric === undefined || timestamp === undefined || value === undefined || !tags.length) {
+      return `put: illegal argument: not enough arguments (need least 4, got ${words.length})`;
+    }
+    const pairs = tags.map((tag): [string, string] => {
+      const [key = '', name = ''] = tag.split('=', 2);
+      return [key, name];
+    });
+    const point = { metric, timestamp, value, tags: Object.fromEntries(pairs) };
+    const failure = this.#store({ transport: 'telnet', ...point });
+    if (failure === undefined) return '';
+    return failure.kind === 'bad'
+      ? `put: unknown metric: No such name for 'metrics': '${metric}'`
+      : `put: HBase error: ${this.faults.storage}`;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', this.url);
+    this.requests.push(`${request.method} ${request.url}`);
+    const body = await text(request);
+    if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
+    if (url.pathname === '/api/put') this.#put(url.searchParams, body, response);
+    else if (url.pathname === '/api/version') sendJson(response, 200, { version: 'fake' });
+    else if (url.pathname === '/api/config') sendJson(response, 200, this.settings);
+    else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());
+    else if (url.pathname === '/api/stats/jvm') {
+      sendJson(response, 200, { runtime: { startTime: this.#startTime } });
+    } else sendError(response, 404, 'Endpoint not found');
+  }
+
+  #put(flags: URLSearchParams, body: string, response: ServerResponse): void {
+    if (this.faults.status !== undefined) {
+      sendError(response, this.faults.status, 'a fault on request');
+      return;
+    }
+    const points = [parseJson(body)].flat().map(parsePoint);
+    const sync = flags.has('sync');
+    const all = points.map((point) => this.#store(point)).filter((one) => one !== undefined);
+    // Without ?sync OpenTSDB answers before HBase does.
+    const failures = sync ? all : all.filter(({ kind }) => kind === 'bad');
+    if (sync && this.faults.syncHangs === true) return;
+    const status = failures.some(({ kind }) => kind === 'bad') ? 400 : 200;
+    if (flags.has('details') || flags.has('summary')) {
+      const counts = { success: points.length - failures.length, failed: failures.length };
+      const timeouts = sync && flags.has('sync_timeout') ? { timeouts: 0 } : {};
+      const errors = flags.has('details') ? { errors: failures.map(detailOf) } : {};
+      sendJson(response, status, { ...counts, ...timeouts, ...errors });
+    } else if (failures.length === 0) response.writeHead(204, { 'Content-Length': 0 }).end();
+    else sendError(response, 400, 'One or more data points had errors');
+  }
+
+  #store(point: ReceivedPoint): Failure | undefined {
+    if (this.faults.unknownMetrics?.has(point.metric) === true) {
+      return { point, kind: 'bad', error: 'Unknown metric' };
+    }
+    if (this.faults.storage !== undefined) {
+      this.#hbaseErrors += 1;
+      return { point, kind: 'storage', error: `Storage exception: ${this.faults.storage}` };
+    }
+    this.points.push(point);
+    return undefined;
+  }
+
+  #stats(): readonly object[] {
+    const timestamp = Math.floor(Date.now() / 1000);
+    const tags = { host: 'fake' };
+    const hbaseErrors = { host: 'fake', type: 'hbase_errors' };
+    return [
+      { metric: 'tsd.rpc.exceptions', timestamp, value: '0', tags },
+      { metric: 'tsd.rpc.errors', timestamp, value: `${this.#hbaseErrors}`, tags: hbaseErrors },
+      { metric: 'tsd.hbase.nsre', timestamp, value: '0', tags },
+    ];
+  }
+}
+
+function parsePoint(json: Json): ReceivedPoint {
+  const point = isObject(json) ? json : {};
+  const tags = isObject(point['tags']) ? point['tags'] : {};
+  return {
+    transport: 'http',
+    metric: textOf(point['metric']),
+    timestamp: textOf(point['timestamp']),
+    value: textOf(point['value']),
+    tags: Object.fromEntries(Object.entries(tags).map(([key, value]) => [key, textOf(value)])),
+  };
+}
+
+function textOf(json: Json | undefined): string {
+  if (json instanceof JsonNumber) return json.text;
+  return typeof json === 'string' ? json : '';
+}
+
+function detailOf({ point, error }: Failure): object {
+  const { metric, timestamp, value, tags } = point;
+  return { datapoint: { metric, timestamp: Number(timestamp), value, tags }, error };
+}
+
+function sendError(response: ServerResponse, code: number, message: string): void {
+  sendJson(response, code, { error: { code, message } });
+}
+
+function sendJson(response: ServerResponse, status: number, value: object): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response
+    .writeHead(status, {
+      'Content-Type': 'application/json; charset=UTF-8',
+      'Content-Length': body.length,
+    })
+    .end(body);
+}
