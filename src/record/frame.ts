@@ -12,11 +12,12 @@ import { crc32 } from 'node:zlib';
  *    32  u64  receive time of the last record
  *    40  u32  crc32 of the body
  *    44  u32  chain: crc32 of bytes 0-43, seeded with the chain of the frame before
- *    48  u32  crc32 of bytes 0-47
+ *    48  u32  crc32 of bytes 0-47, seeded with the crc32 of the lane's id
  *    52  body
  *
- * The header's own checksum lets a reader find the next frame behind a damaged one; the chain shows
- * that no frame between two others is missing, replaced or from another file.
+ * The header's own checksum lets a reader find the next frame behind a damaged one, and tells it from
+ * a frame of another lane that was left on the disk; the chain shows that no frame between two others
+ * is missing, replaced or from another file.
  */
 export const FRAME_HEADER_BYTES = 52;
 
@@ -42,6 +43,19 @@ export interface FrameHeader {
 
 export type FrameFields = Omit<FrameHeader, 'bodyCrc' | 'chain'>;
 
+/** What a frame is tied to besides its own bytes. */
+export interface FrameTies {
+  /** `laneSeed` of its lane. */
+  readonly lane: number;
+  /** Chain value of the frame before it. */
+  readonly chain: number;
+}
+
+/** Seeds the headers of a lane's frames, and the chain of its first. */
+export function laneSeed(lane: string): number {
+  return crc32(lane);
+}
+
 /**
  * Fills in the header of the frame at `offset`, whose body is already in place behind it.
  * Returns the frame's chain value, the seed of the next frame.
@@ -50,7 +64,7 @@ export function sealFrame(
   bytes: Buffer,
   offset: number,
   fields: FrameFields,
-  previousChain: number,
+  ties: FrameTies,
 ): number {
   const bodyStart = offset + FRAME_HEADER_BYTES;
   bytes.writeUInt32LE(MAGIC_NUMBER, offset);
@@ -62,17 +76,21 @@ export function sealFrame(
   writeUint64(bytes, fields.lastReceivedAt, offset + 32);
   const bodyCrc = crc32(bytes.subarray(bodyStart, bodyStart + fields.bodyBytes));
   bytes.writeUInt32LE(bodyCrc, offset + 40);
-  const chain = crc32(bytes.subarray(offset, offset + 44), previousChain);
+  const chain = crc32(bytes.subarray(offset, offset + 44), ties.chain);
   bytes.writeUInt32LE(chain, offset + 44);
-  bytes.writeUInt32LE(crc32(bytes.subarray(offset, offset + 48)), offset + 48);
+  bytes.writeUInt32LE(crc32(bytes.subarray(offset, offset + 48), ties.lane), offset + 48);
   return chain;
 }
 
-/** The header at `offset`, or undefined when the bytes there are no whole, intact header. */
-export function decodeFrameHeader(bytes: Buffer, offset: number): FrameHeader | undefined {
+/** The header at `offset`, or undefined when the bytes there are no whole, intact header of that lane. */
+export function decodeFrameHeader(
+  bytes: Buffer,
+  offset: number,
+  lane: number,
+): FrameHeader | undefined {
   if (offset + FRAME_HEADER_BYTES > bytes.length) return undefined;
   if (bytes.readUInt32LE(offset) !== MAGIC_NUMBER) return undefined;
-  if (bytes.readUInt32LE(offset + 48) !== crc32(bytes.subarray(offset, offset + 48))) {
+  if (bytes.readUInt32LE(offset + 48) !== crc32(bytes.subarray(offset, offset + 48), lane)) {
     return undefined;
   }
   const header = {

@@ -1,12 +1,12 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /**
  * Replaces a small file so that a crash at any moment leaves the old content or the new, durably:
- * temporary file beside it, fsync, rename, fsync of the folder.
+ * temporary file beside it, fsync, rename, fsync of the folder. One writer at a time for a path.
  */
 export async function writeFileAtomic(path: string, content: string | Buffer): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   try {
     const file = await open(temporary, 'w');
     try {
@@ -30,5 +30,16 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Makes a folder and those above it, durably; one that is there is left as it is. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    await syncFolder(folder);
+    if (folder === above) return;
   }
 }

@@ -1,8 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { makeFolder, writeFileAtomic } from './atomic-file.ts';
 
 /** A follower's durable place in the log: every record up to it needs no more work. */
 export class Cursor {
@@ -17,7 +18,7 @@ export class Cursor {
   /** Reads `cursors/<name>.json` below the data directory; an absent file is a follower that never moved. */
   static async open(dataDirectory: string, name: string): Promise<Cursor> {
     const folder = join(dataDirectory, 'cursors');
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const path = join(folder, `${name}.json`);
     let text: string;
     try {
@@ -35,17 +36,28 @@ export class Cursor {
 
   /** Durable when it resolves; a crash before leaves the old place. */
   async move(position: Position): Promise<void> {
-    await writeFileAtomic(this.#path, `${JSON.stringify(position)}\n`);
+    await writeFileAtomic(this.#path, formatCursor(position));
     this.#position = position;
   }
 }
 
-function parseCursor(text: string, path: string): Position {
+/** `crc` tells a changed digit: a cursor too far ahead would pass records over. */
+function formatCursor({ lane, ordinal, seq }: Position): string {
+  return `${JSON.stringify({ lane, ordinal, seq, crc: checksum({ lane, ordinal, seq }) })}\n`;
+}
+
+function checksum({ lane, ordinal, seq }: Position): string {
+  return crc32(`${lane} ${ordinal} ${seq}`).toString(16).padStart(8, '0');
+}
+
+/** What `move` wrote; throws DATA_UNUSABLE on anything else. */
+export function parseCursor(text: string, path: string): Position {
   try {
-    const value = JSON.parse(text) as Partial<Position>;
-    const { lane, ordinal, seq } = value;
+    const value = JSON.parse(text) as Partial<Position & { crc: string }> | null;
+    const { lane, ordinal, seq, crc } = value ?? {};
     if (typeof lane === 'string' && Number.isSafeInteger(ordinal) && Number.isSafeInteger(seq)) {
-      return { lane, ordinal: ordinal ?? 0, seq: seq ?? 0 };
+      const position = { lane, ordinal: ordinal ?? 0, seq: seq ?? 0 };
+      if (crc === checksum(position)) return position;
     }
   } catch (cause) {
     throw unreadable(path, cause);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { WalError } from '../runtime/errors.ts';
+import { writeFileAtomic } from './atomic-file.ts';
 
-interface Holder {
+export interface LockHolder {
   readonly pid: number;
   /** When the process started, in the kernel's own count, so that a reused pid isn't mistaken for it. */
   readonly started: string;
@@ -13,39 +14,72 @@ interface Holder {
 }
 
 /**
- * Keeps a second process off a data directory: the file `lock`, made by link(2), names its holder. A lock
- * whose holder is gone is taken over; one from another machine never is, since nothing here can tell.
+ * Keeps a second process off a data directory: the file `lock.<n>` with the highest number names its
+ * holder. A lock whose holder is gone is taken over; one from another machine never is, since nothing here
+ * can tell.
+ *
+ * Taking over: `lock.<n + 1>` is made by link(2), which one of several succeeds in; then all lower ones are
+ * removed. Who was slow, and made a number that was used and removed before, sees a higher one and gives
+ * way. A lock is given back by emptying it, so that numbers never start again. A crash at any point leaves
+ * a lock whose holder is gone.
  */
 export class DirectoryLock {
   readonly #path: string;
-  readonly #content: string;
 
-  private constructor(path: string, content: string) {
+  private constructor(path: string) {
     this.#path = path;
-    this.#content = content;
   }
 
-  /** Throws DATA_LOCKED when another live process holds it. */
+  /** Throws DATA_LOCKED when another live process, or this one, holds it. */
   static async acquire(directory: string): Promise<DirectoryLock> {
-    const path = join(directory, 'lock');
-    const content = `${JSON.stringify(await describe(process.pid))}\n`;
     const own = join(directory, `.lock.${randomUUID()}`);
-    await writeFile(own, content);
+    await writeFile(own, `${JSON.stringify(await describe(process.pid))}\n`);
     try {
-      for (let attempt = 0; attempt < 5; attempt += 1) {
-        if (await tryLink(own, path)) return new DirectoryLock(path, content);
-        await removeIfStale(path);
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+        const highest = Math.max(0, ...(await lockNumbers(directory)));
+        const held = lockPath(directory, highest);
+        const holder = highest === 0 ? undefined : await readHolder(held);
+        if (holder !== undefined && (await isAlive(holder))) throw lockedBy(holder, held);
+        const path = lockPath(directory, highest + 1);
+        if (!(await tryLink(own, path))) continue;
+        const numbers = await lockNumbers(directory);
+        if (Math.max(...numbers) === highest + 1) {
+          const lower = numbers.filter((number) => number <= highest);
+          await Promise.all(lower.map((n) => rm(lockPath(directory, n), { force: true })));
+          return new DirectoryLock(path);
+        }
+        await rm(path, { force: true });
       }
     } finally {
       await rm(own, { force: true });
     }
-    throw lockedBy(await readFile(path, 'utf8').catch(() => ''), path);
+    throw new WalError('DATA_LOCKED', `several processes want ${directory} at once`);
+  }
+
+  /** The live process that holds the lock of a directory, if one does. */
+  static async holder(directory: string): Promise<LockHolder | undefined> {
+    const highest = Math.max(0, ...(await lockNumbers(directory)));
+    const holder = highest === 0 ? undefined : await readHolder(lockPath(directory, highest));
+    return holder !== undefined && (await isAlive(holder)) ? holder : undefined;
   }
 
   async release(): Promise<void> {
-    if ((await readFile(this.#path, 'utf8').catch(() => '')) === this.#content)
-      await rm(this.#path);
+    await writeFileAtomic(this.#path, '');
   }
+}
+
+const ATTEMPTS_MAX = 100;
+const NAME = /^lock\.(\d+)$/;
+
+function lockPath(directory: string, number: number): string {
+  return join(directory, `lock.${number}`);
+}
+
+async function lockNumbers(directory: string): Promise<number[]> {
+  return (await readdir(directory)).flatMap((name) => {
+    const match = NAME.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
 }
 
 async function tryLink(from: string, to: string): Promise<boolean> {
@@ -58,31 +92,36 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Removes the lock of a process that is gone, and nothing else: what was moved away is looked at once more. */
-async function removeIfStale(path: string): Promise<void> {
-  const content = await readFile(path, 'utf8').catch(() => undefined);
-  if (content === undefined) return;
-  if (await isAlive(parseHolder(content))) throw lockedBy(content, path);
-  const aside = `${path}.${randomUUID()}`;
-  await rename(path, aside).catch(() => undefined);
-  const moved = await readFile(aside, 'utf8').catch(() => undefined);
-  if (moved !== undefined && moved !== content) await tryLink(aside, path);
-  await rm(aside, { force: true });
+/** Undefined when the lock was given back, is gone, or holds nothing readable, as after a power cut. */
+async function readHolder(path: string): Promise<LockHolder | undefined> {
+  try {
+    const value = JSON.parse(await readFile(path, 'utf8')) as Partial<LockHolder> | null;
+    const { pid, started, boot, host } = value ?? {};
+    if (pid === undefined || started === undefined || boot === undefined || host === undefined) {
+      return undefined;
+    }
+    return { pid, started, boot, host };
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (isGone || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
-async function isAlive(holder: Holder | undefined): Promise<boolean> {
-  if (holder === undefined) return false;
+async function isAlive(holder: LockHolder): Promise<boolean> {
   const now = await describe(holder.pid);
   if (holder.host !== now.host) return true;
   return holder.boot === now.boot && holder.started === now.started && now.started !== '';
 }
 
-async function describe(pid: number): Promise<Holder> {
+async function describe(pid: number): Promise<LockHolder> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '');
-  // The 22nd field, counted behind the command's closing parenthesis, since a command may hold spaces.
-  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  const running = started === '' && isRunning(pid) ? 'unknown' : started;
+  // The state and the 22nd field, counted behind the command's closing parenthesis, since a command may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const isDead = fields[0] === 'Z' || fields[0] === 'X';
+  const started = isDead ? '' : (fields[19] ?? '');
+  const running = stat === '' && isRunning(pid) ? 'unknown' : started;
   return { pid, started: running, boot: boot.trim(), host: hostname() };
 }
 
@@ -95,18 +134,8 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function parseHolder(content: string): Holder | undefined {
-  try {
-    return JSON.parse(content) as Holder;
-  } catch {
-    return undefined;
-  }
-}
-
-function lockedBy(content: string, path: string): WalError {
-  const holder = parseHolder(content);
-  const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-  return new WalError('DATA_LOCKED', `${who} uses this data directory`, {
-    hint: `Stop it, or choose another --data. If ${holder?.host ?? 'that machine'} is gone for good, remove ${path}.`,
+function lockedBy(holder: LockHolder, path: string): WalError {
+  return new WalError('DATA_LOCKED', `process ${holder.pid} on ${holder.host} uses this directory`, {
+    hint: `Stop it, or choose another --data. If ${holder.host} is gone for good, remove ${path}.`,
   });
 }

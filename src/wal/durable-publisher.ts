@@ -12,7 +12,7 @@ export class DurablePublisher {
   #file: FileHandle | undefined;
   #mark: DurableMark | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> | undefined;
+  #writing = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -21,8 +21,11 @@ export class DurablePublisher {
   publish(mark: DurableMark): void {
     this.#mark = mark;
     this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#writing = this.#write();
+      // One write at a time: an older mark must never land on a newer one.
+      this.#writing = this.#writing.then(() => {
+        this.#timer = undefined;
+        return this.#write();
+      });
     }, INTERVAL_MS);
   }
 
@@ -36,17 +39,21 @@ export class DurablePublisher {
 
   async #write(): Promise<void> {
     if (this.#mark === undefined) return;
+    const line = Buffer.from(formatDurableMark(this.#mark), 'latin1');
     try {
-      this.#file ??= await openForOverwriting(this.#path);
-      await this.#file.write(formatDurableMark(this.#mark), 0, 'latin1');
+      this.#file ??= await openForOverwriting(this.#path, line.length);
+      await this.#file.write(line, 0, line.length, 0);
     } catch {
       // The disk's failure shows where it counts, in the log's own write. An old mark claims less, never more.
     }
   }
 }
 
-async function openForOverwriting(path: string): Promise<FileHandle> {
+async function openForOverwriting(path: string, bytes: number): Promise<FileHandle> {
   const made = await open(path, 'a');
   await made.close();
-  return open(path, 'r+');
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  if (size > bytes) await file.truncate(bytes);
+  return file;
 }

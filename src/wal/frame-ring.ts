@@ -1,4 +1,4 @@
-import { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES, sealFrame } from '../record/frame.ts';
+import { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES, laneSeed, sealFrame } from '../record/frame.ts';
 import { formatRecordHeader, type RecordHeader } from '../record/record.ts';
 import type { Position } from '../record/position.ts';
 
@@ -29,6 +29,9 @@ interface OpenFrame {
   bodyBytes: number;
 }
 
+/** More frames than this are not kept, however small: what describes a frame takes memory too. */
+const FRAMES_MAX = 8_192;
+
 /**
  * The newest frames of the log in one fixed piece of memory. Records are written into the open frame,
  * sealed frames are handed to the file from where they are, and followers that keep up read them there.
@@ -45,6 +48,7 @@ export class FrameRing {
   #end = 0;
   #lane = '';
   #ordinal = 0;
+  #seed = 0;
   #chain = 0;
 
   constructor(bytes: number) {
@@ -52,12 +56,13 @@ export class FrameRing {
   }
 
   /** Frames from here on belong to this lane. What was not durable is dropped: it never will be. */
-  openLane(lane: string, ordinal: number, chain: number): void {
+  openLane(lane: string, ordinal: number): void {
     this.#open = undefined;
     this.#frames.length = this.#unwritten;
     this.#lane = lane;
     this.#ordinal = ordinal;
-    this.#chain = chain;
+    this.#seed = laneSeed(lane);
+    this.#chain = this.#seed;
   }
 
   /** Adds one record to the open frame; false when there is no room until older frames are durable. */
@@ -136,7 +141,10 @@ export class FrameRing {
 
   #seal(open: OpenFrame): void {
     const offset = open.start % this.#memory.length;
-    this.#chain = sealFrame(this.#memory, offset, open, this.#chain);
+    this.#chain = sealFrame(this.#memory, offset, open, {
+      lane: this.#seed,
+      chain: this.#chain,
+    });
     const size = FRAME_HEADER_BYTES + open.bodyBytes;
     this.#frames.push({
       lane: this.#lane,
@@ -159,10 +167,12 @@ export class FrameRing {
   #makeRoom(end: number): boolean {
     for (;;) {
       const oldest = this.#frames[this.#head];
-      if (oldest === undefined || end - oldest.start <= this.#memory.length) return true;
-      if (!oldest.durable) return false;
+      if (oldest === undefined) return true;
+      const fits = end - oldest.start <= this.#memory.length;
+      if (fits && this.#frames.length - this.#head < FRAMES_MAX) return true;
+      if (!oldest.durable) return fits;
       this.#head += 1;
-      if (this.#head >= 4096) this.#dropEvicted();
+      if (this.#head >= FRAMES_MAX) this.#dropEvicted();
     }
   }
 

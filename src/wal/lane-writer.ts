@@ -1,4 +1,6 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { laneSeed } from '../record/frame.ts';
 import { syncFolder } from './atomic-file.ts';
 import type { FrameRing, RingFrame } from './frame-ring.ts';
 import type { Segment } from './recovery.ts';
@@ -17,8 +19,6 @@ export interface LaneWriterOptions {
   /** The file before the lane's first. */
   readonly previous: SegmentLink | undefined;
   readonly ring: FrameRing;
-  /** Chain seed of the lane's first frame. */
-  readonly seed: number;
   readonly segmentBytes: number;
   readonly openSink: OpenSink;
   readonly now: () => number;
@@ -26,7 +26,7 @@ export interface LaneWriterOptions {
   readonly onDurable: (frame: RingFrame) => void;
   /** A new file is in place and durable. */
   readonly onSegment: (segment: Segment) => void;
-  /** A write failed: nothing more will be written to this lane. */
+  /** A write failed: nothing more will be written to this lane. Called once. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -42,16 +42,18 @@ export class LaneWriter {
   #link: SegmentLink | undefined;
   #chain: number;
   #scheduled = false;
-  #running: Promise<void> | undefined;
-  #failed = false;
+  #draining = false;
+  #drained = Promise.resolve();
+  /** Failed or stopped: nothing is written any more. */
+  #ended = false;
 
   constructor(options: LaneWriterOptions) {
     this.#options = options;
     this.#link = options.previous;
-    this.#chain = options.seed;
+    this.#chain = laneSeed(options.lane);
   }
 
-  /** Makes the lane's first file. Rejects when the disk can't take it. */
+  /** Makes the lane's first file. Rejects, leaving none, when the disk can't take it. */
   async start(): Promise<void> {
     await this.#openSegment(1);
   }
@@ -63,35 +65,56 @@ export class LaneWriter {
 
   /** Tells that something was appended. */
   kick(): void {
-    if (this.#scheduled || this.#running !== undefined || this.#failed) return;
+    if (this.#scheduled || this.#draining || this.#ended) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#running ??= this.#drain().finally(() => (this.#running = undefined));
+      void this.flush();
     });
   }
 
-  /** Writes what is waiting and ends the file. */
+  /** Settles once all that was appended is durable, or the lane has failed. */
+  flush(): Promise<void> {
+    if (!this.#draining) {
+      this.#draining = true;
+      this.#drained = this.#drain();
+    }
+    return this.#drained;
+  }
+
+  /** Writes what is waiting and ends the file. A failure is told by `onFailure`. */
   async stop(): Promise<void> {
-    await this.#running;
-    if (this.#failed) return;
-    await this.#drain();
-    await this.#sink?.finish(this.#offset);
+    await this.flush();
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      await this.#sink?.finish(this.#offset);
+    } catch (error) {
+      await this.#fail(error);
+    }
   }
 
   async #drain(): Promise<void> {
     try {
-      for (;;) {
+      while (!this.#ended) {
         const frame = this.#options.ring.nextUnwritten();
-        if (frame === undefined || this.#failed) return;
+        if (frame === undefined) return;
         await this.#write(frame);
         this.#options.ring.markDurable(frame);
         this.#options.onDurable(frame);
       }
     } catch (error) {
-      this.#failed = true;
-      this.#options.onFailure(error);
+      await this.#fail(error);
+    } finally {
+      // In the same turn as the last look at the ring: a later append finds either the loop or nobody.
+      this.#draining = false;
     }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#ended = true;
+    this.#options.onFailure(error);
+    await this.#sink?.abandon();
   }
 
   async #write(frame: RingFrame): Promise<void> {
@@ -107,31 +130,30 @@ export class LaneWriter {
   }
 
   async #openSegment(firstSeq: number): Promise<void> {
-    const { directory, lane, ordinal, openSink, now } = this.#options;
+    const { directory, lane, ordinal, now, onSegment } = this.#options;
     const path = join(directory, segmentName({ ordinal, lane, firstSeq }));
     const createdAt = now();
     const previous = this.#link;
-    const header = encodeSegmentHeader({
-      lane,
-      ordinal,
-      firstSeq,
-      createdAt,
-      previous,
-      seed: this.#chain,
-    });
-    this.#sink = await openSink(path);
-    await this.#sink.write(header, 0);
-    await syncFolder(directory);
+    const seed = this.#chain;
+    const header = encodeSegmentHeader({ lane, ordinal, firstSeq, createdAt, previous, seed });
+    this.#sink = await this.#createFile(path, header);
     this.#offset = header.length;
-    this.#link = { lane, firstSeq, lastSeq: firstSeq - 1 };
-    this.#options.onSegment({
-      path,
-      lane,
-      ordinal,
-      firstSeq,
-      lastSeq: firstSeq - 1,
-      createdAt,
-      bytes: 0,
-    });
+    const link = { lane, firstSeq, lastSeq: firstSeq - 1 };
+    this.#link = link;
+    onSegment({ path, ...link, ordinal, createdAt, previous, bytes: header.length });
+  }
+
+  async #createFile(path: string, header: Buffer): Promise<SegmentSink> {
+    const sink = await this.#options.openSink(path);
+    try {
+      await sink.write(header, 0);
+      await syncFolder(this.#options.directory);
+      return sink;
+    } catch (error) {
+      await sink.abandon();
+      // A file that stays holds no record and is passed over by every reader.
+      await rm(path, { force: true }).catch(() => undefined);
+      throw error;
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Wal } from './log.ts';
 import type { Segment } from './recovery.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { type FrameRead as FileRead, SegmentReader } from './segment-reader.ts';
 
 export type LogRead =
   /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next call. */
@@ -46,6 +46,9 @@ export class LogReader {
       if (segment === undefined) return undefined;
       const isNextLane: boolean = segment.ordinal !== position.ordinal;
       if (isNextLane) {
+        const hole = this.#lostBefore(segment, position);
+        const { lane, ordinal } = segment;
+        if (hole !== undefined) return { kind: 'hole', hole, to: { lane, ordinal, seq: 0 } };
         position = { lane: segment.lane, ordinal: segment.ordinal, seq: 0 };
         if (segment.firstSeq === 1) continue;
       }
@@ -73,14 +76,15 @@ export class LogReader {
     const isOpen = this.#segment?.path === segment.path && this.#reader !== undefined;
     if (!isOpen || (this.#reader?.nextSeq ?? 0) > wanted) {
       await this.close();
-      this.#reader = await SegmentReader.open(segment.path);
+      this.#reader = await openIfThere(segment.path);
       this.#segment = segment;
     }
     const reader = this.#reader;
+    if (reader === undefined) return missing(position, segment.lastSeq, 'its file is missing');
     for (;;) {
-      const read = reader === undefined ? undefined : await reader.next();
-      if (read === undefined || read.kind === 'end') return missing(position, segment.lastSeq);
-      const last = (reader?.nextSeq ?? 1) - 1;
+      const read: FileRead = await reader.next();
+      if (read.kind === 'end') return missing(position, segment.lastSeq);
+      const last = reader.nextSeq - 1;
       if (last < wanted) continue;
       if (read.kind === 'damage') {
         return missing(position, Math.min(read.to, segment.lastSeq), read.reason);
@@ -96,6 +100,19 @@ export class LogReader {
     return first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
   }
 
+  /** What stood between `position` and the next lane's first file, and is in no file any more. */
+  #lostBefore(next: Segment, position: Position): Hole | undefined {
+    const { previous } = next;
+    if (previous === undefined || previous.lane === next.lane) return undefined;
+    const isListed = this.#wal.segments.some(
+      ({ lane, firstSeq }) => lane === previous.lane && firstSeq === previous.firstSeq,
+    );
+    if (isListed) return undefined;
+    const from = previous.lane === position.lane ? position.seq + 1 : 1;
+    if (previous.lastSeq < from) return undefined;
+    return { lane: previous.lane, from, to: previous.lastSeq, reason: MISSING };
+  }
+
   /** The first file that holds a record after the position. */
   #segmentAfter(position: Position): Segment | undefined {
     return this.#wal.segments.find(
@@ -105,7 +122,19 @@ export class LogReader {
   }
 }
 
-function missing(position: Position, to: number, reason = 'missing from the log'): LogRead {
+const MISSING = 'missing from the log';
+
+/** Undefined when the file is gone. */
+async function openIfThere(path: string): Promise<SegmentReader | undefined> {
+  try {
+    return await SegmentReader.open(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function missing(position: Position, to: number, reason = MISSING): LogRead {
   const { lane, ordinal, seq } = position;
   return {
     kind: 'hole',

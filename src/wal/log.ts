@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { type Control, formatControl, type Hole } from '../record/control.ts';
+import { type Control, formatControl } from '../record/control.ts';
+import { RECORD_BYTES_MAX } from '../record/frame.ts';
 import type { Position } from '../record/position.ts';
 import type { RecordTransport } from '../record/record.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { assert, WalError } from '../runtime/errors.ts';
+import { makeFolder } from './atomic-file.ts';
 import { DurablePublisher } from './durable-publisher.ts';
 import { FrameRing, type RingFrame } from './frame-ring.ts';
 import { LaneWriter } from './lane-writer.ts';
+import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
 import { recoverLog, type RecoveredLog, type Segment } from './recovery.ts';
 import { expiredSegments } from './retention.ts';
-import type { SegmentLink } from './segment-file.ts';
 import { openSyncedSink, type OpenSink } from './segment-writer.ts';
+import { removeSegment, spaceRefusal } from './space.ts';
 
 export interface WalOptions {
   /** The folder of the segment files; made when absent. */
@@ -28,6 +30,8 @@ export interface WalOptions {
   readonly freeBytesMin: number;
   readonly retentionMs: number;
   readonly events: WalEvents;
+  /** Positions that cursors stand at: what the log doesn't reach of them is a hole, and new lanes stand behind them. */
+  readonly known?: readonly Position[];
   readonly openSink?: OpenSink;
 }
 
@@ -40,11 +44,16 @@ export interface WalEvents {
   opened(position: Position, reason: OpenReason): void;
   /** The log stopped taking data, or takes it again. Called once a change. */
   refusing(reason: string | undefined): void;
+  /** A file that all followers had passed was removed. */
+  expired?(segment: Segment): void;
+  /** Expired files can't be removed, which is tried again at each `maintain`, or can again. Called once a change. */
+  hindered?(reason: string | undefined): void;
 }
 
-type OpenReason = (Control & { kind: 'open' })['reason'];
-
 const REOPEN_MS = 1_000;
+
+/** A disk may get over these; anything else at a start is a wrong directory. */
+const PASSING_ERRORS: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EIO']);
 
 /**
  * The write-ahead log: every accepted write, in one order, durable before it is answered.
@@ -72,8 +81,11 @@ export class Wal {
   #nextSeq = 1;
   #durable: Position;
   #refusal: string | undefined = 'the log is not open yet';
-  #stopping = false;
+  #hindrance: string | undefined;
+  readonly #stopping = new AbortController();
   #reopening: Promise<void> | undefined;
+  #maintaining: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
 
   private constructor(options: WalOptions, recovered: RecoveredLog) {
     this.#options = options;
@@ -87,13 +99,25 @@ export class Wal {
     this.#durable = { lane, ordinal: this.#ordinal, seq: lastSeq };
   }
 
-  /** Recovers what earlier runs wrote and opens this run's lane. */
+  /**
+   * Recovers what earlier runs wrote and opens this run's lane. When the disk is full or failing, the log
+   * is there for its readers, refuses data, and opens the lane as soon as it can.
+   */
   static async open(options: WalOptions): Promise<Wal> {
-    await mkdir(options.directory, { recursive: true });
-    const recovered = await recoverLog(options.directory, true);
-    const wal = new Wal(options, recovered);
-    await wal.#openLane('start', recovered.end, recovered.holes, undefined);
-    return wal;
+    const { directory, known = [] } = options;
+    try {
+      await makeFolder(directory);
+      const recovered = await recoverLog(directory, { repair: true, known });
+      const wal = new Wal(options, recovered);
+      const { end: previous, holes } = recovered;
+      await wal.#openOrRetry({ reason: 'start', previous, holes }, PASSING_ERRORS);
+      return wal;
+    } catch (cause) {
+      throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
+        cause,
+        hint: 'The directory must be readable and writable for this process.',
+      });
+    }
   }
 
   /** What this start found of earlier runs. */
@@ -150,23 +174,31 @@ export class Wal {
     return this.#ring.frameAfter(position);
   }
 
-  /** Looks at the clock and the disk and drops expired files; call about once a second. */
-  async maintain(passed: Position | undefined): Promise<void> {
-    const leap = this.#time.adjust();
-    if (leap !== undefined) await this.#restartLane(leap);
-    await this.#expire(passed);
-    const space = await this.#spaceRefusal();
-    if (this.#writer !== undefined) this.#refuse(space);
+  /**
+   * Looks at the clock and the disk and drops expired files; call about once a second. Never rejects: what
+   * can't be done is told by `refusing` and `hindered`, and tried again at the next call.
+   */
+  maintain(passed: Position | undefined): Promise<void> {
+    if (this.#stopping.signal.aborted) return Promise.resolve();
+    this.#maintaining ??= this.#maintain(passed).finally(() => (this.#maintaining = undefined));
+    return this.#maintaining;
   }
 
   /** Writes what is waiting and ends the lane in order. */
-  async close(): Promise<void> {
-    this.#stopping = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#maintaining;
     await this.#reopening;
+    this.#refuse('the process is stopping');
+    await this.#writer?.flush();
     this.appendControl({ kind: 'close' });
     const writer = this.#writer;
     this.#writer = undefined;
-    this.#refuse('the process is stopping');
     await writer?.stop();
     await this.#published.close();
   }
@@ -177,6 +209,7 @@ export class Wal {
     lines: Buffer,
     mutations: number,
   ): Position | undefined {
+    assert(lines.length <= RECORD_BYTES_MAX, 'a record fits into a frame');
     const seq = this.#nextSeq;
     const header = { seq, receivedAt: this.#time.read(), transport, source };
     if (!this.#ring.append(header, lines, mutations)) return undefined;
@@ -185,22 +218,15 @@ export class Wal {
     return { lane: this.#lane, ordinal: this.#ordinal, seq };
   }
 
-  async #openLane(
-    reason: OpenReason,
-    previous: SegmentLink | undefined,
-    holes: readonly Hole[],
-    disputed: Leap | undefined,
-  ): Promise<void> {
+  async #openLane(opening: Opening): Promise<void> {
     const lane = randomBytes(8).toString('hex');
     this.#ordinal += 1;
     const ordinal = this.#ordinal;
-    const seed = crc32(lane);
     const writer = new LaneWriter({
       directory: this.#options.directory,
       lane,
       ordinal,
-      previous,
-      seed,
+      previous: opening.previous,
       ring: this.#ring,
       segmentBytes: this.#options.segmentBytes,
       openSink: this.#options.openSink ?? openSyncedSink,
@@ -210,22 +236,27 @@ export class Wal {
       onFailure: (error) => this.#onFailure(writer, error),
     });
     await writer.start();
-    this.#ring.openLane(lane, ordinal, seed);
+    const space = await spaceRefusal(this.#options.directory, this.bytes, this.#options);
+    this.#ring.openLane(lane, ordinal);
     this.#lane = lane;
     this.#nextSeq = 1;
     this.#writer = writer;
-    const { version } = this.#options;
-    const closes = previous && { lane: previous.lane, lastSeq: previous.lastSeq };
-    const position = this.appendControl({
-      kind: 'open',
-      version,
-      previous: closes ?? null,
-      reason,
-      holes,
-      ...(disputed && { disputed }),
-    });
-    this.#refuse(undefined);
-    if (position !== undefined) this.#options.events.opened(position, reason);
+    const position = this.appendControl(openRecord(this.#options.version, opening));
+    assert(position !== undefined, 'an empty lane has room for its first record');
+    this.#refuse(space);
+    this.#options.events.opened(position, opening.reason);
+  }
+
+  /** Opens a lane, in the background when that fails now with one of the errors (all when not given). */
+  async #openOrRetry(opening: Opening, passing?: ReadonlySet<unknown>): Promise<void> {
+    try {
+      await this.#openLane(opening);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (passing?.has(code) === false) throw error;
+      this.#refuse(`the log could not be opened: ${message}`);
+      this.#reopening = this.#reopen(opening);
+    }
   }
 
   #onDurable(frame: RingFrame): void {
@@ -246,26 +277,37 @@ export class Wal {
   }
 
   #onFailure(writer: LaneWriter, error: unknown): void {
-    if (this.#writer !== writer) return;
+    const isCurrent = this.#writer === writer;
     this.#writer = undefined;
     this.#refuse(`the log could not be written: ${(error as Error).message}`);
     const last = { lane: this.#lane, ordinal: this.#ordinal, seq: writer.link?.lastSeq ?? 0 };
     this.#options.events.lost(last);
-    this.#reopening = this.#reopen(writer.link);
+    // Otherwise whoever stopped the writer opens the next lane, or none.
+    if (!isCurrent) return;
+    this.#reopening = this.#reopen({ reason: 'write failed', previous: writer.link, holes: [] });
   }
 
   /** A new lane, tried once a second until the disk takes it. */
-  async #reopen(previous: SegmentLink | undefined): Promise<void> {
-    const never = new AbortController().signal;
-    while (!this.#stopping) {
-      await this.#options.clock.sleep(REOPEN_MS, never);
+  async #reopen(opening: Opening): Promise<void> {
+    const { signal } = this.#stopping;
+    for (;;) {
+      await this.#options.clock.sleep(REOPEN_MS, signal);
+      if (signal.aborted) return;
       try {
-        await this.#openLane('write failed', previous, [], undefined);
+        await this.#openLane(opening);
         return;
       } catch (error) {
         this.#refuse(`the log could not be opened: ${(error as Error).message}`);
       }
     }
+  }
+
+  async #maintain(passed: Position | undefined): Promise<void> {
+    const leap = this.#time.adjust();
+    if (leap !== undefined) await this.#restartLane(leap);
+    await this.#expire(passed);
+    const space = await spaceRefusal(this.#options.directory, this.bytes, this.#options);
+    if (this.#writer !== undefined) this.#refuse(space);
   }
 
   /** The wall clock leapt: later receive times belong to another lane, and the interval between is disputed. */
@@ -276,7 +318,8 @@ export class Wal {
     this.#refuse('the wall clock leapt: a new lane is being opened');
     await writer.stop();
     this.#time.accept();
-    await this.#openLane('clock leap', writer.link, [], leap);
+    const { link: previous } = writer;
+    await this.#openOrRetry({ reason: 'clock leap', previous, holes: [], disputed: leap });
   }
 
   async #expire(passed: Position | undefined): Promise<void> {
@@ -288,20 +331,16 @@ export class Wal {
       bytes: this.bytes,
       bytesMax: this.#options.bytesMax,
     });
+    let hindrance: string | undefined;
     for (const segment of expired) {
-      await rm(segment.path, { force: true });
+      hindrance = await removeSegment(segment);
+      if (hindrance !== undefined) break;
       this.#segments = this.#segments.filter((kept) => kept !== segment);
+      this.#options.events.expired?.(segment);
     }
-  }
-
-  async #spaceRefusal(): Promise<string | undefined> {
-    if (this.bytes > this.#options.bytesMax) {
-      return `the log has reached wal.bytesMax (${this.#options.bytesMax} bytes) and its followers have not passed its oldest file`;
-    }
-    const { bavail, bsize } = await statfs(this.#options.directory);
-    return bavail * bsize < this.#options.freeBytesMin
-      ? `the disk has less than wal.freeBytesMin (${this.#options.freeBytesMin} bytes) left`
-      : undefined;
+    if (hindrance === this.#hindrance) return;
+    this.#hindrance = hindrance;
+    this.#options.events.hindered?.(hindrance);
   }
 
   #refuse(reason: string | undefined): void {

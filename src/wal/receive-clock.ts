@@ -21,6 +21,7 @@ export class ReceiveClock {
   #baseWall: number;
   #baseMonotonic: number;
   #rate = 1;
+  /** The last reading, whole milliseconds. */
   #last = 0;
 
   constructor(clock: Clock) {
@@ -31,19 +32,19 @@ export class ReceiveClock {
 
   /** Epoch milliseconds, whole; equal or later than any read before. */
   read(): number {
-    const elapsed = this.#clock.monotonicMs() - this.#baseMonotonic;
-    this.#last = Math.max(this.#last, Math.floor(this.#baseWall + elapsed * this.#rate));
+    this.#last = Math.max(this.#last, Math.floor(this.#at(this.#clock.monotonicMs())));
     return this.#last;
   }
 
   /** Compares with the wall clock; call about once a second. Returns a leap when there was one. */
   adjust(): Leap | undefined {
-    const reading = this.read();
     const wall = this.#clock.now();
-    const behind = wall - reading;
-    if (Math.abs(behind) > LEAP_MS) return { from: reading, to: Math.floor(wall) };
-    this.#baseWall = reading;
-    this.#baseMonotonic = this.#clock.monotonicMs();
+    const monotonic = this.#clock.monotonicMs();
+    const exact = this.#at(monotonic);
+    const behind = wall - exact;
+    if (Math.abs(behind) > LEAP_MS) return { from: this.read(), to: Math.floor(wall) };
+    this.#baseWall = exact;
+    this.#baseMonotonic = monotonic;
     this.#rate = 1 + Math.max(-SLEW_MAX, Math.min(SLEW_MAX, behind / 1_000));
     return undefined;
   }
@@ -54,5 +55,9 @@ export class ReceiveClock {
     this.#baseMonotonic = this.#clock.monotonicMs();
     this.#rate = 1;
     this.#last = 0;
+  }
+
+  #at(monotonicMs: number): number {
+    return this.#baseWall + (monotonicMs - this.#baseMonotonic) * this.#rate;
   }
 }

@@ -8,6 +8,7 @@ import {
   FRAME_MAGIC,
   type FrameHeader,
   followsChain,
+  laneSeed,
 } from '../record/frame.ts';
 import {
   decodeSegmentHeader,
@@ -17,6 +18,7 @@ import {
 } from './segment-file.ts';
 
 const WINDOW_BYTES = 1024 * 1024;
+const NO_BYTES = Buffer.alloc(0);
 
 export type FrameRead =
   /** The next frame; `body` is valid until the next call. */
@@ -39,7 +41,9 @@ export class SegmentReader {
   /** Undefined when it isn't intact; what it says of the first record is then taken from the file's name. */
   readonly header: SegmentHeader | undefined;
   readonly #file: FileHandle;
-  readonly #window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+  readonly #lane: number;
+  /** Made at the first read: a start opens every file for its header alone. */
+  #window = NO_BYTES;
   /** File offset of the window's first byte, and how many bytes of it are read. */
   #windowStart = 0;
   #windowBytes = 0;
@@ -48,20 +52,30 @@ export class SegmentReader {
   /** The chain value the next frame must follow; undefined behind damage, where it isn't known. */
   #chain: number | undefined;
 
-  private constructor(file: FileHandle, header: SegmentHeader | undefined, firstSeq: number) {
+  private constructor(
+    file: FileHandle,
+    header: SegmentHeader | undefined,
+    id: { readonly lane: string; readonly firstSeq: number },
+  ) {
     this.#file = file;
     this.header = header;
-    this.#nextSeq = firstSeq;
+    this.#lane = laneSeed(id.lane);
+    this.#nextSeq = id.firstSeq;
     this.#chain = header?.seed;
   }
 
   static async open(path: string): Promise<SegmentReader> {
     const file = await open(path, 'r');
-    const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
-    const { bytesRead } = await file.read(head, 0, SEGMENT_HEADER_BYTES, 0);
-    const header = decodeSegmentHeader(head.subarray(0, bytesRead));
-    const firstSeq = header?.firstSeq ?? parseSegmentName(basename(path))?.firstSeq ?? 1;
-    return new SegmentReader(file, header, firstSeq);
+    try {
+      const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
+      const { bytesRead } = await file.read(head, 0, SEGMENT_HEADER_BYTES, 0);
+      const header = decodeSegmentHeader(head.subarray(0, bytesRead));
+      const id = header ?? parseSegmentName(basename(path));
+      return new SegmentReader(file, header, id ?? { lane: '', firstSeq: 1 });
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   /** Sequence of the record that `next` will read first. */
@@ -90,7 +104,7 @@ export class SegmentReader {
   async #tryNext(): Promise<FrameRead | undefined> {
     let at = await this.#fill(this.#offset, FRAME_HEADER_BYTES);
     if (at === undefined) return undefined;
-    const header = decodeFrameHeader(this.#window, at);
+    const header = decodeFrameHeader(this.#window, at, this.#lane);
     if (header === undefined) return undefined;
     const bytes = FRAME_HEADER_BYTES + header.bodyBytes;
     at = await this.#fill(this.#offset, bytes);
@@ -133,7 +147,7 @@ export class SegmentReader {
         at >= 0;
         at = window.indexOf(FRAME_MAGIC, at + 1)
       ) {
-        const header = decodeFrameHeader(window, at);
+        const header = decodeFrameHeader(window, at, this.#lane);
         if (header !== undefined && header.firstSeq > this.#nextSeq) {
           return { offset: offset + at, firstSeq: header.firstSeq };
         }
@@ -167,6 +181,7 @@ export class SegmentReader {
   }
 
   async #load(offset: number): Promise<void> {
+    if (this.#window === NO_BYTES) this.#window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
     this.#windowStart = offset;
     this.#windowBytes = 0;
     while (this.#windowBytes < this.#window.length) {

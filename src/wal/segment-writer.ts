@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 export interface SegmentSink {
   /** Resolves once the bytes are on stable storage; after a rejection the file must not be written again. */
   write(bytes: Buffer, offset: number): Promise<void>;
-  /** Ends the file at `bytes`, dropping what was written ahead. */
+  /** Ends the file at `bytes`, dropping what was written ahead, and closes it. */
   finish(bytes: number): Promise<void>;
+  /** Closes the file as it is; nothing happens when it is closed already. Never rejects. */
+  abandon(): Promise<void>;
 }
 
 export type OpenSink = (path: string) => Promise<SegmentSink>;
@@ -18,13 +20,7 @@ const openFile = promisify(open);
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
 const syncData = promisify(fdatasync);
-const writeFile = promisify(write) as (
-  fd: number,
-  bytes: Buffer,
-  at: number,
-  length: number,
-  offset: number,
-) => Promise<{ bytesWritten: number }>;
+const writeFile = promisify(write);
 
 /**
  * Opens a new file whose every write is synced by the write itself (O_DSYNC): half the CPU of write
@@ -34,8 +30,12 @@ const writeFile = promisify(write) as (
 export async function openSyncedSink(path: string): Promise<SegmentSink> {
   const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
   const fd = await openFile(path, O_WRONLY | O_CREAT | O_EXCL | O_DSYNC, 0o640);
-  const ahead = await openFile(path, O_WRONLY);
-  return new SyncedSink(fd, ahead);
+  try {
+    return new SyncedSink(fd, await openFile(path, O_WRONLY));
+  } catch (error) {
+    await closeFile(fd);
+    throw error;
+  }
 }
 
 class SyncedSink implements SegmentSink {
@@ -45,6 +45,7 @@ class SyncedSink implements SegmentSink {
   #allocated = 0;
   #written = 0;
   #allocating: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(fd: number, ahead: number) {
     this.#fd = fd;
@@ -66,8 +67,15 @@ class SyncedSink implements SegmentSink {
     await this.#allocating;
     await truncateFile(this.#fd, bytes);
     await syncData(this.#fd);
-    await closeFile(this.#ahead);
-    await closeFile(this.#fd);
+    await this.abandon();
+  }
+
+  async abandon(): Promise<void> {
+    await this.#allocating;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // What was synced is safe whatever close says, and what was not is lost already.
+    await Promise.allSettled([closeFile(this.#ahead), closeFile(this.#fd)]);
   }
 
   /** Failing costs speed only: the append itself will tell. */
@@ -87,7 +95,9 @@ class SyncedSink implements SegmentSink {
 async function writeAll(fd: number, bytes: Buffer, offset: number): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
-    const { bytesWritten } = await writeFile(fd, bytes, done, bytes.length - done, offset + done);
+    const left = bytes.length - done;
+    const { bytesWritten } = await writeFile(fd, bytes, done, left, offset + done);
+    if (bytesWritten === 0) throw new Error('the file takes no more bytes');
     done += bytesWritten;
   }
 }
