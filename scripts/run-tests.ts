@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sweep } from './stack/places.ts';
 
 /*
  * All tests: `npm test`, or `npm test -- wal` for the files whose names hold `wal`. The unit tests first, then the
@@ -25,6 +26,8 @@ try {
   await run('unit', []);
   await run('e2e', ['--no-file-parallelism']);
 } finally {
+  // An interrupted or crashed run has not ended its stack.
+  await sweep();
   rmSync(directory, { recursive: true, force: true });
 }
 
@@ -41,7 +44,7 @@ async function run(project: string, flags: readonly string[]): Promise<void> {
   const args = [VITEST, 'run', ...options, ...filters];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
-  // An interrupt from the keyboard reaches Vitest too, which then ends HBase: wait for that.
+  // An interrupt from the keyboard reaches Vitest too: wait for its end.
   process.on('SIGINT', ignore).on('SIGTERM', forward);
   await once(child, 'exit');
   process.off('SIGINT', ignore).off('SIGTERM', forward);
