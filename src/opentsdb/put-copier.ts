@@ -14,6 +14,9 @@ const ARE_NAME = new Uint8Array(65_536).map(
 /** The scanners leave more tags than this to the slow path. */
 const TAGS_MAX = 16;
 
+/** Where the keys of the line at hand lie: start and length of each. Scratch: no line outlives a call. */
+const keys = new Int32Array(2 * TAGS_MAX);
+
 /**
  * Copies the words of data points from one buffer into lines in another, checking names on the way.
  * It works on four bytes at a time where it can, so it may write up to 3 bytes of rubbish after what
@@ -22,25 +25,32 @@ const TAGS_MAX = 16;
  */
 export class PutCopier {
   readonly from: Buffer;
-  readonly to: Buffer;
-  /** Where the next byte goes in `to`. */
-  written: number;
+  /** Where the next byte goes. */
+  written = 0;
+  #to: Buffer;
   readonly #source: DataView;
-  readonly #target: DataView;
+  #target: DataView;
   /** The last index of `from` that four bytes can be read at. */
   readonly #wordLast: number;
-  /** Where the keys of the line at hand lie in `to`: start and end of each. */
-  readonly #keys = new Int32Array(2 * TAGS_MAX);
 
-  /** The lines may take as many bytes as [start, end) of `from`, on which the caller must be able to rely. */
-  constructor(from: Buffer, bytes: number, out: LineBuffer) {
-    out.reserve(bytes + 3);
+  /** Goes on writing at the end of `out`, of which it makes sure that it takes `bytes` more. */
+  constructor(from: Buffer, out: LineBuffer, bytes: number) {
     this.from = from;
-    this.to = out.bytes;
-    this.written = out.length;
     this.#source = new DataView(from.buffer, from.byteOffset, from.length);
-    this.#target = new DataView(this.to.buffer, this.to.byteOffset, this.to.length);
     this.#wordLast = from.length - 4;
+    this.#to = out.bytes;
+    this.#target = viewOf(out.bytes);
+    this.resume(out, bytes);
+  }
+
+  /** To be called when others have written to `out`. */
+  resume(out: LineBuffer, bytes: number): void {
+    out.reserve(bytes + 3);
+    if (this.#to !== out.bytes) {
+      this.#to = out.bytes;
+      this.#target = viewOf(out.bytes);
+    }
+    this.written = out.length;
   }
 
   /** Copies name bytes from `start` on and returns where they end. */
@@ -81,7 +91,7 @@ export class PutCopier {
       written += 4;
     }
     for (; at < end; at += 1) {
-      this.to[written] = this.from[at] ?? 0;
+      this.#to[written] = this.from[at] ?? 0;
       written += 1;
     }
     this.written += end - start;
@@ -89,7 +99,7 @@ export class PutCopier {
   }
 
   byte(byte: number): void {
-    this.to[this.written] = byte;
+    this.#to[this.written] = byte;
     this.written += 1;
   }
 
@@ -111,7 +121,6 @@ export class PutCopier {
 
   /** Notes the key of tag number `tag` (from 0), written from `start` on: false if an earlier one equals it. */
   addKey(tag: number, start: number): boolean {
-    const keys = this.#keys;
     const size = this.written - start;
     for (let other = 0; other < tag; other += 1) {
       if (keys[2 * other + 1] === size && this.#sameWritten(keys[2 * other] ?? 0, start, size)) {
@@ -125,10 +134,20 @@ export class PutCopier {
 
   #sameWritten(left: number, right: number, size: number): boolean {
     for (let at = 0; at < size; at += 1) {
-      if (this.to[left + at] !== this.to[right + at]) return false;
+      if (this.#to[left + at] !== this.#to[right + at]) return false;
     }
     return true;
   }
+}
+
+/** Of the buffer written to last: it is the same one for request after request. */
+let target: { readonly bytes: Buffer; readonly view: DataView } | undefined;
+
+function viewOf(bytes: Buffer): DataView {
+  if (target?.bytes === bytes) return target.view;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  target = { bytes, view };
+  return view;
 }
 
 /** A text of 4 to 12 bytes, cut into little-endian words that may overlap. */

@@ -18,7 +18,7 @@ export interface PutPoint {
 const TIMESTAMP_MAX = 9_999_999_999_999n;
 
 /** HBase's limit for a row key: the UID table's row is the name in ISO-8859-1. */
-const NAME_BYTES_MAX = 32_767;
+export const NAME_BYTES_MAX = 32_767;
 
 /** What OpenTSDB's `TSDB.addPoint` says against the point, in the order of its checks; undefined: nothing. */
 export function checkPoint(

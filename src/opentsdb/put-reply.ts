@@ -4,6 +4,7 @@ import type { EchoedPoint, PointFailure } from './put-result.ts';
 export interface PutFlags {
   readonly summary: boolean;
   readonly details: boolean;
+  /** Decides when the reply is due, not what it says. */
   readonly sync: boolean;
   /** Milliseconds; 0: none given. */
   readonly syncTimeoutMs: number;

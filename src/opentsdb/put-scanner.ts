@@ -2,6 +2,7 @@ import type { LineBuffer } from '../record/line-buffer.ts';
 import { endOfNumber, endOfTimestamp } from './number-bytes.ts';
 import { endOfName, literal, PutCopier, tagsLimit } from './put-copier.ts';
 import type { Literal } from './put-copier.ts';
+import { NAME_BYTES_MAX } from './put-point.ts';
 import type { PutRules } from './put-rules.ts';
 
 /**
@@ -28,9 +29,6 @@ const LETTER_M = 0x6d;
 const LETTER_T = 0x74;
 const LETTER_V = 0x76;
 
-/** Lines up to here can't hold a name that HBase refuses as too long. */
-const LINE_BYTES_MAX = 32_767;
-
 /** The members of a point in the order of its line, which is also the order most collectors send. */
 const METRIC = literal('"metric"');
 const TIMESTAMP = literal('"timestamp"');
@@ -55,7 +53,7 @@ export function scanPutBody(body: Buffer, rules: PutRules, out: LineBuffer): num
   const last = lastNonSpace(body);
   if (last < 1) return -1;
   // A line is shorter than its JSON.
-  const copier = new PutCopier(body, body.length, out);
+  const copier = new PutCopier(body, out, body.length);
   const scanned = scanPoints({ body, last, tagsMax: tagsLimit(rules.tagsMax), copier });
   if (scanned > 0) {
     out.length = copier.written;
@@ -91,7 +89,8 @@ function scanPoint(scan: Scan, start: number): number {
     copier.written = lineStart;
     end = copyUnordered(scan, start + 1);
   }
-  return copier.written - lineStart <= LINE_BYTES_MAX ? end : -1;
+  // So no name is too long either.
+  return copier.written - lineStart <= NAME_BYTES_MAX ? end : -1;
 }
 
 /** The members of a point, sent in the order of its line, and the `}`. */

@@ -4,11 +4,8 @@ import { formatTags } from './java-tags.ts';
 import { endOfNumber, endOfTimestamp } from './number-bytes.ts';
 import { literal, PutCopier, tagsLimit } from './put-copier.ts';
 import { formatTelnetPut } from './put-line.ts';
-import { checkPoint, hasOverlongName } from './put-point.ts';
+import { checkPoint, NAME_BYTES_MAX, hasOverlongName } from './put-point.ts';
 import type { PutRules } from './put-rules.ts';
-
-/** Lines up to here can't hold a name that HBase refuses as too long. */
-const LINE_BYTES_MAX = 32_767;
 
 const PUT = literal('put ');
 const NEWLINE = 0x0a;
@@ -31,12 +28,13 @@ export function scanTelnet(
 ): void {
   const tagsMax = tagsLimit(rules.tagsMax);
   // A line grows by no byte.
-  let copier = new PutCopier(chunk, end, out);
+  const copier = new PutCopier(chunk, out, end);
   let at = 0;
   while (at < end) {
     const lineStart = copier.written;
     const next = scanLine(copier, at, tagsMax);
-    if (next > 0 && copier.written - lineStart <= LINE_BYTES_MAX) {
+    // A line that is no longer holds no name that is too long.
+    if (next > 0 && copier.written - lineStart <= NAME_BYTES_MAX) {
       out.length = copier.written;
       out.count += 1;
       at = next;
@@ -45,7 +43,7 @@ export function scanTelnet(
       const crlf = newline > at && chunk[newline - 1] === CARRIAGE_RETURN;
       other(chunk.toString('latin1', at, crlf ? newline - 1 : newline));
       at = newline + 1;
-      copier = new PutCopier(chunk, end - at, out);
+      copier.resume(out, end - at);
     }
   }
 }

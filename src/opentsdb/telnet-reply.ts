@@ -1,7 +1,5 @@
 /** Replies of OpenTSDB's telnet port (opentsdb-write-api 1.3), without their `\n`. */
 
-export const CACHES_DROPPED = 'Caches dropped.';
-
 /** The answer to `help`: it ends with a space, as OpenTSDB's does. */
 export const helpReply = (commands: readonly string[]): string =>
   `available commands: ${commands.join(' ')} `;
