@@ -39,8 +39,10 @@ export interface ForwardLimits {
 /** Passes single HTTP requests on to an OpenTSDB and streams its answers back. */
 export class HttpForwarder {
   readonly #pool: Pool;
+  readonly #silenceTimeoutMs: number;
 
   constructor(primary: URL, limits: ForwardLimits = LIMITS) {
+    this.#silenceTimeoutMs = limits.silenceTimeoutMs;
     this.#pool = new Pool(primary.origin, {
       connections: limits.connectionsMax,
       pipelining: 1,
@@ -70,6 +72,8 @@ export class HttpForwarder {
         signal: abort.signal,
       });
       response.writeHead(answer.statusCode, endToEndHeaders(answer.headers));
+      // A client that takes nothing would keep a connection to the primary for itself.
+      response.setTimeout(this.#silenceTimeoutMs, () => response.destroy());
       await pipeline(answer.body, response);
       return { kind: 'answered' };
     } catch (error) {

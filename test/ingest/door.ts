@@ -6,7 +6,7 @@ import type { IngestLimits, IngestOptions } from '../../src/ingest/ingest-option
 import { DEFAULT_RULES } from '../../src/opentsdb/put-rules.ts';
 import { FakeWritePath } from './fake-write-path.ts';
 
-export const NO_PRIMARY = new URL('http://127.0.0.1:9');
+const NO_PRIMARY = new URL('http://127.0.0.1:9');
 
 const LIMITS: IngestLimits = {
   bodyBytesMax: 1024 * 1024,

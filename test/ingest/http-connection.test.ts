@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Client, eventually, openDoor, point, post, put, statuses } from './door.ts';
+import { Client, answer, eventually, openDoor, point, post, put, statuses } from './door.ts';
 
 const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
 
@@ -145,5 +145,21 @@ describe('HTTP limits', () => {
       second.send(post('/api/put', `${point(1)}${' '.repeat(7_000)}`));
       return second.received.includes('204') ? true : undefined;
     });
+  });
+
+  test('so does one that hangs up while its points are logged', async () => {
+    const { port, path, counted } = await openDoor({ limits: { inFlightBytesMax: 10_000 } });
+    path.auto = false;
+    const client = new Client(port).send(
+      post('/api/put?details', `${point(1)}${' '.repeat(7_000)}`),
+    );
+    await eventually(() => path.submitted[0]);
+    client.socket.destroy();
+    await client.untilClosed();
+    path.submitted[0]?.settle(path.accepted());
+    path.auto = true;
+    const received = await answer(port, post('/api/put', `${point(2)}${' '.repeat(7_000)}`));
+    expect(statuses(received)).toEqual([204]);
+    expect(counted).toEqual({ received: 2 });
   });
 });

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Admission } from '../../src/ingest/admission.ts';
+
+const budgets = { inFlightBytesMax: 100, sourceInFlightBytesMax: 60 };
+
+describe('admission', () => {
+  test('takes what fits the budget of all and that of the source', () => {
+    const admission = new Admission(budgets);
+    expect(admission.tryAcquire('a', 50)).toBe(true);
+    expect(admission.tryAcquire('a', 11)).toBe(false);
+    expect(admission.tryAcquire('b', 50)).toBe(true);
+    expect(admission.tryAcquire('c', 1)).toBe(false);
+    admission.release('a', 50);
+    expect(admission.tryAcquire('c', 50)).toBe(true);
+  });
+
+  test('what is larger than a budget is taken when nothing else is in flight', () => {
+    const admission = new Admission(budgets);
+    expect(admission.tryAcquire('a', 1_000)).toBe(true);
+    expect(admission.tryAcquire('b', 1)).toBe(false);
+    admission.release('a', 1_000);
+    expect(admission.bytes).toBe(0);
+  });
+
+  test('who waits for the whole budget is not overtaken, who waits for its own holds nobody', () => {
+    const admission = new Admission(budgets);
+    const admitted: string[] = [];
+    admission.tryAcquire('a', 60);
+    admission.wait('a', 10, () => admitted.push('a'));
+    expect(admission.tryAcquire('b', 40)).toBe(true);
+    admission.wait('c', 50, () => admitted.push('c'));
+    admission.release('b', 10);
+    expect(admission.tryAcquire('d', 5)).toBe(false);
+    admission.release('b', 30);
+    expect(admitted).toEqual([]);
+    admission.release('a', 60);
+    expect(admitted).toEqual(['a', 'c']);
+    expect(admission.bytes).toBe(60);
+  });
+
+  test('a cancelled wait takes nothing and holds nobody', () => {
+    const admission = new Admission(budgets);
+    const admitted: string[] = [];
+    const never = (): void => void admitted.push('never');
+    admission.tryAcquire('a', 60);
+    admission.wait('b', 60, never);
+    admission.wait('c', 40, () => admitted.push('c'));
+    admission.cancel(never);
+    expect(admitted).toEqual(['c']);
+  });
+
+  test('never holds more than the budgets while every piece fits them, and ends at nothing', () => {
+    const step = fc.record({
+      source: fc.constantFrom('a', 'b', 'c'),
+      bytes: fc.integer({ min: 1, max: 60 }),
+      waits: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const admission = new Admission(budgets);
+        const held: { source: string; bytes: number }[] = [];
+        let waiting = 0;
+        for (const { source, bytes, waits } of steps) {
+          if (admission.tryAcquire(source, bytes)) {
+            held.push({ source, bytes });
+          } else if (waits) {
+            waiting += 1;
+            admission.wait(source, bytes, () => {
+              waiting -= 1;
+              held.push({ source, bytes });
+            });
+          } else {
+            const first = held.shift();
+            if (first !== undefined) admission.release(first.source, first.bytes);
+          }
+          expect(admission.bytes).toBeLessThanOrEqual(100);
+          for (const name of ['a', 'b', 'c']) {
+            const own = held.filter((piece) => piece.source === name);
+            expect(own.reduce((sum, piece) => sum + piece.bytes, 0)).toBeLessThanOrEqual(60);
+          }
+        }
+        for (let first = held.shift(); first !== undefined; first = held.shift()) {
+          admission.release(first.source, first.bytes);
+        }
+        expect([admission.bytes, waiting]).toEqual([0, 0]);
+      }),
+    );
+  });
+});
