@@ -54,7 +54,10 @@ export function hasOverlongName({ metric, tags }: PutPoint): boolean {
 function checkNames({ metric, tags }: PutPoint, rules: PutRules): string | undefined {
   const metricError = checkName('metric name', metric, rules);
   if (metricError !== undefined) return metricError;
-  for (const [key, value] of inHashMapOrder(tags)) {
+  // The order decides only which error is told, so it is not worked out for the good.
+  let legal = true;
+  for (const [key, value] of tags) legal &&= isName(key, rules) && isName(value, rules);
+  for (const [key, value] of legal ? [] : inHashMapOrder(tags)) {
     const error =
       checkName(`tag name with value [${value}]`, key, rules) ??
       checkName(`tag value with key [${key}]`, value, rules);
@@ -65,14 +68,22 @@ function checkNames({ metric, tags }: PutPoint, rules: PutRules): string | undef
 
 /** `Tags.validateString`. */
 function checkName(what: string, name: string | null, rules: PutRules): string | undefined {
+  if (isName(name, rules)) return undefined;
   if (name === null) return `Invalid ${what}: null`;
   if (name === '') return `Invalid ${what}: empty string`;
-  for (let at = 0; at < name.length; at += 1) {
-    if (!isNameCharacter(name.charCodeAt(at), rules)) {
-      return `Invalid ${what} ("${name}"): illegal character: ${name.charAt(at)}`;
-    }
-  }
-  return undefined;
+  const illegal = name.charAt(endOfLegal(name, rules));
+  return `Invalid ${what} ("${name}"): illegal character: ${illegal}`;
+}
+
+function isName(name: string | null, rules: PutRules): boolean {
+  return name !== null && name !== '' && endOfLegal(name, rules) === name.length;
+}
+
+/** The place of the first illegal character, or the length. */
+function endOfLegal(name: string, rules: PutRules): number {
+  let at = 0;
+  while (at < name.length && isNameCharacter(name.charCodeAt(at), rules)) at += 1;
+  return at;
 }
 
 /**
