@@ -38,7 +38,7 @@ describeOnStack('what OpenTSDB was recorded to answer', (stack) => {
 
   describe('is what the proxy answers', () => {
     let tsd: Tsd;
-    let proxy: ProxyProcess;
+    let proxy: ProxyProcess | undefined;
     let outcomes: Outcomes;
 
     beforeAll(async () => {
@@ -53,7 +53,7 @@ describeOnStack('what OpenTSDB was recorded to answer', (stack) => {
       });
     });
     afterAll(async () => {
-      await proxy[Symbol.asyncDispose]();
+      await proxy?.[Symbol.asyncDispose]();
       await tsd.kill9();
     });
 

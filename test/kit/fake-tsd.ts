@@ -127,8 +127,11 @@ export class FakeTsd implements AsyncDisposable {
     for await (const line of createInterface(socket)) {
       const reply = this.#command(line.split(' ').filter((word) => word !== ''));
       if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
-      if (reply === undefined) socket.end();
-      else if (reply !== '') socket.write(`${reply}\n`);
+      if (reply === undefined) {
+        socket.end();
+        return;
+      }
+      if (reply !== '') socket.write(`${reply}\n`);
     }
   }
 

@@ -71,7 +71,7 @@ export class ProxyProcess implements AsyncDisposable {
   /** Starts it again, after it ended, with the same ports and data, and with other flags when given. */
   async start(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
     const child = spawn(process.execPath, this.#arguments(flags), {
-      env: { ...process.env, ...this.#options.environment },
+      env: { ...inherited(), ...this.#options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
@@ -142,4 +142,10 @@ export class ProxyProcess implements AsyncDisposable {
   #tail(): string {
     return `; its last lines:\n${this.lines.slice(-LIMITS.tailLines).join('\n')}`;
   }
+}
+
+/** Without options of the proxy, nor anything that it would take for one: the test says what holds. */
+function inherited(): NodeJS.ProcessEnv {
+  const foreign = Object.entries(process.env).filter(([name]) => !name.startsWith('TSDB_WAL_'));
+  return Object.fromEntries(foreign);
 }
