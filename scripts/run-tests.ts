@@ -42,7 +42,7 @@ async function run(project: string, flags: readonly string[]): Promise<void> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const options = ['--project', project, '--passWithNoTests', ...flags, ...reporters];
   const args = [VITEST, 'run', ...options, ...filters];
-  const child = spawn(process.execPath, args, { stdio: 'inherit', env: environment() });
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env: environment(project) });
   const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
   // An interrupt from the keyboard reaches Vitest too: wait for its end.
   process.on('SIGINT', ignore).on('SIGTERM', forward);
@@ -78,9 +78,10 @@ function readReport(path: string): readonly FileReport[] {
 }
 
 /** Without a person's options for the proxy, which would change what the tests see. */
-function environment(): NodeJS.ProcessEnv {
+function environment(project: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('TSDB_WAL_') || name === 'TSDB_WAL_STACK_DIR',
+    ([name]) =>
+      !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_WAL_STACK_DIR'),
   );
   return Object.fromEntries(kept);
 }
