@@ -135,7 +135,11 @@ function isRunning(pid: number): boolean {
 }
 
 function lockedBy(holder: LockHolder, path: string): WalError {
-  return new WalError('DATA_LOCKED', `process ${holder.pid} on ${holder.host} uses this directory`, {
-    hint: `Stop it, or choose another --data. If ${holder.host} is gone for good, remove ${path}.`,
-  });
+  return new WalError(
+    'DATA_LOCKED',
+    `process ${holder.pid} on ${holder.host} uses this directory`,
+    {
+      hint: `Stop it, or choose another --data. If ${holder.host} is gone for good, remove ${path}.`,
+    },
+  );
 }
