@@ -26,7 +26,7 @@ const OWNERS: Record<string, readonly string[]> = {
   'prom-client': ['runtime'],
   yaml: ['config'],
   zod: ['config'],
-  'node:fs/promises': ['wal', 'config'],
+  'node:fs/promises': ['wal', 'follow', 'config'],
   'node:net': ['ingest', 'opentsdb'],
 };
 

@@ -1,8 +1,143 @@
+import { mkdir } from 'node:fs/promises';
+import { createAdminServer } from '../admin/admin-server.ts';
+import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/options.ts';
+import { createFrontDoor, type FrontDoor } from '../ingest/front-door.ts';
+import { WalError } from '../runtime/errors.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { Metrics } from '../runtime/metrics.ts';
+import { DirectoryLock } from '../wal/directory-lock.ts';
+import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
+import { Proxy } from './proxy.ts';
+import { healthOf, statusOf, telnetStats } from './status.ts';
+import { VERSION } from './version.ts';
 
 /** Runs the proxy; resolves once it was told to stop and has stopped. */
 export async function runStart(config: Config, logger: Logger): Promise<void> {
-  logger.info({ listen: config.listen }, 'start');
-  await Promise.resolve();
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stop.abort();
+    });
+  }
+  const lock = await lockData(config.data);
+  try {
+    await serve(config, logger, stop.signal);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function serve(config: Config, logger: Logger, signal: AbortSignal): Promise<void> {
+  const metrics = new Metrics();
+  const counters = createProxyMetrics(metrics);
+  const proxy = await Proxy.open({
+    config,
+    clock: systemClock,
+    logger,
+    metrics: counters,
+    version: VERSION,
+  });
+  const door = openDoor(config, proxy, counters.ingest);
+  addProxyGauges(metrics, gaugesOf(proxy, door));
+  let isListening = false;
+  const admin = createAdminServer({
+    status: () => statusOf(config, proxy, door.connections()),
+    health: () => healthOf(proxy),
+    ready: () => isListening && proxy.wal.refusal === undefined,
+    metrics,
+  });
+  const running = new AbortController();
+  const run = proxy.run(running.signal);
+  try {
+    await admin.start(config.admin);
+    await door.listen(config.listen.host, config.listen.port);
+    isListening = true;
+    announce(config, logger);
+    await Promise.race([aborted(signal), run]);
+  } finally {
+    await door.close(config.limits.shutdownTimeout);
+    running.abort();
+    try {
+      await run;
+    } finally {
+      await proxy.close();
+      await admin.close();
+    }
+  }
+  logger.info('stopped');
+}
+
+function openDoor(
+  config: Config,
+  proxy: Proxy,
+  counters: ReturnType<typeof createProxyMetrics>['ingest'],
+): FrontDoor {
+  return createFrontDoor({
+    primary: new URL(config.primary),
+    mutations: config.mutations,
+    blockedPaths: config.blockedPaths,
+    limits: { ...config.limits, idleTimeoutMs: config.limits.idleTimeout },
+    rules: () => proxy.primary.rules,
+    writePath: proxy.writePath,
+    counters,
+    telnetVersion: () => proxy.primary.version ?? OWN_VERSION,
+    telnetStats: () => telnetStats(proxy),
+    bypassMarker: async (method, path, source) => {
+      const isDurable = await proxy.writePath.logControl({ kind: 'bypass', method, path, source });
+      if (!isDurable) throw new Error(proxy.wal.refusal ?? 'the log is behind');
+    },
+  });
+}
+
+/** In the form of OpenTSDB's own reply, by which clients know its end. */
+const OWN_VERSION = `net.opentsdb.tools tsdb-wal built at revision ${VERSION} (CLEAN)\nBuilt on 2026/01/01 00:00:00 +0000 by tsdb-wal@localhost:/tsdb-wal\n`;
+
+function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGauges>[1] {
+  const { primary, wal } = proxy;
+  return {
+    degraded: () => primary.state.kind !== 'live',
+    refusing: () => wal.refusal !== undefined,
+    walBytes: () => wal.bytes,
+    walSegments: () => wal.segments.length,
+    durableAt: () => proxy.durableAt,
+    deliveredLag: () => proxy.lagOf(primary.delivered),
+    confirmedLag: () => proxy.lagOf(primary.confirmed),
+    connections: () => door.connections(),
+    suspects: () => primary.open.suspects,
+    mends: () => primary.open.mends,
+  };
+}
+
+const PROMISES = {
+  all: 'an answer means: durable in the log, and handled by the primary unless degraded; nothing acknowledged is lost by a crash of either',
+  wal: 'an answer means: durable in the log; what the primary refuses later is found in the dead letters only',
+} as const;
+
+function announce(config: Config, logger: Logger): void {
+  const { listen, admin, primary, data, ack } = config;
+  const addresses = { listen: formatAddress(listen), admin: formatAddress(admin) };
+  logger.info({ ...addresses, primary, data, ack, version: VERSION }, 'listening');
+  logger.info({ ack }, PROMISES[ack]);
+}
+
+async function lockData(directory: string): Promise<DirectoryLock> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (cause) {
+    throw new WalError('DATA_UNUSABLE', `${directory} cannot be made`, {
+      cause,
+      hint: 'Choose another --data, or let this user write there.',
+    });
+  }
+  return DirectoryLock.acquire(directory);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

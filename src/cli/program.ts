@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { OPTIONS } from '../config/options.ts';
 import { checkConfig } from './check-config.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
 import { start } from './start.ts';
+import { VERSION } from './version.ts';
 import { inspectWal } from './wal-inspect.ts';
 
 /** The command line. `settle` gets the exit code of the command that ran. */
@@ -13,7 +13,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
     .description(
       'A write-ahead log in front of OpenTSDB: every acknowledged point survives, in order.',
     )
-    .version(packageVersion())
+    .version(VERSION)
     .exitOverride()
     .addHelpText('after', EXIT_HELP)
     .addHelpText(
@@ -98,9 +98,4 @@ A flag comes before the environment, the environment before the file. docs/CONFI
 
 function examples(line: string): string {
   return `\nExample:\n  $ ${line}`;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -42,6 +42,8 @@ export class ChunkReader {
         chunk.last = place;
         continue;
       }
+      // One lane a chunk: its lines are told apart by sequence alone.
+      if (chunk.count > 0 && chunk.last?.ordinal !== read.ordinal) return;
       const isFull = this.#take(chunk, read, place, limits);
       if (isFull) return;
       place = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
@@ -49,12 +51,7 @@ export class ChunkReader {
   }
 
   /** Takes the frame's records after `place`; true when the chunk is full. */
-  #take(
-    chunk: Chunk,
-    frame: FrameRead,
-    place: Position | undefined,
-    limits: ChunkLimits,
-  ): boolean {
+  #take(chunk: Chunk, frame: FrameRead, place: Position | undefined, limits: ChunkLimits): boolean {
     const { body, ordinal, firstSeq, lane } = frame;
     const passed = place !== undefined && place.ordinal === ordinal ? place.seq : 0;
     let { seq, offset } = this.#startIn(frame, passed);

@@ -1,6 +1,7 @@
 import type { Position } from '../record/position.ts';
 import { PointKey, readPointKey } from './point-key.ts';
 
+const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
 const NEWLINE = 0x0a;
 const LETTER_P = 0x70;
 const HTTP_PUT = 'http POST /api/put ';
@@ -26,6 +27,8 @@ export class Chunk {
   /** The last record read, with or without lines; all before it are here or were passed over. */
   last: Position | undefined;
   readonly #key = new PointKey();
+  /** Memory of the bodies made from this chunk, kept for the next filling. */
+  readonly #bodies: Buffer[] = [];
 
   constructor(bytes: number, lines: number) {
     this.bytes = Buffer.allocUnsafeSlow(bytes);
@@ -58,6 +61,15 @@ export class Chunk {
     this.starts[this.count] = stop;
   }
 
+  /** Memory for the body of the chunk's `index`-th batch; its content is the caller's until the chunk is cleared. */
+  body(index: number, bytes: number): Buffer {
+    const kept = this.#bodies[index];
+    if (kept !== undefined && kept.length >= bytes) return kept;
+    const made = Buffer.allocUnsafeSlow(Math.ceil(bytes / 65_536) * 65_536);
+    this.#bodies[index] = made;
+    return made;
+  }
+
   /** Where line `line` ends, without its `\n`. */
   endOf(line: number): number {
     return (this.starts[line + 1] ?? this.length) - 1;
@@ -66,6 +78,11 @@ export class Chunk {
   /** The text of a line, without its `\n`. */
   text(line: number): string {
     return this.bytes.toString('utf8', this.starts[line] ?? 0, this.endOf(line));
+  }
+
+  /** The record that a line belongs to. */
+  positionOf(line: number): Position {
+    return { ...(this.last ?? NOWHERE), seq: this.seqs[line] ?? 0 };
   }
 
   #addLine(

@@ -58,10 +58,6 @@ export class Mends {
     if (this.#byCell.get(cell) === mend) this.#byCell.delete(cell);
   }
 
-  clear(): void {
-    this.#byCell.clear();
-  }
-
   positions(): Position[] {
     return [...this.#byCell.values()].map(({ position }) => position);
   }

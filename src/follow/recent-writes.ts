@@ -11,21 +11,21 @@ const FILL_MAX = 0.6;
  * instants (1 in 2^60) costs a needless repeat.
  */
 export class RecentWrites {
-  readonly #spanMs: number;
+  readonly #spanMs: () => number;
   #young: Table = new Table(ENTRIES_MIN);
   #old: Table = new Table(ENTRIES_MIN);
   #youngSince: number;
 
   /** `spanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
-  constructor(spanMs: number, nowMs: number) {
+  constructor(spanMs: () => number, nowMs: number) {
     this.#spanMs = spanMs;
     this.#youngSince = nowMs;
   }
 
   /** Forgets what is older than two spans; call before writes are registered. Milliseconds of any clock that never goes back. */
   age(nowMs: number): void {
-    if (nowMs - this.#youngSince < this.#spanMs) return;
-    const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs;
+    if (nowMs - this.#youngSince < this.#spanMs()) return;
+    const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs();
     this.#old = isAllOld ? new Table(ENTRIES_MIN) : this.#young;
     this.#young = new Table(Math.max(ENTRIES_MIN, this.#old.entries / 2));
     this.#youngSince = nowMs;
@@ -34,7 +34,7 @@ export class RecentWrites {
   /** Milliseconds until there is room again for `writes` more; 0 when there is. */
   waitMs(writes: number, nowMs: number): number {
     if (this.#young.count + writes <= ENTRIES_MAX * FILL_MAX) return 0;
-    return Math.max(1, this.#youngSince + this.#spanMs - nowMs);
+    return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }
 
   /** Notes a write; true when the same instant was written within the span in another form. */

@@ -41,7 +41,11 @@ export function readServerFacts(config: unknown, jvm: unknown): ServerFacts {
     const value = Number(settings.get(key));
     return Number.isSafeInteger(value) && value > 0 ? value : otherwise;
   };
-  const flag = (key: string): boolean => TRUE_WORDS.has(String(settings.get(key)).toLowerCase());
+  const text = (key: string): string => {
+    const value = settings.get(key);
+    return typeof value === 'string' ? value : '';
+  };
+  const flag = (key: string): boolean => TRUE_WORDS.has(text(key).toLowerCase());
   const chunked = flag('tsd.http.request.enable_chunked');
   const chunkBytes = number('tsd.http.request.max_chunk', 4_096);
   return {
@@ -50,7 +54,7 @@ export function readServerFacts(config: unknown, jvm: unknown): ServerFacts {
     flushIntervalMs: number('tsd.storage.flush_interval', 1_000),
     rules: {
       tagsMax: number('tsd.storage.max_tags', 8),
-      specialChars: String(settings.get('tsd.core.tag.allow_specialchars') ?? ''),
+      specialChars: text('tsd.core.tag.allow_specialchars'),
     },
     autoCreateMetrics: flag('tsd.core.auto_create_metrics'),
     fixDuplicates: flag('tsd.storage.fix_duplicates'),

@@ -1,0 +1,276 @@
+import { join } from 'node:path';
+import type { Config } from '../config/options.ts';
+import { DeadLetters } from '../follow/dead-letters.ts';
+import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { FollowerState } from '../follow/follower.ts';
+import { PrimaryFacts } from '../follow/primary-facts.ts';
+import { Primary, type PrimaryEvents } from '../follow/primary.ts';
+import type { Suspect } from '../follow/suspects.ts';
+import { DurableWritePath } from '../ingest/durable-write-path.ts';
+import { formatPosition, type Position } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Cursor } from '../wal/cursor.ts';
+import type { RingFrame } from '../wal/frame-ring.ts';
+import { Heartbeat } from '../wal/heartbeat.ts';
+import { LagIndex } from '../wal/lag.ts';
+import { Wal, type WalEvents } from '../wal/log.ts';
+import { type ProxyMetrics, timedSink } from './proxy-metrics.ts';
+
+export interface ProxyOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+  readonly version: string;
+}
+
+const BEAT_MS = 1_000;
+const SLOW_CHECK_MS = 100;
+
+/**
+ * The log, the write path and the primary's follower, tied together. `run` keeps time for them: once a
+ * second ticks, cut marks, retention and disk space, more often a look for answers that wait too long.
+ */
+export class Proxy {
+  readonly writePath: DurableWritePath;
+  readonly #options: ProxyOptions;
+  readonly #metrics: ProxyMetrics;
+  readonly #wal: Wal;
+  readonly #primary: Primary;
+  readonly #cursor: Cursor;
+  readonly #facts: PrimaryFacts;
+  readonly #deadLetters: DeadLetters;
+  readonly #heartbeat: Heartbeat;
+  readonly #lag = new LagIndex();
+  #durableAt = 0;
+
+  private constructor(options: ProxyOptions, parts: Parts) {
+    const { config, clock } = options;
+    this.#options = options;
+    this.#metrics = options.metrics;
+    this.#wal = parts.wal;
+    this.#cursor = parts.cursor;
+    this.#facts = parts.facts;
+    this.#deadLetters = new DeadLetters(config.data);
+    this.#heartbeat = new Heartbeat(
+      { wal: parts.wal, cutBytes: config.wal.cutBytes, cutIntervalMs: config.wal.cutInterval },
+      clock.monotonicMs(),
+    );
+    this.writePath = new DurableWritePath({
+      wal: parts.wal,
+      clock,
+      ack: config.ack,
+      ackTimeoutMs: config.delivery.ackTimeout,
+      isLive: () => this.#primary.state.kind === 'live',
+      onSlow: () => this.#primary.degrade('it took too long to answer'),
+    });
+    for (const segment of parts.wal.segments) {
+      const { lane, ordinal, lastSeq, createdAt, bytes } = segment;
+      this.#lag.note({ lane, ordinal, seq: lastSeq }, createdAt, bytes);
+    }
+    this.#primary = new Primary({
+      primary: new URL(config.primary),
+      wal: parts.wal,
+      clock,
+      cursor: parts.cursor,
+      facts: parts.facts,
+      ackTimeoutMs: config.delivery.ackTimeout,
+      requestTimeoutMs: config.delivery.requestTimeout,
+      syncTimeoutMs: config.delivery.syncTimeout,
+      healWindowMs: config.delivery.healWindow,
+      batchPointsMax: config.delivery.batchPointsMax,
+      batchBytesMax: config.delivery.batchBytesMax,
+      events: this.#primaryEvents(),
+    });
+  }
+
+  /** Opens the log in `config.data`, which must be locked for this process. */
+  static async open(options: ProxyOptions): Promise<Proxy> {
+    const { config, clock, version, logger, metrics } = options;
+    const cursor = await Cursor.open(config.data, 'primary');
+    const facts = await PrimaryFacts.open(config.data);
+    // The log needs someone to tell before the proxy that listens can be made.
+    let proxy: Proxy | undefined;
+    const events: WalEvents = {
+      durable: (frame) => proxy?.onDurable(frame),
+      lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
+      opened: (position, reason) => logger.info({ lane: position.lane, reason }, 'lane opened'),
+      refusing: (reason) => {
+        if (reason === undefined) logger.info('the log takes data');
+        else if (proxy !== undefined) logger.error({ reason }, 'the log takes no data');
+      },
+      expired: ({ path }) => logger.info({ path }, 'a file of the log expired'),
+      hindered: (reason) => {
+        if (reason !== undefined) logger.error({ reason }, 'expired files of the log stay');
+      },
+    };
+    const wal = await Wal.open({
+      directory: join(config.data, 'wal'),
+      clock,
+      version,
+      segmentBytes: config.wal.segmentBytes,
+      memoryBytes: config.wal.memoryBytes,
+      bytesMax: config.wal.bytesMax,
+      freeBytesMin: config.wal.freeBytesMin,
+      retentionMs: config.wal.retention,
+      events,
+      known: cursor.position === undefined ? [] : [cursor.position],
+      openSink: timedSink((seconds) => metrics.sync.observe(seconds)),
+    });
+    proxy = new Proxy(options, { wal, cursor, facts });
+    proxy.#reportRecovery();
+    return proxy;
+  }
+
+  get wal(): Wal {
+    return this.#wal;
+  }
+
+  get primary(): Primary {
+    return this.#primary;
+  }
+
+  get deadLetters(): number {
+    return this.#deadLetters.count;
+  }
+
+  /** Receive time up to which everything received is durable, epoch ms. */
+  get durableAt(): number {
+    return this.#durableAt;
+  }
+
+  lagOf(position: Position | undefined): { seconds: number; bytes: number } {
+    return this.#lag.behind(position, this.#wal.now());
+  }
+
+  /** Runs until the signal aborts; the log stays open for what is still being answered. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#primary.run(signal), this.#beat(signal), this.#watch(signal)]);
+  }
+
+  /** Ends the log. */
+  async close(): Promise<void> {
+    await this.#wal.close();
+  }
+
+  onDurable(frame: RingFrame): void {
+    const { lane, ordinal, lastSeq, mutations, firstSeq } = frame;
+    const position = { lane, ordinal, seq: lastSeq };
+    this.#durableAt = frame.lastReceivedAt;
+    this.#metrics.logged.inc(mutations);
+    this.#metrics.records.inc(lastSeq - firstSeq + 1);
+    this.#lag.note(position, frame.lastReceivedAt, frame.bytes.length);
+    this.#heartbeat.note(frame, this.#options.clock.monotonicMs());
+    this.writePath.durable(position);
+    this.#primary.wake();
+  }
+
+  async #beat(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const { confirmed } = this.#primary;
+      this.#heartbeat.beat(
+        clock.monotonicMs(),
+        confirmed === undefined ? null : formatPosition(confirmed),
+      );
+      await this.#wal.maintain(this.#cursor.position);
+      await clock.sleep(BEAT_MS, signal);
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.writePath.checkSlow();
+      await this.#options.clock.sleep(SLOW_CHECK_MS, signal);
+    }
+  }
+
+  #primaryEvents(): PrimaryEvents {
+    const { logger } = this.#options;
+    return {
+      delivered: (last, refused) => this.#onDelivered(last, refused),
+      rejected: (suspects) => this.#onRejected(suspects),
+      mended: (points) => this.#metrics.mended.inc(points),
+      answered: (points, durationMs) => {
+        this.#metrics.delivered.inc(points);
+        this.#metrics.upstream.observe(durationMs / 1_000);
+      },
+      state: (state) => this.#onState(state),
+      resumed: (reason) => {
+        this.#metrics.resumes.inc();
+        logger.warn({ reason }, 'delivering again from the last confirmed record');
+      },
+      stored: (position) => this.writePath.stored(position),
+      confirmed: async (position) => {
+        await this.#cursor.move(position);
+        this.#lag.forget(position);
+      },
+      reached: (facts) => {
+        logger.info({ ...facts, primary: this.#options.config.primary }, 'primary reached');
+        void this.#facts.learn(facts);
+      },
+      hole: (hole) => {
+        this.#metrics.holes.inc(hole.to - hole.from + 1);
+        logger.error({ ...hole }, 'records of the log cannot be delivered: they cannot be read');
+      },
+    };
+  }
+
+  #onDelivered(
+    last: Position | undefined,
+    refused: readonly RefusedPoint[],
+  ): readonly RefusedPoint[] {
+    return this.writePath.delivered(last, refused);
+  }
+
+  /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
+  async #onRejected(suspects: readonly Suspect[]): Promise<void> {
+    await this.#deadLetters.write(suspects, this.#wal.now());
+    this.#metrics.deadLetters.inc(suspects.length);
+    for (const { position, index, error } of suspects) {
+      const { lane, seq } = position;
+      await this.writePath.logControl({ kind: 'outcome', lane, seq, refused: [{ index, error }] });
+    }
+    const [first] = suspects;
+    this.#options.logger.error(
+      { points: suspects.length, error: first?.error, line: first?.line },
+      'the primary refuses acknowledged points for good: see dead-letters/',
+    );
+  }
+
+  #onState(state: FollowerState): void {
+    const { logger } = this.#options;
+    if (state.kind === 'live') {
+      logger.info('the primary is up to date');
+      return;
+    }
+    this.writePath.degraded();
+    logger.warn(
+      { state: state.kind, reason: state.reason },
+      'degraded: answers do not wait for the primary',
+    );
+  }
+
+  #reportRecovery(): void {
+    const { holes, tornBytes, segments, end } = this.#wal.recovered;
+    const { logger } = this.#options;
+    if (end !== undefined) {
+      const last = `${end.lane}/${end.lastSeq}`;
+      logger.info(
+        { segments: segments.length, last, tornBytes, closed: end.closed },
+        'log recovered',
+      );
+    }
+    for (const hole of holes) {
+      this.#metrics.holes.inc(hole.to - hole.from + 1);
+      logger.error({ ...hole }, 'the log is damaged: these records cannot be read back');
+    }
+  }
+}
+
+interface Parts {
+  readonly wal: Wal;
+  readonly cursor: Cursor;
+  readonly facts: PrimaryFacts;
+}

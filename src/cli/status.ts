@@ -1,0 +1,67 @@
+import type { Health } from '../admin/admin-server.ts';
+import type { Config } from '../config/options.ts';
+import { formatPosition, type Position } from '../record/position.ts';
+import type { Proxy } from './proxy.ts';
+import { VERSION } from './version.ts';
+
+/** What /status shows; its shape is part of the interface (docs/OPERATIONS.md). */
+export function statusOf(config: Config, proxy: Proxy, connections: number): unknown {
+  const { wal, primary } = proxy;
+  const delivered = proxy.lagOf(primary.delivered);
+  const confirmed = proxy.lagOf(primary.confirmed);
+  return {
+    version: VERSION,
+    connections,
+    log: {
+      taking: wal.refusal === undefined,
+      ...(wal.refusal !== undefined && { refusal: wal.refusal }),
+      durable: formatPosition(wal.durable),
+      durableAt: new Date(proxy.durableAt).toISOString(),
+      bytes: wal.bytes,
+      segments: wal.segments.length,
+      holes: wal.recovered.holes,
+    },
+    primary: {
+      url: config.primary,
+      state: primary.state,
+      delivered: show(primary.delivered),
+      confirmed: show(primary.confirmed),
+      lagSeconds: delivered.seconds,
+      lagBytes: delivered.bytes,
+      unconfirmedSeconds: confirmed.seconds,
+      ...primary.open,
+      deadLetters: proxy.deadLetters,
+    },
+  };
+}
+
+export function healthOf(proxy: Proxy): Health {
+  const { wal, primary } = proxy;
+  const { refusal } = wal;
+  const { state } = primary;
+  const degraded = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
+  const holes = wal.recovered.holes.map(
+    ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
+  );
+  return {
+    ok: refusal === undefined,
+    reasons: refusal === undefined ? [] : [refusal],
+    degraded: [...degraded, ...holes],
+  };
+}
+
+/** Our own answer to telnet `stats`, in OpenTSDB's form, while the primary gives none. */
+export function telnetStats(proxy: Proxy): string {
+  const now = Math.floor(Date.now() / 1_000);
+  const { wal, primary } = proxy;
+  const lines = [
+    `tsd.wal.log.bytes ${now} ${wal.bytes} host=tsdb-wal`,
+    `tsd.wal.primary.live ${now} ${Number(primary.state.kind === 'live')} host=tsdb-wal`,
+    `tsd.wal.primary.lag_bytes ${now} ${proxy.lagOf(primary.delivered).bytes} host=tsdb-wal`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function show(position: Position | undefined): string | null {
+  return position === undefined ? null : formatPosition(position);
+}

@@ -1,0 +1,118 @@
+import { jsonBytesMax, writeJsonPoint, writeTelnetPoint } from '../opentsdb/put-writer.ts';
+import type { Position } from '../record/position.ts';
+import type { Chunk } from './chunk.ts';
+import { foldedOrder, logOrder } from './fold.ts';
+
+/** Lines of one transport, as one request to an OpenTSDB. */
+export interface Batch {
+  readonly telnet: boolean;
+  /** JSON array, or telnet lines. */
+  readonly body: Buffer;
+  readonly chunk: Chunk;
+  /** Its lines, by their number in the chunk. */
+  readonly lines: readonly number[];
+  /** Once this batch and those before it are handled, so is every record up to here; undefined: no further than before. */
+  readonly last: Position | undefined;
+}
+
+export interface BatchLimits {
+  readonly points: number;
+  readonly bytes: number;
+}
+
+const OPEN = 0x5b;
+const COMMA = 0x2c;
+const CLOSE = 0x5d;
+
+/** Cuts a chunk into batches: in log order by runs of one transport, or folded (then order is free, and one run each is enough). */
+export class ChunkBatches {
+  readonly #chunk: Chunk;
+  readonly #order: readonly number[];
+  readonly #isFolded: boolean;
+  #next = 0;
+  #taken = 0;
+
+  constructor(chunk: Chunk, isFolded: boolean) {
+    this.#chunk = chunk;
+    this.#isFolded = isFolded;
+    this.#order = isFolded ? foldedOrder(chunk) : logOrder(chunk);
+  }
+
+  /** The transport of the next batch; undefined when there is none. */
+  get nextIsTelnet(): boolean | undefined {
+    const line = this.#order[this.#next];
+    return line === undefined ? undefined : this.#chunk.telnet[line] === 1;
+  }
+
+  /** Call while `nextIsTelnet` is defined. A line larger than the limits comes alone. */
+  take(limits: BatchLimits): Batch {
+    const chunk = this.#chunk;
+    const telnet = this.nextIsTelnet === true;
+    const from = this.#next;
+    let to = from;
+    let room = 2;
+    while (to < this.#order.length && to - from < limits.points) {
+      const line = this.#order[to] ?? 0;
+      if ((chunk.telnet[line] === 1) !== telnet) break;
+      const size = sizeOf(chunk, line, telnet, limits);
+      if (to > from && room + size > limits.bytes) break;
+      room += size;
+      to += 1;
+    }
+    this.#next = to;
+    const lines = this.#order.slice(from, to);
+    const body = writeBody(chunk, lines, telnet, chunk.body(this.#taken, bodyRoom(chunk, lines)));
+    this.#taken += 1;
+    return { telnet, chunk, lines, last: this.#lastBefore(to), body };
+  }
+
+  #lastBefore(to: number): Position | undefined {
+    const { last } = this.#chunk;
+    const next = this.#order[to];
+    if (next === undefined || last === undefined) return last;
+    if (this.#isFolded) return undefined;
+    return { ...last, seq: (this.#chunk.seqs[next] ?? 0) - 1 };
+  }
+}
+
+/** Below this, a body's size decides how many points it holds, and is worth counting. */
+const SMALL_BODY_BYTES = 64 * 1024;
+/** What JSON adds to a line with eight tags. */
+const JSON_EXTRA_BYTES = 85;
+const EQUALS = 0x3d;
+
+function sizeOf(chunk: Chunk, line: number, telnet: boolean, limits: BatchLimits): number {
+  const start = chunk.starts[line] ?? 0;
+  const end = chunk.endOf(line);
+  if (telnet) return end - start + 1;
+  if (limits.bytes > SMALL_BODY_BYTES) return end - start + JSON_EXTRA_BYTES;
+  let tags = 0;
+  for (let at = start; at < end; at += 1) if (chunk.bytes[at] === EQUALS) tags += 1;
+  return end - start + 45 + 4 * tags;
+}
+
+function bodyRoom(chunk: Chunk, lines: readonly number[]): number {
+  let room = 2;
+  for (const line of lines) {
+    room += jsonBytesMax(chunk.endOf(line) - (chunk.starts[line] ?? 0)) + 1;
+  }
+  return room;
+}
+
+/** Writes the body of a request that puts these lines into `bytes`, which has room for it. */
+function writeBody(chunk: Chunk, lines: readonly number[], telnet: boolean, bytes: Buffer): Buffer {
+  const out = { bytes, at: 0 };
+  if (!telnet) bytes[out.at++] = OPEN;
+  for (const [index, line] of lines.entries()) {
+    const start = chunk.starts[line] ?? 0;
+    const end = chunk.endOf(line);
+    if (telnet) {
+      out.at = writeTelnetPoint(chunk.bytes, start, end, out);
+    } else {
+      if (index > 0) bytes[out.at++] = COMMA;
+      out.at = writeJsonPoint(chunk.bytes, start, end, out);
+    }
+  }
+  if (!telnet) bytes[out.at++] = CLOSE;
+  return bytes.subarray(0, out.at);
+}

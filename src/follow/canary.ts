@@ -1,0 +1,88 @@
+import type { Batch } from './batch.ts';
+import { isSameByHttp } from './point-key.ts';
+
+export interface CanaryPoint {
+  readonly line: string;
+  /** Whether putting it by HTTP writes the very cell that was written before. */
+  readonly isPuttable: boolean;
+  readonly high: number;
+  readonly low: number;
+}
+
+/**
+ * The point that is put again with `?sync`, to learn that what was delivered before it is stored: always
+ * the latest write of its instant, so that putting it again changes nothing.
+ */
+export class Canary {
+  #candidate: CanaryPoint | undefined;
+  #underWay: CanaryPoint | undefined;
+  /** Batches with points that were handled, and how many of them the last proof covers. */
+  #handled = 0;
+  #proving = 0;
+  #proven = 0;
+
+  /** When a canary last came back: the TSD stores what it is sent. */
+  provenMs = -Infinity;
+
+  /** Whether something was handled since the last proof began. */
+  get isUnproven(): boolean {
+    return this.#handled > this.#proven;
+  }
+
+  /** Whether there is a point to prove it with. */
+  get isReady(): boolean {
+    return this.#candidate !== undefined;
+  }
+
+  /**
+   * The batch was handled: its last points may serve, unless they were refused, or those on their way
+   * behind it write the same instants.
+   */
+  offer(batch: Batch, refused: ReadonlySet<number>, later: readonly Batch[]): void {
+    const { chunk, lines, telnet } = batch;
+    if (lines.length > refused.size) this.#handled += 1;
+    for (let at = lines.length - 1; at >= Math.max(0, lines.length - 20); at -= 1) {
+      const line = lines[at] ?? 0;
+      const low = chunk.keyLow[line] ?? 0;
+      const isPuttable = !telnet || isSameByHttp(low);
+      if (refused.has(line) || (!isPuttable && this.#candidate?.isPuttable === true)) continue;
+      const high = chunk.keyHigh[line] ?? 0;
+      const behind = { chunk, lines: lines.slice(at + 1) };
+      if ([behind, ...later].some((part) => writes(part, high, low))) continue;
+      this.#candidate = { line: chunk.text(line), isPuttable, high, low };
+      if (isPuttable) return;
+    }
+  }
+
+  /** The candidate is on its way; until `landed` a write of its instant may be overtaken by it. */
+  send(): CanaryPoint | undefined {
+    this.#underWay = this.#candidate;
+    this.#proving = this.#handled;
+    return this.#candidate;
+  }
+
+  /** It came back; `isStored` says whether with success. */
+  landed(isStored: boolean, nowMs: number): void {
+    this.#underWay = undefined;
+    if (!isStored) return;
+    this.provenMs = nowMs;
+    this.#proven = this.#proving;
+  }
+
+  /** A write of this instant is being sent. True when the canary may land behind it: then it must be put once more. */
+  overtake(high: number, low: number): boolean {
+    if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
+    return isCell(this.#underWay, high, low);
+  }
+}
+
+function writes(part: Pick<Batch, 'chunk' | 'lines'>, high: number, low: number): boolean {
+  const { keyHigh, keyLow } = part.chunk;
+  return part.lines.some(
+    (line) => keyHigh[line] === high && ((keyLow[line] ?? 0) ^ low) >>> 4 === 0,
+  );
+}
+
+function isCell(point: CanaryPoint | undefined, high: number, low: number): boolean {
+  return point !== undefined && point.high === high && (point.low ^ low) >>> 4 === 0;
+}

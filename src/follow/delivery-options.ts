@@ -1,0 +1,41 @@
+import type { Position } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Applier, Fault } from './applier.ts';
+import type { ChunkReader } from './chunk-reader.ts';
+import type { Suspect } from './suspects.ts';
+
+/** A point that the primary refused, as far as the write path must know it. */
+export type RefusedPoint = Omit<Suspect, 'firstMs' | 'tries' | 'nextMs'>;
+
+export interface DeliveryEvents {
+  /** Every record up to `last` was handled; these points of theirs were refused. Returns those whose clients were told otherwise before. */
+  delivered(last: Position | undefined, refused: readonly RefusedPoint[]): readonly RefusedPoint[];
+  /** These are refused for good. Resolves when that is durable. */
+  rejected(suspects: readonly Suspect[]): Promise<void>;
+  /** Delivery has reached the end of the log. */
+  caughtUp(): void;
+  /** A point was sent once more, because it may have tied with another of its instant. */
+  mended(points: number): void;
+  /** A batch was answered. */
+  answered(points: number, durationMs: number): void;
+}
+
+export interface DeliveryOptions {
+  readonly reader: ChunkReader;
+  readonly applier: Applier;
+  readonly clock: Clock;
+  readonly events: DeliveryEvents;
+  /** The end of the durable log. */
+  readonly end: () => Position;
+  readonly pointsMax: number;
+  readonly bytesMax: number;
+  /** A batch answered later than this shows a primary that answers should not wait for. */
+  readonly promptMs: number;
+  /** How long the TSD may hold writes before it flushes them, and a margin. */
+  readonly flushSpanMs: () => number;
+}
+
+export interface DeliveryFault {
+  readonly fault: Fault;
+  readonly reason: string;
+}

@@ -1,0 +1,183 @@
+import type { PutClient } from '../opentsdb/put-client.ts';
+import { NO_FACTS, type ServerFacts } from '../opentsdb/server-facts.ts';
+import { comparePositions, type Position } from '../record/position.ts';
+import type { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Confirmation, Vitals } from './confirmation.ts';
+import { Confirmer, type ConfirmerOptions, proveStored } from './confirmer.ts';
+import type { Delivery } from './delivery.ts';
+import { probe } from './probe.ts';
+
+/** How a follower stands: `live` answers wait for it; otherwise they don't, and the proxy is degraded. */
+export type FollowerState =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'behind'; readonly reason: string }
+  | { readonly kind: 'down'; readonly reason: string };
+
+export interface FollowerEvents {
+  /** Called at each change. */
+  state(state: FollowerState): void;
+  /** What the primary says of itself, whenever it was asked. */
+  facts(facts: ServerFacts): void;
+  /** Delivery resumes at the last confirmed record. */
+  resumed(reason: string): void;
+  stored(position: Position): void;
+  /** The cursor may move here. */
+  confirmed(position: Position): Promise<void>;
+}
+
+export interface FollowerOptions {
+  readonly client: PutClient;
+  readonly clock: Clock;
+  readonly backoff: Backoff;
+  readonly delivery: Delivery;
+  readonly confirmation: Confirmation;
+  readonly syncTimeoutMs: number;
+  readonly events: FollowerEvents;
+  /** Wait so long before the first batch: an earlier process may have written just now. */
+  readonly startDelayMs: number;
+}
+
+/**
+ * Keeps one OpenTSDB up with the log, for as long as the process runs. It has one loop for good days and
+ * bad: get in touch, deliver in order and prove what was delivered, until something fails; then again.
+ *
+ * What a fault means for the place in the log:
+ *
+ * - no contact, same TSD process afterwards: from the last handled record;
+ * - another TSD process, or none that says so: from the last confirmed record, since it may have died
+ *   with handled records in its memory;
+ * - HBase trouble (storage errors, no answer to a `?sync` put): nothing is delivered until a canary is
+ *   stored, then from the last confirmed record.
+ */
+export class Follower {
+  readonly #options: FollowerOptions;
+  #state: FollowerState = { kind: 'behind', reason: 'it was not reached yet' };
+  #facts: ServerFacts = NO_FACTS;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  get state(): FollowerState {
+    return this.#state;
+  }
+
+  get facts(): ServerFacts {
+    return this.#facts;
+  }
+
+  /** Answers don't wait for this follower until it has caught up. */
+  degrade(reason: string): void {
+    this.#options.delivery.fold();
+    if (this.#state.kind === 'live') this.#enter({ kind: 'behind', reason });
+  }
+
+  /** Delivery has reached the end of the log. */
+  caughtUp(): void {
+    this.#enter({ kind: 'live' });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, confirmation, startDelayMs } = this.#options;
+    await clock.sleep(startDelayMs, signal);
+    while (!signal.aborted) {
+      const up = await this.#reach(signal);
+      if (up === undefined) return;
+      confirmation.begin(up);
+      await this.#session(signal);
+    }
+  }
+
+  /** Asks until the primary answers, and settles where to go on from. */
+  async #reach(signal: AbortSignal): Promise<Vitals | undefined> {
+    const { client, clock, backoff, delivery, events } = this.#options;
+    while (!signal.aborted) {
+      const probed = await probe(client);
+      if (probed.kind === 'up') {
+        const { startTime } = probed.facts;
+        const isSame = startTime !== undefined && startTime === this.#facts.startTime;
+        if (!isSame && this.#facts !== NO_FACTS) this.#resume('the primary restarted');
+        this.#facts = probed.facts;
+        delivery.limitBody(probed.facts.bodyBytesMax);
+        events.facts(probed.facts);
+        if (this.#state.kind === 'down') this.#enter({ kind: 'behind', reason: 'catching up' });
+        return probed.vitals;
+      }
+      this.#enter({ kind: 'down', reason: probed.reason });
+      await clock.sleep(backoff.nextMs(), signal);
+    }
+    return undefined;
+  }
+
+  /** Delivers and proves until one of them fails. */
+  async #session(signal: AbortSignal): Promise<void> {
+    const { clock, backoff, delivery } = this.#options;
+    const session = new AbortController();
+    const abort = (): void => session.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    const before = delivery.delivered;
+    const confirmer = new Confirmer(this.#confirmerOptions());
+    const delivering = delivery.run(session.signal).finally(abort);
+    const confirming = confirmer.run(session.signal).finally(abort);
+    const [fault, doubt] = await Promise.all([delivering, confirming]);
+    signal.removeEventListener('abort', abort);
+    if (signal.aborted) return;
+    if (delivery.delivered !== before) backoff.reset();
+    if (doubt?.kind === 'alarm') this.#resume(doubt.alarm);
+    else if (doubt !== undefined) await this.#waitUntilStoring(doubt.reason, signal);
+    else if (fault?.fault === 'storage') await this.#waitUntilStoring(fault.reason, signal);
+    else if (fault !== undefined && fault.fault !== 'size') {
+      this.#enter({ kind: 'down', reason: fault.reason });
+      await clock.sleep(backoff.nextMs(), signal);
+    }
+  }
+
+  /** The primary answers but doesn't store: nothing is delivered until it does. */
+  async #waitUntilStoring(reason: string, signal: AbortSignal): Promise<void> {
+    const { clock, backoff } = this.#options;
+    let failure: string | undefined = reason;
+    while (failure !== undefined && !signal.aborted) {
+      this.#enter({ kind: 'down', reason: `it does not store: ${failure}` });
+      await clock.sleep(backoff.nextMs(), signal);
+      failure = await proveStored(this.#confirmerOptions());
+    }
+    this.#resume('the primary stores again');
+  }
+
+  #resume(reason: string): void {
+    const { confirmation, delivery, events } = this.#options;
+    confirmation.doubt();
+    const from = confirmation.confirmed;
+    const isBehind =
+      delivery.delivered !== undefined &&
+      (from === undefined || comparePositions(from, delivery.delivered) < 0);
+    delivery.resumeAt(from);
+    if (!isBehind) return;
+    this.#enter({ kind: 'behind', reason });
+    events.resumed(reason);
+  }
+
+  #confirmerOptions(): ConfirmerOptions {
+    const { client, clock, confirmation, delivery, syncTimeoutMs, events } = this.#options;
+    return {
+      client,
+      clock,
+      confirmation,
+      delivery,
+      syncTimeoutMs,
+      onStored: (position) => events.stored(position),
+      onConfirmed: (position) => events.confirmed(position),
+    };
+  }
+
+  #enter(state: FollowerState): void {
+    const isSame = state.kind === this.#state.kind && reasonOf(state) === reasonOf(this.#state);
+    this.#state = state;
+    if (!isSame) this.#options.events.state(state);
+  }
+}
+
+function reasonOf(state: FollowerState): string {
+  return state.kind === 'live' ? '' : state.reason;
+}

@@ -1,0 +1,235 @@
+import type { Control } from '../record/control.ts';
+import { comparePositions, type Position } from '../record/position.ts';
+import { RECORD_BYTES_MAX } from '../record/frame.ts';
+import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Wal } from '../wal/log.ts';
+import type { Refusal, Submission, WriteOutcome, WritePath } from './write-path.ts';
+
+export interface DurableWritePathOptions {
+  readonly wal: Wal;
+  readonly clock: Clock;
+  /** Whether answers wait for the primary, too, while it is live. */
+  readonly ack: 'all' | 'wal';
+  readonly ackTimeoutMs: number;
+  /** Whether the primary is keeping up. */
+  readonly isLive: () => boolean;
+  /** The primary took too long for an answer to wait. */
+  readonly onSlow: () => void;
+}
+
+interface Ticket {
+  readonly first: Position;
+  readonly last: Position;
+  readonly submittedMs: number;
+  readonly refusals: Refusal[];
+  /** Lines of the submission before each of its records. */
+  readonly linesBefore: readonly number[];
+  readonly settle: (outcome: WriteOutcome) => void;
+}
+
+const NEWLINE = 0x0a;
+
+/**
+ * The way of a write, and the order in which it is safe:
+ *
+ * 1. `submit` puts the lines into the log's open frame, in call order. Nothing is durable yet.
+ * 2. The log writes the frame and syncs it; `durable` is called. From here on the write survives anything
+ *    that leaves the disk alone, and followers may see it: nothing reaches the primary that isn't in the log.
+ * 3. While the primary keeps up, the answer waits until it has handled the write, so that a refusal only
+ *    the primary can know reaches the client as an error. The refusal is an outcome record, durable before
+ *    that answer: a restore then leaves the point out, as the primary did.
+ * 4. While it doesn't keep up, or the answer has waited too long, the answer is given on the log alone.
+ *
+ * A crash before 2: the client has no answer, and the write is gone or, at worst, there. Between 2 and the
+ * answer: the write is there and will be delivered; the client may send it again, which changes nothing.
+ * After the answer: it is there. A write the log could not sync is answered as not taken, and readers of
+ * the log never see it.
+ */
+export class DurableWritePath implements WritePath {
+  readonly #options: DurableWritePathOptions;
+  /** Not durable yet, in log order. */
+  readonly #logging: Ticket[] = [];
+  /** Durable, waiting for the primary, in log order. */
+  readonly #delivering: Ticket[] = [];
+  /** Waiting for proof that they are stored. */
+  readonly #storing: { readonly position: Position; readonly settle: () => void }[] = [];
+
+  constructor(options: DurableWritePathOptions) {
+    this.#options = options;
+  }
+
+  async submit(submission: Submission): Promise<WriteOutcome> {
+    const { wal, clock } = this.#options;
+    const records = splitLines(submission.lines, submission.count);
+    const positions: Position[] = [];
+    const linesBefore: number[] = [];
+    let lines = 0;
+    for (const record of records) {
+      const position = wal.append(
+        submission.transport,
+        submission.source,
+        record.lines,
+        record.count,
+      );
+      if (position === undefined) break;
+      positions.push(position);
+      linesBefore.push(lines);
+      lines += record.count;
+    }
+    const [first] = positions;
+    const last = positions.at(-1);
+    if (first === undefined || last === undefined || positions.length < records.length) {
+      // What was logged of a request that didn't fit whole stays logged, unacknowledged: a repeat changes nothing.
+      return { kind: 'unavailable', reason: wal.refusal ?? 'the log is behind' };
+    }
+    return new Promise((settle) => {
+      const submittedMs = clock.monotonicMs();
+      this.#logging.push({ first, last, submittedMs, refusals: [], linesBefore, settle });
+    });
+  }
+
+  async awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
+    return new Promise((resolve) => {
+      const waiting = { position, settle: () => finish('stored') };
+      const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timeoutMs) : undefined;
+      const finish = (result: 'stored' | 'timeout'): void => {
+        clearTimeout(timer);
+        const index = this.#storing.indexOf(waiting);
+        if (index >= 0) this.#storing.splice(index, 1);
+        resolve(result);
+      };
+      this.#storing.push(waiting);
+    });
+  }
+
+  /** The log is durable up to `position`. */
+  durable(position: Position): void {
+    const { ack, isLive } = this.#options;
+    for (const ticket of takeUpTo(this.#logging, position)) {
+      if (ack === 'all' && isLive()) this.#delivering.push(ticket);
+      else accept(ticket);
+    }
+  }
+
+  /** What was given to the lane after `position` will never be durable. */
+  lost(position: Position, reason: string): void {
+    void position;
+    for (const { settle } of this.#logging.splice(0)) settle({ kind: 'unavailable', reason });
+  }
+
+  /** The primary has handled all up to `last`. Returns the refused points whose clients had their answer before. */
+  delivered(last: Position | undefined, refused: readonly RefusedPoint[]): readonly RefusedPoint[] {
+    const late = refused.filter((point) => !this.#assign(point));
+    if (last !== undefined) {
+      for (const ticket of takeUpTo(this.#delivering, last)) void this.#answer(ticket);
+    }
+    return late;
+  }
+
+  /** The primary is no longer live: what waits for it is answered on the log alone. */
+  degraded(): void {
+    for (const ticket of this.#delivering.splice(0)) void this.#answer(ticket);
+  }
+
+  /** All up to `position` is proven stored. */
+  stored(position: Position): void {
+    const done = this.#storing.filter(
+      (waiting) => comparePositions(waiting.position, position) <= 0,
+    );
+    for (const { settle } of done) settle();
+  }
+
+  /** Looks whether an answer has waited too long; call several times a second. */
+  checkSlow(): void {
+    const [oldest] = this.#delivering;
+    if (oldest === undefined) return;
+    const waitedMs = this.#options.clock.monotonicMs() - oldest.submittedMs;
+    if (waitedMs > this.#options.ackTimeoutMs) this.#options.onSlow();
+  }
+
+  /** Adds a record of the log's own; resolves when it is durable, false when it can't be. */
+  async logControl(control: Control): Promise<boolean> {
+    const position = this.#options.wal.appendControl(control);
+    if (position === undefined) return false;
+    return new Promise((resolve) => {
+      this.#logging.push({
+        first: position,
+        last: position,
+        submittedMs: this.#options.clock.monotonicMs(),
+        refusals: [],
+        linesBefore: [0],
+        settle: (outcome) => resolve(outcome.kind === 'accepted'),
+      });
+    });
+  }
+
+  /** Gives a refusal to the client that waits for it; false when none does. */
+  #assign(point: RefusedPoint): boolean {
+    const holds = ({ first, last }: Ticket): boolean =>
+      comparePositions(first, point.position) <= 0 && comparePositions(point.position, last) <= 0;
+    // A request of several records may be delivered in part before its last record is durable.
+    const ticket = this.#delivering.find(holds) ?? this.#logging.find(holds);
+    if (ticket === undefined) return false;
+    const record = point.position.seq - ticket.first.seq;
+    ticket.refusals.push({
+      line: (ticket.linesBefore[record] ?? 0) + point.index,
+      error: point.error,
+    });
+    return true;
+  }
+
+  /** Answers; with refusals only once their outcome is durable. */
+  async #answer(ticket: Ticket): Promise<void> {
+    if (ticket.refusals.length === 0) return accept(ticket);
+    const isDurable = await Promise.all(
+      outcomesOf(ticket).map(async (outcome) => this.logControl(outcome)),
+    );
+    if (isDurable.every(Boolean)) return accept(ticket);
+    const reason = 'the log could not take what the primary said';
+    ticket.settle({ kind: 'unavailable', reason });
+  }
+}
+
+function accept({ last, refusals, settle }: Ticket): void {
+  settle({ kind: 'accepted', last, refusals });
+}
+
+/** One outcome record for each record with refused lines. */
+function outcomesOf({ first, linesBefore, refusals }: Ticket): Control[] {
+  return linesBefore.flatMap((before, record) => {
+    const end = linesBefore[record + 1] ?? Infinity;
+    const own = refusals.filter(({ line }) => line >= before && line < end);
+    const refused = own.map(({ line, error }) => ({ index: line - before, error }));
+    const { lane } = first;
+    return own.length === 0 ? [] : [{ kind: 'outcome', lane, seq: first.seq + record, refused }];
+  });
+}
+
+/** Takes the tickets whose last record is at or before `position` from the front. */
+function takeUpTo(tickets: Ticket[], position: Position): Ticket[] {
+  let count = 0;
+  while (count < tickets.length) {
+    const ticket = tickets[count];
+    if (ticket === undefined || comparePositions(ticket.last, position) > 0) break;
+    count += 1;
+  }
+  return tickets.splice(0, count);
+}
+
+/** Cuts lines into records of at most RECORD_BYTES_MAX, at line ends. */
+function splitLines(lines: Buffer, count: number): { lines: Buffer; count: number }[] {
+  if (lines.length <= RECORD_BYTES_MAX) return [{ lines, count }];
+  const records: { lines: Buffer; count: number }[] = [];
+  for (let start = 0; start < lines.length;) {
+    const limit = start + RECORD_BYTES_MAX;
+    const end = limit >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, limit - 1) + 1;
+    const record = lines.subarray(start, end);
+    let lineCount = 0;
+    for (let at = record.indexOf(NEWLINE); at >= 0; at = record.indexOf(NEWLINE, at + 1))
+      lineCount += 1;
+    records.push({ lines: record, count: lineCount });
+    start = end;
+  }
+  return records;
+}
