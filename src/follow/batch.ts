@@ -103,7 +103,8 @@ function bodyRoom(chunk: Chunk, lines: readonly number[]): number {
 function writeBody(chunk: Chunk, lines: readonly number[], telnet: boolean, bytes: Buffer): Buffer {
   const out = { bytes, at: 0 };
   if (!telnet) bytes[out.at++] = OPEN;
-  for (const [index, line] of lines.entries()) {
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines[index] ?? 0;
     const start = chunk.starts[line] ?? 0;
     const end = chunk.endOf(line);
     if (telnet) {

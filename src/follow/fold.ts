@@ -27,7 +27,9 @@ export function foldedOrder(chunk: Chunk): number[] {
 
 /** All lines of a chunk, as they came. */
 export function logOrder(chunk: Chunk): number[] {
-  return Array.from({ length: chunk.count }, (_, line) => line);
+  const order: number[] = [];
+  for (let line = 0; line < chunk.count; line += 1) order.push(line);
+  return order;
 }
 
 /** Fingerprints can collide, and a point must not be lost by it. Lines in JSON form are kept apart, and mended if need be. */

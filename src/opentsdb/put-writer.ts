@@ -43,6 +43,10 @@ const BACKSLASH = 0x5c;
 const LETTER_H = 0x68;
 /** Length of `put `. */
 const PUT_BYTES = 4;
+/** 1 for the bytes that are themselves in either form. */
+const IS_PLAIN = new Uint8Array(256).map((_, byte) =>
+  Number(byte < 0x80 && ![SPACE, EQUALS, QUOTE, BACKSLASH].includes(byte)),
+);
 const HTTP_PUT = 'http POST /api/put ';
 
 /** The most bytes that a line of `bytes` bytes becomes in JSON: every byte escaped, and the frame around it. */
@@ -70,23 +74,27 @@ export interface Output {
 // oxlint-disable-next-line max-params -- the hot path: no object per point
 function writePoint(line: Buffer, start: number, end: number, out: Output, form: Form): number {
   const { bytes } = out;
+  const { isJson } = form;
   let read = start;
   let at = writeText(bytes, out.at, form.open);
   let separators = 0;
   for (; read < end; read += 1) {
     const byte = line[read] ?? 0;
-    if (byte === SPACE) {
+    if (IS_PLAIN[byte] === 1) {
+      bytes[at] = byte;
+      at += 1;
+    } else if (byte === SPACE) {
       separators += 1;
       at = writeText(bytes, at, separatorOf(form, separators));
     } else if (byte === EQUALS && separators > 2) {
       at = writeText(bytes, at, form.afterKey);
-    } else if (byte > 0x7f && !form.isJson) {
+    } else if (byte > 0x7f && !isJson) {
       // UTF-8 of U+0080 to U+00FF: two bytes, the second's six bits under the first's two.
       read += 1;
       bytes[at] = ((byte & 0x03) << 6) | ((line[read] ?? 0) & 0x3f);
       at += 1;
     } else {
-      if (form.isJson && (byte === QUOTE || byte === BACKSLASH)) {
+      if (isJson && (byte === QUOTE || byte === BACKSLASH)) {
         bytes[at] = BACKSLASH;
         at += 1;
       }
@@ -98,9 +106,9 @@ function writePoint(line: Buffer, start: number, end: number, out: Output, form:
 }
 
 function separatorOf(form: Form, separators: number): Buffer {
+  if (separators > 3) return form.afterTag;
   if (separators === 1) return form.afterMetric;
-  if (separators === 2) return form.afterTimestamp;
-  return separators === 3 ? form.afterValue : form.afterTag;
+  return separators === 2 ? form.afterTimestamp : form.afterValue;
 }
 
 function writeText(bytes: Buffer, at: number, text: Buffer): number {
