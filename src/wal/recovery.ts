@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
 import { furthestClaims, lostTail, type Claim } from './claim.ts';
-import { parseDurableMark } from './durable-mark.ts';
+import { type DurableMark, parseDurableMark } from './durable-mark.ts';
 import { parseSegmentName, SEGMENT_HEADER_BYTES, type SegmentLink } from './segment-file.ts';
 import { SegmentReader } from './segment-reader.ts';
 
@@ -31,6 +31,8 @@ export interface RecoveredLog {
   readonly end: (SegmentLink & { readonly ordinal: number; readonly closed: boolean }) | undefined;
   /** Bytes of a last, unfinished write that were cut off. */
   readonly tornBytes: number;
+  /** What the writing process published last. */
+  readonly mark: DurableMark | undefined;
   /** Files named like segments whose content belongs elsewhere, as copies and renamed ones: left alone. */
   readonly strangers: readonly string[];
 }
@@ -78,7 +80,7 @@ export async function recoverLog(
   }
   const newest = segments.at(-1);
   let beyond: Claim | undefined;
-  for (const claim of furthestClaims([...(mark ? [mark] : []), ...claimsOf(options.known)])) {
+  for (const claim of furthestClaims([...markClaim(mark), ...claimsOf(options.known)])) {
     const lost = lostTail(claim, newest);
     if (lost === undefined) continue;
     holes.push(lost);
@@ -86,7 +88,7 @@ export async function recoverLog(
   }
   const end = settleEnd(segments, beyond, tail);
   if (options.repair && tail !== undefined) await settleTail(segments, tail, beyond !== undefined);
-  return { segments, holes, end, tornBytes: tail?.tornBytes ?? 0, strangers };
+  return { segments, holes, end, tornBytes: tail?.tornBytes ?? 0, mark, strangers };
 }
 
 type FoundFile = Omit<Segment, 'lastSeq'>;
@@ -188,16 +190,19 @@ function missingFile(link: SegmentLink, before: FoundFile, lastSeq: number): Hol
   return [{ lane: link.lane, from, to: link.lastSeq, reason: 'a file of the log is missing' }];
 }
 
-async function readMark(directory: string): Promise<Claim | undefined> {
+async function readMark(directory: string): Promise<DurableMark | undefined> {
   const path = join(directory, 'durable');
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const mark = parseDurableMark(await readFile(path, 'latin1').catch(() => ''));
-    if (mark !== undefined) {
-      const { lane, ordinal, segmentFirstSeq: firstSeq, seq } = mark;
-      return { lane, ordinal, firstSeq, seq };
-    }
+    if (mark !== undefined) return mark;
   }
   return undefined;
+}
+
+function markClaim(mark: DurableMark | undefined): Claim[] {
+  if (mark === undefined) return [];
+  const { lane, ordinal, segmentFirstSeq: firstSeq, seq } = mark;
+  return [{ lane, ordinal, firstSeq, seq }];
 }
 
 function claimsOf(known: readonly Position[] = []): Claim[] {

@@ -11,8 +11,9 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseControl, type Hole } from '../../src/record/control.ts';
+import type { Hole } from '../../src/record/control.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { isIn, range, reopen, spanOf } from '../kit/wal-damage.ts';
 import { copyFolder, listSegments, type SegmentPlace, writeLog } from '../kit/wal-files.ts';
 import { dataOf, readLog, TestLog, present } from '../kit/wal-log.ts';
 
@@ -30,8 +31,6 @@ beforeAll(async () => {
   const log = await TestLog.open(await copyOf());
   written = dataOf((await readLog(log.wal)).entries);
   await log.wal.close();
-  expect(written).toHaveLength(3 * RECORDS);
-  expect(segments.length).toBeGreaterThanOrEqual(9);
 });
 
 afterAll(() => origin[Symbol.asyncDispose]());
@@ -43,50 +42,16 @@ async function copyOf(): Promise<string> {
   return path;
 }
 
-interface Outcome {
-  readonly data: [string, string][];
-  /** What a follower that reads everything is told. */
-  readonly read: readonly Hole[];
-  /** What the start told, in `recovered` and in the lane's first record. */
-  readonly told: readonly Hole[];
-  readonly log: TestLog;
-}
-
-/** Starts on the folder; whatever is damaged in it, the log takes and keeps new records. */
-async function reopen(folder: string, options = {}): Promise<Outcome> {
-  const log = await TestLog.open(folder, options);
-  const done = await log.write(['put new 1 1 a=b']);
-  expect(done?.durable).toBe(true);
-  const { entries, holes } = await readLog(log.wal);
-  const lane = done?.position.lane;
-  const open = entries.find((e) => e.position.lane === lane)?.lines[0] ?? '';
-  expect(parseControl(open)).toMatchObject({ kind: 'open', holes: log.wal.recovered.holes });
-  await log.wal.close();
-  const data = dataOf(entries).filter(([, text]) => !text.startsWith('put new'));
-  return { data, read: holes, told: log.wal.recovered.holes, log };
-}
-
-const isIn = (hole: Hole, [position]: [string, string]): boolean => {
-  const [lane, seq] = position.split('/');
-  return lane === hole.lane && Number(seq) >= hole.from && Number(seq) <= hole.to;
-};
-
 const without = (holes: readonly Hole[]): [string, string][] =>
   written.filter((entry) => !holes.some((hole) => isIn(hole, entry)));
-
-const range = ({ lane, from, to }: Hole): object => ({ lane, from, to });
-
-const spanOf = ({ lane, frames }: SegmentPlace): object => ({
-  lane,
-  from: frames[0]?.firstSeq,
-  to: frames.at(-1)?.lastSeq,
-});
 
 const at = (index: number): SegmentPlace => present(segments.at(index));
 /** The first file of the second lane has one before and one behind it. */
 const middle = (): SegmentPlace => present(segments.find(({ lane }) => lane !== at(0).lane));
 
 test('an undamaged log is whole, at every start', async () => {
+  expect(written).toHaveLength(3 * RECORDS);
+  expect(segments.length).toBeGreaterThanOrEqual(9);
   const folder = await copyOf();
   for (let start = 0; start < 3; start += 1) {
     const { data, read, told } = await reopen(folder);
@@ -231,7 +196,7 @@ describe('a missing file', () => {
     await rm(join(folder, at(0).name));
     const { told, read, data } = await reopen(folder);
     expect({ told, read }).toEqual({ told: [], read: [] });
-    expect(data).toEqual(without([{ ...spanOf(at(0)), reason: '' } as Hole]));
+    expect(data).toEqual(without([{ ...spanOf(at(0)), reason: '' }]));
     const log = await TestLog.open(folder);
     const { holes } = await readLog(log.wal, { lane: at(0).lane, ordinal: 1, seq: 2 });
     expect(holes.map(range)).toEqual([{ ...spanOf(at(0)), from: 3 }]);
