@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Cursor } from '../../src/wal/cursor.ts';
+import { Cursor, parseCursor } from '../../src/wal/cursor.ts';
 import { formatDurableMark, parseDurableMark } from '../../src/wal/durable-mark.ts';
 import {
   decodeSegmentHeader,
@@ -12,6 +12,7 @@ import {
   segmentName,
 } from '../../src/wal/segment-file.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { dataOf, readLog, TestLog } from '../kit/wal-log.ts';
 
 const seq = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const ordinal = fc.integer({ min: 1, max: 99_999_999 });
@@ -93,3 +94,31 @@ test('a cursor is where it was last moved to; a changed one is refused, not foll
     });
   }
 });
+
+test('the example of docs/FORMATS.md is a log that is read as the page says', async () => {
+  await using folder = await tempDirectory('example');
+  const page = await readFile(new URL('../../docs/FORMATS.md', import.meta.url), 'utf8');
+  const name = /`(\d{8}-[0-9a-f]{16}-\d{15}\.wal)`/.exec(page)?.[1] ?? '';
+  const mark = /^ {4}([0-9a-f]{16} \d{8} \d{15} \d{15} [0-9a-f]{8})$/m.exec(page)?.[1] ?? '';
+  await writeFile(join(folder.path, name), parseHexdump(page));
+  await writeFile(join(folder.path, 'durable'), `${mark}\n`);
+  const log = await TestLog.open(folder.path);
+  expect(log.wal.recovered).toMatchObject({ holes: [], tornBytes: 0, end: { lastSeq: 2 } });
+  const { entries, holes } = await readLog(log.wal);
+  expect(holes).toEqual([]);
+  expect(dataOf(entries)).toEqual([['00112233445566ff/2', 'put sys.cpu 1750000000 1.10 host=a']]);
+  await log.wal.close();
+  const cursor = /^ {4}(\{"lane":.*\})$/m.exec(page)?.[1] ?? '';
+  expect(parseCursor(cursor, 'primary.json')).toMatchObject({ ordinal: 1, seq: 2 });
+});
+
+/** The bytes that `hexdump -C` shows; `*` stands for repeated lines. */
+function parseHexdump(page: string): Buffer {
+  const rows = [...page.matchAll(/^([0-9a-f]{8})(?: {2}([0-9a-f ]+?) {2,}\|.*)?$/gm)];
+  const size = parseInt(rows.at(-1)?.[1] ?? '', 16);
+  const bytes = Buffer.alloc(size);
+  for (const [, offset = '', digits = ''] of rows) {
+    bytes.set(Buffer.from(digits.replaceAll(' ', ''), 'hex'), parseInt(offset, 16));
+  }
+  return bytes;
+}
