@@ -81,7 +81,7 @@ function readReport(path: string): readonly FileReport[] {
 function environment(project: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_WAL_STACK_DIR'),
+      !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_STACK_DIR'),
   );
   return Object.fromEntries(kept);
 }

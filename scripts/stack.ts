@@ -12,8 +12,8 @@ const USAGE = `usage: npm run stack -- COMMAND
   status                       what runs, and where
   down                         end all of it; data stay for the next up
 --set: a setting of OpenTSDB, such as tsd.storage.fix_duplicates=false
---base PORT or TSDB_WAL_STACK_PORT: the first of the ports (31400)
-TSDB_WAL_STACK_DIR: where jars and data are kept
+--base PORT or TSDB_STACK_PORT: the first of the ports (31400)
+TSDB_STACK_DIR: where jars and data are kept
 `;
 
 const { positionals, values } = parseArgs({
@@ -21,7 +21,7 @@ const { positionals, values } = parseArgs({
   options: {
     port: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
-    base: { type: 'string', default: process.env['TSDB_WAL_STACK_PORT'] ?? '31400' },
+    base: { type: 'string', default: process.env['TSDB_STACK_PORT'] ?? '31400' },
   },
 });
 const [command, name] = positionals;

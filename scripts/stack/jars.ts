@@ -18,7 +18,7 @@ const LIMITS = { fetchMsMax: 20 * 60_000, attemptsMax: 2, javaVersionMin: 17 } a
 /** Holds the jars, shared by every stack, and the directories of the stacks. */
 export function stackRoot(): string {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return process.env['TSDB_WAL_STACK_DIR'] ?? join(cache, 'tsdb-wal', 'stack');
+  return process.env['TSDB_STACK_DIR'] ?? join(cache, 'tsdb-wal', 'stack');
 }
 
 export function javaCommand(): string {
