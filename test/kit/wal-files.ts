@@ -5,7 +5,7 @@ import { parseSegmentName, SEGMENT_HEADER_BYTES } from '../../src/wal/segment-fi
 import { TestLog } from './wal-log.ts';
 
 /** Where a frame stands in a file, and which records it holds. */
-export interface FramePlace {
+interface FramePlace {
   readonly start: number;
   readonly end: number;
   readonly firstSeq: number;
