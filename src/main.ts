@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4 --enable-source-maps
 import { CommanderError } from 'commander';
 import { EXIT, exitCodeOf, type ExitCode } from './cli/exit-code.ts';
 import { createProgram } from './cli/program.ts';

@@ -61,7 +61,8 @@ export class ChunkBatches {
     }
     this.#next = to;
     const lines = this.#order.slice(from, to);
-    const body = writeBody(chunk, lines, telnet, chunk.body(this.#taken, bodyRoom(chunk, lines)));
+    const memory = chunk.body(this.#taken, bodyRoom(chunk, lines, telnet));
+    const body = writeBody(chunk, lines, telnet, memory);
     this.#taken += 1;
     return { telnet, chunk, lines, last: this.#lastBefore(to), body };
   }
@@ -91,10 +92,11 @@ function sizeOf(chunk: Chunk, line: number, telnet: boolean, limits: BatchLimits
   return end - start + 45 + 4 * tags;
 }
 
-function bodyRoom(chunk: Chunk, lines: readonly number[]): number {
+function bodyRoom(chunk: Chunk, lines: readonly number[], telnet: boolean): number {
   let room = 2;
   for (const line of lines) {
-    room += jsonBytesMax(chunk.endOf(line) - (chunk.starts[line] ?? 0)) + 1;
+    const bytes = chunk.endOf(line) - (chunk.starts[line] ?? 0);
+    room += telnet ? bytes + 1 : jsonBytesMax(bytes) + 1;
   }
   return room;
 }

@@ -11,7 +11,7 @@ import { sendAgain } from './send-again.ts';
 import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
 
 const TELNET_FLIGHTS_MAX = 4;
-const CHUNKS_MAX = TELNET_FLIGHTS_MAX + 1;
+const CHUNKS_MAX = TELNET_FLIGHTS_MAX;
 const RETRIES_AT_ONCE = 100;
 
 /**
@@ -144,11 +144,11 @@ export class Delivery {
     }
     chunk.clear();
     const isFolding = this.#isFolding;
-    const limits = { lines: this.#options.pointsMax, bytes: this.#options.bytesMax };
-    const more = isFolding ? 4 : 1;
+    // A longer stretch folds better.
+    const more = isFolding ? 2 : 1;
     await this.#options.reader.fill(chunk, this.#read, {
-      lines: limits.lines * more,
-      bytes: limits.bytes * more,
+      lines: this.#options.pointsMax * more,
+      bytes: this.#options.bytesMax * more,
     });
     if (chunk.last === undefined) return;
     this.#read = chunk.last;

@@ -26,8 +26,13 @@ export class RecentWrites {
   age(nowMs: number): void {
     if (nowMs - this.#youngSince < this.#spanMs()) return;
     const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs();
+    const emptied = this.#old;
     this.#old = isAllOld ? new Table(ENTRIES_MIN) : this.#young;
-    this.#young = new Table(Math.max(ENTRIES_MIN, this.#old.entries / 2));
+    const needed = Math.max(ENTRIES_MIN, this.#old.entries / 2);
+    const fits = emptied.entries >= needed && emptied.entries <= needed * 4;
+    // Its memory serves again: a table a second would keep the collector busy.
+    this.#young = fits ? emptied : new Table(needed);
+    this.#young.clear();
     this.#youngSince = nowMs;
   }
 
@@ -64,6 +69,11 @@ class Table {
 
   get isCrowded(): boolean {
     return this.count > this.entries * FILL_MAX;
+  }
+
+  clear(): void {
+    if (this.count > 0) this.#used.fill(0);
+    this.count = 0;
   }
 
   /** The word stored for the fingerprint, if any. */
