@@ -1,3 +1,4 @@
+import { UNCHUNKED_BYTES_MAX } from '../opentsdb/server-facts.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import { Canary } from './canary.ts';
@@ -79,9 +80,9 @@ export class Delivery {
     this.#wake?.();
   }
 
-  /** The largest body that the TSD says it takes. */
+  /** The largest body that the TSD says it takes; when it doesn't say, what was learnt by trial stays. */
   limitBody(bytes: number | undefined): void {
-    this.#bytesMax = Math.min(this.#options.bytesMax, bytes ?? this.#options.bytesMax);
+    if (bytes !== undefined) this.#bytesMax = Math.min(this.#options.bytesMax, bytes);
   }
 
   /** What comes next is sent folded: it was written before the primary could take it. */
@@ -268,7 +269,7 @@ export class Delivery {
 
   /** A body was refused for its size: from now on smaller ones, down to what any TSD takes. */
   #shrink(batch: Batch): void {
-    const smallest = 8_192;
+    const smallest = UNCHUNKED_BYTES_MAX;
     if (batch.lines.length <= 1 || batch.body.length <= smallest / 2) {
       this.#fault = {
         fault: 'answer',
