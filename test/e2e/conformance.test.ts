@@ -43,7 +43,8 @@ describeOnStack('what OpenTSDB was recorded to answer', (stack) => {
 
     beforeAll(async () => {
       tsd = await (await stack()).opentsdb('conformance');
-      proxy = await ProxyProcess.start({ primary: tsd.url, flags: ['--mutations', 'pass'] });
+      const flags = ['--mutations', 'pass'];
+      proxy = await ProxyProcess.start({ primary: tsd.url, flags, until: 'live' });
       outcomes = await runConformance({
         base: proxy.address,
         queryBase: `127.0.0.1:${tsd.port}`,

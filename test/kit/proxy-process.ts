@@ -6,7 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './ports.ts';
 import { tempDirectory, type TempDirectory } from './temp.ts';
 
-const LIMITS = { readyMsMax: 30_000, endMsMax: 30_000, pollMs: 20, tailLines: 40 } as const;
+const LIMITS = {
+  readyMsMax: 30_000,
+  endMsMax: 30_000,
+  statusMsMax: 60_000,
+  pollMs: 20,
+  tailLines: 40,
+} as const;
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 
 export interface ProxyOptions {
@@ -14,8 +20,31 @@ export interface ProxyOptions {
   readonly primary: string;
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** `answering`: `/ready` need only answer, as when the primary is down. */
-  readonly until?: 'ready' | 'answering';
+  /** `answering`: `/ready` need only answer. `live`: answers wait for the primary. */
+  readonly until?: 'ready' | 'answering' | 'live';
+}
+
+/** What tests read of `/status`. */
+export interface ProxyStatus {
+  readonly log: {
+    readonly taking: boolean;
+    readonly durable: string;
+    readonly bytes: number;
+    readonly holes: readonly {
+      readonly lane: string;
+      readonly from: number;
+      readonly to: number;
+    }[];
+  };
+  readonly primary: {
+    readonly state: { readonly kind: 'live' | 'behind' | 'down'; readonly reason?: string };
+    readonly delivered: string | null;
+    readonly confirmed: string | null;
+    readonly lagBytes: number;
+    readonly suspects: number;
+    readonly mends: number;
+    readonly deadLetters: number;
+  };
 }
 
 /** The built proxy as a process of its own, on ports and a data directory that it keeps from start to start. */
@@ -40,6 +69,7 @@ export class ProxyProcess implements AsyncDisposable {
     const proxy = new ProxyProcess(options, ports, await tempDirectory('proxy'));
     try {
       await proxy.start();
+      if (options.until === 'live') await proxy.untilLive();
       return proxy;
     } catch (error) {
       await proxy[Symbol.asyncDispose]();
@@ -85,6 +115,29 @@ export class ProxyProcess implements AsyncDisposable {
       createInterface(stream).on('line', (line) => this.lines.push(line));
     }
     await this.#ready(child);
+  }
+
+  async status(): Promise<ProxyStatus> {
+    const answer = await fetch(`${this.adminUrl}/status`);
+    return (await answer.json()) as ProxyStatus;
+  }
+
+  /** Resolves once `/status` is as wanted; rejects, with what it says instead, after the time given. */
+  async until(holds: (status: ProxyStatus) => boolean, msMax = LIMITS.statusMsMax): Promise<void> {
+    const deadline = Date.now() + msMax;
+    for (;;) {
+      const status = await this.status();
+      if (holds(status)) return;
+      if (Date.now() > deadline) {
+        throw new Error(`the status stays ${JSON.stringify(status)}${this.#tail()}`);
+      }
+      await sleep(LIMITS.pollMs);
+    }
+  }
+
+  /** Resolves once the primary has all there is, and answers wait for it. */
+  async untilLive(msMax = LIMITS.statusMsMax): Promise<void> {
+    await this.until(({ primary }) => primary.state.kind === 'live', msMax);
   }
 
   /** As a crash ends it: at once. */
