@@ -1,0 +1,166 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Collector, startCollectd, startHttpSource } from './demo/collectors.ts';
+import { compareCells } from './demo/comparison.ts';
+import { CountingClient } from './demo/counting-client.ts';
+import { Endings } from './demo/endings.ts';
+import { readLoggedCells } from './demo/logged-cells.ts';
+import { Narrator } from './demo/narrator.ts';
+import { DemoProxy } from './demo/proxy.ts';
+import { report } from './demo/report.ts';
+import { queryStoredCells } from './demo/stored-cells.ts';
+import { playTimeline } from './demo/timeline.ts';
+import { allConfirmed, watch } from './demo/watch.ts';
+import { missingTools } from './stack/jars.ts';
+import type { Tsd } from './stack/opentsdb.ts';
+import { sweep, throwawayPlace } from './stack/places.ts';
+import { startStack, stopAll } from './stack/stack.ts';
+
+const USAGE = `usage: npm run demo -- [--seconds N]
+Real collectors feed the proxy for N seconds (60, at least 30) while a real OpenTSDB and the proxy are killed and come
+back; then every cell of the log is looked up in OpenTSDB. Exits with 0 when none is missing or different.
+`;
+const LIMITS = { secondsMin: 30, secondsMax: 600, confirmMsMax: 180_000 } as const;
+const SECONDS_EACH = { collectd: 1, netdata: 2 } as const;
+
+const seconds = readSeconds();
+const narrator = new Narrator();
+const endings = new Endings();
+const interrupted = new AbortController();
+const { signal } = interrupted;
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => interrupted.abort(new Error(`ended by ${name}`)));
+}
+
+let exitCode = 1;
+try {
+  await needTools();
+  exitCode = (await Promise.race([demonstrate(), rejectedOnAbort()])) ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+} finally {
+  for (const failure of await endings.run()) process.stderr.write(`demo: ${failure}\n`);
+}
+process.exit(signal.aborted ? 130 : exitCode);
+
+async function demonstrate(): Promise<boolean> {
+  const directory = await mkdtemp(join(tmpdir(), 'tsdb-wal-demo-'));
+  endings.add(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const tsd = await startOpentsdb();
+  const proxy = await DemoProxy.create(tsd.url, directory);
+  endings.add(() => proxy.kill9());
+  await proxy.start();
+  narrator.say('proxy', 'takes data');
+  const client = await feed({ tsd, proxy, directory });
+  await allConfirmed(proxy, { msMax: LIMITS.confirmMsMax, signal });
+  narrator.say('confirmed', 'OpenTSDB stores all that the log holds, by what the proxy says');
+  narrator.say('proxy', `asked to end: exit code ${await proxy.terminate()}`);
+  const logged = await readLoggedCells(proxy.dataDirectory);
+  const runs = `${logged.lanes} runs of the proxy wrote to it, holes: ${logged.holes.length}`;
+  narrator.say('log', `${logged.cells.size} cells in it; ${runs}`);
+  const stored = await queryStoredCells(tsd.url, [...logged.cells.values()]);
+  narrator.say('opentsdb', `answers ${stored.size} cells of the same metrics`);
+  return report(compareCells(logged, stored, client.ledger), { client, narrator });
+}
+
+async function startOpentsdb(): Promise<Tsd> {
+  await sweep();
+  const place = await throwawayPlace();
+  endings.add(() => stopAll(place.directory, place.purpose));
+  narrator.say('start', 'HBase and OpenTSDB, with empty tables');
+  const stack = await startStack(place);
+  signal.throwIfAborted();
+  return stack.opentsdb('demo');
+}
+
+/** Lets the sources send while the timeline plays; resolves when they have ended. */
+async function feed({
+  tsd,
+  proxy,
+  directory,
+}: {
+  readonly tsd: Tsd;
+  readonly proxy: DemoProxy;
+  readonly directory: string;
+}): Promise<CountingClient> {
+  narrator.begin();
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  const gone = new AbortController();
+  const watching = watch(proxy, narrator, gone.signal);
+  endings.add(() => {
+    gone.abort();
+    return watching;
+  });
+  const client = new CountingClient(proxy.url);
+  const counting = client.run(until);
+  narrator.say('client', 'our own counting client sends 200 points a second, by HTTP');
+  const to = { host: '127.0.0.1', port: proxy.port };
+  const collectors = await Promise.all([
+    startCollector('collectd', () => {
+      const options = { ...to, intervalSeconds: SECONDS_EACH.collectd };
+      return startCollectd({ ...options, directory: join(directory, 'collectd') });
+    }),
+    startCollector('netdata', () => {
+      const options = { ...to, intervalSeconds: SECONDS_EACH.netdata };
+      return startHttpSource({ ...options, directory: join(directory, 'netdata') });
+    }),
+  ]);
+  await playTimeline({ tsd, proxy, narrator }, { seconds, signal });
+  narrator.say('stop', 'all sources');
+  over.abort();
+  await Promise.all([counting, ...collectors.map((collector) => collector?.stop())]);
+  narrator.say('wait', 'until the proxy has shown that OpenTSDB stores all (it looks back 10 s)');
+  return client;
+}
+
+/** A collector that is not there is told, and done without. */
+async function startCollector(
+  name: keyof typeof SECONDS_EACH,
+  start: () => Promise<Collector>,
+): Promise<Collector | undefined> {
+  // A function that may throw at once, too.
+  const starting = (async () => start())().catch((error: unknown) => {
+    narrator.say(
+      name,
+      `not taking part: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
+  });
+  endings.add(async () => (await starting)?.stop());
+  const collector = await starting;
+  if (collector !== undefined) narrator.say(name, `sends every ${SECONDS_EACH[name]} s`);
+  return collector;
+}
+
+async function needTools(): Promise<void> {
+  const missing = await missingTools();
+  if (missing !== undefined) {
+    const packages = 'apt-get install --no-install-recommends openjdk-17-jdk-headless maven';
+    throw new Error(`${missing}. On Debian or Ubuntu: ${packages}`);
+  }
+  const prepare = join(import.meta.dirname, 'prepare.mjs');
+  const built = spawnSync(process.execPath, [prepare, '--build'], { stdio: 'inherit' });
+  if (built.status !== 0) throw new Error('the proxy could not be built');
+}
+
+function rejectedOnAbort(): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function readSeconds(): number {
+  const { values } = parseArgs({
+    options: { seconds: { type: 'string', default: '60' }, help: { type: 'boolean' } },
+  });
+  const number = Number(values.seconds);
+  if (values.help !== true && number >= LIMITS.secondsMin && number <= LIMITS.secondsMax) {
+    return number;
+  }
+  process.stderr.write(USAGE);
+  process.exit(values.help === true ? 0 : 2);
+}
