@@ -30,7 +30,7 @@ export async function reopen(folder: string, options: Partial<WalOptions> = {}):
 }
 
 /** Whether a hole covers the record at `lane/seq`. */
-export function isIn(hole: Hole, [position]: [string, string]): boolean {
+export function isIn(hole: Omit<Hole, 'reason'>, [position]: [string, string]): boolean {
   const [lane, seq] = position.split('/');
   return lane === hole.lane && Number(seq) >= hole.from && Number(seq) <= hole.to;
 }

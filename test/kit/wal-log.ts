@@ -14,6 +14,8 @@ export interface Entry {
 /** A log with all that its events told, for tests. */
 export class TestLog {
   readonly durable: Position[] = [];
+  /** Called in the turn in which a frame became durable. */
+  onDurable: () => void | Promise<void> = () => undefined;
   readonly lost: Position[] = [];
   readonly opened: string[] = [];
   readonly refused: (string | undefined)[] = [];
@@ -37,6 +39,7 @@ export class TestLog {
       events: {
         durable: ({ lane, ordinal, lastSeq: seq }) => {
           log.durable.push({ lane, ordinal, seq });
+          void log.onDurable();
           log.#signal();
         },
         lost: (last) => {

@@ -5,6 +5,7 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   truncate,
   writeFile,
 } from 'node:fs/promises';
@@ -42,7 +43,7 @@ async function copyOf(): Promise<string> {
   return path;
 }
 
-const without = (holes: readonly Hole[]): [string, string][] =>
+const without = (holes: readonly Omit<Hole, 'reason'>[]): [string, string][] =>
   written.filter((entry) => !holes.some((hole) => isIn(hole, entry)));
 
 const at = (index: number): SegmentPlace => present(segments.at(index));
@@ -83,6 +84,7 @@ describe('the last frame', () => {
     const hole = { lane: at(-1).lane, from: before?.firstSeq, to: last?.lastSeq };
     const first = await reopen(folder);
     expect(first.told.map(range)).toEqual([hole]);
+    expect((await stat(join(folder, at(-1).name))).size).toBe((before?.end ?? 0) - 1);
     for (let start = 0; start < 3; start += 1) {
       const later = await reopen(folder);
       expect(later.read.map(range)).toEqual([hole]);
@@ -196,7 +198,7 @@ describe('a missing file', () => {
     await rm(join(folder, at(0).name));
     const { told, read, data } = await reopen(folder);
     expect({ told, read }).toEqual({ told: [], read: [] });
-    expect(data).toEqual(without([{ ...spanOf(at(0)), reason: '' }]));
+    expect(data).toEqual(without([spanOf(at(0))]));
     const log = await TestLog.open(folder);
     const { holes } = await readLog(log.wal, { lane: at(0).lane, ordinal: 1, seq: 2 });
     expect(holes.map(range)).toEqual([{ ...spanOf(at(0)), from: 3 }]);
@@ -277,6 +279,20 @@ describe('a folder', () => {
       expect({ data, read, told }).toEqual({ data: written, read: [], told: [] });
       expect(log.wal.recovered.tornBytes).toBe(garbage.length);
     }
+  });
+
+  test('with later frames of another lane behind the end, as on blocks used before, ends where it did', async () => {
+    const folder = await copyOf();
+    await rm(join(folder, 'durable'));
+    const newest = segments.filter(({ lane }) => lane === at(-1).lane);
+    for (const { name } of newest.slice(1)) await rm(join(folder, name));
+    const older = present(segments.findLast(({ lane }) => lane !== at(-1).lane));
+    const garbage = await readFile(join(origin.path, 'whole', older.name));
+    await appendFile(join(folder, present(newest[0]).name), garbage);
+    const { data, read, told, log } = await reopen(folder);
+    expect({ read, told }).toEqual({ read: [], told: [] });
+    expect(log.wal.recovered.tornBytes).toBe(garbage.length);
+    expect(data).toEqual(without(newest.slice(1).map(spanOf)));
   });
 
   test('emptied of its files, with only the mark left, starts anew and says what is gone', async () => {
