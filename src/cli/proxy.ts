@@ -44,6 +44,7 @@ export class Proxy {
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
   #durableAt = 0;
+  #isEnding = false;
 
   private constructor(options: ProxyOptions, parts: Parts) {
     const { config, clock } = options;
@@ -96,10 +97,7 @@ export class Proxy {
       durable: (frame) => proxy?.onDurable(frame),
       lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
       opened: (position, reason) => logger.info({ lane: position.lane, reason }, 'lane opened'),
-      refusing: (reason) => {
-        if (reason === undefined) logger.info('the log takes data');
-        else if (proxy !== undefined) logger.error({ reason }, 'the log takes no data');
-      },
+      refusing: (reason) => proxy?.onRefusing(reason),
       expired: ({ path }) => logger.info({ path }, 'a file of the log expired'),
       hindered: (reason) => {
         if (reason !== undefined) logger.error({ reason }, 'expired files of the log stay');
@@ -151,6 +149,7 @@ export class Proxy {
 
   /** Ends the log. */
   async close(): Promise<void> {
+    this.#isEnding = true;
     await this.#wal.close();
   }
 
@@ -164,6 +163,14 @@ export class Proxy {
     this.#heartbeat.note(frame, this.#options.clock.monotonicMs());
     this.writePath.durable(position);
     this.#primary.wake();
+  }
+
+  /** At the start and at the end it goes without saying. */
+  onRefusing(reason: string | undefined): void {
+    if (this.#isEnding) return;
+    const { logger } = this.#options;
+    if (reason === undefined) logger.info('the log takes data again');
+    else logger.error({ reason }, 'the log takes no data: clients are told to try again');
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
