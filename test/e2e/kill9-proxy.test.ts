@@ -38,7 +38,7 @@ describeOnStack('a proxy that is killed again and again', (stack) => {
       tell(`${ROUNDS} kills, seed ${SEED}`);
       const random = seededRandom(SEED);
       const clients = { http: 3, telnet: 3, batch: 20, pauseMs: 20, again: true };
-      const load = new Load({ port: proxy.port, ledger, metric: 'kill9', ...clients });
+      await using load = new Load({ port: proxy.port, ledger, metric: 'kill9', ...clients });
       const startMs = performance.now();
       for (let round = 0; round < ROUNDS; round += 1) {
         // Mostly early, while the log of the life before is being delivered; some late, when answers wait.
@@ -50,7 +50,7 @@ describeOnStack('a proxy that is killed again and again', (stack) => {
       tell(`${ROUNDS} rounds in ${Math.round(performance.now() - startMs)} ms`);
       // Those whose connection was cut send again what was not acknowledged.
       const seen = ledger.acknowledged.size;
-      await expect.poll(() => ledger.acknowledged.size).toBeGreaterThan(seen);
+      await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(seen);
       await load.stop();
       expect(
         [...ledger.errors.keys()].filter((error) => !/ECONN|closed|hang up/.test(error)),

@@ -111,7 +111,7 @@ export interface LoadOptions {
 }
 
 /** Several collectors that send one batch after another, each line with an instant of its own. */
-export class Load {
+export class Load implements AsyncDisposable {
   readonly #options: LoadOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
@@ -130,6 +130,10 @@ export class Load {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   async #run(collector: Collector, index: number): Promise<void> {
