@@ -1,6 +1,6 @@
 import type { NamedError } from '../opentsdb/put-answer.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
-import type { TelnetClient } from '../opentsdb/telnet-client.ts';
+import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
 /** A line that OpenTSDB refused, by its number in the chunk, with OpenTSDB's words. */
@@ -17,11 +17,19 @@ export type Applied =
   /** Nothing is known of what became of the batch, or it surely was not stored: apply it again. */
   | { readonly kind: 'failed'; readonly reason: string; readonly fault: Fault };
 
+/** Telnet: OpenTSDB handled every line and refused some; `locate` finds which. */
+export interface Unlocated {
+  readonly kind: 'unlocated';
+}
+
 /**
  * `storage`: OpenTSDB answers, but HBase doesn't take its writes. `answer`: it answers no puts.
- * `contact`: it doesn't answer. `size`: the next try is with smaller bodies.
+ * `contact`: it doesn't answer. `size`: the next try is with smaller bodies. `log`: the fault is on this side.
  */
-export type Fault = 'storage' | 'answer' | 'contact' | 'size';
+export type Fault = 'storage' | 'answer' | 'contact' | 'size' | 'log';
+
+/** So many lines at once are sent with a marker behind each. */
+const MARKED_LINES_MAX = 5_000;
 
 /** The one way in which tsdb-wal writes to an OpenTSDB: batch by batch, each by the transport it came by. */
 export class Applier {
@@ -34,15 +42,45 @@ export class Applier {
   }
 
   /** Never rejects. Telnet batches may be applied without waiting for those before; HTTP batches must wait. */
-  async apply(batch: Batch): Promise<Applied> {
+  async apply(batch: Batch): Promise<Applied | Unlocated> {
     return batch.telnet ? this.#applyTelnet(batch) : this.#applyHttp(batch);
+  }
+
+  /**
+   * Finds the refused lines of an `unlocated` batch. Telnet errors don't say whose they are: the lines are sent
+   * again with an unknown command behind each, whose reply stands behind the line's own. They then stand
+   * behind all that was sent before: nothing else may be under way, and what was sent behind the batch must
+   * be applied again behind it.
+   */
+  async locate(batch: Batch): Promise<Applied> {
+    const lines = batch.body.toString('latin1').split('\n').slice(0, -1);
+    const refused: RefusedLine[] = [];
+    for (let from = 0; from < lines.length; from += MARKED_LINES_MAX) {
+      const part = lines.slice(from, from + MARKED_LINES_MAX);
+      const marked = part.map((line, index) => `${line}\n#${index}\n`).join('');
+      const reply = await this.#telnet.send(Buffer.from(marked, 'latin1'));
+      if (reply.kind !== 'handled') return failedTelnet(reply);
+      const errors = betweenMarkers(reply.errors, part.length);
+      if (errors === undefined) {
+        const reason = 'it does not answer unknown telnet commands as an OpenTSDB does';
+        return { kind: 'failed', reason, fault: 'answer' };
+      }
+      for (const [index, error] of errors) {
+        refused.push({ line: batch.lines[from + index] ?? 0, error });
+      }
+    }
+    return { kind: 'handled', refused };
   }
 
   async #applyHttp(batch: Batch): Promise<Applied> {
     const reply = await this.#http.put(batch.body);
     switch (reply.kind) {
-      case 'handled':
-        return { kind: 'handled', refused: locate(batch, reply.refused) };
+      case 'handled': {
+        const refused = findRefused(batch, reply.refused);
+        if (refused !== undefined) return { kind: 'handled', refused };
+        const reason = 'it names a point in its errors that it was not sent';
+        return { kind: 'failed', reason, fault: 'answer' };
+      }
       case 'storage':
         return { kind: 'failed', reason: reply.reason, fault: 'storage' };
       case 'too large':
@@ -54,52 +92,50 @@ export class Applier {
     }
   }
 
-  async #applyTelnet(batch: Batch): Promise<Applied> {
+  async #applyTelnet(batch: Batch): Promise<Applied | Unlocated> {
     const reply = await this.#telnet.send(batch.body);
-    if (reply.kind === 'handled' && reply.errors.length > 0) return this.#findErrors(batch);
-    if (reply.kind === 'handled') return { kind: 'handled', refused: [] };
-    const fault = reply.kind === 'storage' ? 'storage' : 'contact';
-    return { kind: 'failed', reason: reply.reason, fault };
-  }
-
-  /**
-   * Telnet errors don't say whose they are: the batch is sent again with an unknown command behind each
-   * line, whose reply stands behind the line's own. Putting the lines twice is harmless.
-   */
-  async #findErrors(batch: Batch): Promise<Applied> {
-    const marked = batch.body
-      .toString('latin1')
-      .split('\n')
-      .slice(0, -1)
-      .map((line, index) => `${line}\n#${index}\n`);
-    const reply = await this.#telnet.send(Buffer.from(marked.join(''), 'latin1'));
-    if (reply.kind !== 'handled') {
-      const fault = reply.kind === 'storage' ? 'storage' : 'contact';
-      return { kind: 'failed', reason: reply.reason, fault };
-    }
-    const refused: RefusedLine[] = [];
-    let index = 0;
-    for (const text of reply.errors) {
-      if (text.startsWith(`unknown command: #${index}.`)) index += 1;
-      else if (!text.startsWith('unknown command: #')) {
-        refused.push({ line: batch.lines[index] ?? 0, error: text });
-      }
-    }
-    return { kind: 'handled', refused };
+    if (reply.kind !== 'handled') return failedTelnet(reply);
+    return reply.errors.length > 0 ? { kind: 'unlocated' } : { kind: 'handled', refused: [] };
   }
 }
 
-/** Finds the points that the errors name. Points that are equal are refused alike. */
-function locate(batch: Batch, errors: readonly NamedError[]): RefusedLine[] {
-  if (errors.length === 0) return [];
+function failedTelnet(reply: Exclude<TelnetReply, { kind: 'handled' }>): Applied {
+  const fault = reply.kind === 'storage' ? 'storage' : 'contact';
+  return { kind: 'failed', reason: reply.reason, fault };
+}
+
+/** The first error of each line, by the line's place; undefined when not every marker was answered. */
+function betweenMarkers(
+  replies: readonly string[],
+  lines: number,
+): Map<number, string> | undefined {
+  const errors = new Map<number, string>();
+  let index = 0;
+  for (const text of replies) {
+    if (text.startsWith(`unknown command: #${index}.`)) index += 1;
+    else if (!errors.has(index)) errors.set(index, text);
+  }
+  return index === lines ? errors : undefined;
+}
+
+/** Finds the points that the errors name; undefined when one can't be found. Points that are equal are refused alike. */
+function findRefused(batch: Batch, errors: readonly NamedError[]): RefusedLine[] | undefined {
+  const [first] = errors;
+  if (first === undefined) return [];
+  const [only = 0] = batch.lines;
+  if (batch.lines.length === 1) return [{ line: only, error: first.error }];
   const byPoint = new Map(errors.map(({ datapoint, error }) => [identity(datapoint), error]));
   const points = JSON.parse(batch.body.toString('utf8')) as readonly unknown[];
   const refused: RefusedLine[] = [];
+  const found = new Set<string>();
   for (const [index, point] of points.entries()) {
-    const error = byPoint.get(identity(point));
-    if (error !== undefined) refused.push({ line: batch.lines[index] ?? 0, error });
+    const name = identity(point);
+    const error = byPoint.get(name);
+    if (error === undefined) continue;
+    found.add(name);
+    refused.push({ line: batch.lines[index] ?? 0, error });
   }
-  return refused;
+  return found.size === byPoint.size ? refused : undefined;
 }
 
 function identity(point: unknown): string {

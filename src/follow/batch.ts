@@ -59,12 +59,22 @@ export class ChunkBatches {
       room += size;
       to += 1;
     }
+    let { lines, body } = this.#write(from, to, telnet);
+    // The sizes were guessed: many tags and escapes make a point larger.
+    while (body.length > limits.bytes && to - from > 1) {
+      const fitting = Math.floor(((to - from) * limits.bytes * 0.97) / body.length);
+      to = from + Math.max(1, Math.min(fitting, to - from - 1));
+      ({ lines, body } = this.#write(from, to, telnet));
+    }
     this.#next = to;
-    const lines = this.#order.slice(from, to);
-    const memory = chunk.body(this.#taken, bodyRoom(chunk, lines, telnet));
-    const body = writeBody(chunk, lines, telnet, memory);
     this.#taken += 1;
     return { telnet, chunk, lines, last: this.#lastBefore(to), body };
+  }
+
+  #write(from: number, to: number, telnet: boolean): Pick<Batch, 'lines' | 'body'> {
+    const lines = this.#order.slice(from, to);
+    const memory = this.#chunk.body(this.#taken, bodyRoom(this.#chunk, lines, telnet));
+    return { lines, body: writeBody(this.#chunk, lines, telnet, memory) };
   }
 
   #lastBefore(to: number): Position | undefined {
@@ -76,7 +86,7 @@ export class ChunkBatches {
   }
 }
 
-/** Below this, a body's size decides how many points it holds, and is worth counting. */
+/** Below this, a body's size decides how many points it holds, and is guessed with care. */
 const SMALL_BODY_BYTES = 64 * 1024;
 /** What JSON adds to a line with eight tags. */
 const JSON_EXTRA_BYTES = 85;

@@ -1,5 +1,5 @@
 import type { Batch } from './batch.ts';
-import { isSameByHttp } from './point-key.ts';
+import { isKnownForm, isSameByHttp } from './point-key.ts';
 
 export interface CanaryPoint {
   readonly line: string;
@@ -9,6 +9,10 @@ export interface CanaryPoint {
   readonly low: number;
 }
 
+/** So many of the last points of a batch are looked at for one that can serve. */
+const LOOK_BACK = 20;
+const LOOK_BACK_MAX = 200;
+
 /**
  * The point that is put again with `?sync`, to learn that what was delivered before it is stored: always
  * the latest write of its instant, so that putting it again changes nothing.
@@ -16,10 +20,12 @@ export interface CanaryPoint {
 export class Canary {
   #candidate: CanaryPoint | undefined;
   #underWay: CanaryPoint | undefined;
+  #isOvertaken = false;
   /** Batches with points that were handled, and how many of them the last proof covers. */
   #handled = 0;
   #proving = 0;
   #proven = 0;
+  #isWanted = false;
 
   /** When a canary last came back: the TSD stores what it is sent. */
   provenMs = -Infinity;
@@ -29,9 +35,23 @@ export class Canary {
     return this.#handled > this.#proven;
   }
 
+  /** Whether someone must know if the TSD stores, though nothing new was handled. */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
   /** Whether there is a point to prove it with. */
   get isReady(): boolean {
     return this.#candidate !== undefined;
+  }
+
+  /** Whether a write of the instant was sent while the canary is. */
+  get isOvertaken(): boolean {
+    return this.#isOvertaken;
+  }
+
+  want(): void {
+    this.#isWanted = true;
   }
 
   /**
@@ -41,11 +61,13 @@ export class Canary {
   offer(batch: Batch, refused: ReadonlySet<number>, later: readonly Batch[]): void {
     const { chunk, lines, telnet } = batch;
     if (lines.length > refused.size) this.#handled += 1;
-    for (let at = lines.length - 1; at >= Math.max(0, lines.length - 20); at -= 1) {
+    const lookBack = this.isReady ? LOOK_BACK : LOOK_BACK_MAX;
+    for (let at = lines.length - 1; at >= Math.max(0, lines.length - lookBack); at -= 1) {
       const line = lines[at] ?? 0;
       const low = chunk.keyLow[line] ?? 0;
       const isPuttable = !telnet || isSameByHttp(low);
-      if (refused.has(line) || (!isPuttable && this.#candidate?.isPuttable === true)) continue;
+      const isWorse = !isPuttable && (this.#candidate?.isPuttable === true || !isKnownForm(low));
+      if (refused.has(line) || isWorse) continue;
       const high = chunk.keyHigh[line] ?? 0;
       const behind = { chunk, lines: lines.slice(at + 1) };
       if ([behind, ...later].some((part) => writes(part, high, low))) continue;
@@ -57,6 +79,7 @@ export class Canary {
   /** The candidate is on its way; until `landed` a write of its instant may be overtaken by it. */
   send(): CanaryPoint | undefined {
     this.#underWay = this.#candidate;
+    this.#isOvertaken = false;
     this.#proving = this.#handled;
     return this.#candidate;
   }
@@ -67,11 +90,24 @@ export class Canary {
     if (!isStored) return;
     this.provenMs = nowMs;
     this.#proven = this.#proving;
+    this.#isWanted = false;
+  }
+
+  /** It can't serve. */
+  forget(point: CanaryPoint): void {
+    if (this.#candidate === point) this.#candidate = undefined;
   }
 
   /** A write of this instant is being sent. True when the canary may land behind it: then it must be put once more. */
   overtake(high: number, low: number): boolean {
     if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
+    if (!this.isUnderWay(high, low)) return false;
+    this.#isOvertaken = true;
+    return true;
+  }
+
+  /** Whether the canary that is on its way writes this instant. */
+  isUnderWay(high: number, low: number): boolean {
     return isCell(this.#underWay, high, low);
   }
 }

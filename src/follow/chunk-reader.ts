@@ -1,5 +1,5 @@
 import type { Hole } from '../record/control.ts';
-import type { Position } from '../record/position.ts';
+import { comparePositions, type Position } from '../record/position.ts';
 import type { FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { Chunk } from './chunk.ts';
 
@@ -18,7 +18,9 @@ const LETTER_L = 0x6c;
 export class ChunkReader {
   readonly #log: LogReader;
   readonly #onHole: (hole: Hole) => void;
-  /** Where in the body of a frame the record after `#mark.seq` starts, so that a large frame isn't walked again. */
+  /** Holes were told up to here. */
+  #reported: Position | undefined;
+  /** Where in the body of a frame the record `seq` starts, so that a large frame isn't walked again. */
   #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
 
   constructor(log: LogReader, onHole: (hole: Hole) => void) {
@@ -37,7 +39,8 @@ export class ChunkReader {
       const read = recent ?? (await this.#log.next(place));
       if (read === undefined) return;
       if (read.kind === 'hole') {
-        this.#onHole(read.hole);
+        if (chunk.count > 0 && chunk.last?.ordinal !== read.to.ordinal) return;
+        this.#report(read.hole, read.to);
         place = read.to;
         chunk.last = place;
         continue;
@@ -75,6 +78,13 @@ export class ChunkReader {
       seq += 1;
     }
     return chunk.count >= limits.lines;
+  }
+
+  /** Once each, also when the log is read again. */
+  #report(hole: Hole, to: Position): void {
+    if (this.#reported !== undefined && comparePositions(to, this.#reported) <= 0) return;
+    this.#reported = to;
+    this.#onHole(hole);
   }
 
   #startIn(frame: FrameRead, passed: number): { seq: number; offset: number } {

@@ -1,10 +1,10 @@
+import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { Position } from '../record/position.ts';
 import { PointKey, readPointKey } from './point-key.ts';
 
 const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
 const NEWLINE = 0x0a;
 const LETTER_P = 0x70;
-const HTTP_PUT = 'http POST /api/put ';
 
 /**
  * A stretch of the log on its way to an OpenTSDB: whole records' lines, copied out of their frames, and
@@ -124,21 +124,42 @@ export class Chunk {
   }
 }
 
+/** A few chunks, filled by turns. */
+export class ChunkPool {
+  readonly #max: number;
+  readonly #chunks: Chunk[] = [];
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** A cleared one that is not in use; undefined when all are. */
+  take(inUse: readonly Chunk[]): Chunk | undefined {
+    let chunk = this.#chunks.find((kept) => !inUse.includes(kept));
+    if (chunk === undefined && this.#chunks.length < this.#max) {
+      chunk = new Chunk(64 * 1024, 1_024);
+      this.#chunks.push(chunk);
+    }
+    chunk?.clear();
+    return chunk;
+  }
+}
+
 function copyInto<A extends Uint32Array | Float64Array | Uint8Array>(grown: A, from: A): A {
   grown.set(from);
   return grown;
 }
 
-/** A line in JSON form, as the put line it would be could a put line carry it: what it writes is the same. */
+/**
+ * A line in JSON form, as the put line it would be could a put line carry it: what it writes is the same.
+ * Spaces in names become a character that no name can hold.
+ */
 function putLineOf(line: string): Buffer {
-  const point = JSON.parse(line.slice(HTTP_PUT.length)) as {
-    metric: string;
-    timestamp: number;
-    value: string;
-    tags: Record<string, string>;
-  };
-  const tags = Object.entries(point.tags).map(([key, value]) => `${key}=${value}`);
-  return Buffer.from(
-    `put ${point.metric} ${point.timestamp} ${point.value.trim()} ${tags.join(' ')}`,
-  );
+  const { metric, timestamp, value, tags } = parsePutLine(line);
+  const pairs = Object.entries(tags).map(([key, text]) => word(`${key}=${text}`));
+  return Buffer.from(`put ${word(metric)} ${timestamp} ${value.trim()} ${pairs.join(' ')}`);
+}
+
+function word(text: string): string {
+  return text.replaceAll(' ', '\n');
 }

@@ -52,12 +52,7 @@ export class Confirmation {
     return this.#waiting.length > 0;
   }
 
-  /** The vitals against which later ones are compared. */
-  begin(vitals: Vitals): void {
-    this.#baseline = vitals;
-  }
-
-  /** Compares vitals taken now; after an alarm they are the new baseline. */
+  /** Compares vitals taken now with those before; the first only set the baseline, and after an alarm they are the new one. */
   check(vitals: Vitals, delivered: Position | undefined): Alarm | undefined {
     const before = this.#baseline;
     this.#baseline = vitals;
@@ -82,7 +77,7 @@ export class Confirmation {
     this.#waiting.push({ position, storedMs: nowMs });
   }
 
-  /** The vitals are steady now: what was stored a heal window ago is confirmed. Returns the new confirmed position, if it moved. */
+  /** The vitals were steady at `nowMs`: what was stored a heal window before is confirmed. Returns the new confirmed position, if it moved. */
   noteSteady(nowMs: number): Position | undefined {
     let moved: Position | undefined;
     for (;;) {

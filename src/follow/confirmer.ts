@@ -1,11 +1,12 @@
-import { echoOf } from '../opentsdb/put-line.ts';
+import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
-import { writeJsonPoint } from '../opentsdb/put-writer.ts';
+import { jsonBytesMax, writeJsonPoint } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Canary, CanaryPoint } from './canary.ts';
 import type { Alarm, Confirmation } from './confirmation.ts';
 import type { Delivery } from './delivery.ts';
+import { floatOf } from './point-key.ts';
 import { readVitals } from './probe.ts';
 
 export interface ConfirmerOptions {
@@ -23,17 +24,27 @@ export interface ConfirmerOptions {
 export type ConfirmFault =
   /** The TSD may have lost what it was given: deliver again from the last confirmed record. */
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
-  /** It doesn't store, or doesn't answer. */
-  | { readonly kind: 'unproven'; readonly reason: string };
+  /** It answers, but doesn't store. */
+  | { readonly kind: 'unproven'; readonly reason: string }
+  /** It doesn't answer. */
+  | { readonly kind: 'unreachable'; readonly reason: string };
+
+export type Proof =
+  | { readonly kind: 'stored' }
+  /** The canary couldn't tell: another will. */
+  | { readonly kind: 'unclear' }
+  | Exclude<ConfirmFault, { kind: 'alarm' }>;
 
 const PACE_MS = 250;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
 const VITALS_MS = 2_000;
+const READ_BACK_MS = 500;
 
 /** Proves, round by round, that what was delivered is stored; ends when that fails. */
 export class Confirmer {
   readonly #options: ConfirmerOptions;
-  #vitalsMs = 0;
+  /** When the vitals were last found steady. */
+  #steadyMs = 0;
 
   constructor(options: ConfirmerOptions) {
     this.#options = options;
@@ -42,24 +53,25 @@ export class Confirmer {
   /** Confirms until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<ConfirmFault | undefined> {
     const { clock } = this.#options;
-    this.#vitalsMs = clock.monotonicMs();
+    this.#steadyMs = clock.monotonicMs();
     while (!signal.aborted) {
-      const fault = await this.#round();
+      const fault = await this.#round(signal);
       if (fault !== undefined) return fault;
       await clock.sleep(PACE_MS, signal);
     }
     return undefined;
   }
 
-  async #round(): Promise<ConfirmFault | undefined> {
+  async #round(signal: AbortSignal): Promise<ConfirmFault | undefined> {
     const { clock, confirmation, delivery } = this.#options;
+    const { canary } = delivery;
     const settled = delivery.settled();
     const isNew = settled !== undefined && !confirmation.isStored(settled);
-    if (isNew && delivery.canary.isUnproven) {
-      if (!delivery.canary.isReady) return undefined;
-      const reason = await proveStored(this.#options);
-      if (reason !== undefined) return { kind: 'unproven', reason };
-      const fault = await this.#checkVitals();
+    if ((isNew && canary.isUnproven) || (canary.isWanted && canary.isReady)) {
+      if (!canary.isReady) return undefined;
+      const proof = await proveStored(this.#options, signal);
+      if (proof.kind === 'unclear') return undefined;
+      const fault = proof.kind === 'stored' ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
     if (isNew) {
@@ -67,22 +79,24 @@ export class Confirmer {
       this.#options.onStored(settled);
     }
     if (!confirmation.isWaiting) return undefined;
-    if (clock.monotonicMs() - this.#vitalsMs < VITALS_MS) return undefined;
-    const fault = await this.#checkVitals();
+    const fault =
+      clock.monotonicMs() - this.#steadyMs < VITALS_MS ? undefined : await this.#checkVitals();
     if (fault !== undefined) return fault;
-    const confirmed = confirmation.noteSteady(clock.monotonicMs());
+    const confirmed = confirmation.noteSteady(this.#steadyMs);
     if (confirmed !== undefined) await this.#options.onConfirmed(confirmed);
     return undefined;
   }
 
   async #checkVitals(): Promise<ConfirmFault | undefined> {
     const { client, confirmation, delivery, clock } = this.#options;
+    const askedMs = clock.monotonicMs();
     try {
       const alarm = confirmation.check(await readVitals(client), delivery.delivered);
-      this.#vitalsMs = clock.monotonicMs();
-      return alarm === undefined ? undefined : { kind: 'alarm', alarm };
+      if (alarm !== undefined) return { kind: 'alarm', alarm };
+      this.#steadyMs = askedMs;
+      return undefined;
     } catch (error) {
-      return { kind: 'unproven', reason: (error as Error).message };
+      return { kind: 'unreachable', reason: (error as Error).message };
     }
   }
 }
@@ -94,37 +108,47 @@ interface Prover {
   readonly syncTimeoutMs: number;
 }
 
-/** Puts the canary with `?sync`; says why it can't be shown that the TSD stores. Without a canary there is nothing to show. */
-export async function proveStored(prover: Prover): Promise<string | undefined> {
+/** Puts the canary with `?sync`. Without one nothing can be told. */
+export async function proveStored(prover: Prover, signal: AbortSignal): Promise<Proof> {
   const { canary } = prover.delivery;
   const point = canary.send();
-  if (point === undefined) return undefined;
-  const reason = point.isPuttable ? await putCanary(prover, point) : await readBack(prover, point);
-  canary.landed(reason === undefined, prover.clock.monotonicMs());
-  return reason;
+  if (point === undefined) return UNCLEAR;
+  const proof = point.isPuttable
+    ? await putCanary(prover, point)
+    : await readBack(prover, point, signal);
+  canary.landed(proof.kind === 'stored', prover.clock.monotonicMs());
+  return proof;
 }
 
-async function putCanary(prover: Prover, { line }: CanaryPoint): Promise<string | undefined> {
-  const text = Buffer.from(line);
-  const body = Buffer.alloc(text.length * 3 + 80);
+const UNCLEAR: Proof = { kind: 'unclear' };
+
+async function putCanary(prover: Prover, point: CanaryPoint): Promise<Proof> {
+  const { client, delivery, syncTimeoutMs } = prover;
+  const text = Buffer.from(point.line);
+  const body = Buffer.alloc(jsonBytesMax(text.length) + 2);
   const end = writeJsonPoint(text, 0, text.length, { bytes: body, at: 0 });
-  const reply = await prover.client.putSync(body.subarray(0, end), prover.syncTimeoutMs);
+  const reply = await client.putSync(body.subarray(0, end), syncTimeoutMs);
   switch (reply.kind) {
     case 'handled':
-      return reply.refused.length === 0 ? undefined : `it refused a point that it took before`;
+      if (reply.refused.length === 0) return { kind: 'stored' };
+      // It was taken before: its metric is gone, say. Another point must tell.
+      delivery.canary.forget(point);
+      return UNCLEAR;
     case 'too large':
-      return 'a single point is too large for it';
+      delivery.canary.forget(point);
+      return UNCLEAR;
     case 'storage':
     case 'failed':
+      return { kind: 'unproven', reason: reply.reason };
     case 'unanswered':
-      return reply.reason;
+      return { kind: reply.isLate ? 'unproven' : 'unreachable', reason: reply.reason };
   }
 }
 
 /** Putting the point by HTTP would store it in another form: it is queried until it is there. */
-async function readBack(prover: Prover, { line }: CanaryPoint): Promise<string | undefined> {
-  const { client, clock, syncTimeoutMs } = prover;
-  const { metric = '', timestamp, value = '', tags = {} } = echoOf(line);
+async function readBack(prover: Prover, point: CanaryPoint, signal: AbortSignal): Promise<Proof> {
+  const { client, clock, delivery, syncTimeoutMs } = prover;
+  const { metric, timestamp, value, tags } = parsePutLine(point.line);
   const instant = Number(timestamp) > 0xffff_ffff ? Number(timestamp) : Number(timestamp) * 1_000;
   const filter = Object.entries(tags).map(([key, text]) => `${key}=literal_or(${text})`);
   const query = new URLSearchParams({
@@ -136,15 +160,22 @@ async function readBack(prover: Prover, { line }: CanaryPoint): Promise<string |
   const deadline = clock.monotonicMs() + syncTimeoutMs;
   while (clock.monotonicMs() < deadline) {
     try {
-      const series = (await client.get(`/api/query?${query.toString()}`)) ?? [];
-      const found = (series as readonly { dps?: Record<string, number> }[]).some(
-        ({ dps }) => dps?.[String(instant)] === Number(value),
-      );
-      if (found) return undefined;
+      const found = valuesOf(await client.get(`/api/query?${query.toString()}`), instant);
+      if (found.includes(floatOf(value))) return { kind: 'stored' };
     } catch (error) {
-      return (error as Error).message;
+      return { kind: 'unreachable', reason: (error as Error).message };
     }
-    await clock.sleep(500, new AbortController().signal);
+    if (delivery.canary.isOvertaken || signal.aborted) return UNCLEAR;
+    await clock.sleep(READ_BACK_MS, signal);
   }
-  return `a point put ${syncTimeoutMs} ms ago can't be read back`;
+  // Some points can't be queried: another one must show next time that this was such a point.
+  delivery.canary.forget(point);
+  return { kind: 'unproven', reason: `a point put ${syncTimeoutMs} ms ago can't be read back` };
+}
+
+function valuesOf(answer: unknown, instant: number): unknown[] {
+  if (!Array.isArray(answer)) return [];
+  return (answer as readonly { dps?: Record<string, unknown> }[]).map(
+    ({ dps }) => dps?.[String(instant)],
+  );
 }

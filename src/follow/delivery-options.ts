@@ -4,13 +4,23 @@ import type { Applier, Fault } from './applier.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { Suspect } from './suspects.ts';
 
-/** A point that the primary refused, as far as the write path must know it. */
-export type RefusedPoint = Omit<Suspect, 'firstMs' | 'tries' | 'nextMs'>;
+/** A point that the primary refused. */
+export interface RefusedPoint {
+  readonly position: Position;
+  /** Place of the line in its record. */
+  readonly index: number;
+  /** The canonical line, without `\n`. */
+  readonly line: string;
+  readonly telnet: boolean;
+  readonly high: number;
+  readonly low: number;
+  readonly error: string;
+}
 
 export interface DeliveryEvents {
   /** Every record up to `last` was handled; these points of theirs were refused. Returns those whose clients were told otherwise before. */
   delivered(last: Position | undefined, refused: readonly RefusedPoint[]): readonly RefusedPoint[];
-  /** These are refused for good. Resolves when that is durable. */
+  /** These are refused for good. Resolves when that is durable; when it rejects, it is called again later. */
   rejected(suspects: readonly Suspect[]): Promise<void>;
   /** Delivery has reached the end of the log. */
   caughtUp(): void;

@@ -1,19 +1,19 @@
-import { UNCHUNKED_BYTES_MAX } from '../opentsdb/server-facts.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
+import type { Applied } from './applier.ts';
+import { type Batch, ChunkBatches } from './batch.ts';
+import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
-import { Chunk } from './chunk.ts';
+import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
-import { emptyFlight, type Flight, refusedPoint } from './flight.ts';
-import { Mends, MENDS_MAX } from './mends.ts';
+import { emptyFlight, type Flight, overtakenLines, refusedPoint } from './flight.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
-import { sendAgain } from './send-again.ts';
-import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
+import { Repeats } from './repeats.ts';
 
 const TELNET_FLIGHTS_MAX = 4;
 const CHUNKS_MAX = TELNET_FLIGHTS_MAX;
-const RETRIES_AT_ONCE = 100;
+/** A batch that was answered later than this may have been written any time until then. */
+const PROMPT_WRITE_MS = 100;
 
 /**
  * Takes the log to one OpenTSDB, in order: at most one HTTP batch is under way, or several telnet batches
@@ -28,10 +28,10 @@ export class Delivery {
   readonly canary = new Canary();
   readonly #options: DeliveryOptions;
   readonly #recent: RecentWrites;
-  readonly #mends = new Mends();
-  readonly #suspects = new Suspects();
+  readonly #repeats: Repeats;
   readonly #poison = new Poison(this.canary);
-  readonly #chunks: Chunk[] = [];
+  readonly #size: BatchSize;
+  readonly #chunks = new ChunkPool(CHUNKS_MAX);
   readonly #flights: Flight[] = [];
   #current: ChunkBatches | undefined;
   #read: Position | undefined;
@@ -39,18 +39,18 @@ export class Delivery {
   #isFolding = true;
   /** The end of the log when a backlog last reached it: delivered in good time, it ends the backlog. */
   #endSeen: Position | undefined;
-  #bytesMax: number;
-  #pointsMax: number;
   #wake: (() => void) | undefined;
   #fault: DeliveryFault | undefined;
 
   constructor(options: DeliveryOptions, from: Position | undefined) {
+    const { applier, events, flushSpanMs, clock } = options;
     this.#options = options;
     this.#read = from;
     this.#delivered = from;
-    this.#bytesMax = options.bytesMax;
-    this.#pointsMax = options.pointsMax;
-    this.#recent = new RecentWrites(options.flushSpanMs, options.clock.monotonicMs());
+    this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
+    const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
+    this.#recent = recent;
+    this.#repeats = new Repeats({ applier, canary: this.canary, recent, events, flushSpanMs });
   }
 
   /** The last record that was handled, with all before it. */
@@ -60,14 +60,14 @@ export class Delivery {
 
   /** Points that may be refused for good, and points to be sent once more. */
   get open(): { readonly suspects: number; readonly mends: number } {
-    return { suspects: this.#suspects.size, mends: this.#mends.size };
+    return { suspects: this.#repeats.suspects.size, mends: this.#repeats.mends.size };
   }
 
   /** Up to here nothing remains to be done but to be stored. */
   settled(): Position | undefined {
-    const open = [...this.#mends.positions(), this.#suspects.oldest()];
+    const { mends, suspects } = this.#repeats;
     let settled = this.#delivered;
-    for (const position of open) {
+    for (const position of [...mends.positions(), suspects.oldest()]) {
       if (position === undefined || settled === undefined) continue;
       const before = { ...position, seq: position.seq - 1 };
       if (comparePositions(before, settled) < 0) settled = before;
@@ -82,7 +82,7 @@ export class Delivery {
 
   /** The largest body that the TSD says it takes; when it doesn't say, what was learnt by trial stays. */
   limitBody(bytes: number | undefined): void {
-    if (bytes !== undefined) this.#bytesMax = Math.min(this.#options.bytesMax, bytes);
+    this.#size.tell(bytes);
   }
 
   /** What comes next is sent folded: it was written before the primary could take it. */
@@ -95,33 +95,36 @@ export class Delivery {
   resumeAt(position: Position | undefined): void {
     this.#delivered = position;
     this.#read = position;
-    this.#suspects.clear();
+    this.#repeats.suspects.clear();
     this.fold();
   }
 
   /** Delivers until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<DeliveryFault | undefined> {
     this.#fault = undefined;
-    signal.addEventListener('abort', () => this.wake(), { once: true });
-    while (!signal.aborted && this.#fault === undefined) await this.#step(signal);
-    await Promise.all(this.#flights.map(({ answer }) => answer));
-    const nowMs = this.#options.clock.monotonicMs();
-    // They may have been stored: what ties then is mended behind the next try.
-    for (const { batch, rewrites } of this.#flights) this.#noteMends(batch, rewrites, nowMs);
-    this.#flights.length = 0;
-    this.#current = undefined;
-    this.#read = this.#delivered;
+    const wake = (): void => this.wake();
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      while (!signal.aborted && this.#fault === undefined) await this.#step(signal);
+    } finally {
+      signal.removeEventListener('abort', wake);
+      await this.#dropFlights();
+    }
     return this.#fault;
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const nowMs = this.#options.clock.monotonicMs();
-    const isDue = (this.#dueMs() ?? Infinity) <= nowMs;
-    if (!isDue && this.#current?.nextIsTelnet === undefined) await this.#load();
+    const { clock } = this.#options;
+    const isDue = (this.#repeats.nextDueMs() ?? Infinity) <= clock.monotonicMs();
+    const isOver = this.#current?.nextIsTelnet === undefined;
+    // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
+    if (!isDue && isOver && this.#hasRoom(true)) await this.#load();
+    const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
-    if (!isDue && telnet !== undefined && this.#maySend(telnet)) {
-      const waitMs = this.#recent.waitMs(this.#pointsMax, nowMs);
-      return waitMs === 0 ? this.#send(nowMs) : this.#options.clock.sleep(waitMs, signal);
+    if (!isDue && telnet !== undefined && !this.#repeats.isFull && this.#hasRoom(telnet)) {
+      this.#recent.age(nowMs);
+      const waitMs = this.#recent.waitMs(this.#size.limits.points, nowMs);
+      return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);
     }
     const [first] = this.#flights;
     if (first !== undefined) {
@@ -131,30 +134,32 @@ export class Delivery {
     if (isDue) return this.#repeat(nowMs);
     if (telnet === undefined && this.#isFolding) this.#noteCaughtUp();
     if (telnet === undefined) await this.#idle(signal);
-    else await this.#options.clock.sleep(Math.max(1, (this.#dueMs() ?? 0) - nowMs), signal);
+    else await clock.sleep(Math.max(1, (this.#repeats.nextDueMs() ?? 0) - nowMs), signal);
   }
 
   /** The next stretch of the log, when there is one and a chunk to hold it. */
   async #load(): Promise<void> {
-    const inUse = new Set(this.#flights.map(({ batch }) => batch.chunk));
-    let chunk = this.#chunks.find((kept) => !inUse.has(kept));
-    if (chunk === undefined) {
-      if (this.#chunks.length === CHUNKS_MAX) return;
-      chunk = new Chunk(64 * 1024, 1_024);
-      this.#chunks.push(chunk);
-    }
-    chunk.clear();
+    const chunk = this.#chunks.take(this.#flights.map(({ batch }) => batch.chunk));
+    if (chunk === undefined) return;
     const isFolding = this.#isFolding;
     // A longer stretch folds better.
     const more = isFolding ? 2 : 1;
-    await this.#options.reader.fill(chunk, this.#read, {
-      lines: this.#options.pointsMax * more,
+    const limits = {
+      lines: this.#size.limits.points * more,
       bytes: this.#options.bytesMax * more,
-    });
+    };
+    try {
+      await this.#options.reader.fill(chunk, this.#read, limits);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      this.#fault = { fault: 'log', reason: `the log can't be read: ${message}` };
+      return;
+    }
     if (chunk.last === undefined) return;
     this.#read = chunk.last;
     if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding);
-    else if (this.#flights.length === 0) this.#advance(chunk.last, [], 0);
+    else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));
     if (isFolding && comparePositions(chunk.last, this.#options.end()) >= 0) {
       this.#isFolding = false;
@@ -162,29 +167,29 @@ export class Delivery {
     }
   }
 
-  #maySend(telnet: boolean): boolean {
-    if (this.#mends.size >= MENDS_MAX || this.#suspects.size >= SUSPECTS_MAX) return false;
+  #hasRoom(telnet: boolean): boolean {
     if (this.#flights.length === 0) return true;
     const isAllTelnet = this.#flights.every(({ batch }) => batch.telnet);
-    return telnet && isAllTelnet && this.#flights.length < TELNET_FLIGHTS_MAX;
+    const flightsMax = this.#size.isCareful ? 1 : TELNET_FLIGHTS_MAX;
+    return telnet && isAllTelnet && this.#flights.length < flightsMax;
   }
 
   #send(nowMs: number): void {
-    const current = this.#current;
-    if (current === undefined) return;
-    const limits: BatchLimits = { points: this.#pointsMax, bytes: this.#bytesMax };
-    const batch = current.take(limits);
-    const { chunk } = batch;
+    const batch = this.#current?.take(this.#size.limits);
+    if (batch === undefined) return;
+    const { mends, suspects } = this.#repeats;
+    const { keyHigh, keyLow } = batch.chunk;
     const rewrites: number[] = [];
-    this.#recent.age(nowMs);
     for (const line of batch.lines) {
-      const high = chunk.keyHigh[line] ?? 0;
-      const low = chunk.keyLow[line] ?? 0;
+      const high = keyHigh[line] ?? 0;
+      const low = keyLow[line] ?? 0;
       const isRewrite = this.#recent.register(high, low);
-      if (this.canary.overtake(high, low) || isRewrite || this.#mends.has(high, low)) {
+      const isOvertaking = this.canary.overtake(high, low);
+      if (isRewrite || isOvertaking || mends.has(high, low)) {
         rewrites.push(line);
+        mends.announce(high, low);
       }
-      this.#suspects.supersede(high, low);
+      suspects.supersede(high, low);
     }
     const answer = this.#options.applier.apply(batch);
     this.#flights.push({ batch, sentMs: nowMs, rewrites, answer });
@@ -192,7 +197,7 @@ export class Delivery {
 
   /** Waits for the first flight; also, when `orMore`, for something to send meanwhile: then false. */
   async #waitFor(flight: Flight, orMore: boolean): Promise<boolean> {
-    if (!orMore || !flight.batch.telnet || this.#flights.length >= TELNET_FLIGHTS_MAX) {
+    if (!orMore || !this.#hasRoom(true)) {
       await flight.answer;
       return true;
     }
@@ -204,50 +209,86 @@ export class Delivery {
 
   /** Takes the answer of the first flight. */
   async #land(flight: Flight): Promise<void> {
-    const applied = await flight.answer;
-    const { batch } = flight;
-    if (applied.kind === 'too large') {
-      this.#shrink(batch);
-      return;
-    }
+    const answer = await flight.answer;
+    const applied = answer.kind === 'unlocated' ? await this.#locate(flight) : answer;
+    const { batch, sentMs } = flight;
     const nowMs = this.#options.clock.monotonicMs();
-    if (applied.kind === 'failed' && !this.#poison.is(batch, applied.fault, nowMs)) {
-      this.#fault = applied;
-      this.#pointsMax = Math.max(1, Math.floor(this.#pointsMax / 2));
-      return;
+    switch (applied.kind) {
+      case 'handled':
+        break;
+      case 'failed':
+        return this.#landFailed(flight, applied, nowMs);
+      case 'too large': {
+        const reason = `a body of ${batch.body.length} bytes is too large`;
+        if (!this.#size.noteTooLarge(batch)) {
+          return this.#landFailed(flight, { fault: 'answer', reason }, nowMs);
+        }
+        this.#fault = { fault: 'size', reason };
+        return;
+      }
     }
     this.#flights.shift();
-    if (applied.kind === 'failed') return this.#reject(batch, applied.reason, nowMs);
-    this.#pointsMax = Math.min(this.#options.pointsMax, this.#pointsMax * 2);
-    if (batch.lines.length > 0) {
-      this.#options.events.answered(batch.lines.length, nowMs - flight.sentMs);
-    }
-    const refused = applied.refused.map(({ line, error }) => refusedPoint(batch, line, error));
-    this.#noteMends(batch, flight.rewrites, nowMs);
+    if (batch.lines.length > 0) this.#options.events.answered(batch.lines.length, nowMs - sentMs);
+    const lines = new Set(applied.refused.map(({ line }) => line));
     const later = this.#flights.map((next) => next.batch);
-    this.canary.offer(batch, new Set(applied.refused.map(({ line }) => line)), later);
-    this.#advance(batch.last, refused, nowMs - flight.sentMs);
+    if (nowMs - sentMs > PROMPT_WRITE_MS) this.#renew(batch);
+    this.#noteMends(flight, lines, nowMs);
+    this.canary.offer(batch, lines, later);
+    const overtaken = overtakenLines(batch, lines, later);
+    const settled = new Set<RefusedPoint>();
+    const refused = applied.refused.map(({ line, error }) => {
+      const point = refusedPoint(batch, line, error);
+      if (overtaken.has(line)) settled.add(point);
+      return point;
+    });
+    const late = this.#advance(batch.last, nowMs - sentMs, refused);
+    this.#repeats.suspect(
+      late.filter((point) => !settled.has(point)),
+      nowMs,
+    );
   }
 
-  /** The one point of the batch fails every time, alone, while others are stored: it is left behind. */
-  async #reject(batch: Batch, reason: string, nowMs: number): Promise<void> {
-    const point = refusedPoint(batch, batch.lines[0] ?? 0, reason);
-    const tries = this.#poison.tries;
-    await this.#options.events.rejected([{ ...point, firstMs: nowMs, nextMs: nowMs, tries }]);
-    this.#advance(batch.last, [], Infinity);
+  /** Finds out which lines were refused, which puts them behind what was sent since: that is then sent again. */
+  async #locate({ batch }: Flight): Promise<Applied> {
+    const { applier } = this.#options;
+    await Promise.all(this.#flights.map(({ answer }) => answer));
+    const applied = await applier.locate(batch);
+    if (applied.kind !== 'handled') return applied;
+    for (const behind of this.#flights.slice(1)) {
+      if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
+    }
+    return applied;
   }
 
-  #advance(last: Position | undefined, refused: readonly RefusedPoint[], durationMs: number): void {
+  /** Goes back to try again, or sets the one point of the batch aside when it seems to be the cause. */
+  #landFailed({ batch }: Flight, { fault, reason }: DeliveryFault, nowMs: number): void {
+    const now = { ms: nowMs, aside: this.#repeats.suspects.size };
+    if (this.#poison.is(batch, fault, now)) {
+      const [flight] = this.#flights.splice(0, 1);
+      if (flight !== undefined) this.#noteMends(flight, new Set(batch.lines), nowMs);
+      this.#repeats.suspects.add(refusedPoint(batch, batch.lines[0] ?? 0, reason), nowMs, true);
+      this.#advance(batch.last, Infinity);
+      return;
+    }
+    this.#fault = { fault, reason };
+    this.#size.noteFailed(batch);
+    if (fault === 'contact') this.#size.noteUnanswered(batch);
+  }
+
+  /** Everything up to `last` was handled, without these. Returns those whose clients were told otherwise. */
+  #advance(
+    last: Position | undefined,
+    durationMs: number,
+    refused: readonly RefusedPoint[] = [],
+  ): readonly RefusedPoint[] {
     if (last !== undefined) this.#delivered = last;
+    this.#size.noteDelivered(this.#delivered);
     const isEnd =
       last !== undefined &&
       this.#endSeen !== undefined &&
       comparePositions(last, this.#endSeen) >= 0;
     if (isEnd && durationMs <= this.#options.promptMs) this.#noteCaughtUp();
-    const nowMs = this.#options.clock.monotonicMs();
-    const late = this.#options.events.delivered(last, refused);
-    const final = late.flatMap((point) => this.#suspects.add(point, nowMs) ?? []);
-    if (final.length > 0) void this.#options.events.rejected(final);
+    return this.#options.events.delivered(last, refused);
   }
 
   #noteCaughtUp(): void {
@@ -256,79 +297,64 @@ export class Delivery {
     this.#options.events.caughtUp();
   }
 
-  #noteMends(batch: Batch, lines: readonly number[], nowMs: number): void {
-    const { chunk, telnet } = batch;
-    for (const line of lines) {
-      const position = chunk.positionOf(line);
-      const high = chunk.keyHigh[line] ?? 0;
-      const low = chunk.keyLow[line] ?? 0;
-      const dueMs = nowMs + this.#options.flushSpanMs();
-      this.#mends.add({ high, low, line: chunk.text(line), telnet, position, dueMs });
+  /** The flight has landed: its rewrites, but for those refused, are put once more after the flush. */
+  #noteMends({ batch, rewrites }: Flight, refused: ReadonlySet<number>, nowMs: number): void {
+    const { mends } = this.#repeats;
+    const dueMs = nowMs + this.#options.flushSpanMs();
+    for (const line of rewrites) {
+      const { error: _, ...point } = refusedPoint(batch, line, '');
+      mends.withdraw(point.high, point.low);
+      if (!refused.has(line)) mends.add({ ...point, dueMs });
     }
   }
 
-  /** A body was refused for its size: from now on smaller ones, down to what any TSD takes. */
-  #shrink(batch: Batch): void {
-    const smallest = UNCHUNKED_BYTES_MAX;
-    if (batch.lines.length <= 1 || batch.body.length <= smallest / 2) {
-      this.#fault = {
-        fault: 'answer',
-        reason: `a body of ${batch.body.length} bytes is too large`,
-      };
-      return;
-    }
-    this.#bytesMax = batch.body.length > smallest ? smallest : Math.floor(batch.body.length / 2);
-    this.#fault = { fault: 'size', reason: 'the body is too large' };
+  #renew({ chunk, lines }: Batch): void {
+    for (const line of lines) this.#recent.renew(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
   }
 
-  #dueMs(): number | undefined {
-    const mend = this.#mends.nextDueMs();
-    const suspect = this.#suspects.nextDueMs();
-    return mend === undefined || suspect === undefined
-      ? (mend ?? suspect)
-      : Math.min(mend, suspect);
+  /** Nothing is known of what is under way: it may be written any time until now, and is sent again. */
+  async #dropFlights(): Promise<void> {
+    await Promise.all(this.#flights.map(({ answer }) => answer));
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#flights.length > 0) this.#recent.age(nowMs);
+    for (const flight of this.#flights) {
+      this.#renew(flight.batch);
+      this.#noteMends(flight, NONE, nowMs);
+    }
+    this.#flights.length = 0;
+    this.#current = undefined;
+    this.#read = this.#delivered;
   }
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */
   async #repeat(nowMs: number): Promise<void> {
-    const mends = this.#mends.due(nowMs, this.#options.pointsMax);
-    const suspects = this.#suspects.due(nowMs, RETRIES_AT_ONCE);
-    const limits = { points: this.#pointsMax, bytes: this.#bytesMax };
     this.#recent.age(nowMs);
-    const again = [...mends, ...suspects];
-    for (const { high, low } of again) this.#recent.register(high, low);
-    const repeated = await sendAgain(this.#options.applier, again, limits);
-    if (repeated.kind === 'failed') {
-      this.#fault = repeated;
-      return;
-    }
-    for (const mend of mends) this.#mends.remove(mend);
-    this.#options.events.mended(mends.length);
-    const final: Suspect[] = [];
-    for (const [index, suspect] of suspects.entries()) {
-      const error = repeated.errors.get(mends.length + index);
-      if (error === undefined) this.#suspects.accept(suspect);
-      else final.push(...[this.#suspects.refuse(suspect, error, nowMs) ?? []].flat());
-    }
-    if (final.length > 0) await this.#options.events.rejected(final);
+    const repeated = await this.#repeats.run(nowMs, this.#size.limits);
+    if (repeated.kind === 'failed') this.#fault = repeated;
+    if (repeated.kind !== 'too large') return;
+    const isSmaller = this.#size.noteTooLarge(repeated.batch);
+    this.#fault = { fault: isSmaller ? 'size' : 'answer', reason: 'the body is too large' };
   }
 
+  /** Until the log grows, something becomes due, or the signal aborts. */
   async #idle(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const dueMs = this.#dueMs();
+    if (signal.aborted || this.#fault !== undefined) return;
     const woken = new Promise<void>((resolve) => (this.#wake = resolve));
     if (comparePositions(this.#read ?? NOWHERE, this.#options.end()) < 0) {
       this.#wake = undefined;
-      return;
+      // Whatever hides that part of the log must get its turn.
+      return new Promise((resolve) => setImmediate(resolve));
     }
-    const timer =
-      dueMs === undefined
-        ? undefined
-        : setTimeout(() => this.wake(), dueMs - this.#options.clock.monotonicMs());
-    await woken;
-    clearTimeout(timer);
+    const { clock } = this.#options;
+    const dueMs = this.#repeats.nextDueMs();
+    const over = new AbortController();
+    const waits =
+      dueMs === undefined ? [] : [clock.sleep(dueMs - clock.monotonicMs(), over.signal)];
+    await Promise.race([woken, ...waits]);
+    over.abort();
     this.#wake = undefined;
   }
 }
 
 const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
+const NONE: ReadonlySet<number> = new Set();

@@ -1,7 +1,8 @@
-import type { Applied } from './applier.ts';
+import type { Applied, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
+import { cellGroup } from './point-key.ts';
 
 /** A batch on its way. */
 export interface Flight {
@@ -9,7 +10,8 @@ export interface Flight {
   readonly sentMs: number;
   /** Lines that may tie with an earlier write of their instant. */
   readonly rewrites: readonly number[];
-  readonly answer: Promise<Applied>;
+  /** Replaced when the batch must be applied again. */
+  answer: Promise<Applied | Unlocated>;
 }
 
 /** Keeps the place of records without points among the batches under way. */
@@ -30,4 +32,26 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
     low: chunk.keyLow[line] ?? 0,
     error,
   };
+}
+
+/** Those of the refused lines whose instant is written again behind them, in the batch or in later ones. */
+export function overtakenLines(
+  { chunk, lines }: Batch,
+  refused: ReadonlySet<number>,
+  later: readonly Batch[],
+): Set<number> {
+  const overtaken = new Set<number>();
+  if (refused.size === 0) return overtaken;
+  const cells = new Set<number>();
+  for (const part of later) for (const line of part.lines) cells.add(cellOf(part.chunk, line));
+  for (const line of lines.toReversed()) {
+    const cell = cellOf(chunk, line);
+    if (refused.has(line) && cells.has(cell)) overtaken.add(line);
+    cells.add(cell);
+  }
+  return overtaken;
+}
+
+function cellOf({ keyHigh, keyLow }: Chunk, line: number): number {
+  return cellGroup(keyHigh[line] ?? 0, keyLow[line] ?? 0);
 }

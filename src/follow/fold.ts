@@ -1,3 +1,4 @@
+import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { Chunk } from './chunk.ts';
 import { cellGroup } from './point-key.ts';
 
@@ -8,17 +9,19 @@ import { cellGroup } from './point-key.ts';
 export function foldedOrder(chunk: Chunk): number[] {
   const lastOf = new Map<number, number>();
   const superseded = new Uint8Array(chunk.count);
+  let isFree = true;
   for (let line = 0; line < chunk.count; line += 1) {
     const cell = cellGroup(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
     const earlier = lastOf.get(cell);
-    if (earlier !== undefined && isSameInstant(chunk.text(earlier), chunk.text(line))) {
-      superseded[earlier] = 1;
+    if (earlier !== undefined) {
+      if (isSameInstant(chunk.text(earlier), chunk.text(line))) superseded[earlier] = 1;
+      else isFree = false;
     }
     lastOf.set(cell, line);
   }
-  const kept = Array.from({ length: chunk.count }, (_, line) => line).filter(
-    (line) => superseded[line] === 0,
-  );
+  const kept = logOrder(chunk).filter((line) => superseded[line] === 0);
+  // Two instants with one fingerprint hide other lines of theirs: what is kept goes in the order of the log.
+  if (!isFree) return kept;
   return [
     ...kept.filter((line) => chunk.telnet[line] === 0),
     ...kept.filter((line) => chunk.telnet[line] === 1),
@@ -32,20 +35,22 @@ export function logOrder(chunk: Chunk): number[] {
   return order;
 }
 
-/** Fingerprints can collide, and a point must not be lost by it. Lines in JSON form are kept apart, and mended if need be. */
+/** Fingerprints can collide, and a point must not be lost by it. */
 function isSameInstant(line: string, other: string): boolean {
-  const [kind, metric, timestamp, , ...tags] = line.split(' ');
-  const [otherKind, otherMetric, otherTimestamp, , ...otherTags] = other.split(' ');
+  const one = parsePutLine(line);
+  const two = parsePutLine(other);
   return (
-    kind === 'put' &&
-    otherKind === 'put' &&
-    metric === otherMetric &&
-    instantMs(timestamp) === instantMs(otherTimestamp) &&
-    tags.toSorted().join(' ') === otherTags.toSorted().join(' ')
+    one.metric === two.metric &&
+    instantMs(one.timestamp) === instantMs(two.timestamp) &&
+    tagsOf(one.tags) === tagsOf(two.tags)
   );
 }
 
-function instantMs(timestamp = ''): number {
+function tagsOf(tags: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(Object.entries(tags).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function instantMs(timestamp: unknown): number {
   const value = Number(timestamp);
   return value > 0xffff_ffff ? value : value * 1_000;
 }

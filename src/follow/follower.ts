@@ -3,8 +3,8 @@ import { NO_FACTS, type ServerFacts } from '../opentsdb/server-facts.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Confirmation, Vitals } from './confirmation.ts';
-import { Confirmer, type ConfirmerOptions, proveStored } from './confirmer.ts';
+import type { Confirmation } from './confirmation.ts';
+import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './confirmer.ts';
 import type { Delivery } from './delivery.ts';
 import { probe } from './probe.ts';
 
@@ -79,35 +79,36 @@ export class Follower {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, confirmation, startDelayMs } = this.#options;
+    const { clock, startDelayMs } = this.#options;
     await clock.sleep(startDelayMs, signal);
     while (!signal.aborted) {
-      const up = await this.#reach(signal);
-      if (up === undefined) return;
-      confirmation.begin(up);
+      const isUp = await this.#reach(signal);
+      if (!isUp) return;
       await this.#session(signal);
     }
   }
 
   /** Asks until the primary answers, and settles where to go on from. */
-  async #reach(signal: AbortSignal): Promise<Vitals | undefined> {
-    const { client, clock, backoff, delivery, events } = this.#options;
+  async #reach(signal: AbortSignal): Promise<boolean> {
+    const { client, clock, backoff, delivery, events, confirmation } = this.#options;
     while (!signal.aborted) {
       const probed = await probe(client);
       if (probed.kind === 'up') {
         const { startTime } = probed.facts;
         const isSame = startTime !== undefined && startTime === this.#facts.startTime;
+        const alarm = confirmation.check(probed.vitals, delivery.delivered);
         if (!isSame && this.#facts !== NO_FACTS) this.#resume('the primary restarted');
+        else if (alarm !== undefined) this.#resume(alarm);
         this.#facts = probed.facts;
         delivery.limitBody(probed.facts.bodyBytesMax);
         events.facts(probed.facts);
         if (this.#state.kind === 'down') this.#enter({ kind: 'behind', reason: 'catching up' });
-        return probed.vitals;
+        return true;
       }
       this.#enter({ kind: 'down', reason: probed.reason });
       await clock.sleep(backoff.nextMs(), signal);
     }
-    return undefined;
+    return false;
   }
 
   /** Delivers and proves until one of them fails. */
@@ -125,10 +126,12 @@ export class Follower {
     if (signal.aborted) return;
     if (delivery.delivered !== before) backoff.reset();
     if (doubt?.kind === 'alarm') this.#resume(doubt.alarm);
-    else if (doubt !== undefined) await this.#waitUntilStoring(doubt.reason, signal);
+    else if (doubt?.kind === 'unproven') await this.#waitUntilStoring(doubt.reason, signal);
     else if (fault?.fault === 'storage') await this.#waitUntilStoring(fault.reason, signal);
-    else if (fault !== undefined && fault.fault !== 'size') {
-      this.#enter({ kind: 'down', reason: fault.reason });
+    else if (fault?.fault !== 'size') {
+      // What is written until it is back is a backlog.
+      delivery.fold();
+      this.#enter({ kind: 'down', reason: fault?.reason ?? doubt?.reason ?? 'no contact' });
       await clock.sleep(backoff.nextMs(), signal);
     }
   }
@@ -136,11 +139,12 @@ export class Follower {
   /** The primary answers but doesn't store: nothing is delivered until it does. */
   async #waitUntilStoring(reason: string, signal: AbortSignal): Promise<void> {
     const { clock, backoff } = this.#options;
-    let failure: string | undefined = reason;
-    while (failure !== undefined && !signal.aborted) {
-      this.#enter({ kind: 'down', reason: `it does not store: ${failure}` });
+    let proof: Proof = { kind: 'unproven', reason };
+    while (proof.kind === 'unproven' || proof.kind === 'unreachable') {
+      this.#enter({ kind: 'down', reason: `it does not store: ${proof.reason}` });
       await clock.sleep(backoff.nextMs(), signal);
-      failure = await proveStored(this.#confirmerOptions());
+      if (signal.aborted) return;
+      proof = await proveStored(this.#confirmerOptions(), signal);
     }
     this.#resume('the primary stores again');
   }

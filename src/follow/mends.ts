@@ -1,39 +1,53 @@
 import type { Position } from '../record/position.ts';
+import type { RefusedPoint } from './delivery-options.ts';
 import { cellGroup } from './point-key.ts';
 
 /** A write that must be repeated, because it may tie with another of its instant in the TSD's flush. */
-export interface Mend {
-  readonly high: number;
-  readonly low: number;
-  /** The canonical line, without `\n`. */
-  readonly line: string;
-  readonly telnet: boolean;
-  /** The first record since which the instant is in doubt: a cursor must not pass it. */
-  readonly position: Position;
+export interface Mend extends Omit<RefusedPoint, 'error'> {
   readonly dueMs: number;
 }
 
 /** More instants in doubt at once stop the delivery until some are mended. */
 export const MENDS_MAX = 100_000;
 
-/** The instants in doubt: for each the latest value, to be put once more when the flush is surely over. */
+/**
+ * The instants in doubt: for each the latest value, to be put once more when the flush is surely over. A
+ * cursor must not pass that latest write before: it is enough that it would be sent again after a crash.
+ */
 export class Mends {
   readonly #byCell = new Map<number, Mend>();
+  /** How many writes under way will be mended, by cell. */
+  readonly #announced = new Map<number, number>();
 
   get size(): number {
     return this.#byCell.size;
   }
 
+  /** Whether the instant is in doubt, so that every later write of it is, too. */
   has(high: number, low: number): boolean {
-    return this.#byCell.size > 0 && this.#byCell.has(cellGroup(high, low));
+    if (this.#byCell.size === 0 && this.#announced.size === 0) return false;
+    const cell = cellGroup(high, low);
+    return this.#byCell.has(cell) || this.#announced.has(cell);
+  }
+
+  /** A write that may tie is being sent; `withdraw` comes with its answer. */
+  announce(high: number, low: number): void {
+    const cell = cellGroup(high, low);
+    this.#announced.set(cell, (this.#announced.get(cell) ?? 0) + 1);
+  }
+
+  withdraw(high: number, low: number): void {
+    const cell = cellGroup(high, low);
+    const others = (this.#announced.get(cell) ?? 1) - 1;
+    if (others > 0) this.#announced.set(cell, others);
+    else this.#announced.delete(cell);
   }
 
   /** A later write of the same instant takes the place of an earlier one, and waits its own time. */
   add(mend: Mend): void {
     const cell = cellGroup(mend.high, mend.low);
-    const position = this.#byCell.get(cell)?.position ?? mend.position;
     this.#byCell.delete(cell);
-    this.#byCell.set(cell, { ...mend, position });
+    this.#byCell.set(cell, mend);
   }
 
   /** Those due, oldest first, at most `max`. They stay until `remove`. */

@@ -122,13 +122,29 @@ function floatForm(value: number): number {
 }
 
 function textForm(text: string): number {
+  const value = floatOf(text);
+  return value === undefined ? UNKNOWN_WIDTH : floatForm(value);
+}
+
+/** What Java reads in a decimal text, with its suffixes; undefined when that is not known here. */
+export function floatOf(text: string): number | undefined {
   const value = Number(text.replace(/[fFdD]$/, ''));
-  return Number.isNaN(value) || /^[+-]?0x/i.test(text) ? UNKNOWN_WIDTH : floatForm(value);
+  return Number.isNaN(value) || /^[+-]?0x/i.test(text) ? undefined : value;
 }
 
 /** Whether two writes of one instant surely go to the same cell. */
 export function isSameForm(low: number, other: number): boolean {
-  return (low & 15) === (other & 15) && (low & 7) !== UNKNOWN_WIDTH;
+  return (low & 15) === (other & 15) && isKnownForm(low);
+}
+
+/** Whether it is known how OpenTSDB stores the value. */
+export function isKnownForm(low: number): boolean {
+  return (low & 7) !== UNKNOWN_WIDTH;
+}
+
+/** The same instant, in a form that is the same as no other. */
+export function withUnknownForm(low: number): number {
+  return (low | 15) >>> 0;
 }
 
 /** Whether an HTTP put of the same text is stored in the same form as the telnet put was. */

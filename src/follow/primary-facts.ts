@@ -26,14 +26,18 @@ export class PrimaryFacts {
     return this.#facts;
   }
 
-  /** Takes what the primary says now; a TSD that doesn't say keeps what was known. */
+  /** Takes what the primary says now; a TSD that doesn't say keeps what was known. Never rejects. */
   async learn(facts: ServerFacts): Promise<void> {
     if (facts.bodyBytesMax === undefined) return;
     this.#facts = facts;
     const text = `${JSON.stringify({ ...facts, startTime: undefined }, undefined, 2)}\n`;
     if (text === this.#saved) return;
-    await writeFileAtomic(this.#path, text);
-    this.#saved = text;
+    try {
+      await writeFileAtomic(this.#path, text);
+      this.#saved = text;
+    } catch {
+      // Only a start without the primary needs the file, and it is written again when the primary is next reached.
+    }
   }
 }
 

@@ -99,7 +99,7 @@ export class Primary {
         stored: (position) => events.stored(position),
         confirmed: (position) => events.confirmed(position),
       },
-      startDelayMs: end === undefined || end.closed ? 0 : flushSpanMs(),
+      startDelayMs: end === undefined ? 0 : flushSpanMs(),
     });
   }
 
@@ -138,14 +138,18 @@ export class Primary {
     this.#follower.degrade(reason);
   }
 
-  /** Follows the log until the signal aborts. */
+  /** Follows the log until the signal aborts; what is under way then is given up, and sent again by the next start. */
   async run(signal: AbortSignal): Promise<void> {
+    const hangUp = (): void => {
+      this.#telnet.close();
+      void this.#http.close();
+    };
+    signal.addEventListener('abort', hangUp, { once: true });
     try {
       await this.#follower.run(signal);
     } finally {
+      hangUp();
       await this.#reader.close();
-      this.#telnet.close();
-      await this.#http.close();
     }
   }
 

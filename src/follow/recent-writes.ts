@@ -1,4 +1,4 @@
-import { isSameForm } from './point-key.ts';
+import { isSameForm, withUnknownForm } from './point-key.ts';
 
 const ENTRIES_MIN = 4_096;
 /** Two generations of so many entries of eight bytes are the most that is kept. */
@@ -49,6 +49,15 @@ export class RecentWrites {
       this.#young = this.#young.doubled();
     }
     return before !== undefined && !isSameForm(before, low);
+  }
+
+  /** A write that was registered before may have reached the TSD only now. */
+  renew(high: number, low: number): void {
+    const before = this.#young.get(high, low);
+    this.register(
+      high,
+      before === undefined || isSameForm(before, low) ? low : withUnknownForm(low),
+    );
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Applied, Applier } from './applier.ts';
-import { type BatchLimits, ChunkBatches } from './batch.ts';
+import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import { Chunk } from './chunk.ts';
 
 export type SentAgain =
   /** All were handled; the errors of those refused, by their place in the list. */
   | { readonly kind: 'handled'; readonly errors: ReadonlyMap<number, string> }
+  | { readonly kind: 'too large'; readonly batch: Batch }
   | Extract<Applied, { kind: 'failed' }>;
 
 /** Puts single lines, each by its transport. No two may write the same instant, and nothing else may be under way. */
@@ -21,13 +22,15 @@ export async function sendAgain(
   const errors = new Map<number, string>();
   const batches = new ChunkBatches(chunk, true);
   while (batches.nextIsTelnet !== undefined) {
-    const applied = await applier.apply(batches.take(limits));
+    const batch = batches.take(limits);
+    const answer = await applier.apply(batch);
+    const applied = answer.kind === 'unlocated' ? await applier.locate(batch) : answer;
     switch (applied.kind) {
       case 'handled':
         for (const { line, error } of applied.refused) errors.set(chunk.seqs[line] ?? 0, error);
         break;
       case 'too large':
-        return { kind: 'failed', fault: 'answer', reason: 'one point is too large for a request' };
+        return { kind: 'too large', batch };
       case 'failed':
         return applied;
     }

@@ -1,23 +1,22 @@
 import { comparePositions, type Position } from '../record/position.ts';
+import type { RefusedPoint } from './delivery-options.ts';
 import { cellGroup } from './point-key.ts';
 
 /** A point that the primary refused after its client was told that it is safe. */
-export interface Suspect {
-  readonly position: Position;
-  /** Place of the line in its record. */
-  readonly index: number;
-  readonly line: string;
-  readonly telnet: boolean;
-  readonly high: number;
-  readonly low: number;
-  readonly error: string;
+export interface Suspect extends RefusedPoint {
+  /** It breaks the request that it is in, and is tried in one of its own. */
+  readonly isAlone: boolean;
   readonly firstMs: number;
+  readonly lastMs: number;
   readonly tries: number;
-  readonly nextMs: number;
+  /** Refused for good; it remains here until that is written down. */
+  readonly isFinal: boolean;
 }
 
 /** More of them at once stop the delivery of what comes after. */
 export const SUSPECTS_MAX = 10_000;
+/** More of an error's words are not kept. */
+const ERROR_LENGTH_MAX = 2_000;
 const TRIES_MIN = 3;
 const SPAN_MS_MIN = 60_000;
 const RETRY_MS = 20_000;
@@ -26,8 +25,8 @@ const KNOWN_MS = 600_000;
 
 /**
  * Refusals that come too late for an error: tried again over at least three tries and one minute before
- * they are final, since an outage looks the same. A point whose instant was written again meanwhile is
- * let go: the later write has decided it.
+ * they are final, since an outage looks the same, and only if the primary was seen to store other points
+ * meanwhile. A point whose instant was written again meanwhile is let go: the later write has decided it.
  */
 export class Suspects {
   readonly #byCell = new Map<number, Suspect>();
@@ -38,12 +37,12 @@ export class Suspects {
     return this.#byCell.size;
   }
 
-  /** Notes a refusal; returns it when it is final at once. */
-  add(refused: Omit<Suspect, 'firstMs' | 'tries' | 'nextMs'>, nowMs: number): Suspect | undefined {
-    const suspect = { ...refused, firstMs: nowMs, tries: 1, nextMs: nowMs + RETRY_MS };
-    if ((this.#known.get(reasonOf(suspect)) ?? 0) > nowMs) return suspect;
-    this.#byCell.set(cellGroup(suspect.high, suspect.low), suspect);
-    return undefined;
+  /** Notes a refusal. */
+  add(refused: RefusedPoint, nowMs: number, isAlone = false): void {
+    const isFinal = !isAlone && (this.#known.get(reasonOf(refused)) ?? 0) > nowMs;
+    const times = { firstMs: nowMs, lastMs: nowMs, tries: 1 };
+    const error = refused.error.slice(0, ERROR_LENGTH_MAX);
+    this.#byCell.set(cellOf(refused), { ...refused, error, ...times, isAlone, isFinal });
   }
 
   /** A later write of the instant is on its way. */
@@ -52,34 +51,47 @@ export class Suspects {
   }
 
   /** Those to be tried again now. */
-  due(nowMs: number, max: number): Suspect[] {
-    return [...this.#byCell.values()].filter(({ nextMs }) => nextMs <= nowMs).slice(0, max);
+  due(nowMs: number): Suspect[] {
+    return [...this.#byCell.values()].filter(
+      ({ lastMs, isFinal }) => !isFinal && lastMs + RETRY_MS <= nowMs,
+    );
   }
 
-  /** When the next is to be tried. */
+  /** Those to be written down as refused for good. */
+  final(): Suspect[] {
+    return [...this.#byCell.values()].filter(({ isFinal }) => isFinal);
+  }
+
+  /** When there is next something to do. */
   nextDueMs(): number | undefined {
     let next: number | undefined;
-    for (const { nextMs } of this.#byCell.values()) next = Math.min(next ?? nextMs, nextMs);
+    for (const { lastMs, isFinal } of this.#byCell.values()) {
+      if (isFinal) return lastMs;
+      next = Math.min(next ?? Infinity, lastMs + RETRY_MS);
+    }
     return next;
   }
 
-  /** It was taken after all. */
-  accept(suspect: Suspect): void {
-    this.#byCell.delete(cellGroup(suspect.high, suspect.low));
+  /** It was taken after all, or is written down. */
+  remove(suspect: Suspect): void {
+    this.#byCell.delete(cellOf(suspect));
   }
 
-  /** It was refused again; returned when that is final. */
-  refuse(suspect: Suspect, error: string, nowMs: number): Suspect | undefined {
-    const again = { ...suspect, error, tries: suspect.tries + 1, nextMs: nowMs + RETRY_MS };
-    const isFinal = again.tries >= TRIES_MIN && nowMs - again.firstMs >= SPAN_MS_MIN;
-    if (!isFinal) {
-      this.#byCell.set(cellGroup(again.high, again.low), again);
-      return undefined;
-    }
-    this.accept(suspect);
-    this.#known.set(reasonOf(again), nowMs + KNOWN_MS);
-    if (this.#known.size > SUSPECTS_MAX) this.#known.clear();
-    return again;
+  /** It was refused again. `provenMs`: when the primary was last seen to store; undefined: nothing could show that. */
+  refuse(suspect: Suspect, error: string, nowMs: number, provenMs: number | undefined): void {
+    const tries = suspect.tries + 1;
+    const isLong = tries >= TRIES_MIN && nowMs - suspect.firstMs >= SPAN_MS_MIN;
+    const isFinal = isLong && (provenMs === undefined || provenMs > suspect.lastMs);
+    this.#byCell.set(cellOf(suspect), {
+      ...suspect,
+      error: error.slice(0, ERROR_LENGTH_MAX),
+      tries,
+      lastMs: nowMs,
+      isFinal,
+    });
+    if (!isFinal || suspect.isAlone) return;
+    if (this.#known.size >= SUSPECTS_MAX) this.#known.clear();
+    this.#known.set(reasonOf({ ...suspect, error }), nowMs + KNOWN_MS);
   }
 
   /** Delivery resumes at the cursor: what is still refused then comes up anew. */
@@ -97,6 +109,10 @@ export class Suspects {
   }
 }
 
-function reasonOf({ line, error }: Suspect): string {
+function cellOf({ high, low }: RefusedPoint): number {
+  return cellGroup(high, low);
+}
+
+function reasonOf({ line, error }: RefusedPoint): string {
   return `${line.split(' ', 2)[1] ?? ''}\n${error}`;
 }

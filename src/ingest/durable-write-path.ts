@@ -29,6 +29,11 @@ interface Ticket {
 }
 
 const NEWLINE = 0x0a;
+/** More requests that wait for proof are answered as if it had not come in time. */
+const STORING_MAX = 10_000;
+/** With these an outcome record stays below RECORD_BYTES_MAX, however its errors are escaped. */
+const OUTCOME_LINES_MAX = 80;
+const OUTCOME_ERROR_MAX = 500;
 
 /**
  * The way of a write, and the order in which it is safe:
@@ -53,7 +58,8 @@ export class DurableWritePath implements WritePath {
   /** Durable, waiting for the primary, in log order. */
   readonly #delivering: Ticket[] = [];
   /** Waiting for proof that they are stored. */
-  readonly #storing: { readonly position: Position; readonly settle: () => void }[] = [];
+  readonly #storing = new Set<{ readonly position: Position; readonly settle: () => void }>();
+  #stored: Position | undefined;
 
   constructor(options: DurableWritePathOptions) {
     this.#options = options;
@@ -62,6 +68,7 @@ export class DurableWritePath implements WritePath {
   async submit(submission: Submission): Promise<WriteOutcome> {
     const { wal, clock } = this.#options;
     const records = splitLines(submission.lines, submission.count);
+    if (records === undefined) return { kind: 'unavailable', reason: 'a point is too long to log' };
     const positions: Position[] = [];
     const linesBefore: number[] = [];
     let lines = 0;
@@ -90,16 +97,20 @@ export class DurableWritePath implements WritePath {
   }
 
   async awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
+    if (this.#stored !== undefined && comparePositions(position, this.#stored) <= 0)
+      return 'stored';
+    if (this.#storing.size >= STORING_MAX) return 'timeout';
     return new Promise((resolve) => {
       const waiting = { position, settle: () => finish('stored') };
       const timer = timeoutMs > 0 ? setTimeout(() => finish('timeout'), timeoutMs) : undefined;
+      // A process that is otherwise done need not wait for it.
+      timer?.unref();
       const finish = (result: 'stored' | 'timeout'): void => {
         clearTimeout(timer);
-        const index = this.#storing.indexOf(waiting);
-        if (index >= 0) this.#storing.splice(index, 1);
+        this.#storing.delete(waiting);
         resolve(result);
       };
-      this.#storing.push(waiting);
+      this.#storing.add(waiting);
     });
   }
 
@@ -108,14 +119,15 @@ export class DurableWritePath implements WritePath {
     const { ack, isLive } = this.#options;
     for (const ticket of takeUpTo(this.#logging, position)) {
       if (ack === 'all' && isLive()) this.#delivering.push(ticket);
-      else accept(ticket);
+      else void this.#answer(ticket);
     }
   }
 
   /** What was given to the lane after `position` will never be durable. */
   lost(position: Position, reason: string): void {
-    void position;
-    for (const { settle } of this.#logging.splice(0)) settle({ kind: 'unavailable', reason });
+    const count = this.#logging.findLastIndex(({ first }) => first.ordinal <= position.ordinal) + 1;
+    for (const { settle } of this.#logging.splice(0, count))
+      settle({ kind: 'unavailable', reason });
   }
 
   /** The primary has handled all up to `last`. Returns the refused points whose clients had their answer before. */
@@ -134,10 +146,10 @@ export class DurableWritePath implements WritePath {
 
   /** All up to `position` is proven stored. */
   stored(position: Position): void {
-    const done = this.#storing.filter(
-      (waiting) => comparePositions(waiting.position, position) <= 0,
-    );
-    for (const { settle } of done) settle();
+    this.#stored = position;
+    for (const waiting of this.#storing) {
+      if (comparePositions(waiting.position, position) <= 0) waiting.settle();
+    }
   }
 
   /** Looks whether an answer has waited too long; call several times a second. */
@@ -195,14 +207,21 @@ function accept({ last, refusals, settle }: Ticket): void {
   settle({ kind: 'accepted', last, refusals });
 }
 
-/** One outcome record for each record with refused lines. */
+/** One outcome record for each record with refused lines, and more where one would be too long. */
 function outcomesOf({ first, linesBefore, refusals }: Ticket): Control[] {
   return linesBefore.flatMap((before, record) => {
     const end = linesBefore[record + 1] ?? Infinity;
     const own = refusals.filter(({ line }) => line >= before && line < end);
-    const refused = own.map(({ line, error }) => ({ index: line - before, error }));
-    const { lane } = first;
-    return own.length === 0 ? [] : [{ kind: 'outcome', lane, seq: first.seq + record, refused }];
+    const refused = own.map(({ line, error }) => ({
+      index: line - before,
+      error: error.slice(0, OUTCOME_ERROR_MAX),
+    }));
+    const outcomes: Control[] = [];
+    for (let from = 0; from < refused.length; from += OUTCOME_LINES_MAX) {
+      const part = refused.slice(from, from + OUTCOME_LINES_MAX);
+      outcomes.push({ kind: 'outcome', lane: first.lane, seq: first.seq + record, refused: part });
+    }
+    return outcomes;
   });
 }
 
@@ -217,17 +236,19 @@ function takeUpTo(tickets: Ticket[], position: Position): Ticket[] {
   return tickets.splice(0, count);
 }
 
-/** Cuts lines into records of at most RECORD_BYTES_MAX, at line ends. */
-function splitLines(lines: Buffer, count: number): { lines: Buffer; count: number }[] {
+/** Cuts lines into records of at most RECORD_BYTES_MAX, at line ends; undefined when a line is longer. */
+function splitLines(lines: Buffer, count: number): { lines: Buffer; count: number }[] | undefined {
   if (lines.length <= RECORD_BYTES_MAX) return [{ lines, count }];
   const records: { lines: Buffer; count: number }[] = [];
   for (let start = 0; start < lines.length;) {
     const limit = start + RECORD_BYTES_MAX;
     const end = limit >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, limit - 1) + 1;
+    if (end <= start) return undefined;
     const record = lines.subarray(start, end);
     let lineCount = 0;
-    for (let at = record.indexOf(NEWLINE); at >= 0; at = record.indexOf(NEWLINE, at + 1))
+    for (let at = record.indexOf(NEWLINE); at >= 0; at = record.indexOf(NEWLINE, at + 1)) {
       lineCount += 1;
+    }
     records.push({ lines: record, count: lineCount });
     start = end;
   }

@@ -15,11 +15,16 @@ export type PutReply =
   | { readonly kind: 'too large' }
   /** No put was handled: not an OpenTSDB, a read-only one, or one in trouble. */
   | { readonly kind: 'failed'; readonly status: number; readonly reason: string }
-  /** What became of the batch is unknown. */
-  | { readonly kind: 'unanswered'; readonly reason: string };
+  /** What became of the batch is unknown; `isLate`: the TSD was reached and took too long. */
+  | { readonly kind: 'unanswered'; readonly reason: string; readonly isLate: boolean };
 
 /** Errors of a point that say nothing about the point. From PutDataPointRpc's callbacks, 2.4.1. */
-const STORAGE_ERRORS = ['Storage exception', 'Please throttle', 'Write timedout', 'Timeout exception'];
+const STORAGE_ERRORS = [
+  'Storage exception',
+  'Please throttle',
+  'Write timedout',
+  'Timeout exception',
+];
 
 const EMPTY_ERRORS = '"errors":[]';
 
@@ -29,7 +34,9 @@ export function readPutAnswer(status: number, text: string): PutReply {
   if (status === 200 && text.includes(EMPTY_ERRORS)) return { kind: 'handled', refused: [] };
   const errors = status === 200 || status === 400 ? readErrors(text) : undefined;
   if (errors === undefined) return failure(status, text);
-  const storage = errors.find(({ error }) => STORAGE_ERRORS.some((words) => error.startsWith(words)));
+  const storage = errors.find(({ error }) =>
+    STORAGE_ERRORS.some((words) => error.startsWith(words)),
+  );
   return storage === undefined
     ? { kind: 'handled', refused: errors }
     : { kind: 'storage', reason: storage.error };
@@ -47,7 +54,8 @@ function readErrors(text: string): NamedError[] | undefined {
 }
 
 function failure(status: number, text: string): PutReply {
-  if (status === 413 || text.includes('Chunked request not supported')) return { kind: 'too large' };
+  if (status === 413 || text.includes('Chunked request not supported'))
+    return { kind: 'too large' };
   const answer = parse(text);
   const error = isObject(answer) && isObject(answer['error']) ? answer['error'] : {};
   const message = typeof error['message'] === 'string' ? error['message'] : text.slice(0, 200);

@@ -41,7 +41,8 @@ export class PutClient {
 
   /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
   async get(path: string): Promise<unknown> {
-    const { statusCode, body } = await this.#pool.request({ method: 'GET', path });
+    const signal = AbortSignal.timeout(this.#options.requestTimeoutMs);
+    const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
     const text = await body.text();
     if (statusCode !== 200) return undefined;
     try {
@@ -56,6 +57,7 @@ export class PutClient {
   }
 
   async #post(path: string, body: Buffer, timeoutMs: number): Promise<PutReply> {
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
       const response = await this.#pool.request({
         method: 'POST',
@@ -63,13 +65,18 @@ export class PutClient {
         body,
         headers: { 'content-type': 'application/json' },
         headersTimeout: timeoutMs,
+        signal,
       });
       return readPutAnswer(response.statusCode, await response.body.text());
     } catch (error) {
-      return { kind: 'unanswered', reason: describe(error) };
+      const isLate = signal.aborted || LATE.has((error as NodeJS.ErrnoException).code);
+      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : describe(error);
+      return { kind: 'unanswered', reason, isLate };
     }
   }
 }
+
+const LATE: ReadonlySet<unknown> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 function describe(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

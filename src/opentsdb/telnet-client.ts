@@ -10,8 +10,8 @@ export type TelnetReply =
 
 interface Outstanding {
   readonly errors: string[];
+  storage?: string;
   readonly settle: (reply: TelnetReply) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 const VERSION = Buffer.from('version\n');
@@ -20,6 +20,8 @@ const VERSION_END = 'Built on ';
 /** These lines may belong to any earlier batch (opentsdb-write-api 6.3). */
 const STORAGE_LINES = ['put: HBase error:', 'put: Please throttle writes:'];
 const LINE_BYTES_MAX = 1024 * 1024;
+/** More error lines of one batch are not kept: that there are any is enough to look for their lines. */
+const ERRORS_MAX = 20_000;
 
 /**
  * Telnet puts to one OpenTSDB on one connection, batches pipelined: the TSD handles lines in order, and
@@ -31,6 +33,8 @@ export class TelnetClient {
   readonly #timeoutMs: number;
   #socket: Socket | undefined;
   #outstanding: Outstanding[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
   #tail = '';
   /** The TSD's own reply to `version`, once it was seen. */
   #version: string | undefined;
@@ -49,12 +53,11 @@ export class TelnetClient {
 
   /** Sends whole lines. Resolves in the order of the calls, never rejects. */
   async send(lines: Buffer): Promise<TelnetReply> {
+    if (this.#isClosed) return { kind: 'unanswered', reason: 'closed' };
     const socket = (this.#socket ??= this.#connect());
     return new Promise((settle) => {
-      const timer = setTimeout(() => {
-        socket.destroy(new Error(`no reply within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      this.#outstanding.push({ errors: [], settle, timer });
+      this.#outstanding.push({ errors: [], settle });
+      if (this.#outstanding.length === 1) this.#expectReply(socket);
       socket.cork();
       socket.write(lines);
       socket.write(VERSION);
@@ -62,7 +65,9 @@ export class TelnetClient {
     });
   }
 
+  /** For good: whatever is sent then is unanswered. */
   close(): void {
+    this.#isClosed = true;
     this.#socket?.destroy(new Error('closed'));
   }
 
@@ -76,37 +81,43 @@ export class TelnetClient {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.#tail = '';
+      clearTimeout(this.#timer);
       const outstanding = this.#outstanding;
       this.#outstanding = [];
-      for (const { settle, timer } of outstanding) {
-        clearTimeout(timer);
-        settle({ kind: 'unanswered', reason: cause });
-      }
+      for (const { settle } of outstanding) settle({ kind: 'unanswered', reason: cause });
     });
     return socket;
+  }
+
+  /** The oldest batch must be answered in time; those behind it wait for their turn. */
+  #expectReply(socket: Socket): void {
+    clearTimeout(this.#timer);
+    if (this.#outstanding.length === 0) return;
+    this.#timer = setTimeout(() => {
+      socket.destroy(new Error(`no reply within ${this.#timeoutMs} ms`));
+    }, this.#timeoutMs);
   }
 
   #receive(socket: Socket, text: string): void {
     const lines = (this.#tail + text).split('\n');
     this.#tail = lines.pop() ?? '';
     if (this.#tail.length > LINE_BYTES_MAX) socket.destroy(new Error('an endless reply line'));
-    for (const line of lines) this.#line(line);
+    for (const line of lines) this.#line(socket, line);
   }
 
-  #line(line: string): void {
+  #line(socket: Socket, line: string): void {
     const [batch] = this.#outstanding;
     if (batch === undefined) return;
     if (!line.startsWith(VERSION_END)) {
       if (line.startsWith('net.opentsdb')) this.#versionStart = line;
-      else if (batch.errors.length < 100_000) batch.errors.push(line);
+      else if (STORAGE_LINES.some((words) => line.startsWith(words))) batch.storage ??= line;
+      else if (batch.errors.length < ERRORS_MAX) batch.errors.push(line);
       return;
     }
     this.#version = `${this.#versionStart}\n${line}\n`;
     this.#outstanding.shift();
-    clearTimeout(batch.timer);
-    const storage = batch.errors.find((error) =>
-      STORAGE_LINES.some((words) => error.startsWith(words)),
-    );
+    this.#expectReply(socket);
+    const { storage } = batch;
     batch.settle(
       storage === undefined
         ? { kind: 'handled', errors: batch.errors }

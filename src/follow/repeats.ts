@@ -1,0 +1,138 @@
+import type { Applier, Applied } from './applier.ts';
+import type { Batch, BatchLimits } from './batch.ts';
+import type { Canary } from './canary.ts';
+import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import { type Mend, Mends, MENDS_MAX } from './mends.ts';
+import type { RecentWrites } from './recent-writes.ts';
+import { sendAgain } from './send-again.ts';
+import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
+
+export interface RepeatsOptions {
+  readonly applier: Applier;
+  readonly canary: Canary;
+  readonly recent: RecentWrites;
+  readonly events: Pick<DeliveryEvents, 'rejected' | 'mended'>;
+  readonly flushSpanMs: () => number;
+}
+
+export type Repeated =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'too large'; readonly batch: Batch }
+  | Extract<Applied, { kind: 'failed' }>;
+
+const RETRIES_AT_ONCE = 100;
+const DONE: Repeated = { kind: 'done' };
+
+/** What must be put once more besides the log: instants in doubt, and points that were refused too late for an error. */
+export class Repeats {
+  readonly mends = new Mends();
+  readonly suspects = new Suspects();
+  readonly #options: RepeatsOptions;
+
+  constructor(options: RepeatsOptions) {
+    this.#options = options;
+  }
+
+  /** Whether so much is open that nothing more should be sent. */
+  get isFull(): boolean {
+    return this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
+  }
+
+  /** When there is next something to do. */
+  nextDueMs(): number | undefined {
+    const mend = this.mends.nextDueMs();
+    const suspect = this.suspects.nextDueMs();
+    return mend === undefined || suspect === undefined
+      ? (mend ?? suspect)
+      : Math.min(mend, suspect);
+  }
+
+  /** Notes refusals whose clients were told otherwise. */
+  suspect(refused: readonly RefusedPoint[], nowMs: number): void {
+    for (const point of refused) this.suspects.add(point, nowMs);
+    if (refused.length > 0) this.#options.canary.want();
+  }
+
+  /** Does what is due. Nothing else may be under way meanwhile. What fails remains. */
+  async run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
+    const final = this.suspects.final();
+    if (final.length > 0) return this.#giveUp(final);
+    const due = this.suspects.due(nowMs);
+    const alone = due.find(({ isAlone }) => isAlone);
+    if (alone !== undefined) return this.#tryAlone(alone, nowMs, limits);
+    // A mend is of an earlier write than a suspect of the same instant: first the mend.
+    const suspects = due
+      .filter(({ high, low }) => !this.mends.has(high, low))
+      .slice(0, RETRIES_AT_ONCE);
+    return this.#putAgain(this.#dueMends(nowMs, limits.points), suspects, { nowMs, limits });
+  }
+
+  async #giveUp(final: readonly Suspect[]): Promise<Repeated> {
+    try {
+      await this.#options.events.rejected(final);
+    } catch (error) {
+      const reason = `what is refused for good can't be written down: ${(error as Error).message}`;
+      return { kind: 'failed', reason, fault: 'log' };
+    }
+    for (const suspect of final) this.suspects.remove(suspect);
+    return DONE;
+  }
+
+  async #tryAlone(suspect: Suspect, nowMs: number, limits: BatchLimits): Promise<Repeated> {
+    const { applier, recent } = this.#options;
+    recent.register(suspect.high, suspect.low);
+    const sent = await sendAgain(applier, [suspect], limits);
+    if (sent.kind === 'failed' && sent.fault === 'storage') return sent;
+    const error = sent.kind === 'handled' ? sent.errors.get(0) : reasonOf(sent);
+    if (error === undefined) this.suspects.remove(suspect);
+    else this.#refuse(suspect, error, nowMs);
+    return DONE;
+  }
+
+  /** Those due, without those which the canary on its way may overtake: they wait again. */
+  #dueMends(nowMs: number, max: number): Mend[] {
+    return this.mends.due(nowMs, max).filter((mend) => {
+      if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
+      this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
+      return false;
+    });
+  }
+
+  async #putAgain(
+    mends: readonly Mend[],
+    suspects: readonly Suspect[],
+    { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
+  ): Promise<Repeated> {
+    const { applier, recent, events, flushSpanMs } = this.#options;
+    for (const { high, low } of mends) recent.register(high, low);
+    const rewrites = new Set(suspects.filter(({ high, low }) => recent.register(high, low)));
+    const sent = await sendAgain(applier, [...mends, ...suspects], limits);
+    if (sent.kind !== 'handled') return sent;
+    for (const [index, mend] of mends.entries()) {
+      this.mends.remove(mend);
+      const error = sent.errors.get(index);
+      if (error !== undefined) this.suspect([{ ...mend, error }], nowMs);
+    }
+    if (mends.length > 0) events.mended(mends.length);
+    for (const [index, suspect] of suspects.entries()) {
+      const error = sent.errors.get(mends.length + index);
+      if (error !== undefined) this.#refuse(suspect, error, nowMs);
+      else this.suspects.remove(suspect);
+      const isDoubtful = error === undefined && rewrites.has(suspect);
+      if (isDoubtful) this.mends.add({ ...suspect, dueMs: nowMs + flushSpanMs() });
+    }
+    return DONE;
+  }
+
+  #refuse(suspect: Suspect, error: string, nowMs: number): void {
+    const { canary } = this.#options;
+    this.suspects.refuse(suspect, error, nowMs, canary.isReady ? canary.provenMs : undefined);
+    canary.want();
+  }
+}
+
+function reasonOf(
+  sent: Exclude<Awaited<ReturnType<typeof sendAgain>>, { kind: 'handled' }>,
+): string {
+  return sent.kind === 'failed' ? sent.reason : 'the point is too large for a request';
+}
