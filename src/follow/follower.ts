@@ -83,9 +83,10 @@ export class Follower {
     await clock.sleep(startDelayMs, signal);
     while (!signal.aborted) {
       const isUp = await this.#reach(signal);
-      if (!isUp) return;
-      await this.#session(signal);
+      if (isUp) await this.#session(signal);
     }
+    // What still waits for the primary is answered on the log alone.
+    this.#enter({ kind: 'down', reason: 'the proxy is stopping' });
   }
 
   /** Asks until the primary answers, and settles where to go on from. */

@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject, type Json, JsonNumber, parseJson } from './exact-json.ts';
 import { freePort } from './ports.ts';
+import { TsdStorage } from './tsd-storage.ts';
 
 export interface ReceivedPoint {
   readonly transport: 'http' | 'telnet';
@@ -31,6 +32,12 @@ export interface FakeTsdFaults {
   storage?: string;
   /** Puts with `?sync` are stored and not answered. */
   syncHangs?: boolean;
+  /** A connection is reset at a put of these metrics; what came before on it was handled. */
+  poisonMetrics?: ReadonlySet<string>;
+  /** Asked at each HTTP put and each telnet `version`: whether the connection is reset, and with the points handled or not. */
+  cut?: (transport: 'http' | 'telnet') => 'before' | 'after' | undefined;
+  /** `/api/config` is not there. */
+  noConfig?: boolean;
 }
 
 interface Failure {
@@ -64,6 +71,10 @@ export class FakeTsd implements AsyncDisposable {
     'tsd.core.tag.allow_specialchars': '',
   };
   faults: FakeTsdFaults = {};
+  /** `rpc.exceptions`, as `/api/stats` tells. */
+  exceptions = 0;
+  /** What becomes of the points later. */
+  readonly storage = new TsdStorage();
   readonly #sockets = new Set<Socket>();
   readonly #http = createHttpServer((request, response) => void this.#answer(request, response));
   #server: Server | undefined;
@@ -84,12 +95,15 @@ export class FakeTsd implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Listens on the same port again, as a new process: another start time, counters at 0. The points stay. */
+  /** Listens on the same port again, as a new process: another start time, counters at 0. The points stay. Nothing while it runs. */
   async start(): Promise<void> {
+    if (this.#server !== undefined) return;
     this.#startTime = Math.max(this.#startTime + 1, Date.now());
     this.#hbaseErrors = 0;
+    this.exceptions = 0;
     this.#server = createServer((socket) => this.#accept(socket)).listen(this.port, '127.0.0.1');
     await once(this.#server, 'listening');
+    this.storage.start(Number(this.settings['tsd.storage.flush_interval']));
   }
 
   /** Resets all connections and refuses new ones. */
@@ -107,7 +121,15 @@ export class FakeTsd implements AsyncDisposable {
     await this.start();
   }
 
+  /** As kill -9 ends it: what it did not flush is lost. */
+  async crash(): Promise<void> {
+    this.storage.crash();
+    await this.stop();
+    this.storage.crash();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.storage.stop();
     await this.stop();
   }
 
@@ -125,6 +147,11 @@ export class FakeTsd implements AsyncDisposable {
 
   async #talk(socket: Socket): Promise<void> {
     for await (const line of createInterface(socket)) {
+      const isPoison = this.faults.poisonMetrics?.has(line.split(' ')[1] ?? '') === true;
+      if (isPoison || (line === 'version' && this.faults.cut?.('telnet') !== undefined)) {
+        socket.resetAndDestroy();
+        return;
+      }
       const reply = this.#command(line.split(' ').filter((word) => word !== ''));
       if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
       if (reply === undefined) {
@@ -159,28 +186,48 @@ export class FakeTsd implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     this.requests.push(`${request.method} ${request.url}`);
-    const body = await text(request);
+    const run = this.#startTime;
+    const body = await text(request).catch(() => '');
     if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
-    if (url.pathname === '/api/put') this.#put(url.searchParams, body, response);
+    // The process that took it is gone, or took only a part.
+    if (run !== this.#startTime || this.#server === undefined || !request.complete) return;
+    if (url.pathname === '/api/put') await this.#put(url.searchParams, body, response);
     else if (url.pathname === '/api/version') sendJson(response, 200, { version: 'fake' });
-    else if (url.pathname === '/api/config') sendJson(response, 200, this.settings);
-    else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());
+    else if (url.pathname === '/api/config' && this.faults.noConfig !== true) {
+      sendJson(response, 200, this.settings);
+    } else if (url.pathname === '/api/query') {
+      sendJson(response, 200, this.storage.query(url.searchParams));
+    } else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());
     else if (url.pathname === '/api/stats/jvm') {
       sendJson(response, 200, { runtime: { startTime: this.#startTime } });
     } else sendError(response, 404, 'Endpoint not found');
   }
 
-  #put(flags: URLSearchParams, body: string, response: ServerResponse): void {
+  async #put(flags: URLSearchParams, body: string, response: ServerResponse): Promise<void> {
+    const isChunked = this.settings['tsd.http.request.enable_chunked'] === 'true';
+    if (!isChunked && Buffer.byteLength(body) > 8_192) {
+      response.writeHead(400, { 'Content-Type': 'text/html; charset=UTF-8' });
+      response.end('<html><p>Chunked request not supported.</p></html>');
+      return;
+    }
     if (this.faults.status !== undefined) {
       sendError(response, this.faults.status, 'a fault on request');
       return;
     }
     const points = [parseJson(body)].flat().map(parsePoint);
+    const cut = this.faults.cut?.('http');
+    const isPoison = points.some(({ metric }) => this.faults.poisonMetrics?.has(metric));
+    if (cut === 'before' || isPoison) {
+      response.socket?.resetAndDestroy();
+      return;
+    }
     const sync = flags.has('sync');
     const all = points.map((point) => this.#store(point)).filter((one) => one !== undefined);
     // Without ?sync OpenTSDB answers before HBase does.
     const failures = sync ? all : all.filter(({ kind }) => kind === 'bad');
+    if (cut === 'after') response.socket?.resetAndDestroy();
     if (sync && this.faults.syncHangs === true) return;
+    if (sync) await this.storage.synced();
     const status = failures.some(({ kind }) => kind === 'bad') ? 400 : 200;
     if (flags.has('details') || flags.has('summary')) {
       const counts = { success: points.length - failures.length, failed: failures.length };
@@ -200,6 +247,7 @@ export class FakeTsd implements AsyncDisposable {
       return { point, kind: 'storage', error: `Storage exception: ${this.faults.storage}` };
     }
     this.points.push(point);
+    this.storage.write(point);
     return undefined;
   }
 
@@ -208,7 +256,7 @@ export class FakeTsd implements AsyncDisposable {
     const tags = { host: 'fake' };
     const hbaseErrors = { host: 'fake', type: 'hbase_errors' };
     return [
-      { metric: 'tsd.rpc.exceptions', timestamp, value: '0', tags },
+      { metric: 'tsd.rpc.exceptions', timestamp, value: `${this.exceptions}`, tags },
       { metric: 'tsd.rpc.errors', timestamp, value: `${this.#hbaseErrors}`, tags: hbaseErrors },
       { metric: 'tsd.hbase.nsre', timestamp, value: '0', tags },
     ];

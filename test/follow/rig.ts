@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { createProxyMetrics } from '../../src/cli/proxy-metrics.ts';
+import { Proxy } from '../../src/cli/proxy.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { WriteOutcome } from '../../src/ingest/write-path.ts';
+import type { Position } from '../../src/record/position.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { Metrics } from '../../src/runtime/metrics.ts';
+import { FakeTsd } from '../kit/fake-tsd.ts';
+import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { type Entry, readLog } from '../kit/wal-log.ts';
+
+export const FLUSH_MS = 30;
+
+export interface RigOptions {
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  /** Where the proxy looks for the primary, when not at the fake itself. */
+  readonly primary?: (tsd: FakeTsd) => string;
+}
+
+/** The proxy without its front door: write path, log and follower in one data directory, and a fake OpenTSDB. */
+export class Rig implements AsyncDisposable {
+  readonly tsd: FakeTsd;
+  readonly #data: TempDirectory;
+  readonly #options: RigOptions;
+  readonly #metrics = createProxyMetrics(new Metrics());
+  #proxy: Proxy | undefined;
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(tsd: FakeTsd, data: TempDirectory, options: RigOptions) {
+    this.tsd = tsd;
+    this.#data = data;
+    this.#options = options;
+  }
+
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const tsd = await FakeTsd.start();
+    tsd.settings['tsd.storage.flush_interval'] = String(FLUSH_MS);
+    tsd.storage.start(FLUSH_MS);
+    const rig = new Rig(tsd, await tempDirectory('follow'), options);
+    await rig.open();
+    return rig;
+  }
+
+  get proxy(): Proxy {
+    if (this.#proxy === undefined) throw new Error('the proxy does not run');
+    return this.#proxy;
+  }
+
+  get data(): string {
+    return this.#data.path;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock ?? systemClock;
+  }
+
+  /** A start on the same data. */
+  async open(): Promise<void> {
+    const { primary } = this.#options;
+    const config = await loadConfig({
+      environment: {},
+      flags: {
+        primary: primary?.(this.tsd) ?? this.tsd.url,
+        data: this.data,
+        'delivery.healWindow': '300ms',
+        'delivery.syncTimeout': '1s',
+        'delivery.requestTimeout': '2s',
+        'delivery.ackTimeout': '1s',
+        'wal.memoryBytes': '4MiB',
+        ...this.#options.flags,
+      },
+    });
+    const logger = pino({ level: process.env['TSDB_WAL_TEST_LOG'] ?? 'silent' });
+    const proxy = await Proxy.open({
+      config,
+      clock: this.clock,
+      logger,
+      metrics: this.#metrics,
+      version: randomUUID(),
+    });
+    this.#proxy = proxy;
+    this.#stop = new AbortController();
+    this.#running = proxy.run(this.#stop.signal);
+  }
+
+  /** An orderly stop. */
+  async close(): Promise<void> {
+    if (this.#proxy === undefined) return;
+    this.#stop.abort();
+    await Promise.race([this.#running, timeout('stopped')]);
+    await this.#proxy.close();
+    this.#proxy = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+    await this.tsd[Symbol.asyncDispose]();
+    await this.#data[Symbol.asyncDispose]();
+  }
+
+  async put(transport: 'http' | 'telnet', ...lines: readonly string[]): Promise<WriteOutcome> {
+    return this.proxy.writePath.submit({
+      transport,
+      source: '127.0.0.1:1',
+      lines: Buffer.from(lines.map((line) => `${line}\n`).join('')),
+      count: lines.length,
+    });
+  }
+
+  /** Everything in the log, the oldest first. */
+  async log(): Promise<Entry[]> {
+    return (await readLog(this.proxy.wal)).entries;
+  }
+
+  async live(): Promise<void> {
+    await until(() => this.proxy.primary.state.kind === 'live', 'live');
+  }
+
+  /** Resolves once the cursor has passed all that is durable now. */
+  async confirmed(timeoutMs = 20_000): Promise<void> {
+    const { durable } = this.proxy.wal;
+    const isPassed = (): boolean => isAt(this.proxy.primary.confirmed, durable);
+    await until(isPassed, 'confirmed', timeoutMs);
+  }
+}
+
+export function isAt(position: Position | undefined, wanted: Position): boolean {
+  if (position === undefined) return false;
+  return (position.ordinal - wanted.ordinal || position.seq - wanted.seq) >= 0;
+}
+
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not ${what} within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function timeout(what: string): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, 20_000).unref());
+  throw new Error(`not ${what} within 20 s`);
+}
