@@ -126,13 +126,15 @@ function announce(config: Config, logger: Logger): void {
 async function lockData(directory: string): Promise<DirectoryLock> {
   try {
     await mkdir(directory, { recursive: true });
+    return await DirectoryLock.acquire(directory);
   } catch (cause) {
-    throw new WalError('DATA_UNUSABLE', `${directory} cannot be made`, {
+    if (cause instanceof WalError) throw cause;
+    const { message } = cause as Error;
+    throw new WalError('DATA_UNUSABLE', `${directory} cannot be used: ${message}`, {
       cause,
       hint: 'Choose another --data, or let this user write there.',
     });
   }
-  return DirectoryLock.acquire(directory);
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import { PrimaryFacts } from '../follow/primary-facts.ts';
 import { Primary, type PrimaryEvents } from '../follow/primary.ts';
 import type { Suspect } from '../follow/suspects.ts';
 import { DurableWritePath } from '../ingest/durable-write-path.ts';
+import type { Hole } from '../record/control.ts';
 import { formatPosition, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -27,6 +28,8 @@ export interface ProxyOptions {
 
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
+/** Further ones are logged and counted, and not listed. */
+const HOLES_MAX = 1_000;
 
 /**
  * The log, the write path and the primary's follower, tied together. `run` keeps time for them: once a
@@ -43,6 +46,7 @@ export class Proxy {
   readonly #deadLetters: DeadLetters;
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
+  readonly #holes: Hole[] = [];
   #durableAt = 0;
   #isEnding = false;
 
@@ -127,6 +131,11 @@ export class Proxy {
 
   get primary(): Primary {
     return this.#primary;
+  }
+
+  /** Records of the log that cannot be read back, as this start and the follower have met them. */
+  get holes(): readonly Hole[] {
+    return this.#holes;
   }
 
   get deadLetters(): number {
@@ -218,8 +227,7 @@ export class Proxy {
         void this.#facts.learn(facts);
       },
       hole: (hole) => {
-        this.#metrics.holes.inc(hole.to - hole.from + 1);
-        logger.error({ ...hole }, 'records of the log cannot be delivered: they cannot be read');
+        this.#noteHole(hole, 'records of the log cannot be delivered: they cannot be read');
       },
     };
   }
@@ -270,9 +278,19 @@ export class Proxy {
       );
     }
     for (const hole of holes) {
-      this.#metrics.holes.inc(hole.to - hole.from + 1);
-      logger.error({ ...hole }, 'the log is damaged: these records cannot be read back');
+      this.#noteHole(hole, 'the log is damaged: these records cannot be read back');
     }
+  }
+
+  /** Told once, though both a start and the follower may meet it. */
+  #noteHole(hole: Hole, told: string): void {
+    const isKnown = this.#holes.some(
+      ({ lane, from, to }) => lane === hole.lane && from <= hole.from && hole.to <= to,
+    );
+    if (isKnown) return;
+    if (this.#holes.length < HOLES_MAX) this.#holes.push(hole);
+    this.#metrics.holes.inc(hole.to - hole.from + 1);
+    this.#options.logger.error({ ...hole }, told);
   }
 }
 

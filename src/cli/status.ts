@@ -19,7 +19,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       durableAt: new Date(proxy.durableAt).toISOString(),
       bytes: wal.bytes,
       segments: wal.segments.length,
-      holes: wal.recovered.holes,
+      holes: proxy.holes,
     },
     primary: {
       url: config.primary,
@@ -40,7 +40,7 @@ export function healthOf(proxy: Proxy): Health {
   const { refusal } = wal;
   const { state } = primary;
   const degraded = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
-  const holes = wal.recovered.holes.map(
+  const holes = proxy.holes.map(
     ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
   );
   return {
