@@ -8,7 +8,7 @@ import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import { instantOf, type Line, missingIn } from './kit/ledger.ts';
 import { tell } from './kit/run.ts';
-import { foldLog, readWholeLog } from './kit/whole-log.ts';
+import { foldLog, readWholeLog, type WholeLog } from './kit/whole-log.ts';
 
 const INSTANTS = 216;
 const VALUES = ['1', '300', '1.5'] as const;
@@ -32,7 +32,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       await using run = await Run.start(stack, 'true');
       const last = await run.writeThrice('thrice');
       await expect.poll(() => missingIn(run.tsd.url, last), { timeout: 60_000 }).toEqual([]);
-      await run.expectFolded(last);
+      expectFolded(await run.log(), last);
     });
 
     test('ends with the later of two writes within one second', async () => {
@@ -42,7 +42,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       for (const [index, write] of first.entries()) await run.put([write, second[index] ?? write]);
       const last = second.map(({ line }) => line);
       await expect.poll(() => missingIn(run.tsd.url, last), { timeout: 60_000 }).toEqual([]);
-      await run.expectFolded(last);
+      expectFolded(await run.log(), last);
     });
   });
 
@@ -50,7 +50,7 @@ describeOnStack('an instant that is written before, during and after an outage',
     test('is right in the log, and in the primary where all writes had one form', async () => {
       await using run = await Run.start(stack, 'false');
       const last = await run.writeThrice('plain');
-      await run.expectFolded(last);
+      expectFolded(await run.log(), last);
       const same = await run.writeThrice('alike', ['1', '2', '3'], false);
       await expect.poll(() => missingIn(run.tsd.url, same), { timeout: 60_000 }).toEqual([]);
       const answer = await missingIn(run.tsd.url, last).catch((error: unknown) => String(error));
@@ -58,6 +58,12 @@ describeOnStack('an instant that is written before, during and after an outage',
     });
   });
 });
+
+function expectFolded(log: WholeLog, last: readonly Line[]): void {
+  expect(log.holes).toEqual([]);
+  const folded = foldLog(log);
+  expect(last.filter((line) => folded.get(instantOf(line)) !== line)).toEqual([]);
+}
 
 class Run implements AsyncDisposable {
   readonly tsd: Tsd;
@@ -115,20 +121,20 @@ class Run implements AsyncDisposable {
       let to = from;
       while (to < writes.length && writes[to]?.transport === transport) to += 1;
       const collector = transport === 'http' ? this.#http : this.#telnet;
-      expect(await collector.put(writes.slice(from, to).map(({ line }) => line))).toBeUndefined();
+      const error = await collector.put(writes.slice(from, to).map(({ line }) => line));
+      if (error !== undefined) throw new Error(error);
       from = to;
     }
   }
 
-  async expectFolded(last: readonly Line[]): Promise<void> {
+  /** What the log holds once all of it is delivered. */
+  async log(): Promise<WholeLog> {
     await this.proxy.until(({ primary }) => primary.mends === 0 && primary.lagBytes === 0);
     await this.proxy.terminate();
     const log = await readWholeLog(this.proxy.dataDirectory);
-    expect(log.holes).toEqual([]);
-    const folded = foldLog(log);
-    expect(last.filter((line) => folded.get(instantOf(line)) !== line)).toEqual([]);
     await this.proxy.start();
     await this.proxy.untilLive();
+    return log;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,8 @@ export interface ProxyOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** `answering`: `/ready` need only answer. `live`: answers wait for the primary. */
   readonly until?: 'ready' | 'answering' | 'live';
+  /** Unless given, a new empty one that goes with the proxy. */
+  readonly data?: string;
 }
 
 /** What tests read of `/status`. */
@@ -63,10 +65,11 @@ export class ProxyProcess implements AsyncDisposable {
     this.#data = data;
   }
 
-  /** Resolves once it is ready, with an empty data directory. */
+  /** Resolves once it is ready; rejects, with its exit code and last lines, when it ends instead. */
   static async start(options: ProxyOptions): Promise<ProxyProcess> {
     const ports = [await freePort(), await freePort()];
-    const proxy = new ProxyProcess(options, ports, await tempDirectory('proxy'));
+    const data = options.data === undefined ? await tempDirectory('proxy') : lent(options.data);
+    const proxy = new ProxyProcess(options, ports, data);
     try {
       await proxy.start();
       if (options.until === 'live') await proxy.untilLive();
@@ -195,6 +198,11 @@ export class ProxyProcess implements AsyncDisposable {
   #tail(): string {
     return `; its last lines:\n${this.lines.slice(-LIMITS.tailLines).join('\n')}`;
   }
+}
+
+/** A directory that stays. */
+function lent(path: string): TempDirectory {
+  return { path, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** Without options of the proxy, nor anything that it would take for one: the test says what holds. */

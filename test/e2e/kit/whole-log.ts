@@ -8,6 +8,8 @@ import { instantOf, type Line } from './ledger.ts';
 export interface LoggedLine {
   readonly line: Line;
   readonly transport: RecordTransport;
+  readonly lane: string;
+  readonly seq: number;
 }
 
 export interface WholeLog {
@@ -36,10 +38,10 @@ export async function readWholeLog(dataDirectory: string): Promise<WholeLog> {
           continue;
         }
         for (const record of readRecords(read.body)) {
-          const { transport } = record;
+          const { transport, seq } = record;
           for (const line of readLines(read.body, record)) {
             if (transport === 'log') controls.push(line);
-            else puts.push({ line, transport });
+            else puts.push({ line, transport, lane, seq });
           }
         }
       }
