@@ -218,10 +218,7 @@ export class Proxy {
         logger.warn({ reason }, 'delivering again from the last confirmed record');
       },
       stored: (position) => this.writePath.stored(position),
-      confirmed: async (position) => {
-        await this.#cursor.move(position);
-        this.#lag.forget(position);
-      },
+      confirmed: (position) => this.#onConfirmed(position),
       reached: (facts) => {
         logger.info({ ...facts, primary: this.#options.config.primary }, 'primary reached');
         void this.#facts.learn(facts);
@@ -239,13 +236,27 @@ export class Proxy {
     return this.writePath.delivered(last, refused);
   }
 
+  /** On a disk that takes no more, the place stays: a restart then delivers again from an earlier one. */
+  async #onConfirmed(position: Position): Promise<void> {
+    try {
+      await this.#cursor.move(position);
+    } catch (error) {
+      const { message } = error as Error;
+      this.#options.logger.error({ error: message }, 'the place of the primary cannot be written');
+      return;
+    }
+    this.#lag.forget(position);
+  }
+
   /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
   async #onRejected(suspects: readonly Suspect[]): Promise<void> {
     await this.#deadLetters.write(suspects, this.#wal.now());
     this.#metrics.deadLetters.inc(suspects.length);
     for (const { position, index, error } of suspects) {
       const { lane, seq } = position;
-      await this.writePath.logControl({ kind: 'outcome', lane, seq, refused: [{ index, error }] });
+      const refused = [{ index, error }];
+      const isDurable = await this.writePath.logControl({ kind: 'outcome', lane, seq, refused });
+      if (!isDurable) throw new Error(this.#wal.refusal ?? 'the log is behind');
     }
     const [first] = suspects;
     this.#options.logger.error(
