@@ -42,12 +42,12 @@ describeOnStack('while OpenTSDB is gone', (stack) => {
   test.each(WAYS)('(%s) collectors see no error, and all is there afterwards', async (way) => {
     const ledger = new Ledger();
     const metric = `outage.${way.replaceAll(/\W/g, '-')}`;
-    const clients = { http: 3, telnet: 3, batch: 25, pauseMs: 20, again: false };
+    const clients = { http: 2, telnet: 2, batch: 10, pauseMs: 50, again: false };
     await using load = new Load({ port: proxy.port, ledger, metric, ...clients });
     // So that the names have their UIDs before, and the memory its usual size.
     await expect
       .poll(() => ledger.acknowledged.size, { timeout: 30_000 })
-      .toBeGreaterThan(6 * 25 * 10);
+      .toBeGreaterThan(2_000);
     const before = await residentMiB(proxy.pid);
     const bringBack = await makeGone(wire, way);
     const atGone = ledger.answerMs.length;
