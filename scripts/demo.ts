@@ -19,14 +19,15 @@ import type { Tsd } from './stack/opentsdb.ts';
 import { sweep, throwawayPlace } from './stack/places.ts';
 import { startStack, stopAll } from './stack/stack.ts';
 
-const USAGE = `usage: npm run demo -- [--seconds N]
+const USAGE = `usage: npm run demo -- [--seconds N] [--keep]
 Real collectors feed the proxy for N seconds (60, at least 30) while a real OpenTSDB and the proxy are killed and come
 back; then every cell of the log is looked up in OpenTSDB. Exits with 0 when none is missing or different.
+--keep: leave the log of the proxy, and what all programs printed, in a directory that is told.
 `;
 const LIMITS = { secondsMin: 30, secondsMax: 600, confirmMsMax: 180_000 } as const;
 const SECONDS_EACH = { collectd: 1, netdata: 2 } as const;
 
-const seconds = readSeconds();
+const { seconds, keep } = readOptions();
 const narrator = new Narrator();
 const endings = new Endings();
 const interrupted = new AbortController();
@@ -48,7 +49,8 @@ process.exit(signal.aborted ? 130 : exitCode);
 
 async function demonstrate(): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'tsdb-wal-demo-'));
-  endings.add(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+  if (keep) narrator.say('keep', directory);
+  else endings.add(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   const tsd = await startOpentsdb();
   const proxy = await DemoProxy.create(tsd.url, directory);
   endings.add(() => proxy.kill9());
@@ -153,14 +155,18 @@ function rejectedOnAbort(): Promise<never> {
   });
 }
 
-function readSeconds(): number {
+function readOptions(): { readonly seconds: number; readonly keep: boolean } {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '60' }, help: { type: 'boolean' } },
+    options: {
+      seconds: { type: 'string', default: '60' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
   });
   const number = Number(values.seconds);
-  if (values.help !== true && number >= LIMITS.secondsMin && number <= LIMITS.secondsMax) {
-    return number;
+  if (!values.help && number >= LIMITS.secondsMin && number <= LIMITS.secondsMax) {
+    return { seconds: number, keep: values.keep };
   }
   process.stderr.write(USAGE);
-  process.exit(values.help === true ? 0 : 2);
+  process.exit(values.help ? 0 : 2);
 }

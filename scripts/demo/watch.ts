@@ -17,7 +17,8 @@ export async function watch(
     const state = status === undefined ? 'gone' : describeState(status);
     const isOld = state !== 'live' && narrator.elapsedMs - shownMs > LIMITS.repeatMs;
     if (status !== undefined && (state !== shown || isOld)) {
-      narrator.say('status', state === 'live' ? 'live' : `${state}; ${describeLag(status)}`);
+      const words = state === shown ? 'still degraded' : state;
+      narrator.say('status', state === 'live' ? state : `${words}; ${describeLag(status)}`);
       shownMs = narrator.elapsedMs;
     }
     shown = state;
