@@ -63,8 +63,7 @@ export class Confirmation {
     if (vitals.counters.exceptions === before.counters.exceptions) return undefined;
     const isExcused =
       this.#excused !== undefined &&
-      this.#confirmed !== undefined &&
-      comparePositions(this.#confirmed, this.#excused) < 0;
+      (this.#confirmed === undefined || comparePositions(this.#confirmed, this.#excused) < 0);
     if (isExcused) return undefined;
     this.#excused = delivered;
     return 'exceptions';

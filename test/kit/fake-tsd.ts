@@ -140,7 +140,7 @@ export class FakeTsd implements AsyncDisposable {
       socket.pause().unshift(first);
       // As OpenTSDB tells the two apart.
       if (/^[A-Z]/.test(first.toString('latin1'))) this.#http.emit('connection', socket);
-      else void this.#talk(socket);
+      else this.#talk(socket).catch(() => socket.destroy());
       socket.resume();
     });
   }

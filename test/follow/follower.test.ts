@@ -1,0 +1,198 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { TcpProxy } from '../kit/tcp-proxy.ts';
+import { line, outcomes } from './evidence.ts';
+import { isAt, Rig, until } from './rig.ts';
+
+let rig: Rig;
+
+beforeEach(async () => {
+  rig = await Rig.start();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+function metrics(): string[] {
+  return rig.tsd.points.map(({ metric }) => metric);
+}
+
+/** How often a telnet point was sent; canaries go by HTTP. */
+function sent(name: string): number {
+  return rig.tsd.points.filter(({ metric, transport }) => metric === name && transport === 'telnet')
+    .length;
+}
+
+describe('while the primary keeps up', () => {
+  test('answers wait for it', async () => {
+    await rig.live();
+    await rig.put('http', line('a', 1));
+    await rig.put('telnet', line('b', 1));
+    expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
+    rig.tsd.faults = { delayMs: 200 };
+    const startMs = Date.now();
+    await rig.put('http', line('a', 2));
+    expect(Date.now() - startMs).toBeGreaterThan(190);
+  });
+
+  test.each(['http', 'telnet'] as const)(
+    'an unknown metric by %s is the client’s error, and an outcome record is durable before it',
+    async (transport) => {
+      await rig.live();
+      rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+      const outcome = await rig.put(transport, line('a', 1), line('x', 1), line('b', 1));
+      const error = expect.stringMatching(/unknown metric/i) as string;
+      expect(outcome).toMatchObject({ kind: 'accepted', refusals: [{ line: 1, error }] });
+      expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1, error }] }]);
+      expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
+    },
+  );
+
+  test('telnet errors find their lines, also when many batches are under way', async () => {
+    await rig.live();
+    rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 2 };
+    const outcomesOf = Array.from({ length: 12 }, (_, at) =>
+      rig.put('telnet', line('a', at), ...(at % 3 === 0 ? [line('x', at)] : []), line('b', at)),
+    );
+    for (const [at, outcome] of (await Promise.all(outcomesOf)).entries()) {
+      const lines = outcome.kind === 'accepted' ? outcome.refusals.map((one) => one.line) : [];
+      expect(lines).toEqual(at % 3 === 0 ? [1] : []);
+    }
+  });
+
+  test('a batch whose errors are located keeps its place before the next', async () => {
+    await rig.live();
+    rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 3 };
+    const all = Array.from({ length: 10 }, (_, at) =>
+      rig.put('telnet', line('a', 1, String(at)), line('x', at)),
+    );
+    await Promise.all(all);
+    expect(rig.tsd.points.findLast(({ metric }) => metric === 'a')?.value).toBe('9');
+  });
+
+  test('of three writes within one flush the last stays, though the second alone was in doubt', async () => {
+    await rig.live();
+    await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('a', 1, '301'));
+    await rig.put('telnet', line('b', 1, '1'));
+    await rig.put('http', line('b', 1, '1.5'));
+    await rig.confirmed();
+    const values = rig.tsd.storage.keys().map((key) => rig.tsd.storage.read(key)?.value);
+    expect(values).toEqual(['301', '1.5']);
+  });
+
+  test('the cursor moves on under steady load', async () => {
+    await rig.live();
+    const { wal, primary } = rig.proxy;
+    const { durable } = wal;
+    let at = 0;
+    await until(async () => {
+      at += 1;
+      await rig.put('http', line('a', at));
+      return isAt(primary.confirmed, durable) && primary.confirmed?.seq !== 0;
+    }, 'confirmed under load');
+    expect(at).toBeGreaterThan(20);
+  });
+
+  test('a telnet point that HTTP would store otherwise is read back as proof', async () => {
+    await rig.live();
+    await rig.put('telnet', line('a', 1, '1.5'));
+    await rig.confirmed();
+    expect(rig.tsd.requests.some((text) => text.startsWith('GET /api/query'))).toBe(true);
+    expect(rig.tsd.requests.some((text) => text.includes('sync'))).toBe(false);
+  });
+
+  test('`?sync` waits for proof', async () => {
+    await rig.live();
+    rig.tsd.storage.isOut = true;
+    const outcome = await rig.put('http', line('a', 1));
+    if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
+    const { writePath } = rig.proxy;
+    expect(await writePath.awaitStored(outcome.last, 300)).toBe('timeout');
+    rig.tsd.storage.isOut = false;
+    expect(await writePath.awaitStored(outcome.last, 15_000)).toBe('stored');
+    expect(await writePath.awaitStored(outcome.last, 1)).toBe('stored');
+  });
+});
+
+describe('when the primary fails', () => {
+  test(
+    'it is degraded after the ack timeout, and live again after',
+    { timeout: 20_000 },
+    async () => {
+      await rig.live();
+      rig.tsd.faults = { delayMs: 1_500 };
+      const answers = [rig.put('http', line('a', 1)), rig.put('telnet', line('b', 1))];
+      await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+      await Promise.all(answers);
+      rig.tsd.faults = {};
+      await rig.live();
+      await rig.put('http', line('a', 2));
+      expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
+    },
+  );
+
+  test('it is live again after a lost connection to the same process', async () => {
+    await using proxy = await TcpProxy.start(rig.tsd.port);
+    await using own = await Rig.start({ primary: () => proxy.url });
+    await own.live();
+    await proxy.set({ kind: 'refuse' });
+    await own.put('http', line('a', 1));
+    await until(() => own.proxy.primary.state.kind === 'down', 'down');
+    await proxy.set({ kind: 'pass' });
+    await own.live();
+    expect(metrics()).toContain('a');
+  });
+
+  test('a restart sends again from the cursor, an idle close does not', async () => {
+    await using proxy = await TcpProxy.start(rig.tsd.port);
+    await using own = await Rig.start({
+      primary: () => proxy.url,
+      flags: { 'delivery.healWindow': '1m' },
+    });
+    await own.live();
+    await own.put('telnet', line('a', 1));
+    await own.put('http', line('b', 1));
+    await proxy.set({ kind: 'refuse' });
+    await proxy.set({ kind: 'pass' });
+    await own.put('http', line('c', 1));
+    await own.live();
+    await own.put('telnet', line('d', 1));
+    expect(sent('a')).toBe(1);
+    await rig.tsd.crash();
+    await rig.tsd.start();
+    await until(() => sent('a') === 2, 'sent again');
+    await own.live();
+    rig.tsd.storage.flush();
+    const stored = rig.tsd.storage.keys().map((key) => rig.tsd.storage.read(key)?.metric);
+    expect(stored.toSorted()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test(
+    'moved exception counters send a stretch again, but only once',
+    { timeout: 20_000 },
+    async () => {
+      await rig.close();
+      await using own = await Rig.start({ flags: { 'delivery.healWindow': '4s' } });
+      await own.live();
+      await own.put('http', line('a', 1));
+      const sends = (): number =>
+        own.tsd.requests.filter((text) => text.includes('put?details')).length;
+      for (let at = 0; at < 60; at += 1) {
+        own.tsd.exceptions += 1;
+        await systemClock.sleep(60, new AbortController().signal);
+      }
+      await own.confirmed();
+      expect(sends()).toBe(2);
+    },
+  );
+
+  test('storage errors on telnet are never refusals', async () => {
+    await rig.live();
+    rig.tsd.faults = { storage: 'gone' };
+    await rig.put('telnet', line('a', 1));
+    await rig.put('telnet', line('a', 2));
+    rig.tsd.faults = {};
+    await rig.confirmed();
+    expect(await outcomes(rig)).toEqual([]);
+    expect(rig.proxy.primary.open.suspects).toBe(0);
+    expect(rig.tsd.storage.keys()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { SkippingClock } from '../kit/skipping-clock.ts';
+import { deadLetters, line, outcomes } from './evidence.ts';
+import { Rig, until } from './rig.ts';
+
+let clock: SkippingClock;
+let rig: Rig;
+
+beforeEach(async () => {
+  clock = new SkippingClock();
+  rig = await Rig.start({ clock });
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const moment = (ms = 100): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
+
+/** Lets this much time pass, in small steps, with what must be done in between. */
+async function pass(seconds: number): Promise<void> {
+  for (let at = 0; at < seconds; at += 5) {
+    clock.skip(5_000);
+    await moment();
+  }
+}
+
+/** Writes while the primary is away, so that refusals come too late. */
+async function writeBehind(...lines: readonly string[]): Promise<void> {
+  await rig.live();
+  await rig.put('http', line('neighbour', 0));
+  await rig.tsd.stop();
+  rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+  await rig.put('http', line('a', 0));
+  await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+  await rig.put('http', ...lines);
+  await rig.tsd.start();
+  await until(() => rig.proxy.primary.open.suspects > 0, 'refused');
+}
+
+describe('a refusal that comes too late for an error', () => {
+  test(
+    'is tried for a minute and at least three times, then a dead letter and an outcome record',
+    { timeout: 30_000 },
+    async () => {
+      await writeBehind(line('b', 1), line('x', 1), line('c', 1));
+      await pass(45);
+      expect(await deadLetters(rig)).toEqual([]);
+      await pass(45);
+      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+      const [letter, ...more] = await deadLetters(rig);
+      expect(more).toEqual([]);
+      expect(letter).toMatchObject({ line: line('x', 1), error: 'Unknown metric' });
+      expect(letter?.tries).toBeGreaterThanOrEqual(3);
+      expect(await outcomes(rig)).toMatchObject([
+        { refused: [{ index: 1, error: 'Unknown metric' }] },
+      ]);
+      await rig.confirmed();
+    },
+  );
+
+  test('is taken when the metric appears', { timeout: 30_000 }, async () => {
+    await writeBehind(line('x', 1));
+    rig.tsd.faults = {};
+    await pass(25);
+    await until(() => rig.proxy.primary.open.suspects === 0, 'taken');
+    expect(rig.tsd.points.map(({ metric }) => metric)).toContain('x');
+    expect(await deadLetters(rig)).toEqual([]);
+  });
+
+  test(
+    'is not final while nothing shows that the primary stores',
+    { timeout: 30_000 },
+    async () => {
+      await writeBehind(line('x', 1));
+      rig.tsd.storage.isOut = true;
+      await pass(120);
+      expect(await deadLetters(rig)).toEqual([]);
+    },
+  );
+
+  test('is let go when its instant is written again', { timeout: 30_000 }, async () => {
+    await writeBehind(line('x', 1, '1'));
+    await rig.live();
+    rig.tsd.faults = {};
+    await rig.put('http', line('x', 1, '2'));
+    await until(() => rig.proxy.primary.open.suspects === 0, 'let go');
+    await pass(60);
+    const values = rig.tsd.points.filter(({ metric }) => metric === 'x').map(({ value }) => value);
+    expect(new Set(values)).toEqual(new Set(['2']));
+  });
+
+  test('holds the cursor, also across a start', { timeout: 30_000 }, async () => {
+    await writeBehind(line('x', 1));
+    await moment(3_000);
+    await rig.close();
+    rig.tsd.faults = {};
+    await rig.open();
+    await until(() => rig.tsd.points.some(({ metric }) => metric === 'x'), 'sent again');
+  });
+});
+
+describe('a point that kills the connection', () => {
+  test.each(['http', 'telnet'] as const)(
+    'by %s is set aside, its neighbours are delivered, and it ends as a dead letter',
+    { timeout: 60_000 },
+    async (transport) => {
+      await rig.live();
+      await rig.put('http', line('neighbour', 0));
+      rig.tsd.faults = { poisonMetrics: new Set(['x']) };
+      const before = Array.from({ length: 20 }, (_, at) => line('a', at));
+      const after = Array.from({ length: 20 }, (_, at) => line('b', at));
+      await rig.put(transport, ...before, line('x', 1), ...after);
+      const count = (): number =>
+        new Set(rig.tsd.points.map((one) => one.metric + one.timestamp)).size;
+      await until(
+        async () => {
+          clock.skip(500);
+          await moment(20);
+          return count() >= 41;
+        },
+        'delivered around it',
+        30_000,
+      );
+      expect(await deadLetters(rig)).toEqual([]);
+      for (let at = 0; at < 30 && rig.proxy.primary.open.suspects > 0; at += 1) await pass(10);
+      expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }]);
+      expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 20 }] }]);
+      await rig.live();
+    },
+  );
+});
+
+describe('the size of bodies', () => {
+  const many = Array.from({ length: 800 }, (_, at) => line('metric.with.a.longer.name', at));
+
+  test('stays within 8 KiB when the primary takes no chunks', async () => {
+    rig.tsd.settings['tsd.http.request.enable_chunked'] = 'false';
+    await rig.close();
+    await rig.open();
+    await rig.live();
+    await rig.put('http', ...many);
+    await until(() => rig.tsd.points.length >= 800, 'delivered');
+    expect(rig.proxy.primary.state.kind).toBe('live');
+  });
+
+  test('is learnt from a refusal when the primary does not tell', async () => {
+    await rig.close();
+    rig.tsd.settings['tsd.http.request.enable_chunked'] = 'false';
+    rig.tsd.faults = { noConfig: true };
+    await using own = await Rig.start({ primary: () => rig.tsd.url });
+    await own.live();
+    const puts = (): number =>
+      rig.tsd.requests.filter((text) => text.includes('put?details')).length;
+    await own.put('http', ...many);
+    await until(() => rig.tsd.points.length >= 800, 'delivered');
+    const asked = puts();
+    await own.put('http', ...many);
+    await until(() => rig.tsd.points.length >= 1_600, 'delivered');
+    expect(puts() - asked).toBeLessThan(20);
+  });
+});
