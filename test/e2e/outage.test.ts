@@ -45,9 +45,7 @@ describeOnStack('while OpenTSDB is gone', (stack) => {
     const clients = { http: 2, telnet: 2, batch: 10, pauseMs: 50, again: false };
     await using load = new Load({ port: proxy.port, ledger, metric, ...clients });
     // So that the names have their UIDs before, and the memory its usual size.
-    await expect
-      .poll(() => ledger.acknowledged.size, { timeout: 30_000 })
-      .toBeGreaterThan(2_000);
+    await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(2_000);
     const before = await residentMiB(proxy.pid);
     const bringBack = await makeGone(wire, way);
     const atGone = ledger.answerMs.length;

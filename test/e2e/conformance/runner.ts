@@ -20,6 +20,8 @@ export interface ConformanceOptions {
   readonly cases: readonly ConformanceCase[];
   /** By a case's id: why its answer differs on purpose. One that does not differ has failed. */
   readonly exceptions?: Readonly<Record<string, string>>;
+  /** Awaited when all cases were sent and answered, before is looked at what was stored. */
+  readonly beforeStored?: () => Promise<void>;
 }
 
 export type CaseOutcome =
@@ -43,6 +45,7 @@ export async function runConformance(
   await inParallel(chains(runnable), async (chain) => {
     for (const one of chain) await attempt(one.id, () => send(one, run));
   });
+  await options.beforeStored?.();
   await sleep(FLUSH_MS);
   await inParallel(runnable, (one) => attempt(one.id, () => checkAllStored(one, run)));
   return new Map(
