@@ -37,12 +37,12 @@ export class LagIndex {
     if (position !== undefined && comparePositions(position, last.position) >= 0) {
       return { seconds: 0, bytes: 0 };
     }
-    const next =
-      this.#marks.find(
-        (mark) => position === undefined || comparePositions(mark.position, position) > 0,
-      ) ?? last;
-    const isFirst = next === this.#marks[0];
-    const passed = isFirst ? 0 : (this.#marks[this.#marks.indexOf(next) - 1]?.bytes ?? 0);
+    const found = this.#marks.findIndex(
+      (mark) => position === undefined || comparePositions(mark.position, position) > 0,
+    );
+    const index = found < 0 ? this.#marks.length : found;
+    const next = this.#marks[index] ?? last;
+    const passed = this.#marks[index - 1]?.bytes ?? 0;
     return { seconds: Math.max(0, (now - next.receivedAt) / 1_000), bytes: last.bytes - passed };
   }
 
