@@ -158,13 +158,13 @@ export class Delivery {
     }
     if (chunk.last === undefined) return;
     this.#read = chunk.last;
-    if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding);
-    else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
-    else this.#flights.push(emptyFlight(chunk));
     if (isFolding && comparePositions(chunk.last, this.#options.end()) >= 0) {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
+    if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding);
+    else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
+    else this.#flights.push(emptyFlight(chunk));
   }
 
   #hasRoom(telnet: boolean): boolean {
@@ -319,7 +319,7 @@ export class Delivery {
     if (this.#flights.length > 0) this.#recent.age(nowMs);
     for (const flight of this.#flights) {
       this.#renew(flight.batch);
-      this.#noteMends(flight, NONE, nowMs);
+      this.#noteMends(flight, new Set(), nowMs);
     }
     this.#flights.length = 0;
     this.#current = undefined;
@@ -357,4 +357,3 @@ export class Delivery {
 }
 
 const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
-const NONE: ReadonlySet<number> = new Set();

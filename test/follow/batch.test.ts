@@ -1,0 +1,210 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Batch, type BatchLimits, ChunkBatches } from '../../src/follow/batch.ts';
+import { BatchSize } from '../../src/follow/batch-size.ts';
+import { Chunk } from '../../src/follow/chunk.ts';
+import { foldedOrder } from '../../src/follow/fold.ts';
+import { formatHttpPut, parsePutLine } from '../../src/opentsdb/put-line.ts';
+import { instantKey } from '../kit/tsd-storage.ts';
+
+interface Line {
+  readonly text: string;
+  readonly telnet: boolean;
+}
+
+/** Each element is a record. */
+function chunkOf(
+  records: readonly (readonly string[])[],
+  isTelnet: (seq: number) => boolean,
+): Chunk {
+  const chunk = new Chunk(64, 2);
+  for (const [at, lines] of records.entries()) {
+    const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+    chunk.add(bytes, 0, bytes.length, { seq: at + 1, telnet: isTelnet(at + 1) });
+  }
+  chunk.last = { lane: 'a', ordinal: 1, seq: records.length };
+  return chunk;
+}
+
+function linesOf(chunk: Chunk): Line[] {
+  return Array.from({ length: chunk.count }, (_, line) => ({
+    text: chunk.text(line),
+    telnet: chunk.telnet[line] === 1,
+  }));
+}
+
+function takeAll(batches: ChunkBatches, limits: BatchLimits): Batch[] {
+  const taken: Batch[] = [];
+  while (batches.nextIsTelnet !== undefined) taken.push(batches.take(limits));
+  return taken;
+}
+
+const value = fc.constantFrom('1', '300', '1.5', '0.1');
+const line = fc
+  .tuple(fc.constantFrom('a', 'b"c', 'd\\e'), fc.integer({ min: 0, max: 3 }), value, fc.nat(3))
+  .map(([metric, second, text, tags]) => {
+    const pairs = Array.from({ length: tags + 1 }, (_, at) => `k${at}=v`);
+    const seconds = 1_700_000_000 + second;
+    const timestamp = second % 2 === 0 ? seconds : seconds * 1_000;
+    return `put ${metric} ${timestamp} ${text} ${pairs.join(' ')}`;
+  });
+const spacedLine = line.map((text) => {
+  const { metric, timestamp, value: own, tags } = parsePutLine(text);
+  const pairs = Object.entries(tags as Record<string, string>);
+  return formatHttpPut({ metric, timestamp, value: ` ${own} `, tags: new Map(pairs) });
+});
+const records = fc.array(fc.array(fc.oneof(line, spacedLine), { minLength: 1, maxLength: 6 }), {
+  minLength: 1,
+  maxLength: 12,
+});
+/** Lines with a space can only come by HTTP. */
+function transportOf(all: readonly (readonly string[])[]): (seq: number) => boolean {
+  return (seq) => seq % 3 !== 0 && all[seq - 1]?.every((text) => text.startsWith('put')) === true;
+}
+
+describe('batches', () => {
+  test('in log order hold every line once, in runs of one transport, within the limits', () => {
+    const limits = fc.record({
+      points: fc.integer({ min: 1, max: 8 }),
+      bytes: fc.integer({ min: 100, max: 900 }),
+    });
+    fc.assert(
+      fc.property(records, limits, (all, limit) => {
+        const chunk = chunkOf(all, transportOf(all));
+        const batches = takeAll(new ChunkBatches(chunk, false), limit);
+        expect(batches.flatMap(({ lines }) => lines)).toEqual([...linesOf(chunk).keys()]);
+        for (const { lines, telnet, body } of batches) {
+          expect(lines.every((at) => (chunk.telnet[at] === 1) === telnet)).toBe(true);
+          expect(lines.length).toBeLessThanOrEqual(limit.points);
+          if (lines.length > 1) expect(body.length).toBeLessThanOrEqual(limit.bytes);
+        }
+      }),
+    );
+  });
+
+  test('say up to which record all is sent', () => {
+    fc.assert(
+      fc.property(records, fc.integer({ min: 1, max: 5 }), (all, points) => {
+        const chunk = chunkOf(all, transportOf(all));
+        const sent = new Set<number>();
+        for (const { lines, last } of takeAll(new ChunkBatches(chunk, false), {
+          points,
+          bytes: 9_999,
+        })) {
+          for (const at of lines) sent.add(at);
+          const open = [...linesOf(chunk).keys()].filter((at) => !sent.has(at));
+          const firstOpen = Math.min(...open.map((at) => chunk.seqs[at] ?? 0), all.length + 1);
+          expect(last?.seq).toBe(firstOpen - 1);
+        }
+      }),
+    );
+  });
+
+  test('carry what the lines say', () => {
+    fc.assert(
+      fc.property(records, (all) => {
+        const chunk = chunkOf(all, transportOf(all));
+        for (const { lines, telnet, body } of takeAll(new ChunkBatches(chunk, false), {
+          points: 5,
+          bytes: 9_999,
+        })) {
+          const texts = lines.map((at) => chunk.text(at));
+          if (telnet)
+            expect(body.toString('latin1')).toBe(texts.map((text) => `${text}\n`).join(''));
+          else {
+            const points = JSON.parse(body.toString()) as { timestamp: number }[];
+            expect(points.map((one) => ({ ...one, timestamp: String(one.timestamp) }))).toEqual(
+              texts.map(parsePutLine),
+            );
+          }
+        }
+      }),
+    );
+  });
+
+  test('hold exactly what a body of 8 KiB can', () => {
+    const many = Array.from({ length: 400 }, (_, at) => [
+      `put sys.cpu.user ${1_700_000_000 + at} 1 host=web${at}`,
+    ]);
+    const batches = takeAll(
+      new ChunkBatches(
+        chunkOf(many, () => false),
+        false,
+      ),
+      { points: 999, bytes: 8_192 },
+    );
+    for (const { body } of batches) expect(body.length).toBeLessThanOrEqual(8_192);
+    for (const { body } of batches.slice(0, -1)) expect(body.length).toBeGreaterThan(7_800);
+  });
+});
+
+describe('the fold', () => {
+  test('keeps the last write of every instant, in an order that ends with the same values', () => {
+    fc.assert(
+      fc.property(records, (all) => {
+        const chunk = chunkOf(all, transportOf(all));
+        const keyOf = (text: string): string =>
+          instantKey({ transport: 'http', ...parsePutLine(text) } as Parameters<
+            typeof instantKey
+          >[0]);
+        const wanted = new Map<string, string>();
+        for (const { text } of linesOf(chunk)) wanted.set(keyOf(text), text);
+        const order = foldedOrder(chunk);
+        expect(order.map((at) => chunk.text(at)).toSorted()).toEqual(
+          [...wanted.values()].toSorted(),
+        );
+        const transports = order.map((at) => chunk.telnet[at] ?? 0);
+        expect(transports).toEqual(transports.toSorted());
+      }),
+    );
+  });
+
+  test('loses nothing to instants that share a fingerprint', () => {
+    const chunk = chunkOf(
+      [['put a 1 1 h=x'], ['put b 1 2 h=x'], ['put a 1 3 h=x']],
+      (seq) => seq === 1,
+    );
+    chunk.keyHigh.fill(7);
+    chunk.keyLow.fill(16);
+    expect(foldedOrder(chunk)).toEqual([0, 1, 2]);
+  });
+
+  test('a line in JSON form and a put line of one instant fold', () => {
+    const spaced =
+      'http POST /api/put {"metric":"a","timestamp":1700000000,"value":" 2 ","tags":{"h":"x"}}';
+    const chunk = chunkOf([['put a 1700000000 1 h=x'], [spaced]], (seq) => seq === 1);
+    expect(foldedOrder(chunk)).toEqual([1]);
+  });
+});
+
+describe('the size of batches', () => {
+  const batchOf = (lines: number, bodyBytes: number): Batch => {
+    const chunk = chunkOf(
+      Array.from({ length: lines }, () => ['put a 1 1 h=x']),
+      () => false,
+    );
+    const own = Array.from({ length: lines }, (_, at) => at);
+    return { telnet: false, chunk, lines: own, body: Buffer.alloc(bodyBytes), last: chunk.last };
+  };
+
+  test('halves down to one point, and grows only behind what failed', () => {
+    const size = new BatchSize({ points: 8, bytes: 100_000 });
+    size.noteFailed(batchOf(8, 100));
+    size.noteFailed(batchOf(4, 100));
+    expect([size.limits.points, size.isCareful]).toEqual([2, true]);
+    size.noteDelivered({ lane: 'a', ordinal: 1, seq: 3 });
+    expect(size.limits.points).toBe(2);
+    size.noteDelivered({ lane: 'a', ordinal: 1, seq: 4 });
+    expect([size.limits.points, size.isCareful]).toEqual([4, false]);
+  });
+
+  test('goes to 8 KiB when a body is too large, and stays there until the primary tells another size', () => {
+    const size = new BatchSize({ points: 8, bytes: 100_000 });
+    expect(size.noteTooLarge(batchOf(8, 20_000))).toBe(true);
+    size.tell(undefined);
+    expect(size.limits.bytes).toBe(8_192);
+    size.tell(50_000);
+    expect(size.limits.bytes).toBe(50_000);
+    expect(size.noteTooLarge(batchOf(1, 20_000))).toBe(false);
+  });
+});

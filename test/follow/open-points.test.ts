@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { Confirmation } from '../../src/follow/confirmation.ts';
+import { type Mend, Mends } from '../../src/follow/mends.ts';
+import { Suspects } from '../../src/follow/suspects.ts';
+import type { Position } from '../../src/record/position.ts';
+
+const at = (seq: number): Position => ({ lane: 'a', ordinal: 1, seq });
+const pointOf = (cell: number, seq = cell) => ({
+  position: at(seq),
+  index: 0,
+  line: `put metric${cell} 1 1 h=x`,
+  telnet: false,
+  high: cell,
+  low: 0,
+  error: 'Unknown metric',
+});
+
+describe('mends', () => {
+  const mend = (cell: number, dueMs: number, seq = cell): Mend => ({
+    ...pointOf(cell, seq),
+    dueMs,
+  });
+
+  test('hold the latest write of an instant, due by its own time', () => {
+    const mends = new Mends();
+    mends.add(mend(1, 10));
+    mends.add(mend(2, 20));
+    mends.add(mend(1, 30, 9));
+    expect(mends.due(25, 9).map(({ high }) => high)).toEqual([2]);
+    expect(mends.due(35, 9).map(({ position }) => position.seq)).toEqual([2, 9]);
+    expect(mends.nextDueMs()).toBe(20);
+    expect(mends.positions().map(({ seq }) => seq)).toEqual([2, 9]);
+  });
+
+  test('one that was replaced meanwhile is not removed', () => {
+    const mends = new Mends();
+    mends.add(mend(1, 10));
+    const [sent] = mends.due(10, 1);
+    mends.add(mend(1, 20));
+    if (sent !== undefined) mends.remove(sent);
+    expect(mends.size).toBe(1);
+  });
+
+  test('know an instant in doubt from when its write is sent until the last answer', () => {
+    const mends = new Mends();
+    mends.announce(1, 0);
+    mends.announce(1, 0);
+    mends.withdraw(1, 0);
+    expect(mends.has(1, 5)).toBe(true);
+    mends.withdraw(1, 0);
+    expect(mends.has(1, 5)).toBe(false);
+  });
+});
+
+describe('suspects', () => {
+  function tried(times: readonly (readonly [number, number | undefined])[]): boolean {
+    const suspects = new Suspects();
+    suspects.add(pointOf(1), 0);
+    for (const [nowMs, provenMs] of times) {
+      const [suspect] = suspects.due(nowMs);
+      if (suspect !== undefined) suspects.refuse(suspect, 'Unknown metric', nowMs, provenMs);
+    }
+    return suspects.final().length > 0;
+  }
+
+  test.each([
+    [
+      'three tries over a minute',
+      [
+        [30_000, 29_000],
+        [60_000, 59_000],
+      ],
+      true,
+    ],
+    [
+      'less than a minute',
+      [
+        [20_000, 19_000],
+        [40_000, 39_000],
+      ],
+      false,
+    ],
+    ['two tries', [[70_000, 69_000]], false],
+    [
+      'no proof since the try before',
+      [
+        [30_000, 29_000],
+        [60_000, 29_000],
+      ],
+      false,
+    ],
+    [
+      'nothing to prove it with',
+      [
+        [30_000, undefined],
+        [60_000, undefined],
+      ],
+      true,
+    ],
+  ] as const)('%s: %j is final: %s', (_, times, isFinal) => {
+    expect(tried(times)).toBe(isFinal);
+  });
+
+  test('a final one stays, and holds its position, until it is written down', () => {
+    const suspects = new Suspects();
+    suspects.add(pointOf(1, 7), 0);
+    for (const nowMs of [30_000, 60_000]) {
+      const [suspect] = suspects.due(nowMs);
+      if (suspect !== undefined) suspects.refuse(suspect, 'Unknown metric', nowMs, nowMs);
+    }
+    expect(suspects.oldest()).toEqual(at(7));
+    const [final] = suspects.final();
+    if (final !== undefined) suspects.remove(final);
+    expect(suspects.size).toBe(0);
+    suspects.add(pointOf(1, 8), 61_000);
+    suspects.add(pointOf(2, 9), 61_000);
+    expect(suspects.final().map(({ position }) => position.seq)).toEqual([8]);
+    suspects.supersede(1, 15);
+    expect(suspects.oldest()).toEqual(at(9));
+  });
+});
+
+describe('confirmation', () => {
+  const vitals = (startTime: number, storage: number, exceptions: number) => ({
+    startTime,
+    counters: { storage, exceptions },
+  });
+
+  test('comes a heal window after a write was proven stored', () => {
+    const confirmation = new Confirmation(1_000, undefined);
+    confirmation.noteStored(at(1), 0);
+    confirmation.noteStored(at(2), 500);
+    expect(confirmation.isStored(at(2))).toBe(true);
+    expect(confirmation.noteSteady(999)).toBeUndefined();
+    expect(confirmation.noteSteady(1_499)).toEqual(at(1));
+    expect(confirmation.noteSteady(1_500)).toEqual(at(2));
+    expect(confirmation.isWaiting).toBe(false);
+  });
+
+  test('doubt goes back to what is confirmed', () => {
+    const confirmation = new Confirmation(1_000, at(1));
+    confirmation.noteStored(at(5), 0);
+    confirmation.doubt();
+    expect(confirmation.stored).toEqual(at(1));
+    expect(confirmation.noteSteady(9_999)).toBeUndefined();
+  });
+
+  test('alarms: another process, storage errors, and exceptions once for a stretch', () => {
+    const confirmation = new Confirmation(0, at(1));
+    expect(confirmation.check(vitals(1, 0, 0), at(1))).toBeUndefined();
+    expect(confirmation.check(vitals(1, 0, 0), at(5))).toBeUndefined();
+    expect(confirmation.check(vitals(1, 0, 1), at(5))).toBe('exceptions');
+    expect(confirmation.check(vitals(1, 0, 2), at(5))).toBeUndefined();
+    expect(confirmation.check(vitals(1, 1, 2), at(5))).toBe('storage errors');
+    expect(confirmation.check(vitals(2, 0, 0), at(5))).toBe('restarted');
+    confirmation.noteStored(at(5), 0);
+    confirmation.noteSteady(0);
+    expect(confirmation.check(vitals(2, 0, 1), at(6))).toBe('exceptions');
+  });
+});
