@@ -50,8 +50,9 @@ const line = fc
   });
 const spacedLine = line.map((text) => {
   const { metric, timestamp, value: own, tags } = parsePutLine(text);
+  const time = BigInt(timestamp);
   const pairs = Object.entries(tags as Record<string, string>);
-  return formatHttpPut({ metric, timestamp, value: ` ${own} `, tags: new Map(pairs) });
+  return formatHttpPut({ metric, timestamp: time, value: ` ${own} `, tags: new Map(pairs) });
 });
 const records = fc.array(fc.array(fc.oneof(line, spacedLine), { minLength: 1, maxLength: 6 }), {
   minLength: 1,

@@ -15,12 +15,27 @@ const pointOf = (cell: number, seq = cell) => ({
   error: 'Unknown metric',
 });
 
-describe('mends', () => {
-  const mend = (cell: number, dueMs: number, seq = cell): Mend => ({
-    ...pointOf(cell, seq),
-    dueMs,
-  });
+const mend = (cell: number, dueMs: number, seq = cell): Mend => ({
+  ...pointOf(cell, seq),
+  dueMs,
+});
 
+function tried(times: readonly (readonly [number, number | undefined])[]): boolean {
+  const suspects = new Suspects();
+  suspects.add(pointOf(1), 0);
+  for (const [nowMs, provenMs] of times) {
+    const [suspect] = suspects.due(nowMs);
+    if (suspect !== undefined) suspects.refuse(suspect, 'Unknown metric', nowMs, provenMs);
+  }
+  return suspects.final().length > 0;
+}
+
+const vitals = (startTime: number, storage: number, exceptions: number) => ({
+  startTime,
+  counters: { storage, exceptions },
+});
+
+describe('mends', () => {
   test('hold the latest write of an instant, due by its own time', () => {
     const mends = new Mends();
     mends.add(mend(1, 10));
@@ -53,16 +68,6 @@ describe('mends', () => {
 });
 
 describe('suspects', () => {
-  function tried(times: readonly (readonly [number, number | undefined])[]): boolean {
-    const suspects = new Suspects();
-    suspects.add(pointOf(1), 0);
-    for (const [nowMs, provenMs] of times) {
-      const [suspect] = suspects.due(nowMs);
-      if (suspect !== undefined) suspects.refuse(suspect, 'Unknown metric', nowMs, provenMs);
-    }
-    return suspects.final().length > 0;
-  }
-
   test.each([
     [
       'three tries over a minute',
@@ -121,11 +126,6 @@ describe('suspects', () => {
 });
 
 describe('confirmation', () => {
-  const vitals = (startTime: number, storage: number, exceptions: number) => ({
-    startTime,
-    counters: { storage, exceptions },
-  });
-
   test('comes a heal window after a write was proven stored', () => {
     const confirmation = new Confirmation(1_000, undefined);
     confirmation.noteStored(at(1), 0);

@@ -21,6 +21,10 @@ function cellOf(line: string, isTelnet = false): number {
   return cellGroup(high, low);
 }
 
+function lowOf(value: string): number {
+  return keyOf(`put m 1700000000 ${value} h=x`, true).low;
+}
+
 const word = fc.stringMatching(/^[a-zA-Z0-9._/-]{1,12}$/);
 const tags = fc.uniqueArray(fc.tuple(word, word), {
   minLength: 1,
@@ -94,8 +98,7 @@ describe('the key of a point', () => {
   });
 
   test('knows which telnet values HTTP stores in another form', () => {
-    const low = (text: string): number => keyOf(`put m 1700000000 ${text} h=x`, true).low;
-    expect(['1', '0.1', '1.5', '0x1p3'].map((text) => isSameByHttp(low(text)))).toEqual([
+    expect(['1', '0.1', '1.5', '0x1p3'].map((text) => isSameByHttp(lowOf(text)))).toEqual([
       true,
       true,
       false,
