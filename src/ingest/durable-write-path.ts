@@ -19,6 +19,8 @@ export interface DurableWritePathOptions {
 }
 
 interface Ticket {
+  /** The log's own record: the primary has no part in it. */
+  readonly isControl: boolean;
   readonly first: Position;
   readonly last: Position;
   readonly submittedMs: number;
@@ -92,7 +94,15 @@ export class DurableWritePath implements WritePath {
     }
     return new Promise((settle) => {
       const submittedMs = clock.monotonicMs();
-      this.#logging.push({ first, last, submittedMs, refusals: [], linesBefore, settle });
+      this.#logging.push({
+        isControl: false,
+        first,
+        last,
+        submittedMs,
+        refusals: [],
+        linesBefore,
+        settle,
+      });
     });
   }
 
@@ -118,7 +128,7 @@ export class DurableWritePath implements WritePath {
   durable(position: Position): void {
     const { ack, isLive } = this.#options;
     for (const ticket of takeUpTo(this.#logging, position)) {
-      if (ack === 'all' && isLive()) this.#delivering.push(ticket);
+      if (ack === 'all' && !ticket.isControl && isLive()) this.#delivering.push(ticket);
       else void this.#answer(ticket);
     }
   }
@@ -166,6 +176,7 @@ export class DurableWritePath implements WritePath {
     if (position === undefined) return false;
     return new Promise((resolve) => {
       this.#logging.push({
+        isControl: true,
         first: position,
         last: position,
         submittedMs: this.#options.clock.monotonicMs(),

@@ -71,7 +71,7 @@ describe('the key of a point', () => {
             keyOf(`put m ${point.timestamp} ${point.value} h=x`, point.transport === 'telnet').low,
         );
         const [formA, formB] = [one, two].map((point) =>
-          formOf({ metric: 'm', tags: {}, ...point, transport: point.transport as 'http' }),
+          formOf({ metric: 'm', tags: {}, ...point }),
         );
         expect(isSameForm(a ?? 0, b ?? 0)).toBe(formA === formB);
       }),

@@ -59,9 +59,9 @@ describe('the heartbeat', () => {
   });
 });
 
-describe('the lag', () => {
-  const at = (seq: number) => ({ lane: 'a', ordinal: 1, seq });
+const at = (seq: number) => ({ lane: 'a', ordinal: 1, seq });
 
+describe('the lag', () => {
   test('is nothing at the end, and all before the start', () => {
     const lag = new LagIndex();
     expect(lag.behind(undefined, 5_000)).toEqual({ seconds: 0, bytes: 0 });

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DurableWritePath } from '../../src/ingest/durable-write-path.ts';
+import type { WriteOutcome } from '../../src/ingest/write-path.ts';
+import { parseControl } from '../../src/record/control.ts';
+import type { Position } from '../../src/record/position.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { Wal } from '../../src/wal/log.ts';
+import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { readLog } from '../kit/wal-log.ts';
+
+let data: TempDirectory;
+let wal: Wal;
+let path: DurableWritePath;
+let isLive: boolean;
+let slow: number;
+
+beforeEach(async () => {
+  data = await tempDirectory('write-path');
+  isLive = true;
+  slow = 0;
+  const events = {
+    durable: (frame: { lane: string; ordinal: number; lastSeq: number }) =>
+      path.durable({ lane: frame.lane, ordinal: frame.ordinal, seq: frame.lastSeq }),
+    lost: (last: Position) => path.lost(last, 'lost'),
+    opened: () => undefined,
+    refusing: () => undefined,
+  };
+  let opened: DurableWritePath | undefined;
+  wal = await Wal.open({
+    directory: data.path,
+    clock: systemClock,
+    version: '0',
+    segmentBytes: 1e9,
+    memoryBytes: 8e6,
+    bytesMax: 1e9,
+    freeBytesMin: 0,
+    retentionMs: 1e9,
+    events: { ...events, durable: (frame) => opened && events.durable(frame) },
+  });
+  path = new DurableWritePath({
+    wal,
+    clock: systemClock,
+    ack: 'all',
+    ackTimeoutMs: 20,
+    isLive: () => isLive,
+    onSlow: () => (slow += 1),
+  });
+  opened = path;
+});
+
+afterEach(async () => {
+  await wal.close();
+  await data[Symbol.asyncDispose]();
+});
+
+async function submit(text: string, count: number): Promise<WriteOutcome> {
+  const source = '127.0.0.1:1';
+  return path.submit({ transport: 'http', source, lines: Buffer.from(text), count });
+}
+
+async function durable(seq: number): Promise<void> {
+  while (wal.durable.seq < seq) await systemClock.sleep(1, new AbortController().signal);
+}
+
+async function outcomes(): Promise<{ seq: number; refused: readonly object[] }[]> {
+  const { entries } = await readLog(wal);
+  return entries
+    .flatMap(({ lines }) => lines.map((line) => parseControl(line)))
+    .filter((control) => control?.kind === 'outcome');
+}
+
+const line = 'put a 1 1 h=x\n';
+
+function at(seq: number): Position {
+  return { ...wal.durable, seq };
+}
+
+describe('the write path', () => {
+  test('answers on the log alone while the primary is not live', async () => {
+    isLive = false;
+    expect(await submit(line, 1)).toMatchObject({ kind: 'accepted', refusals: [] });
+  });
+
+  test('waits for the primary while it is live, until it is degraded', async () => {
+    let outcome: WriteOutcome | undefined;
+    void submit(line, 1).then((settled) => (outcome = settled));
+    await durable(2);
+    await systemClock.sleep(50, new AbortController().signal);
+    expect(outcome).toBeUndefined();
+    path.checkSlow();
+    expect(slow).toBe(1);
+    path.degraded();
+    await systemClock.sleep(1, new AbortController().signal);
+    expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('a request of several records gets the refusals of all, each in an outcome record of its own', async () => {
+    const count = 40_000;
+    const answer = submit(line.repeat(count), count);
+    await durable(4);
+    const point = { line: '', telnet: false, high: 0, low: 0, error: 'Unknown metric' };
+    const first = Array.from({ length: 200 }, (_, index) => ({ ...point, position: at(2), index }));
+    const late = path.delivered(at(9), [...first, { ...point, position: at(3), index: 5 }]);
+    expect(late).toEqual([]);
+    const outcome = await answer;
+    const lines = outcome.kind === 'accepted' ? outcome.refusals.map((one) => one.line) : [];
+    expect(lines).toHaveLength(201);
+    expect(lines.at(-1)).toBe(Math.floor((256 * 1024) / line.length) + 5);
+    const written = await outcomes();
+    expect(new Set(written.map(({ seq }) => seq))).toEqual(new Set([2, 3]));
+    expect(written.flatMap(({ refused }) => refused)).toHaveLength(201);
+  });
+
+  test('a refusal of what was answered before comes back', async () => {
+    isLive = false;
+    const outcome = await submit(line, 1);
+    if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
+    const point = {
+      line,
+      telnet: false,
+      high: 0,
+      low: 0,
+      error: 'x',
+      index: 0,
+      position: outcome.last,
+    };
+    expect(path.delivered(outcome.last, [point])).toEqual([point]);
+  });
+
+  test('a point that no record can hold is not taken', async () => {
+    const long = `put ${'m'.repeat(300_000)} 1 1 h=x\n`;
+    expect((await submit(`${line}${long}`, 2)).kind).toBe('unavailable');
+  });
+
+  test('what the log lost is answered as not taken, and later lanes wait on', async () => {
+    const answer = submit(line, 1);
+    const { lane, ordinal } = { lane: 'a', ordinal: 1 };
+    path.lost({ lane, ordinal: ordinal - 1, seq: 0 }, 'an older lane');
+    path.lost({ lane, ordinal: ordinal + 1, seq: 0 }, 'torn');
+    expect(await answer).toEqual({ kind: 'unavailable', reason: 'torn' });
+  });
+
+  test('proof that came before it was asked for counts', async () => {
+    path.stored({ lane: 'a', ordinal: 9, seq: 9 });
+    expect(await path.awaitStored({ lane: 'a', ordinal: 9, seq: 9 }, 0)).toBe('stored');
+    expect(await path.awaitStored({ lane: 'a', ordinal: 9, seq: 10 }, 5)).toBe('timeout');
+  });
+});
