@@ -47,6 +47,8 @@ export class Proxy {
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
   readonly #holes: Hole[] = [];
+  /** Why the cursor could not be written the last time. */
+  #cursorError: string | undefined;
   #durableAt = 0;
   #isEnding = false;
 
@@ -242,9 +244,14 @@ export class Proxy {
       await this.#cursor.move(position);
     } catch (error) {
       const { message } = error as Error;
-      this.#options.logger.error({ error: message }, 'the place of the primary cannot be written');
+      if (message !== this.#cursorError) {
+        const told = 'the place of the primary cannot be written';
+        this.#options.logger.error({ error: message }, told);
+      }
+      this.#cursorError = message;
       return;
     }
+    this.#cursorError = undefined;
     this.#lag.forget(position);
   }
 
