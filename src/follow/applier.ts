@@ -4,7 +4,7 @@ import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
 /** A line that OpenTSDB refused, by its number in the chunk, with OpenTSDB's words. */
-export interface RefusedLine {
+interface RefusedLine {
   readonly line: number;
   readonly error: string;
 }

@@ -11,7 +11,7 @@ import { FakeTsd } from '../kit/fake-tsd.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { type Entry, readLog } from '../kit/wal-log.ts';
 
-export const FLUSH_MS = 30;
+const FLUSH_MS = 30;
 
 export interface RigOptions {
   readonly flags?: Readonly<Record<string, string>>;
