@@ -126,16 +126,16 @@ export class Disk implements AsyncDisposable {
 
   static async mount(): Promise<Disk> {
     const { path } = await tempDirectory('disk');
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', path]);
+    run('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', path]);
     return new Disk(path);
   }
 
   remount(mode: 'ro' | 'rw'): void {
-    execFileSync('mount', ['-o', `remount,${mode}`, this.path]);
+    run('mount', ['-o', `remount,${mode}`, this.path]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    execFileSync('umount', ['-l', this.path]);
+    run('umount', ['-l', this.path]);
     await rm(this.path, { recursive: true, force: true });
   }
 }
@@ -143,9 +143,13 @@ export class Disk implements AsyncDisposable {
 export function mayMount(): boolean {
   const path = '/tmp';
   try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', path], { stdio: 'ignore' });
+    run('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', path]);
     return true;
   } catch {
     return false;
   }
+}
+
+function run(command: string, args: readonly string[]): void {
+  execFileSync(command, args, { stdio: 'ignore' });
 }

@@ -55,11 +55,11 @@ export function instantOf(line: Line): string {
   return `${metric} ${tags.toSorted().join(' ')}@${instantMs(timestamp)}`;
 }
 
-export function instantMs(timestamp: string): number {
+function instantMs(timestamp: string): number {
   return Number(timestamp) > 0xffff_ffff ? Number(timestamp) : Number(timestamp) * 1_000;
 }
 
-export function partsOf(line: Line): {
+function partsOf(line: Line): {
   readonly metric: string;
   readonly timestamp: string;
   readonly value: string;
@@ -125,7 +125,7 @@ export interface Exchanged {
 }
 
 /** One request on a connection of its own. */
-export async function exchange(url: string, body?: string): Promise<Exchanged> {
+async function exchange(url: string, body?: string): Promise<Exchanged> {
   const method = body === undefined ? 'GET' : 'POST';
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, agent: false }, (answer) => {

@@ -5,7 +5,7 @@ import { recoverLog } from '../../../src/wal/recovery.ts';
 import { SegmentReader } from '../../../src/wal/segment-reader.ts';
 import { instantOf, type Line } from './ledger.ts';
 
-export interface LoggedLine {
+interface LoggedLine {
   readonly line: Line;
   readonly transport: RecordTransport;
   readonly lane: string;
