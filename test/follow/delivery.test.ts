@@ -6,7 +6,7 @@ import { instantKey } from '../kit/tsd-storage.ts';
 import { isAt, Rig } from './rig.ts';
 
 /** Milliseconds for histories; more by the environment for a longer search. */
-const BUDGET_MS = Number(process.env['FOLLOW_TEST_MS'] ?? 8_000);
+const BUDGET_MS = Number(process.env['FOLLOW_TEST_MS'] ?? 6_000);
 const SEED = Number(process.env['FOLLOW_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 const AT_ONCE = 6;
 

@@ -174,12 +174,12 @@ describe('when the primary fails', () => {
     { timeout: 20_000 },
     async () => {
       await rig.close();
-      await using own = await Rig.start({ flags: { 'delivery.healWindow': '4s' } });
+      await using own = await Rig.start({ flags: { 'delivery.healWindow': '2s' } });
       await own.live();
       await own.put('http', line('a', 1));
       const sends = (): number =>
         own.tsd.requests.filter((text) => text.includes('put?details')).length;
-      for (let at = 0; at < 60; at += 1) {
+      for (let at = 0; at < 40; at += 1) {
         own.tsd.exceptions += 1;
         await systemClock.sleep(60, new AbortController().signal);
       }

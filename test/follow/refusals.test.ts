@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig[Symbol.asyncDispose]());
 
-const moment = (ms = 100): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
+const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** Lets this much time pass, in small steps, with what must be done in between. */
 async function pass(seconds: number): Promise<void> {
