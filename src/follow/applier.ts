@@ -1,5 +1,6 @@
 import type { NamedError } from '../opentsdb/put-answer.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
+import { readRequestsUnderWay } from '../opentsdb/server-facts.ts';
 import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
@@ -70,6 +71,19 @@ export class Applier {
       }
     }
     return { kind: 'handled', refused };
+  }
+
+  /**
+   * Whether nothing that the TSD flushed is still on its way to HBase: until then a later write of an instant
+   * may be overtaken by an earlier one. A TSD that doesn't say counts as quiet.
+   */
+  async isQuiet(): Promise<boolean> {
+    try {
+      const clients = await this.#http.get('/api/stats/region_clients');
+      return (readRequestsUnderWay(clients) ?? 0) === 0;
+    } catch {
+      return true;
+    }
   }
 
   async #applyHttp(batch: Batch): Promise<Applied> {

@@ -1,5 +1,5 @@
 import type { Batch } from './batch.ts';
-import { isKnownForm, isSameByHttp } from './point-key.ts';
+import { isKnownForm, isSameByHttp, isSameCell } from './point-key.ts';
 
 export interface CanaryPoint {
   readonly line: string;
@@ -114,11 +114,9 @@ export class Canary {
 
 function writes(part: Pick<Batch, 'chunk' | 'lines'>, high: number, low: number): boolean {
   const { keyHigh, keyLow } = part.chunk;
-  return part.lines.some(
-    (line) => keyHigh[line] === high && ((keyLow[line] ?? 0) ^ low) >>> 4 === 0,
-  );
+  return part.lines.some((line) => keyHigh[line] === high && isSameCell(keyLow[line] ?? 0, low));
 }
 
 function isCell(point: CanaryPoint | undefined, high: number, low: number): boolean {
-  return point !== undefined && point.high === high && (point.low ^ low) >>> 4 === 0;
+  return point !== undefined && point.high === high && isSameCell(point.low, low);
 }

@@ -121,7 +121,7 @@ export class Delivery {
     if (!isDue && isOver && this.#hasRoom(true)) await this.#load();
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
-    if (!isDue && telnet !== undefined && !this.#repeats.isFull && this.#hasRoom(telnet)) {
+    if (!isDue && telnet !== undefined && !this.#repeats.isFull(nowMs) && this.#hasRoom(telnet)) {
       this.#recent.age(nowMs);
       const waitMs = this.#recent.waitMs(this.#size.limits.points, nowMs);
       return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);

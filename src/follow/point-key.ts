@@ -1,14 +1,19 @@
 /**
  * What a write is to OpenTSDB's storage: which cell group (series, instant) it belongs to, as a fingerprint,
- * and in which form it is stored there. Two writes of one instant with different forms are different cells
- * (opentsdb-write-api 4.1), and within one flush an arbitrary one of them wins.
+ * what it writes there, and in which form. Two writes of one instant with different forms are different cells
+ * (opentsdb-write-api 4.1), and within one flush an arbitrary one of them wins; two of the same form may be
+ * overtaken by each other while many requests are on their way to HBase. Equal writes don't matter.
  */
 export class PointKey {
   /** 32 bits of the fingerprint. */
   high = 0;
-  /** 28 more, above the form's 4. */
+  /** 12 more, then 16 of a hash of the value's text, then 4 of the form. */
   low = 0;
 }
+
+/** Where the fingerprint ends in `low`. */
+const CELL_SHIFT = 20;
+const WRITE_MASK = 0xf_ffff;
 
 /** The three bits of a value whose form is not known here. */
 const UNKNOWN_WIDTH = 7;
@@ -71,14 +76,21 @@ export function readPointKey(
   const instantHigh = Math.floor(instant / 0x1_0000_0000);
   high = mix(mix(high ^ tagsHigh) ^ instant) ^ instantHigh;
   low = mix(mix(low + tagsLow) + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
+  const value = hashOf(line, valueStart, valueEnd);
   key.high = high >>> 0;
-  key.low = ((low & 0xffff_fff0) | form) >>> 0;
+  key.low = ((low & ~WRITE_MASK) | ((value & 0xffff) << 4) | form) >>> 0;
 }
 
 function mix(hash: number): number {
   const once = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   const twice = Math.imul(once ^ (once >>> 13), 0xc2b2_ae35);
   return twice ^ (twice >>> 16);
+}
+
+function hashOf(line: Buffer, start: number, end: number): number {
+  let hash = 0x811c_9dc5;
+  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (line[at] ?? 0), 0x0100_0193);
+  return mix(hash);
 }
 
 function indexOfSpace(line: Buffer, start: number, end: number): number {
@@ -132,9 +144,14 @@ export function floatOf(text: string): number | undefined {
   return Number.isNaN(value) || /^[+-]?0x/i.test(text) ? undefined : value;
 }
 
-/** Whether two writes of one instant surely go to the same cell. */
-export function isSameForm(low: number, other: number): boolean {
-  return (low & 15) === (other & 15) && isKnownForm(low);
+/** Whether two writes of one instant surely leave the same, in whatever order they are stored. */
+export function isSameWrite(low: number, other: number): boolean {
+  return ((low ^ other) & WRITE_MASK) === 0 && isKnownForm(low);
+}
+
+/** Whether two writes with the same high word are of one instant. */
+export function isSameCell(low: number, other: number): boolean {
+  return (low ^ other) >>> CELL_SHIFT === 0;
 }
 
 /** Whether it is known how OpenTSDB stores the value. */
@@ -153,7 +170,7 @@ export function isSameByHttp(low: number): boolean {
   return value !== FLOAT_4_BYTES && value !== UNKNOWN_WIDTH;
 }
 
-/** One number for a (series, instant), without the form. */
+/** One number for a (series, instant), whatever is written there. */
 export function cellGroup(high: number, low: number): number {
-  return high * 0x20_0000 + (low >>> 11);
+  return high * 0x1000 + (low >>> CELL_SHIFT);
 }

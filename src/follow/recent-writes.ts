@@ -1,4 +1,4 @@
-import { isSameForm, withUnknownForm } from './point-key.ts';
+import { isSameCell, isSameWrite, withUnknownForm } from './point-key.ts';
 
 const ENTRIES_MIN = 4_096;
 /** Two generations of so many entries of eight bytes are the most that is kept. */
@@ -8,7 +8,7 @@ const FILL_MAX = 0.6;
 /**
  * The cells written within the last flush span, by fingerprint, with the form each was last written in:
  * two generations of a hash table, the younger filled, the older only asked. A fingerprint shared by two
- * instants (1 in 2^60) costs a needless repeat.
+ * instants (1 in 2^44) costs a needless repeat.
  */
 export class RecentWrites {
   readonly #spanMs: () => number;
@@ -42,13 +42,13 @@ export class RecentWrites {
     return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }
 
-  /** Notes a write; true when the same instant was written within the span in another form. */
+  /** Notes a write; true when something else was written to the same instant within the span. */
   register(high: number, low: number): boolean {
     const before = this.#young.put(high, low) ?? this.#old.get(high, low);
     if (this.#young.isCrowded && this.#young.entries < ENTRIES_MAX) {
       this.#young = this.#young.doubled();
     }
-    return before !== undefined && !isSameForm(before, low);
+    return before !== undefined && !isSameWrite(before, low);
   }
 
   /** A write that was registered before may have reached the TSD only now. */
@@ -56,12 +56,12 @@ export class RecentWrites {
     const before = this.#young.get(high, low);
     this.register(
       high,
-      before === undefined || isSameForm(before, low) ? low : withUnknownForm(low),
+      before === undefined || isSameWrite(before, low) ? low : withUnknownForm(low),
     );
   }
 }
 
-/** Open addressing with linear probing; the low four bits of `low` are the form, not part of the fingerprint. */
+/** Open addressing with linear probing; what `low` says of the value is not part of the fingerprint. */
 class Table {
   readonly entries: number;
   count = 0;
@@ -115,10 +115,10 @@ class Table {
   /** The slot of the fingerprint, or the free one where it belongs. */
   #find(high: number, low: number): number {
     const mask = this.entries - 1;
-    let slot = (high ^ (low >>> 4)) & mask;
+    let slot = (high ^ (low >>> 20)) & mask;
     while (
       this.#used[slot] === 1 &&
-      (this.#high[slot] !== high || ((this.#low[slot] ?? 0) ^ low) >>> 4 !== 0)
+      (this.#high[slot] !== high || !isSameCell(this.#low[slot] ?? 0, low))
     ) {
       slot = (slot + 1) & mask;
     }

@@ -21,6 +21,10 @@ export type Repeated =
   | Extract<Applied, { kind: 'failed' }>;
 
 const RETRIES_AT_ONCE = 100;
+/** How often to look whether the TSD is quiet; after how long nothing more is sent until it is; when to give up. */
+const QUIET_CHECK_MS = 50;
+const QUIET_PATIENCE_MS = 3_000;
+const QUIET_WAIT_MS_MAX = 10_000;
 const DONE: Repeated = { kind: 'done' };
 
 /** What must be put once more besides the log: instants in doubt, and points that were refused too late for an error. */
@@ -28,19 +32,24 @@ export class Repeats {
   readonly mends = new Mends();
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
+  /** Mends that are due wait until then, since the TSD is busy. */
+  #heldUntilMs = 0;
 
   constructor(options: RepeatsOptions) {
     this.#options = options;
   }
 
-  /** Whether so much is open that nothing more should be sent. */
-  get isFull(): boolean {
-    return this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
+  /** Whether so much is open, or so long, that nothing more should be sent. */
+  isFull(nowMs: number): boolean {
+    const dueMs = this.mends.nextDueMs();
+    const isLong = dueMs !== undefined && nowMs - dueMs > QUIET_PATIENCE_MS;
+    return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
   }
 
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
-    const mend = this.mends.nextDueMs();
+    const dueMs = this.mends.nextDueMs();
+    const mend = dueMs === undefined ? undefined : Math.max(dueMs, this.#heldUntilMs);
     const suspect = this.suspects.nextDueMs();
     return mend === undefined || suspect === undefined
       ? (mend ?? suspect)
@@ -64,7 +73,8 @@ export class Repeats {
     const suspects = due
       .filter(({ high, low }) => !this.mends.has(high, low))
       .slice(0, RETRIES_AT_ONCE);
-    return this.#putAgain(this.#dueMends(nowMs, limits.points), suspects, { nowMs, limits });
+    const mends = await this.#dueMends(nowMs, limits.points);
+    return this.#putAgain(mends, suspects, { nowMs, limits });
   }
 
   async #giveUp(final: readonly Suspect[]): Promise<Repeated> {
@@ -89,9 +99,22 @@ export class Repeats {
     return DONE;
   }
 
-  /** Those due, without those which the canary on its way may overtake: they wait again. */
-  #dueMends(nowMs: number, max: number): Mend[] {
-    return this.mends.due(nowMs, max).filter((mend) => {
+  /**
+   * Those due once the TSD is quiet, without those which the canary on its way may overtake: they wait again.
+   * A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many requests under way at once.
+   */
+  async #dueMends(nowMs: number, max: number): Promise<Mend[]> {
+    const due = this.mends.due(nowMs, max);
+    const waitedMs = nowMs - (due[0]?.dueMs ?? nowMs);
+    if (
+      due.length > 0 &&
+      waitedMs < QUIET_WAIT_MS_MAX &&
+      !(await this.#options.applier.isQuiet())
+    ) {
+      this.#heldUntilMs = nowMs + QUIET_CHECK_MS;
+      return [];
+    }
+    return due.filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;

@@ -78,6 +78,16 @@ export function readErrorCounters(stats: unknown): ErrorCounters | undefined {
   return storage === undefined ? undefined : { storage, exceptions };
 }
 
+/** From the JSON of `/api/stats/region_clients`: requests on their way to HBase; undefined when it doesn't say. */
+export function readRequestsUnderWay(clients: unknown): number | undefined {
+  if (!Array.isArray(clients)) return undefined;
+  let underWay = 0;
+  for (const { rpcsInFlight } of clients as readonly { rpcsInFlight?: unknown }[]) {
+    if (typeof rpcsInFlight === 'number') underWay += rpcsInFlight;
+  }
+  return underWay;
+}
+
 /** What net.opentsdb.utils.Config.getBoolean takes for true. */
 const TRUE_WORDS: ReadonlySet<string> = new Set(['1', 'true', 'yes']);
 
