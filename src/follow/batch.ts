@@ -1,4 +1,4 @@
-import { jsonBytesMax, writeJsonPoint, writeTelnetPoint } from '../opentsdb/put-writer.ts';
+import { JsonPointWriter, jsonBytesMax } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
 import { foldedOrder, logOrder } from './fold.ts';
@@ -72,9 +72,10 @@ export class ChunkBatches {
   }
 
   #write(from: number, to: number, telnet: boolean): Pick<Batch, 'lines' | 'body'> {
+    const chunk = this.#chunk;
     const lines = this.#order.slice(from, to);
-    const memory = this.#chunk.body(this.#taken, bodyRoom(this.#chunk, lines, telnet));
-    return { lines, body: writeBody(this.#chunk, lines, telnet, memory) };
+    if (telnet) return { lines, body: telnetBody(chunk, lines, !this.#isFolded) };
+    return { lines, body: jsonBody(chunk, lines, chunk.body(this.#taken, jsonRoom(chunk, lines))) };
   }
 
   #lastBefore(to: number): Position | undefined {
@@ -102,30 +103,35 @@ function sizeOf(chunk: Chunk, line: number, telnet: boolean, limits: BatchLimits
   return end - start + 45 + 4 * tags;
 }
 
-function bodyRoom(chunk: Chunk, lines: readonly number[], telnet: boolean): number {
+function jsonRoom(chunk: Chunk, lines: readonly number[]): number {
   let room = 2;
   for (const line of lines) {
-    const bytes = chunk.endOf(line) - (chunk.starts[line] ?? 0);
-    room += telnet ? bytes + 1 : jsonBytesMax(bytes) + 1;
+    room += jsonBytesMax(chunk.endOf(line) - (chunk.starts[line] ?? 0)) + 1;
   }
   return room;
 }
 
-/** Writes the body of a request that puts these lines into `bytes`, which has room for it. */
-function writeBody(chunk: Chunk, lines: readonly number[], telnet: boolean, bytes: Buffer): Buffer {
-  const out = { bytes, at: 0 };
-  if (!telnet) bytes[out.at++] = OPEN;
+/** Writes a JSON array of the lines' points into `bytes`, which has room for it. */
+function jsonBody(chunk: Chunk, lines: readonly number[], bytes: Buffer): Buffer {
+  const writer = new JsonPointWriter(chunk.bytes, bytes);
+  writer.byte(OPEN);
   for (let index = 0; index < lines.length; index += 1) {
     const line = lines[index] ?? 0;
-    const start = chunk.starts[line] ?? 0;
-    const end = chunk.endOf(line);
-    if (telnet) {
-      out.at = writeTelnetPoint(chunk.bytes, start, end, out);
-    } else {
-      if (index > 0) bytes[out.at++] = COMMA;
-      out.at = writeJsonPoint(chunk.bytes, start, end, out);
-    }
+    if (index > 0) writer.byte(COMMA);
+    writer.write(chunk.starts[line] ?? 0, chunk.endOf(line));
   }
-  if (!telnet) bytes[out.at++] = CLOSE;
-  return bytes.subarray(0, out.at);
+  writer.byte(CLOSE);
+  return bytes.subarray(0, writer.at);
+}
+
+/** The lines in ISO-8859-1. When they are ASCII and stand side by side in the chunk, the chunk's own bytes serve. */
+function telnetBody(chunk: Chunk, lines: readonly number[], areAdjacent: boolean): Buffer {
+  const start = chunk.starts[lines[0] ?? 0] ?? 0;
+  if (!chunk.isAscii) {
+    return Buffer.from(lines.map((line) => `${chunk.text(line)}\n`).join(''), 'latin1');
+  }
+  if (areAdjacent) return chunk.bytes.subarray(start, chunk.endOf(lines.at(-1) ?? 0) + 1);
+  return Buffer.concat(
+    lines.map((line) => chunk.bytes.subarray(chunk.starts[line] ?? 0, chunk.endOf(line) + 1)),
+  );
 }

@@ -1,6 +1,7 @@
 import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { Position } from '../record/position.ts';
-import { PointKey, readPointKey } from './point-key.ts';
+import { WORD_SLACK_BYTES } from '../record/line-buffer.ts';
+import { PointKey, PointKeyReader } from './point-key.ts';
 
 const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
 const NEWLINE = 0x0a;
@@ -24,14 +25,18 @@ export class Chunk {
   keyLow: Uint32Array;
   /** 1: came by telnet. */
   telnet: Uint8Array;
+  /** Whether all lines are ASCII: then a telnet line is what it was in the log. */
+  isAscii = true;
   /** The last record read, with or without lines; all before it are here or were passed over. */
   last: Position | undefined;
   readonly #key = new PointKey();
+  #keys: PointKeyReader;
   /** Memory of the bodies made from this chunk, kept for the next filling. */
   readonly #bodies: Buffer[] = [];
 
   constructor(bytes: number, lines: number) {
-    this.bytes = Buffer.allocUnsafeSlow(bytes);
+    this.bytes = Buffer.allocUnsafeSlow(bytes + WORD_SLACK_BYTES);
+    this.#keys = new PointKeyReader(this.bytes);
     this.starts = new Uint32Array(lines + 1);
     this.seqs = new Float64Array(lines);
     this.indexes = new Uint32Array(lines);
@@ -43,12 +48,14 @@ export class Chunk {
   clear(): void {
     this.length = 0;
     this.count = 0;
+    this.isAscii = true;
     this.last = undefined;
   }
 
   /** Adds the lines of one record: whole lines, [start, end) of a frame's body. */
   add(body: Buffer, start: number, end: number, record: { seq: number; telnet: boolean }): void {
-    if (this.length + end - start > this.bytes.length) this.#growBytes(end - start);
+    const needed = this.length + end - start + WORD_SLACK_BYTES;
+    if (needed > this.bytes.length) this.#growBytes(needed);
     body.copy(this.bytes, this.length, start, end);
     const stop = this.length + end - start;
     for (let at = this.length, index = 0; at < stop; index += 1) {
@@ -97,20 +104,21 @@ export class Chunk {
     this.indexes[line] = index;
     this.telnet[line] = record.telnet ? 1 : 0;
     if (this.bytes[start] === LETTER_P) {
-      readPointKey(this.bytes, start, end, record.telnet, this.#key);
+      this.#keys.read(start, end, record.telnet, this.#key);
     } else {
-      const put = putLineOf(this.bytes.toString('utf8', start, end));
-      readPointKey(put, 0, put.length, record.telnet, this.#key);
+      readKeyOf(putLineOf(this.bytes.toString('utf8', start, end)), record.telnet, this.#key);
     }
+    this.isAscii &&= (this.#key.bits & 0x80) === 0;
     this.keyHigh[line] = this.#key.high;
     this.keyLow[line] = this.#key.low;
     this.count += 1;
   }
 
-  #growBytes(extra: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + extra));
+  #growBytes(bytes: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, bytes));
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
+    this.#keys = new PointKeyReader(grown);
   }
 
   #growLines(): void {
@@ -154,12 +162,17 @@ function copyInto<A extends Uint32Array | Float64Array | Uint8Array>(grown: A, f
  * A line in JSON form, as the put line it would be could a put line carry it: what it writes is the same.
  * Spaces in names become a character that no name can hold.
  */
-function putLineOf(line: string): Buffer {
+function putLineOf(line: string): string {
   const { metric, timestamp, value, tags } = parsePutLine(line);
   const pairs = Object.entries(tags).map(([key, text]) => word(`${key}=${text}`));
-  return Buffer.from(`put ${word(metric)} ${timestamp} ${value.trim()} ${pairs.join(' ')}`);
+  return `put ${word(metric)} ${timestamp} ${value.trim()} ${pairs.join(' ')}`;
+}
+
+function readKeyOf(line: string, isTelnet: boolean, key: PointKey): void {
+  const bytes = Buffer.from(`${line}\n${' '.repeat(WORD_SLACK_BYTES)}`);
+  new PointKeyReader(bytes).read(0, bytes.length - WORD_SLACK_BYTES - 1, isTelnet, key);
 }
 
 function word(text: string): string {
-  return text.replaceAll(' ', '\n');
+  return text.replaceAll(' ', '\0');
 }

@@ -1,6 +1,6 @@
 import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
-import { jsonBytesMax, writeJsonPoint } from '../opentsdb/put-writer.ts';
+import { formatJsonPoint } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Canary, CanaryPoint } from './canary.ts';
@@ -124,10 +124,7 @@ const UNCLEAR: Proof = { kind: 'unclear' };
 
 async function putCanary(prover: Prover, point: CanaryPoint): Promise<Proof> {
   const { client, delivery, syncTimeoutMs } = prover;
-  const text = Buffer.from(point.line);
-  const body = Buffer.alloc(jsonBytesMax(text.length) + 2);
-  const end = writeJsonPoint(text, 0, text.length, { bytes: body, at: 0 });
-  const reply = await client.putSync(body.subarray(0, end), syncTimeoutMs);
+  const reply = await client.putSync(formatJsonPoint(point.line), syncTimeoutMs);
   switch (reply.kind) {
     case 'handled':
       if (reply.refused.length === 0) return { kind: 'stored' };

@@ -7,13 +7,17 @@
 export class PointKey {
   /** 32 bits of the fingerprint. */
   high = 0;
-  /** 12 more, then 16 of a hash of the value's text, then 4 of the form. */
+  /** 12 more, then 15 of a hash of the value's text, a bit that is always set, then 4 of the form. */
   low = 0;
+  /** All bits that occur in the line's bytes: below 0x80 it is ASCII. */
+  bits = 0;
 }
 
 /** Where the fingerprint ends in `low`. */
 const CELL_SHIFT = 20;
 const WRITE_MASK = 0xf_ffff;
+/** Set in every `low`, so that 0 means none. */
+const IN_USE = 0x10;
 
 /** The three bits of a value whose form is not known here. */
 const UNKNOWN_WIDTH = 7;
@@ -22,6 +26,7 @@ const FLOAT_8_BYTES = 5;
 const MILLISECONDS = 8;
 
 const SPACE = 0x20;
+const NEWLINE = 0x0a;
 const ZERO = 0x30;
 const NINE = 0x39;
 const DOT = 0x2e;
@@ -30,73 +35,96 @@ const PLUS = 0x2b;
 const SECONDS_MAX = 0xffff_ffff;
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, power) => 10 ** power);
 
-/** Reads the canonical put line at [start, end), without its `\n`, into `key`. Tag order doesn't matter. */
-// oxlint-disable-next-line max-params -- the hot path: no object per point
-export function readPointKey(
-  line: Buffer,
-  start: number,
-  end: number,
-  isTelnet: boolean,
-  key: PointKey,
-): void {
-  let at = start + 4;
-  let high = 0x811c_9dc5;
-  let low = 0x9747_b28c;
-  for (let byte = line[at] ?? SPACE; byte !== SPACE && at < end; byte = line[at] ?? SPACE) {
-    high = Math.imul(high ^ byte, 0x0100_0193);
-    low = Math.imul(low ^ byte, 0x5bd1_e995);
-    at += 1;
+/** 1 for every byte of a word: all but the separators, space and line end. */
+const IN_WORD = new Uint8Array(256).map((_, byte) => Number(byte !== SPACE && byte !== NEWLINE));
+/** The same for two bytes at once. */
+const BOTH_IN_WORD = new Uint8Array(65_536).map(
+  (_, two) => (IN_WORD[two & 0xff] ?? 0) & (IN_WORD[two >>> 8] ?? 0),
+);
+
+/** Reads canonical put lines, each ended by `\n`, from one buffer; behind the last WORD_SLACK_BYTES must be readable. */
+export class PointKeyReader {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  #at = 0;
+  #high = 0;
+  #low = 0;
+  #bits = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
-  let timestamp = 0;
-  at += 1;
-  for (let byte = line[at] ?? SPACE; byte !== SPACE && at < end; byte = line[at] ?? SPACE) {
-    timestamp = timestamp * 10 + byte - ZERO;
-    at += 1;
-  }
-  const isMs = timestamp > SECONDS_MAX;
-  const instant = isMs ? timestamp : timestamp * 1_000;
-  const valueStart = at + 1;
-  const valueEnd = Math.min(end, indexOfSpace(line, valueStart, end));
-  const form = valueForm(line, valueStart, valueEnd, isTelnet) | (isMs ? MILLISECONDS : 0);
-  let tagsHigh = 0;
-  let tagsLow = 0;
-  at = valueEnd + 1;
-  while (at < end) {
-    let tagHigh = 0x811c_9dc5;
-    let tagLow = 0x9747_b28c;
-    for (let byte = line[at] ?? SPACE; byte !== SPACE && at < end; byte = line[at] ?? SPACE) {
-      tagHigh = Math.imul(tagHigh ^ byte, 0x0100_0193);
-      tagLow = Math.imul(tagLow ^ byte, 0x5bd1_e995);
+
+  /** Reads the line at [start, end), without its `\n`, into `key`. Tag order doesn't matter. */
+  read(start: number, end: number, isTelnet: boolean, key: PointKey): void {
+    const bytes = this.#bytes;
+    this.#at = start + 4;
+    this.#bits = 0;
+    this.#hashWord();
+    let high = this.#high;
+    let low = this.#low;
+    let at = this.#at + 1;
+    let timestamp = 0;
+    for (let byte = bytes[at] ?? SPACE; byte !== SPACE && at < end; byte = bytes[at] ?? SPACE) {
+      timestamp = timestamp * 10 + byte - ZERO;
       at += 1;
     }
-    tagsHigh = (tagsHigh + mix(tagHigh)) | 0;
-    tagsLow = (tagsLow + mix(tagLow)) | 0;
-    at += 1;
+    const isMs = timestamp > SECONDS_MAX;
+    const instant = isMs ? timestamp : timestamp * 1_000;
+    const valueStart = at + 1;
+    this.#at = valueStart;
+    this.#hashWord();
+    const value = this.#high;
+    const form = valueForm(bytes, valueStart, this.#at, isTelnet) | (isMs ? MILLISECONDS : 0);
+    let tagsHigh = 0;
+    let tagsLow = 0;
+    while (this.#at < end) {
+      this.#at += 1;
+      this.#hashWord();
+      tagsHigh = (tagsHigh + mix(this.#high)) | 0;
+      tagsLow = (tagsLow + mix(this.#low)) | 0;
+    }
+    const instantHigh = Math.floor(instant / 0x1_0000_0000);
+    high = mix(mix(high ^ tagsHigh) ^ instant) ^ instantHigh;
+    low = mix(mix(low + tagsLow) + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
+    key.high = high >>> 0;
+    key.low = ((low & ~WRITE_MASK) | ((mix(value) & 0x7fff) << 5) | IN_USE | form) >>> 0;
+    key.bits = this.#bits;
   }
-  const instantHigh = Math.floor(instant / 0x1_0000_0000);
-  high = mix(mix(high ^ tagsHigh) ^ instant) ^ instantHigh;
-  low = mix(mix(low + tagsLow) + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
-  const value = hashOf(line, valueStart, valueEnd);
-  key.high = high >>> 0;
-  key.low = ((low & ~WRITE_MASK) | ((value & 0xffff) << 4) | form) >>> 0;
+
+  /** Hashes from `#at` to the next separator, where `#at` then stands. After MurmurHash3, with a second, shorter sum. */
+  #hashWord(): void {
+    let at = this.#at;
+    let high = 0x811c_9dc5;
+    let low = 0x1747_b28c;
+    let bits = this.#bits;
+    for (;;) {
+      const four = this.#view.getUint32(at, true);
+      let bytes = 4;
+      if (BOTH_IN_WORD[four & 0xffff] === 0) bytes = IN_WORD[four & 0xff] ?? 0;
+      else if (BOTH_IN_WORD[four >>> 16] === 0) bytes = 2 + (IN_WORD[(four >>> 16) & 0xff] ?? 0);
+      const part = bytes === 4 ? four : four & ((1 << (bytes * 8)) - 1);
+      let scrambled = Math.imul(part, 0xcc9e_2d51);
+      scrambled = Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b87_3593);
+      high ^= scrambled;
+      high = (Math.imul((high << 13) | (high >>> 19), 5) + 0xe654_6b64) | 0;
+      low = Math.imul(((low << 7) | (low >>> 25)) ^ scrambled, 0x0100_0193);
+      bits |= part;
+      at += bytes;
+      if (bytes < 4) break;
+    }
+    this.#at = at;
+    this.#high = high;
+    this.#low = low;
+    this.#bits = bits | (bits >>> 8) | (bits >>> 16) | (bits >>> 24);
+  }
 }
 
 function mix(hash: number): number {
   const once = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   const twice = Math.imul(once ^ (once >>> 13), 0xc2b2_ae35);
   return twice ^ (twice >>> 16);
-}
-
-function hashOf(line: Buffer, start: number, end: number): number {
-  let hash = 0x811c_9dc5;
-  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (line[at] ?? 0), 0x0100_0193);
-  return mix(hash);
-}
-
-function indexOfSpace(line: Buffer, start: number, end: number): number {
-  let at = start;
-  while (at < end && line[at] !== SPACE) at += 1;
-  return at;
 }
 
 /** How OpenTSDB stores the value: integers on the fewest of 1, 2, 4, 8 bytes; telnet floats on 4 when exact, HTTP's on 8. */

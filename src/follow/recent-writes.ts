@@ -65,15 +65,12 @@ export class RecentWrites {
 class Table {
   readonly entries: number;
   count = 0;
-  readonly #high: Uint32Array;
-  readonly #low: Uint32Array;
-  readonly #used: Uint8Array;
+  /** High and low word of each entry side by side, in one line of the processor's cache; low is 0 in a free one. */
+  readonly #words: Uint32Array;
 
   constructor(entries: number) {
     this.entries = entries;
-    this.#high = new Uint32Array(entries);
-    this.#low = new Uint32Array(entries);
-    this.#used = new Uint8Array(entries);
+    this.#words = new Uint32Array(entries * 2);
   }
 
   get isCrowded(): boolean {
@@ -81,47 +78,45 @@ class Table {
   }
 
   clear(): void {
-    if (this.count > 0) this.#used.fill(0);
+    if (this.count > 0) this.#words.fill(0);
     this.count = 0;
   }
 
   /** The word stored for the fingerprint, if any. */
   get(high: number, low: number): number | undefined {
-    const slot = this.#find(high, low);
-    return this.#used[slot] === 1 ? this.#low[slot] : undefined;
+    const before = this.#words[this.#find(high, low) + 1] ?? 0;
+    return before === 0 ? undefined : before;
   }
 
   /** Stores the word; returns the one it replaces. */
   put(high: number, low: number): number | undefined {
-    const slot = this.#find(high, low);
-    const before = this.#used[slot] === 1 ? this.#low[slot] : undefined;
-    if (before === undefined) {
-      this.#used[slot] = 1;
-      this.#high[slot] = high;
-      this.count += 1;
-    }
-    this.#low[slot] = low;
-    return before;
+    const at = this.#find(high, low);
+    const before = this.#words[at + 1] ?? 0;
+    this.#words[at + 1] = low;
+    if (before !== 0) return before;
+    this.#words[at] = high;
+    this.count += 1;
+    return undefined;
   }
 
   doubled(): Table {
     const larger = new Table(this.entries * 2);
-    for (let slot = 0; slot < this.entries; slot += 1) {
-      if (this.#used[slot] === 1) larger.put(this.#high[slot] ?? 0, this.#low[slot] ?? 0);
+    for (let at = 0; at < this.#words.length; at += 2) {
+      const low = this.#words[at + 1] ?? 0;
+      if (low !== 0) larger.put(this.#words[at] ?? 0, low);
     }
     return larger;
   }
 
-  /** The slot of the fingerprint, or the free one where it belongs. */
+  /** Where the entry of the fingerprint is, or the free one where it belongs. */
   #find(high: number, low: number): number {
-    const mask = this.entries - 1;
-    let slot = (high ^ (low >>> 20)) & mask;
-    while (
-      this.#used[slot] === 1 &&
-      (this.#high[slot] !== high || !isSameCell(this.#low[slot] ?? 0, low))
-    ) {
-      slot = (slot + 1) & mask;
+    const words = this.#words;
+    const last = words.length - 1;
+    let at = ((high ^ (low >>> 20)) << 1) & last;
+    for (;;) {
+      const stored = words[at + 1] ?? 0;
+      if (stored === 0 || (words[at] === high && isSameCell(stored, low))) return at;
+      at = (at + 2) & last;
     }
-    return slot;
   }
 }

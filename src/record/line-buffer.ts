@@ -1,3 +1,6 @@
+/** Readers and writers of lines that work on four bytes at a time need so many behind the last line. */
+export const WORD_SLACK_BYTES = 4;
+
 /**
  * The bytes of accepted mutations, one UTF-8 line each with its `\n`, as scanners produce them and
  * the log stores them. One instance is reused for request after request: it grows, never shrinks.

@@ -5,14 +5,16 @@ import {
   isSameByHttp,
   isSameWrite,
   PointKey,
-  readPointKey,
+  PointKeyReader,
 } from '../../src/follow/point-key.ts';
+import { WORD_SLACK_BYTES } from '../../src/record/line-buffer.ts';
 import { formOf } from '../kit/tsd-storage.ts';
 
 function keyOf(line: string, isTelnet = false): PointKey {
   const key = new PointKey();
-  const bytes = Buffer.from(`xx${line}\nput`);
-  readPointKey(bytes, 2, bytes.length - 4, isTelnet, key);
+  const bytes = Buffer.from(`xx${line}\n${' '.repeat(WORD_SLACK_BYTES)}`);
+  const end = bytes.length - WORD_SLACK_BYTES - 1;
+  new PointKeyReader(bytes).read(2, end, isTelnet, key);
   return key;
 }
 
