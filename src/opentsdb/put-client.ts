@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { PutReply } from './put-answer.ts';
 import { readPutAnswer } from './put-answer.ts';
 
@@ -56,23 +56,67 @@ export class PutClient {
     await this.#pool.destroy();
   }
 
-  async #post(path: string, body: Buffer, timeoutMs: number): Promise<PutReply> {
-    const signal = AbortSignal.timeout(timeoutMs);
-    try {
-      const response = await this.#pool.request({
-        method: 'POST',
-        path,
-        body,
-        headers: { 'content-type': 'application/json' },
-        headersTimeout: timeoutMs,
-        signal,
-      });
-      return readPutAnswer(response.statusCode, await response.body.text());
-    } catch (error) {
-      const isLate = signal.aborted || LATE.has((error as NodeJS.ErrnoException).code);
-      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : describe(error);
-      return { kind: 'unanswered', reason, isLate };
-    }
+  #post(path: string, body: Buffer, timeoutMs: number): Promise<PutReply> {
+    return new Promise((settle) => {
+      const request = { method: 'POST', path, body, headers: JSON_HEADERS } as const;
+      this.#pool.dispatch(
+        { ...request, headersTimeout: timeoutMs },
+        new PutExchange(timeoutMs, settle),
+      );
+    });
+  }
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+/** One put under way. A handler of undici's own kind: promises and streams for each answer would cost as much again. */
+class PutExchange implements Dispatcher.DispatchHandler {
+  readonly #settle: (reply: PutReply) => void;
+  readonly #timeoutMs: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #isLate = false;
+
+  constructor(timeoutMs: number, settle: (reply: PutReply) => void) {
+    this.#settle = settle;
+    this.#timeoutMs = timeoutMs;
+    this.#timer = setTimeout(() => this.#giveUp(), timeoutMs);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // Its body is no longer ours: nothing of it may be sent.
+    if (this.#isLate) this.#giveUp();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#timer);
+    const [only] = this.#chunks;
+    const bytes = this.#chunks.length > 1 ? Buffer.concat(this.#chunks) : only;
+    this.#settle(readPutAnswer(this.#status, bytes?.toString('utf8') ?? ''));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    clearTimeout(this.#timer);
+    const isLate = this.#isLate || LATE.has((error as NodeJS.ErrnoException).code);
+    this.#settle({ kind: 'unanswered', reason: describe(error), isLate });
+  }
+
+  #giveUp(): void {
+    this.#isLate = true;
+    const late = new Error(`no answer within ${this.#timeoutMs} ms`);
+    if (this.#controller === undefined) this.onResponseError(undefined, late);
+    else this.#controller.abort(late);
   }
 }
 
