@@ -7,7 +7,7 @@ import type { Admission } from './admission.ts';
 import { HttpConnection } from './http-connection.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { PutHandler } from './http-put.ts';
-import { classifyRoute } from './http-route.ts';
+import { classifyRoute, type HttpRoute } from './http-route.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { PassThrough } from './pass-through.ts';
 
@@ -27,6 +27,8 @@ export class HttpServer {
   readonly #server: Server;
   readonly #app: FastifyInstance;
   readonly #connections = new Map<Socket, HttpConnection>();
+  /** By request target: what collectors ask for is the same each time. */
+  readonly #putRoutes = new Map<string, HttpRoute>();
 
   constructor(options: IngestOptions, admission: Admission, lines: LineBuffer) {
     this.#options = options;
@@ -100,7 +102,10 @@ export class HttpServer {
       (request, response) => {
         // OpenTSDB sends none.
         response.sendDate = false;
-        handler(request, response);
+        // The hot path needs nothing of the framework, which costs a tenth of it.
+        if (request.url !== undefined && this.#putRoutes.has(request.url)) {
+          this.#handle(request, response);
+        } else handler(request, response);
       },
     );
   }
@@ -117,11 +122,22 @@ export class HttpServer {
     this.#route(exchange).catch((error: unknown) => exchange.fail(error));
   }
 
+  #classify(method: string, url: string): HttpRoute {
+    const known = this.#putRoutes.get(url);
+    if (known !== undefined) return known;
+    const route = classifyRoute(method, url, this.#options.blockedPaths);
+    // The method has no part in what makes a put.
+    if (route.kind === 'put' && this.#putRoutes.size < PUT_ROUTES_MAX) {
+      this.#putRoutes.set(url, route);
+    }
+    return route;
+  }
+
   async #route(exchange: HttpExchange): Promise<void> {
     const { method = '', url = '', httpVersionMajor } = exchange.request;
     if (httpVersionMajor === 0) return exchange.hangUp();
     if (!url.startsWith('/')) return exchange.answerBare(400);
-    const route = classifyRoute(method, url, this.#options.blockedPaths);
+    const route = this.#classify(method, url);
     if (route.kind === 'malformed') {
       return exchange.answerError(400, 'The path or query has a malformed %-escape');
     }
@@ -144,6 +160,9 @@ export class HttpServer {
     }
   }
 }
+
+/** More targets of puts than these are classified anew each time. */
+const PUT_ROUTES_MAX = 100;
 
 interface ClientFault {
   readonly code: string;
