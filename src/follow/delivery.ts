@@ -345,14 +345,18 @@ export class Delivery {
       // Whatever hides that part of the log must get its turn.
       return new Promise((resolve) => setImmediate(resolve));
     }
+    await this.#untilDueOr(woken);
+    this.#wake = undefined;
+  }
+
+  async #untilDueOr(woken: Promise<void>): Promise<void> {
     const { clock } = this.#options;
     const dueMs = this.#repeats.nextDueMs();
+    if (dueMs === undefined) return woken;
     const over = new AbortController();
-    const waits =
-      dueMs === undefined ? [] : [clock.sleep(dueMs - clock.monotonicMs(), over.signal)];
-    await Promise.race([woken, ...waits]);
+    await Promise.race([woken, clock.sleep(dueMs - clock.monotonicMs(), over.signal)]);
     over.abort();
-    this.#wake = undefined;
+    return undefined;
   }
 }
 
