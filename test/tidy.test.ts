@@ -13,8 +13,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['runtime'],
   opentsdb: ['record', 'runtime'],
   wal: ['record', 'runtime'],
+  storage: ['runtime'],
+  archive: ['record', 'opentsdb', 'wal', 'storage', 'runtime'],
   follow: ['record', 'opentsdb', 'wal', 'runtime'],
   ingest: ['record', 'opentsdb', 'wal', 'follow', 'runtime'],
+  restore: ['record', 'runtime', 'storage', 'archive', 'wal', 'opentsdb', 'follow'],
   admin: ['runtime'],
 };
 
@@ -26,7 +29,7 @@ const OWNERS: Record<string, readonly string[]> = {
   'prom-client': ['runtime'],
   yaml: ['config'],
   zod: ['config'],
-  'node:fs/promises': ['wal', 'follow', 'config'],
+  'node:fs/promises': ['runtime', 'storage', 'wal', 'archive', 'follow', 'config', 'restore'],
   'node:net': ['ingest', 'opentsdb'],
 };
 

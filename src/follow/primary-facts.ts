@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_FACTS, type ServerFacts } from '../opentsdb/server-facts.ts';
-import { writeFileAtomic } from '../wal/atomic-file.ts';
+import { writeFileAtomic } from '../runtime/durable-file.ts';
 
 /** What was last learnt of the primary, kept in the data directory so that a start without it knows its rules. */
 export class PrimaryFacts {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
-import { makeFolder, writeFileAtomic } from './atomic-file.ts';
+import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 
 /** A follower's durable place in the log: every record up to it needs no more work. */
 export class Cursor {

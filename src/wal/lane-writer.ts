@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { laneSeed } from '../record/frame.ts';
-import { syncFolder } from './atomic-file.ts';
+import { syncFolder } from '../runtime/durable-file.ts';
 import type { FrameRing, RingFrame } from './frame-ring.ts';
 import type { Segment } from './recovery.ts';
 import {

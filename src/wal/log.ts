@@ -6,7 +6,7 @@ import type { Position } from '../record/position.ts';
 import type { RecordTransport } from '../record/record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert, WalError } from '../runtime/errors.ts';
-import { makeFolder } from './atomic-file.ts';
+import { makeFolder } from '../runtime/durable-file.ts';
 import { DurablePublisher } from './durable-publisher.ts';
 import { FrameRing, type RingFrame } from './frame-ring.ts';
 import { LaneWriter } from './lane-writer.ts';
