@@ -4,6 +4,8 @@ interface Waiter {
   readonly admitted: () => void;
 }
 
+const PRESSED = 0.25;
+
 /**
  * Budgets for bytes that were read and are not yet answered: one over all, one for each source address. A source
  * with nothing in flight is never refused by its own budget, nor anything by the whole one while nothing is in
@@ -14,13 +16,19 @@ export class Admission {
   readonly #sourceBytesMax: number;
   readonly #bytesBySource = new Map<string, number>();
   #waiters: Waiter[] = [];
+  readonly #onPressed: () => void;
   #bytes = 0;
   /** Someone waits for the whole budget: nobody overtakes. */
   #full = false;
 
-  constructor(limits: { inFlightBytesMax: number; sourceInFlightBytesMax: number }) {
+  /** `onPressed` is called at each taking that leaves a budget more than a quarter used. */
+  constructor(
+    limits: { inFlightBytesMax: number; sourceInFlightBytesMax: number },
+    onPressed: () => void,
+  ) {
     this.#bytesMax = limits.inFlightBytesMax;
     this.#sourceBytesMax = limits.sourceInFlightBytesMax;
+    this.#onPressed = onPressed;
   }
 
   /** Bytes in flight now. */
@@ -65,8 +73,12 @@ export class Admission {
   }
 
   #take(source: string, bytes: number): void {
+    const used = (this.#bytesBySource.get(source) ?? 0) + bytes;
     this.#bytes += bytes;
-    this.#bytesBySource.set(source, (this.#bytesBySource.get(source) ?? 0) + bytes);
+    this.#bytesBySource.set(source, used);
+    const isPressed =
+      used > this.#sourceBytesMax * PRESSED || this.#bytes > this.#bytesMax * PRESSED;
+    if (isPressed) this.#onPressed();
   }
 
   /** A waiter held by its own budget is passed over; one held by the whole budget stops those behind it. */

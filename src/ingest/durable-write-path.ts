@@ -31,6 +31,8 @@ interface Ticket {
 }
 
 const NEWLINE = 0x0a;
+/** A primary that handled nothing for so long is not waited for when much waits for it. */
+const STALLED_MS = 300;
 /** More requests that wait for proof are answered as if it had not come in time. */
 const STORING_MAX = 10_000;
 /** With these an outcome record stays below RECORD_BYTES_MAX, however its errors are escaped. */
@@ -62,6 +64,9 @@ export class DurableWritePath implements WritePath {
   /** Waiting for proof that they are stored. */
   readonly #storing = new Set<{ readonly position: Position; readonly settle: () => void }>();
   #stored: Position | undefined;
+  #isPressed = false;
+  /** When the primary last handled something, or was first waited for. */
+  #progressMs = 0;
 
   constructor(options: DurableWritePathOptions) {
     this.#options = options;
@@ -126,7 +131,8 @@ export class DurableWritePath implements WritePath {
 
   /** The log is durable up to `position`. */
   durable(position: Position): void {
-    const { ack, isLive } = this.#options;
+    const { ack, isLive, clock } = this.#options;
+    if (this.#delivering.length === 0) this.#progressMs = clock.monotonicMs();
     for (const ticket of takeUpTo(this.#logging, position)) {
       if (ack === 'all' && !ticket.isControl && isLive()) this.#delivering.push(ticket);
       else void this.#answer(ticket);
@@ -144,6 +150,7 @@ export class DurableWritePath implements WritePath {
   delivered(last: Position | undefined, refused: readonly RefusedPoint[]): readonly RefusedPoint[] {
     const late = refused.filter((point) => !this.#assign(point));
     if (last !== undefined) {
+      this.#progressMs = this.#options.clock.monotonicMs();
       for (const ticket of takeUpTo(this.#delivering, last)) void this.#answer(ticket);
     }
     return late;
@@ -162,12 +169,20 @@ export class DurableWritePath implements WritePath {
     }
   }
 
-  /** Looks whether an answer has waited too long; call several times a second. */
+  pressed(): void {
+    this.#isPressed = true;
+  }
+
+  /** Looks whether answers have waited too long; call several times a second. */
   checkSlow(): void {
+    const { clock, ackTimeoutMs, onSlow } = this.#options;
     const [oldest] = this.#delivering;
+    const isPressed = this.#isPressed;
+    this.#isPressed = false;
     if (oldest === undefined) return;
-    const waitedMs = this.#options.clock.monotonicMs() - oldest.submittedMs;
-    if (waitedMs > this.#options.ackTimeoutMs) this.#options.onSlow();
+    const nowMs = clock.monotonicMs();
+    const isStalled = isPressed && nowMs - this.#progressMs > STALLED_MS;
+    if (isStalled || nowMs - oldest.submittedMs > ackTimeoutMs) onSlow();
   }
 
   /** Adds a record of the log's own; resolves when it is durable, false when it can't be. */

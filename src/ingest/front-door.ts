@@ -40,7 +40,7 @@ class PortMux implements FrontDoor {
   readonly #closed = new AbortController();
 
   constructor(options: IngestOptions) {
-    const admission = new Admission(options.limits);
+    const admission = new Admission(options.limits, () => options.writePath.pressed());
     const lines = new LineBuffer();
     this.#options = options;
     this.#http = new HttpServer(options, admission, lines);

@@ -29,6 +29,9 @@ export interface WritePath {
   /** Logs the lines in call order and settles when they may be answered. Never rejects. */
   submit(submission: Submission): Promise<WriteOutcome>;
 
+  /** Much waits for its answer: who holds answers back for long should let go before requests must be refused. */
+  pressed(): void;
+
   /** Settles when all up to `position` is proven stored by the primary, or after `timeoutMs` (0: no limit). */
   awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'>;
 }

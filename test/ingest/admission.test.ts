@@ -6,7 +6,7 @@ const budgets = { inFlightBytesMax: 100, sourceInFlightBytesMax: 60 };
 
 describe('admission', () => {
   test('takes what fits the budget of all and that of the source', () => {
-    const admission = new Admission(budgets);
+    const admission = new Admission(budgets, () => undefined);
     expect(admission.tryAcquire('a', 50)).toBe(true);
     expect(admission.tryAcquire('a', 11)).toBe(false);
     expect(admission.tryAcquire('b', 50)).toBe(true);
@@ -16,15 +16,27 @@ describe('admission', () => {
   });
 
   test('what is larger than a budget is taken when nothing else is in flight', () => {
-    const admission = new Admission(budgets);
+    const admission = new Admission(budgets, () => undefined);
     expect(admission.tryAcquire('a', 1_000)).toBe(true);
     expect(admission.tryAcquire('b', 1)).toBe(false);
     admission.release('a', 1_000);
     expect(admission.bytes).toBe(0);
   });
 
+  test('tells when more than a quarter of a budget is used', () => {
+    let pressed = 0;
+    const admission = new Admission(budgets, () => (pressed += 1));
+    admission.tryAcquire('a', 15);
+    expect(pressed).toBe(0);
+    admission.tryAcquire('b', 12);
+    expect(pressed).toBe(1);
+    admission.release('b', 12);
+    admission.tryAcquire('a', 1);
+    expect(pressed).toBe(2);
+  });
+
   test('who waits for the whole budget is not overtaken, who waits for its own holds nobody', () => {
-    const admission = new Admission(budgets);
+    const admission = new Admission(budgets, () => undefined);
     const admitted: string[] = [];
     admission.tryAcquire('a', 60);
     admission.wait('a', 10, () => admitted.push('a'));
@@ -40,7 +52,7 @@ describe('admission', () => {
   });
 
   test('a cancelled wait takes nothing and holds nobody', () => {
-    const admission = new Admission(budgets);
+    const admission = new Admission(budgets, () => undefined);
     const admitted: string[] = [];
     const never = (): void => void admitted.push('never');
     admission.tryAcquire('a', 60);
@@ -58,7 +70,7 @@ describe('admission', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const admission = new Admission(budgets);
+        const admission = new Admission(budgets, () => undefined);
         const held: { source: string; bytes: number }[] = [];
         let waiting = 0;
         for (const { source, bytes, waits } of steps) {

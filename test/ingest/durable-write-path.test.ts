@@ -13,11 +13,14 @@ let wal: Wal;
 let path: DurableWritePath;
 let isLive: boolean;
 let slow: number;
+/** How far the write path's clock is ahead. */
+let aheadMs: number;
 
 beforeEach(async () => {
   data = await tempDirectory('write-path');
   isLive = true;
   slow = 0;
+  aheadMs = 0;
   const events = {
     durable: (frame: { lane: string; ordinal: number; lastSeq: number }) =>
       path.durable({ lane: frame.lane, ordinal: frame.ordinal, seq: frame.lastSeq }),
@@ -39,9 +42,9 @@ beforeEach(async () => {
   });
   path = new DurableWritePath({
     wal,
-    clock: systemClock,
+    clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs },
     ack: 'all',
-    ackTimeoutMs: 20,
+    ackTimeoutMs: 60_000,
     isLive: () => isLive,
     onSlow: () => (slow += 1),
   });
@@ -85,13 +88,39 @@ describe('the write path', () => {
     let outcome: WriteOutcome | undefined;
     void submit(line, 1).then((settled) => (outcome = settled));
     await durable(2);
-    await systemClock.sleep(50, new AbortController().signal);
+    path.checkSlow();
+    expect(slow).toBe(0);
     expect(outcome).toBeUndefined();
+    aheadMs = 60_000;
     path.checkSlow();
     expect(slow).toBe(1);
     path.degraded();
     await systemClock.sleep(1, new AbortController().signal);
     expect(outcome).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('does not wait for a primary that has stopped when much waits for it', async () => {
+    void submit(line, 1);
+    await durable(2);
+    path.pressed();
+    path.checkSlow();
+    aheadMs = 1_000;
+    path.checkSlow();
+    expect(slow).toBe(0);
+    path.pressed();
+    path.checkSlow();
+    expect(slow).toBe(1);
+  });
+
+  test('waits for a primary that is slow but goes on, though much waits for it', async () => {
+    void submit(line, 1);
+    void submit(line, 1);
+    await durable(3);
+    aheadMs = 1_000;
+    path.delivered(at(2), []);
+    path.pressed();
+    path.checkSlow();
+    expect(slow).toBe(0);
   });
 
   test('a request of several records gets the refusals of all, each in an outcome record of its own', async () => {

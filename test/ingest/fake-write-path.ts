@@ -44,6 +44,8 @@ export class FakeWritePath implements WritePath {
     return { lane: 'lane', ordinal: 1, seq: this.submitted.length };
   }
 
+  pressed(): void {}
+
   awaitStored(_position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
     this.awaited.push(timeoutMs);
     return Promise.resolve(this.stored);
