@@ -89,10 +89,13 @@ function offsetMsAt(local: Date): number {
 
 function formatOffset(offsetMs: number): string {
   const minutes = Math.abs(offsetMs) / 60_000;
-  const twoDigits = (value: number): string => String(Math.floor(value)).padStart(2, '0');
   return `${offsetMs < 0 ? '-' : '+'}${twoDigits(minutes / 60)}:${twoDigits(minutes % 60)}`;
 }
 
 function wrong(message: string, hint: string): WalError {
   return new WalError('CONFIG_INVALID', message, { hint });
+}
+
+function twoDigits(value: number): string {
+  return String(Math.floor(value)).padStart(2, '0');
 }

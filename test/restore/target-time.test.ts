@@ -87,6 +87,9 @@ function errorOf(text: string): WalError {
 
 function zone(minutes: number): string {
   const size = Math.abs(minutes);
-  const twoDigits = (value: number): string => String(Math.floor(value)).padStart(2, '0');
   return `${minutes < 0 ? '-' : '+'}${twoDigits(size / 60)}:${twoDigits(size % 60)}`;
+}
+
+function twoDigits(value: number): string {
+  return String(Math.floor(value)).padStart(2, '0');
 }
