@@ -1,7 +1,7 @@
 import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
 import { formatJsonPoint } from '../opentsdb/put-writer.ts';
-import type { Position } from '../record/position.ts';
+import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Canary, CanaryPoint } from './canary.ts';
 import type { Alarm, Confirmation } from './confirmation.ts';
@@ -15,7 +15,7 @@ export interface ConfirmerOptions {
   readonly confirmation: Confirmation;
   readonly delivery: Delivery;
   readonly syncTimeoutMs: number;
-  /** All up to here is proven stored. */
+  /** All up to here is proven stored, but for points that may be refused for good. */
   readonly onStored: (position: Position) => void;
   /** All up to here needs no more work: the cursor may pass it. */
   readonly onConfirmed: (position: Position) => Promise<void>;
@@ -45,6 +45,8 @@ export class Confirmer {
   readonly #options: ConfirmerOptions;
   /** When the vitals were last found steady. */
   #steadyMs = 0;
+  /** The last position given to `onStored`. */
+  #told: Position | undefined;
 
   constructor(options: ConfirmerOptions) {
     this.#options = options;
@@ -65,8 +67,10 @@ export class Confirmer {
   async #round(signal: AbortSignal): Promise<ConfirmFault | undefined> {
     const { clock, confirmation, delivery } = this.#options;
     const { canary } = delivery;
+    const put = delivery.put();
     const settled = delivery.settled();
-    const isNew = settled !== undefined && !confirmation.isStored(settled);
+    const isNew =
+      isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     if ((isNew && canary.isUnproven) || (canary.isWanted && canary.isReady)) {
       if (!canary.isReady) return undefined;
       const proof = await proveStored(this.#options, signal);
@@ -74,9 +78,10 @@ export class Confirmer {
       const fault = proof.kind === 'stored' ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
-    if (isNew) {
-      confirmation.noteStored(settled, clock.monotonicMs());
-      this.#options.onStored(settled);
+    if (isNew && put !== undefined) {
+      if (settled !== undefined) confirmation.noteStored(settled, clock.monotonicMs());
+      this.#told = put;
+      this.#options.onStored(put);
     }
     if (!confirmation.isWaiting) return undefined;
     const fault =
@@ -99,6 +104,11 @@ export class Confirmer {
       return { kind: 'unreachable', reason: (error as Error).message };
     }
   }
+}
+
+function isBehind(told: Position | undefined, position: Position | undefined): boolean {
+  if (position === undefined) return false;
+  return told === undefined || comparePositions(told, position) < 0;
 }
 
 interface Prover {

@@ -1,4 +1,4 @@
-import { comparePositions, type Position } from '../record/position.ts';
+import { comparePositions, lastBefore, type Position } from '../record/position.ts';
 import type { Applied } from './applier.ts';
 import { type Batch, ChunkBatches } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
@@ -63,16 +63,14 @@ export class Delivery {
     return { suspects: this.#repeats.suspects.size, mends: this.#repeats.mends.size };
   }
 
-  /** Up to here nothing remains to be done but to be stored. */
+  /** Up to here every point that isn't refused was put for the last time. */
+  put(): Position | undefined {
+    return lastBefore(this.#delivered, this.#repeats.mends.positions());
+  }
+
+  /** Up to here nothing remains to be done but to be stored: no point may turn out to be refused, either. */
   settled(): Position | undefined {
-    const { mends, suspects } = this.#repeats;
-    let settled = this.#delivered;
-    for (const position of [...mends.positions(), suspects.oldest()]) {
-      if (position === undefined || settled === undefined) continue;
-      const before = { ...position, seq: position.seq - 1 };
-      if (comparePositions(before, settled) < 0) settled = before;
-    }
-    return settled;
+    return lastBefore(this.put(), [this.#repeats.suspects.oldest()]);
   }
 
   /** Something was added to the log, or has become due. */

@@ -64,9 +64,10 @@ export class DurableWritePath implements WritePath {
   /** Waiting for proof that they are stored. */
   readonly #storing = new Set<{ readonly position: Position; readonly settle: () => void }>();
   #stored: Position | undefined;
-  #isPressed = false;
   /** When the primary last handled something, or was first waited for. */
   #progressMs = 0;
+  /** Whether much has waited for its answer since. */
+  #isPressed = false;
 
   constructor(options: DurableWritePathOptions) {
     this.#options = options;
@@ -151,6 +152,7 @@ export class DurableWritePath implements WritePath {
     const late = refused.filter((point) => !this.#assign(point));
     if (last !== undefined) {
       this.#progressMs = this.#options.clock.monotonicMs();
+      this.#isPressed = false;
       for (const ticket of takeUpTo(this.#delivering, last)) void this.#answer(ticket);
     }
     return late;
@@ -177,11 +179,9 @@ export class DurableWritePath implements WritePath {
   checkSlow(): void {
     const { clock, ackTimeoutMs, onSlow } = this.#options;
     const [oldest] = this.#delivering;
-    const isPressed = this.#isPressed;
-    this.#isPressed = false;
     if (oldest === undefined) return;
     const nowMs = clock.monotonicMs();
-    const isStalled = isPressed && nowMs - this.#progressMs > STALLED_MS;
+    const isStalled = this.#isPressed && nowMs - this.#progressMs > STALLED_MS;
     if (isStalled || nowMs - oldest.submittedMs > ackTimeoutMs) onSlow();
   }
 

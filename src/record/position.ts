@@ -14,6 +14,20 @@ export function comparePositions(a: Position, b: Position): number {
   return a.ordinal - b.ordinal || a.seq - b.seq;
 }
 
+/** The last record that is neither behind `position` nor at or behind one of the open ones. */
+export function lastBefore(
+  position: Position | undefined,
+  open: Iterable<Position | undefined>,
+): Position | undefined {
+  let last = position;
+  for (const one of open) {
+    if (one === undefined || last === undefined) continue;
+    const previous = { ...one, seq: one.seq - 1 };
+    if (comparePositions(previous, last) < 0) last = previous;
+  }
+  return last;
+}
+
 /** `lane/seq`, as shown to people and written to cursors and control records. */
 export function formatPosition(position: Position): string {
   return `${position.lane}/${position.seq}`;

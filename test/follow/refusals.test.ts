@@ -57,6 +57,15 @@ describe('a refusal that comes too late for an error', () => {
     },
   );
 
+  test('holds back the cursor, but nobody who waits for other points to be stored', async () => {
+    await writeBehind(line('x', 1));
+    await rig.live();
+    const outcome = await rig.put('http', line('d', 1));
+    if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
+    expect(await rig.proxy.writePath.awaitStored(outcome.last, 15_000)).toBe('stored');
+    expect(rig.proxy.primary.open.suspects).toBe(1);
+  });
+
   test('is taken when the metric appears', { timeout: 30_000 }, async () => {
     await writeBehind(line('x', 1));
     rig.tsd.faults = {};

@@ -102,8 +102,6 @@ describe('the write path', () => {
   test('does not wait for a primary that has stopped when much waits for it', async () => {
     void submit(line, 1);
     await durable(2);
-    path.pressed();
-    path.checkSlow();
     aheadMs = 1_000;
     path.checkSlow();
     expect(slow).toBe(0);
@@ -117,6 +115,7 @@ describe('the write path', () => {
     void submit(line, 1);
     await durable(3);
     aheadMs = 1_000;
+    path.pressed();
     path.delivered(at(2), []);
     path.pressed();
     path.checkSlow();
