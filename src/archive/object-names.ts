@@ -1,0 +1,145 @@
+/**
+ * The names of a repository's objects. They carry what the objects cover, so that a listing alone tells what
+ * the repository holds; they sort as records do, and everyone who archives a range makes the same name.
+ */
+export type Level = 'minute' | 'hour' | 'day';
+
+export const LEVELS: readonly Level[] = ['minute', 'hour', 'day'];
+
+/** A run of one lane's records, and the receive times it stands for, epoch ms. */
+export interface Span {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** `toMs` of the object before it in the lane; for the lane's first the open record's receive time. */
+  readonly fromMs: number;
+  /** Receive time of its last record. */
+  readonly toMs: number;
+}
+
+/** What the name of a segment says; its sidecar and its data object share it. */
+export interface SegmentName extends Span {
+  readonly lane: string;
+  readonly level: Level;
+}
+
+export interface HoleName {
+  readonly lane: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+export type ObjectName =
+  | { readonly kind: 'repository' }
+  | { readonly kind: 'begin'; readonly lane: string }
+  | (HoleName & { readonly kind: 'hole' })
+  | (SegmentName & { readonly kind: 'sidecar' })
+  | (SegmentName & { readonly kind: 'data'; readonly random: string })
+  /** `month` as `2025-03`. */
+  | { readonly kind: 'index'; readonly month: string };
+
+export const REPOSITORY_NAME = 'repository.json';
+
+export function formatBeginName(lane: string): string {
+  return `lanes/${lane}/begin.json`;
+}
+
+export function formatHoleName({ lane, firstSeq, lastSeq }: HoleName): string {
+  return `lanes/${lane}/holes/${sequence(firstSeq)}-${sequence(lastSeq)}.json`;
+}
+
+/** The sidecar: once it is there, the segment is. */
+export function formatSidecarName(segment: SegmentName): string {
+  return `${formatStem(segment)}.json`;
+}
+
+/** `random`: 8 hex digits, so that two who write the same segment never share a data object. */
+export function formatDataName(segment: SegmentName, random: string): string {
+  return `${formatStem(segment)}.${random}.parquet`;
+}
+
+/** `month` as `2025-03`. */
+export function formatIndexName(month: string): string {
+  return `index/${month}.json`;
+}
+
+/** The month of a time, UTC, as `2025-03`. */
+export function monthOf(epochMs: number): string {
+  return new Date(epochMs).toISOString().slice(0, 7);
+}
+
+/** Where the segments of a lane and level are whose last records were received in that month. */
+export function monthFolder(lane: string, level: Level, month: string): string {
+  return `lanes/${lane}/${level}/${month.replace('-', '/')}`;
+}
+
+/** Undefined for a name that none of the above makes. */
+export function parseObjectName(name: string): ObjectName | undefined {
+  if (name === REPOSITORY_NAME) return { kind: 'repository' };
+  const parsed = parseSegment(name) ?? parseOther(name);
+  // The last word has the other direction, so that there is one name for one thing.
+  return parsed !== undefined && formatObjectName(parsed) === name ? parsed : undefined;
+}
+
+export function formatObjectName(name: ObjectName): string {
+  switch (name.kind) {
+    case 'repository':
+      return REPOSITORY_NAME;
+    case 'begin':
+      return formatBeginName(name.lane);
+    case 'hole':
+      return formatHoleName(name);
+    case 'sidecar':
+      return formatSidecarName(name);
+    case 'data':
+      return formatDataName(name, name.random);
+    case 'index':
+      return formatIndexName(name.month);
+  }
+}
+
+const SEGMENT =
+  /^lanes\/([0-9a-f]{16})\/(minute|hour|day)\/\d{4}\/\d\d\/\d\d\/(\d{15})-(\d{15})_(\d{13})-(\d{13})(?:\.json|\.([0-9a-f]{8})\.parquet)$/;
+const BEGIN = /^lanes\/([0-9a-f]{16})\/begin\.json$/;
+const HOLE = /^lanes\/([0-9a-f]{16})\/holes\/(\d{15})-(\d{15})\.json$/;
+const INDEX = /^index\/(\d{4}-(?:0[1-9]|1[0-2]))\.json$/;
+
+function parseSegment(name: string): ObjectName | undefined {
+  const match = SEGMENT.exec(name);
+  if (match === null) return undefined;
+  const [, lane = '', level, first, last, from, to, random] = match;
+  const segment: SegmentName = {
+    lane,
+    level: level as Level,
+    firstSeq: Number(first),
+    lastSeq: Number(last),
+    fromMs: Number(from),
+    toMs: Number(to),
+  };
+  if (segment.firstSeq > segment.lastSeq || segment.fromMs > segment.toMs) return undefined;
+  return random === undefined
+    ? { kind: 'sidecar', ...segment }
+    : { kind: 'data', ...segment, random };
+}
+
+function parseOther(name: string): ObjectName | undefined {
+  const begin = BEGIN.exec(name);
+  if (begin !== null) return { kind: 'begin', lane: begin[1] ?? '' };
+  const month = INDEX.exec(name)?.[1];
+  if (month !== undefined) return { kind: 'index', month };
+  const hole = HOLE.exec(name);
+  if (hole === null || Number(hole[2]) > Number(hole[3])) return undefined;
+  return { kind: 'hole', lane: hole[1] ?? '', firstSeq: Number(hole[2]), lastSeq: Number(hole[3]) };
+}
+
+function formatStem({ lane, level, firstSeq, lastSeq, fromMs, toMs }: SegmentName): string {
+  const day = new Date(toMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  return `lanes/${lane}/${level}/${day}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+}
+
+function sequence(seq: number): string {
+  return String(seq).padStart(15, '0');
+}
+
+function time(epochMs: number): string {
+  return String(epochMs).padStart(13, '0');
+}

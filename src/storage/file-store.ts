@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { assert } from '../runtime/errors.ts';
+import { fileOperations, type FileOperations } from './file-operations.ts';
+import type { ObjectInfo, ObjectStore } from './object-store.ts';
+
+/** How the names of temporary files begin; a crash may leave one. */
+export const TEMPORARY_PREFIX = '.tmp-';
+
+const STATS_AT_ONCE = 64;
+
+/**
+ * Objects as files below a root folder, on a local disk or a network file system.
+ *
+ * Creating: a temporary file in the object's folder, write, fsync; link(2) to the name, which one of several
+ * succeeds in; unlink the temporary name; fsync the folder. A crash before the link leaves a temporary file that
+ * no listing shows, a crash after it the whole object under its name, perhaps with the temporary name beside it.
+ */
+export class FileStore implements ObjectStore {
+  readonly root: string;
+  readonly #operations: FileOperations;
+  /** Folders that are known to be there, and durably so. */
+  readonly #folders = new Set<string>();
+
+  constructor(root: string, operations: FileOperations = fileOperations) {
+    this.root = resolve(root);
+    this.#operations = operations;
+  }
+
+  create(name: string, content: Uint8Array): Promise<'created' | 'exists'> {
+    return this.#create(name, (temporary) => this.#operations.write(temporary, content));
+  }
+
+  createFromFile(name: string, path: string): Promise<'created' | 'exists'> {
+    return this.#create(name, (temporary) => this.#operations.copy(temporary, path));
+  }
+
+  async read(name: string): Promise<Buffer | undefined> {
+    return orUndefined(readFile(this.#pathOf(name)));
+  }
+
+  async localPath(name: string): Promise<string | undefined> {
+    const path = this.#pathOf(name);
+    const found = await orUndefined(stat(path));
+    return found?.isFile() === true ? path : undefined;
+  }
+
+  list(prefix: string, after = ''): AsyncIterable<ObjectInfo> {
+    return this.#walk(prefix, after);
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    await this.#operations.remove(path);
+    await orUndefined(this.#operations.syncFolder(dirname(path)));
+  }
+
+  /** Tries on the disk what `create` rests on; rejects with what went wrong. Makes the root folder. */
+  async probe(): Promise<void> {
+    await this.#ensureFolder(this.root);
+    const first = this.#temporaryIn(this.root);
+    const second = this.#temporaryIn(this.root);
+    try {
+      await this.#operations.write(first, Buffer.alloc(0));
+      await this.#operations.link(first, second);
+      const again = await this.#link(first, second);
+      if (again !== 'exists') throw new Error('link(2) replaces a file that is there');
+      await this.#operations.syncFolder(this.root);
+    } finally {
+      await this.#removeQuietly(first);
+      await this.#removeQuietly(second);
+    }
+  }
+
+  /** Names of files left by a crash in the middle of a write, or in use by one that is under way. */
+  async *leftovers(folder = ''): AsyncGenerator<string> {
+    for (const entry of await this.#entriesOf(folder)) {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory() && !entry.name.startsWith('.')) yield* this.leftovers(name);
+      else if (entry.name.startsWith(TEMPORARY_PREFIX)) yield name;
+    }
+  }
+
+  async #create(
+    name: string,
+    fill: (temporary: string) => Promise<void>,
+  ): Promise<'created' | 'exists'> {
+    const path = this.#pathOf(name);
+    const folder = dirname(path);
+    await this.#ensureFolder(folder);
+    const temporary = this.#temporaryIn(folder);
+    try {
+      await fill(temporary);
+      const outcome = await this.#link(temporary, path);
+      await this.#operations.remove(temporary);
+      // Also for `exists`: the winner may not have come that far, and ours is built on it.
+      await this.#operations.syncFolder(folder);
+      return outcome;
+    } catch (error) {
+      // The folder may have been removed by someone else: it is made anew at the next try.
+      this.#folders.delete(folder);
+      await this.#removeQuietly(temporary);
+      throw error;
+    }
+  }
+
+  async #link(path: string, name: string): Promise<'created' | 'exists'> {
+    try {
+      await this.#operations.link(path, name);
+      return 'created';
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return 'exists';
+      throw error;
+    }
+  }
+
+  /** Also one that is there is made durable once: who made it may have died before that. */
+  async #ensureFolder(folder: string): Promise<void> {
+    if (this.#folders.has(folder)) return;
+    await this.#operations.makeFolder(folder);
+    if (folder !== this.root) {
+      await this.#ensureFolder(dirname(folder));
+      await this.#operations.syncFolder(dirname(folder));
+    }
+    if (this.#folders.size >= FOLDERS_MAX) this.#folders.clear();
+    this.#folders.add(folder);
+  }
+
+  /** What could not be done is the caller's to tell; a file left behind does no harm. */
+  async #removeQuietly(path: string): Promise<void> {
+    await this.#operations.remove(path).catch(() => undefined);
+  }
+
+  async *#walk(folder: string, after: string): AsyncGenerator<ObjectInfo> {
+    const entries = (await this.#entriesOf(folder))
+      .filter((entry) => !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory()))
+      .map((entry) => {
+        const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+        return {
+          name,
+          isFolder: entry.isDirectory(),
+          key: entry.isDirectory() ? `${name}/` : name,
+        };
+      })
+      // A folder that is only the beginning of `after` may hold names behind it.
+      .filter(({ key, isFolder }) => key > after || (isFolder && after.startsWith(key)))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    for (let at = 0; at < entries.length;) {
+      const entry = entries[at];
+      if (entry?.isFolder === true) {
+        yield* this.#walk(entry.name, after);
+        at += 1;
+        continue;
+      }
+      const page = entries.slice(at, at + STATS_AT_ONCE);
+      const end = page.findIndex(({ isFolder }) => isFolder);
+      const files = end < 0 ? page : page.slice(0, end);
+      for (const info of await Promise.all(files.map(({ name }) => this.#infoOf(name)))) {
+        if (info !== undefined) yield info;
+      }
+      at += files.length;
+    }
+  }
+
+  async #entriesOf(folder: string) {
+    const path = folder === '' ? this.root : this.#pathOf(folder);
+    return (await orUndefined(readdir(path, { withFileTypes: true }))) ?? [];
+  }
+
+  async #infoOf(name: string): Promise<ObjectInfo | undefined> {
+    const found = await orUndefined(stat(this.#pathOf(name)));
+    return found && { name, bytes: found.size };
+  }
+
+  #temporaryIn(folder: string): string {
+    return join(folder, TEMPORARY_PREFIX + randomBytes(8).toString('hex'));
+  }
+
+  #pathOf(name: string): string {
+    assert(NAME.test(name), `${name} is a name of an object`);
+    return join(this.root, name);
+  }
+}
+
+const FOLDERS_MAX = 1_000;
+
+const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
+
+const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
+
+/** Undefined when what is asked for is not there. */
+async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (NOT_THERE.has(codeOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
