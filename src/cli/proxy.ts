@@ -259,12 +259,8 @@ export class Proxy {
   async #onRejected(suspects: readonly Suspect[]): Promise<void> {
     await this.#deadLetters.write(suspects, this.#wal.now());
     this.#metrics.deadLetters.inc(suspects.length);
-    for (const { position, index, error } of suspects) {
-      const { lane, seq } = position;
-      const refused = [{ index, error }];
-      const isDurable = await this.writePath.logControl({ kind: 'outcome', lane, seq, refused });
-      if (!isDurable) throw new Error(this.#wal.refusal ?? 'the log is behind');
-    }
+    const isDurable = await this.writePath.logRefused(suspects);
+    if (!isDurable) throw new Error(this.#wal.refusal ?? 'the log is behind');
     const [first] = suspects;
     this.#options.logger.error(
       { points: suspects.length, error: first?.error, line: first?.line },

@@ -4,6 +4,7 @@ import { RECORD_BYTES_MAX } from '../record/frame.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Wal } from '../wal/log.ts';
+import { outcomeRecords, type RefusedLine } from './outcome-records.ts';
 import type { Refusal, Submission, WriteOutcome, WritePath } from './write-path.ts';
 
 export interface DurableWritePathOptions {
@@ -35,9 +36,6 @@ const NEWLINE = 0x0a;
 const STALLED_MS = 300;
 /** More requests that wait for proof are answered as if it had not come in time. */
 const STORING_MAX = 10_000;
-/** With these an outcome record stays below RECORD_BYTES_MAX, however its errors are escaped. */
-const OUTCOME_LINES_MAX = 80;
-const OUTCOME_ERROR_MAX = 500;
 
 /**
  * The way of a write, and the order in which it is safe:
@@ -202,6 +200,12 @@ export class DurableWritePath implements WritePath {
     });
   }
 
+  /** Adds what the primary refused; resolves when all of it is durable, false when it can't be. */
+  async logRefused(lines: readonly RefusedLine[]): Promise<boolean> {
+    const logged = outcomeRecords(lines).map(async (outcome) => this.logControl(outcome));
+    return (await Promise.all(logged)).every(Boolean);
+  }
+
   /** Gives a refusal to the client that waits for it; false when none does. */
   #assign(point: RefusedPoint): boolean {
     const holds = ({ first, last }: Ticket): boolean =>
@@ -220,10 +224,7 @@ export class DurableWritePath implements WritePath {
   /** Answers; with refusals only once their outcome is durable. */
   async #answer(ticket: Ticket): Promise<void> {
     if (ticket.refusals.length === 0) return accept(ticket);
-    const isDurable = await Promise.all(
-      outcomesOf(ticket).map(async (outcome) => this.logControl(outcome)),
-    );
-    if (isDurable.every(Boolean)) return accept(ticket);
+    if (await this.logRefused(refusedLines(ticket))) return accept(ticket);
     const reason = 'the log could not take what the primary said';
     ticket.settle({ kind: 'unavailable', reason });
   }
@@ -233,21 +234,11 @@ function accept({ last, refusals, settle }: Ticket): void {
   settle({ kind: 'accepted', last, refusals });
 }
 
-/** One outcome record for each record with refused lines, and more where one would be too long. */
-function outcomesOf({ first, linesBefore, refusals }: Ticket): Control[] {
-  return linesBefore.flatMap((before, record) => {
-    const end = linesBefore[record + 1] ?? Infinity;
-    const own = refusals.filter(({ line }) => line >= before && line < end);
-    const refused = own.map(({ line, error }) => ({
-      index: line - before,
-      error: error.slice(0, OUTCOME_ERROR_MAX),
-    }));
-    const outcomes: Control[] = [];
-    for (let from = 0; from < refused.length; from += OUTCOME_LINES_MAX) {
-      const part = refused.slice(from, from + OUTCOME_LINES_MAX);
-      outcomes.push({ kind: 'outcome', lane: first.lane, seq: first.seq + record, refused: part });
-    }
-    return outcomes;
+function refusedLines({ first, linesBefore, refusals }: Ticket): RefusedLine[] {
+  return refusals.map(({ line, error }) => {
+    const record = linesBefore.findLastIndex((before) => before <= line);
+    const position = { lane: first.lane, seq: first.seq + record };
+    return { position, index: line - (linesBefore[record] ?? 0), error };
   });
 }
 
