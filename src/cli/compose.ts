@@ -58,7 +58,11 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     announce(config, logger);
     await Promise.race([aborted(signal), run]);
   } finally {
-    await door.close(config.limits.shutdownTimeout);
+    const { shutdownTimeout } = config.limits;
+    // A primary that is slow now must not cost those who wait their answer.
+    const letGo = setTimeout(() => proxy.primary.degrade(STOPPING), shutdownTimeout / 2);
+    await door.close(shutdownTimeout);
+    clearTimeout(letGo);
     running.abort();
     try {
       await run;
@@ -69,6 +73,8 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   }
   logger.info('stopped');
 }
+
+const STOPPING = 'the proxy is stopping';
 
 function openDoor(
   config: Config,

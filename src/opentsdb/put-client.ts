@@ -7,6 +7,9 @@ export interface PutClientOptions {
   readonly requestTimeoutMs: number;
 }
 
+/** A TSD that takes longer to say how it is counts as one that doesn't answer. */
+const GET_TIMEOUT_MS = 5_000;
+
 /**
  * HTTP puts to one OpenTSDB, on connections of its own. Never more than one request is on a connection:
  * OpenTSDB answers pipelined requests out of order.
@@ -41,7 +44,7 @@ export class PutClient {
 
   /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
   async get(path: string): Promise<unknown> {
-    const signal = AbortSignal.timeout(this.#options.requestTimeoutMs);
+    const signal = AbortSignal.timeout(Math.min(this.#options.requestTimeoutMs, GET_TIMEOUT_MS));
     const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
     const text = await body.text();
     if (statusCode !== 200) return undefined;
