@@ -50,10 +50,10 @@ describeOnStack('a proxy that is asked to end under load', (stack) => {
     expect(proxy.lines.filter((line) => line.includes('"closed":true'))).toHaveLength(1);
   });
 
-  test('does not wait for a primary that is silent', async () => {
+  test('does not wait for a primary that is silent, and answers those who wait for it', async () => {
     await using proxy = await ProxyProcess.start({
       primary: wire.url,
-      flags: FLAGS,
+      flags: [...FLAGS, '--delivery-ack-timeout', '60s'],
       until: 'live',
     });
     const ledger = new Ledger();
@@ -62,7 +62,10 @@ describeOnStack('a proxy that is asked to end under load', (stack) => {
     await wire.set({ kind: 'blackhole' });
     // By now each client waits for an answer that the primary does not give.
     await sleep(1_000);
+    const answered = ledger.acknowledged.size;
     await endWell(proxy, load);
+    const waiting = (CLIENTS.http + CLIENTS.telnet) * CLIENTS.batch;
+    expect(ledger.acknowledged.size).toBe(answered + waiting);
     await expectLogged(proxy, ledger);
     await wire.set({ kind: 'pass' });
     wire.reset();
