@@ -1,0 +1,176 @@
+import { rm } from 'node:fs/promises';
+import { comparePositions, type Position } from '../record/position.ts';
+import type { LogRead } from '../wal/log-reader.ts';
+import { LineFile } from './line-file.ts';
+import type { RateLimit } from './rate-limit.ts';
+
+/** The lines of a range, by transport. */
+export interface RangePaths {
+  readonly http: string;
+  readonly telnet: string;
+}
+
+export interface FoldSourceOptions {
+  /** Names the stream; the same for the same content. */
+  readonly lane: string;
+  /** Where reading begins; undefined: at the start. */
+  readonly from: Position | undefined;
+  readonly ranges: number;
+  /** Makes the files of a range, counted from 0; called for one range after the other. */
+  readonly produce: (range: number) => Promise<RangePaths>;
+  readonly limit: RateLimit;
+  /** There is something to read. */
+  readonly wake: () => void;
+  /** Nothing more will be. */
+  readonly failed: (error: Error) => void;
+  /** Receive time that the records are given. */
+  readonly atMs: number;
+}
+
+interface OpenRange {
+  readonly paths: RangePaths;
+  readonly http: LineFile;
+  readonly telnet: LineFile;
+  readonly records: number;
+}
+
+/** Lines are given out in frames of so many records, unless a rate is to be kept. */
+const FRAME_RECORDS = 16;
+const NEWLINE = 0x0a;
+/** Ranges that are ready before they are wanted. */
+const RANGES_AHEAD = 1;
+
+/**
+ * The folded state as a log: a range is a lane of its own number (from 1), its records are first what came by HTTP,
+ * then what came by telnet. Reading may go back to any place that `forget` was not told of. The next range is made
+ * while the current one is read.
+ */
+export class FoldSource {
+  readonly #options: FoldSourceOptions;
+  readonly #ranges = new Map<number, OpenRange>();
+  /** The last record of the last range that has any; set once all ranges are known. */
+  #end: Position | undefined;
+  #lastFull: Position;
+  #producing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: FoldSourceOptions) {
+    this.#options = options;
+    this.#lastFull = options.from ?? { lane: options.lane, ordinal: 0, seq: 0 };
+  }
+
+  /** Where the state ends; undefined while that is not known. */
+  get end(): Position | undefined {
+    return this.#end;
+  }
+
+  /** What follows `after`; undefined when it is not there yet, or may not pass yet: then `wake` is called. */
+  async next(after: Position | undefined): Promise<LogRead | undefined> {
+    let ordinal = Math.max(1, after?.ordinal ?? 1);
+    let seq = after?.ordinal === ordinal ? after.seq : 0;
+    for (; ordinal <= this.#options.ranges; ordinal += 1, seq = 0) {
+      const range = this.#ranges.get(ordinal);
+      if (range === undefined) {
+        this.#produce(ordinal);
+        return undefined;
+      }
+      if (ordinal + RANGES_AHEAD <= this.#options.ranges) this.#produce(ordinal + RANGES_AHEAD);
+      if (seq < range.records) return this.#frame(range, ordinal, seq);
+    }
+    return undefined;
+  }
+
+  /** Nothing can be had without waiting. */
+  peek(): undefined {
+    return undefined;
+  }
+
+  /** Nothing before `position` is read again: its files go. */
+  async forget(position: Position): Promise<void> {
+    for (const [ordinal, range] of this.#ranges) {
+      if (ordinal >= position.ordinal) continue;
+      this.#ranges.delete(ordinal);
+      await discard(range);
+    }
+  }
+
+  /** What is being made is waited for. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#producing;
+    for (const range of this.#ranges.values()) await discard(range);
+    this.#ranges.clear();
+  }
+
+  async #frame(range: OpenRange, ordinal: number, seq: number): Promise<LogRead | undefined> {
+    const { limit, lane, atMs } = this.#options;
+    const { waitMs } = limit;
+    if (waitMs > 0) {
+      this.#wakeIn(waitMs);
+      return undefined;
+    }
+    const isTelnet = seq >= range.http.records;
+    const file = isTelnet ? range.telnet : range.http;
+    const index = isTelnet ? seq - range.http.records : seq;
+    const { bytes, starts } = await file.read(index, FRAME_RECORDS);
+    limit.take(countLines(bytes));
+    const parts: Buffer[] = [];
+    for (let record = 0; record + 1 < starts.length; record += 1) {
+      const transport = isTelnet ? 'telnet' : 'http';
+      parts.push(Buffer.from(`@${seq + record + 1} ${atMs} ${transport} -\n`));
+      parts.push(bytes.subarray(starts[record], starts[record + 1]));
+    }
+    const lastSeq = seq + starts.length - 1;
+    const body = Buffer.concat(parts);
+    return { kind: 'frame', lane, ordinal, firstSeq: seq + 1, lastSeq, body };
+  }
+
+  #produce(ordinal: number): void {
+    if (this.#producing !== undefined || this.#ranges.has(ordinal) || this.#isClosed) return;
+    this.#producing = this.#make(ordinal);
+  }
+
+  async #make(ordinal: number): Promise<void> {
+    try {
+      await this.#open(ordinal);
+    } catch (error) {
+      // What is being made stays set: nothing more is tried.
+      this.#options.failed(error as Error);
+      return;
+    }
+    this.#producing = undefined;
+    this.#options.wake();
+  }
+
+  async #open(ordinal: number): Promise<void> {
+    const { produce, ranges, lane } = this.#options;
+    const paths = await produce(ordinal - 1);
+    const http = await LineFile.open(paths.http);
+    const telnet = await LineFile.open(paths.telnet);
+    const records = http.records + telnet.records;
+    this.#ranges.set(ordinal, { paths, http, telnet, records });
+    const last = { lane, ordinal, seq: records };
+    if (records > 0 && comparePositions(last, this.#lastFull) > 0) this.#lastFull = last;
+    if (ordinal === ranges) this.#end = this.#lastFull;
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#options.wake(), Math.ceil(ms));
+  }
+}
+
+async function discard({ paths, http, telnet }: OpenRange): Promise<void> {
+  await http[Symbol.asyncDispose]();
+  await telnet[Symbol.asyncDispose]();
+  await rm(paths.http, { force: true });
+  await rm(paths.telnet, { force: true });
+}
+
+function countLines(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}
