@@ -1,0 +1,148 @@
+import { Pool } from 'undici';
+import { readQueryAnswer, type QueriedSeries } from './query-answer.ts';
+
+export interface QueryClientOptions {
+  readonly target: URL;
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+/** Points as they are stored, of one metric, without aggregation. */
+export interface RawQuery {
+  /** Epoch ms, both inclusive; whole seconds below 2^32 ms, since OpenTSDB would take those for seconds. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly metric: string;
+  /** Only series that have exactly these tags; undefined: all of the metric. */
+  readonly series: readonly Readonly<Record<string, string>>[] | undefined;
+}
+
+export type QueryReply =
+  | { readonly kind: 'series'; readonly series: readonly QueriedSeries[] }
+  /** OpenTSDB's error, or an answer that is too large to read. */
+  | { readonly kind: 'refused'; readonly status: number; readonly message: string }
+  | { readonly kind: 'unanswered'; readonly reason: string };
+
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+/** Smaller numbers are seconds to OpenTSDB. */
+const MS_MIN = 4_294_967_296;
+const UNKNOWN_NAME = /No such name for/;
+
+/** Questions to one OpenTSDB, on connections of its own. */
+export class QueryClient {
+  readonly #pool: Pool;
+  readonly #timeoutMs: number;
+
+  constructor({ target, requestTimeoutMs, connectionsMax }: QueryClientOptions) {
+    this.#timeoutMs = requestTimeoutMs;
+    this.#pool = new Pool(target.origin, {
+      connections: connectionsMax,
+      pipelining: 1,
+      connect: { timeout: Math.min(requestTimeoutMs, 5_000) },
+      headersTimeout: requestTimeoutMs,
+      bodyTimeout: requestTimeoutMs,
+    });
+  }
+
+  /** Never rejects. A name that OpenTSDB doesn't know has no series. */
+  async query(query: RawQuery): Promise<QueryReply> {
+    const reply = await this.#request('POST', '/api/query?arrays', JSON.stringify(bodyOf(query)));
+    if (reply.kind !== 'answer') return reply;
+    const { status, text } = reply;
+    try {
+      if (status === 200) return { kind: 'series', series: readQueryAnswer(text) };
+    } catch (error) {
+      return { kind: 'unanswered', reason: (error as Error).message };
+    }
+    const message = messageOf(text);
+    if (UNKNOWN_NAME.test(message)) return { kind: 'series', series: [] };
+    return { kind: 'refused', status, message };
+  }
+
+  /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
+  async get(path: string): Promise<unknown> {
+    const reply = await this.#request('GET', path, undefined);
+    if (reply.kind === 'unanswered') throw new Error(reply.reason);
+    if (reply.kind === 'refused' || reply.status !== 200) return undefined;
+    try {
+      return JSON.parse(reply.text) as unknown;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #request(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | undefined,
+  ): Promise<
+    | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+    | Exclude<QueryReply, { kind: 'series' }>
+  > {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    try {
+      const answer = await this.#pool.request({
+        method,
+        path,
+        headers,
+        body: body ?? null,
+        signal,
+      });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > ANSWER_BYTES_MAX) {
+          return { kind: 'refused', status: 413, message: `more than ${ANSWER_BYTES_MAX} bytes` };
+        }
+        chunks.push(chunk);
+      }
+      return { kind: 'answer', status: answer.statusCode, text: Buffer.concat(chunks).toString() };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: 'unanswered', reason: message === '' ? (code ?? 'no answer') : message };
+    }
+  }
+}
+
+function bodyOf({ fromMs, toMs, metric, series }: RawQuery): object {
+  const base = { aggregator: 'none', metric };
+  const queries = series?.map((tags) => ({
+    ...base,
+    explicitTags: true,
+    filters: Object.entries(tags).map(([tagk, filter]) => ({
+      type: 'literal_or',
+      tagk,
+      filter,
+      groupBy: false,
+    })),
+  })) ?? [base];
+  return {
+    start: timeOf(fromMs, 1),
+    // The end must lie behind the start.
+    end: Math.max(timeOf(toMs, 2), timeOf(fromMs, 1) + 1),
+    msResolution: true,
+    noAnnotations: true,
+    queries,
+  };
+}
+
+function timeOf(ms: number, least: number): number {
+  return ms < MS_MIN ? Math.max(least, Math.floor(ms / 1_000)) : ms;
+}
+
+function messageOf(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown; details?: unknown } };
+    const words = [error?.message, error?.details].filter((word) => typeof word === 'string');
+    if (words.length > 0) return words.join(': ').slice(0, 500);
+  } catch {
+    // HTML, or nothing: shown as it is.
+  }
+  return text.slice(0, 200);
+}
