@@ -252,6 +252,7 @@ export class Proxy {
       return;
     }
     this.#cursorError = undefined;
+    this.writePath.confirmed(position);
     this.#lag.forget(position);
   }
 

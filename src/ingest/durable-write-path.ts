@@ -4,6 +4,7 @@ import { RECORD_BYTES_MAX } from '../record/frame.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Wal } from '../wal/log.ts';
+import { KnownRefusals } from './known-refusals.ts';
 import { outcomeRecords, type RefusedLine } from './outcome-records.ts';
 import type { Refusal, Submission, WriteOutcome, WritePath } from './write-path.ts';
 
@@ -61,6 +62,7 @@ export class DurableWritePath implements WritePath {
   readonly #delivering: Ticket[] = [];
   /** Waiting for proof that they are stored. */
   readonly #storing = new Set<{ readonly position: Position; readonly settle: () => void }>();
+  readonly #known = new KnownRefusals();
   #stored: Position | undefined;
   /** When the primary last handled something, or was first waited for. */
   #progressMs = 0;
@@ -145,7 +147,7 @@ export class DurableWritePath implements WritePath {
       settle({ kind: 'unavailable', reason });
   }
 
-  /** The primary has handled all up to `last`. Returns the refused points whose clients had their answer before. */
+  /** The primary has handled all up to `last`. Returns the refused points whose clients were told otherwise. */
   delivered(last: Position | undefined, refused: readonly RefusedPoint[]): readonly RefusedPoint[] {
     const late = refused.filter((point) => !this.#assign(point));
     if (last !== undefined) {
@@ -159,6 +161,11 @@ export class DurableWritePath implements WritePath {
   /** The primary is no longer live: what waits for it is answered on the log alone. */
   degraded(): void {
     for (const ticket of this.#delivering.splice(0)) void this.#answer(ticket);
+  }
+
+  /** Nothing up to `position` will be delivered again. */
+  confirmed(position: Position): void {
+    this.#known.forget(position);
   }
 
   /** All up to `position` is proven stored. */
@@ -206,13 +213,14 @@ export class DurableWritePath implements WritePath {
     return (await Promise.all(logged)).every(Boolean);
   }
 
-  /** Gives a refusal to the client that waits for it; false when none does. */
+  /** Gives a refusal to the client that waits for it, unless one was told at an earlier delivery; false when it comes too late. */
   #assign(point: RefusedPoint): boolean {
     const holds = ({ first, last }: Ticket): boolean =>
       comparePositions(first, point.position) <= 0 && comparePositions(point.position, last) <= 0;
     // A request of several records may be delivered in part before its last record is durable.
     const ticket = this.#delivering.find(holds) ?? this.#logging.find(holds);
-    if (ticket === undefined) return false;
+    if (ticket === undefined) return this.#known.has(point.position, point.index);
+    this.#known.add(point.position, point.index);
     const record = point.position.seq - ticket.first.seq;
     ticket.refusals.push({
       line: (ticket.linesBefore[record] ?? 0) + point.index,

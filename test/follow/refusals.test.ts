@@ -57,6 +57,27 @@ describe('a refusal that comes too late for an error', () => {
     },
   );
 
+  test(
+    'is none when the client had the error at an earlier delivery',
+    { timeout: 30_000 },
+    async () => {
+      await rig.live();
+      rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+      expect(await rig.put('http', line('a', 1), line('x', 1))).toMatchObject({
+        refusals: [{ line: 1 }],
+      });
+      await rig.tsd.stop();
+      await rig.tsd.start();
+      await until(
+        () => rig.tsd.points.filter(({ metric }) => metric === 'a').length > 1,
+        'sent again',
+      );
+      await rig.confirmed();
+      expect(rig.proxy.primary.open.suspects).toBe(0);
+      expect(await outcomes(rig)).toHaveLength(1);
+    },
+  );
+
   test('holds back the cursor, but nobody who waits for other points to be stored', async () => {
     await writeBehind(line('x', 1));
     await rig.live();

@@ -1,0 +1,42 @@
+import { comparePositions, type Position } from '../record/position.ts';
+
+/** Further ones are not remembered. */
+const RECORDS_MAX = 100_000;
+
+interface RefusedRecord {
+  readonly position: Position;
+  readonly indexes: Set<number>;
+}
+
+/**
+ * The refusals that clients were told, of records that may be delivered again: refused again, they are no
+ * news to anyone. In the order in which they were told.
+ */
+export class KnownRefusals {
+  readonly #records = new Map<string, RefusedRecord>();
+
+  add(position: Position, index: number): void {
+    const key = keyOf(position);
+    const known = this.#records.get(key);
+    if (known !== undefined) known.indexes.add(index);
+    else if (this.#records.size < RECORDS_MAX) {
+      this.#records.set(key, { position, indexes: new Set([index]) });
+    }
+  }
+
+  has(position: Position, index: number): boolean {
+    return this.#records.get(keyOf(position))?.indexes.has(index) === true;
+  }
+
+  /** Nothing up to `position` will be delivered again. */
+  forget(position: Position): void {
+    for (const [key, record] of this.#records) {
+      if (comparePositions(record.position, position) > 0) return;
+      this.#records.delete(key);
+    }
+  }
+}
+
+function keyOf({ lane, seq }: Position): string {
+  return `${lane}/${seq}`;
+}
