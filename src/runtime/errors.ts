@@ -6,6 +6,11 @@ export const ERROR_CODES = {
   WAL_DAMAGED: 'Bytes of the log that were once durable cannot be read back.',
   WAL_ROLLED_BACK: 'The log ends before a position that a cursor has already passed.',
   WAL_UNAVAILABLE: 'The log cannot take writes now: the disk is full, failing, or at its limit.',
+  REPOSITORY_MISSING: 'There is no repository at the place named.',
+  REPOSITORY_UNUSABLE:
+    'The repository cannot be read or written, or its file system lacks what commits rest on.',
+  REPOSITORY_DAMAGED:
+    'An object of the repository is not what was written, or is gone though another one names it.',
   LISTEN_FAILED: 'An address cannot be listened on.',
 } as const;
 

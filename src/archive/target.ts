@@ -1,0 +1,50 @@
+import type { Coverage, CoverageHole } from './coverage.ts';
+
+/** Whether the state of a time can be restored. Never answered with another time: the nearest ones are told. */
+export type TargetCheck =
+  | { readonly kind: 'reachable' }
+  | {
+      readonly kind: 'unreachable';
+      readonly why: string;
+      readonly nearestBefore: number | undefined;
+      readonly nearestAfter: number | undefined;
+    }
+  /** It could be had without the records of these holes. */
+  | {
+      readonly kind: 'hole';
+      readonly holes: readonly CoverageHole[];
+      readonly nearestBefore: number | undefined;
+    };
+
+/** `targetMs`: epoch ms; wanted is what was received up to then, inclusive. */
+export function checkTarget(
+  coverage: Coverage,
+  targetMs: number,
+  { allowHoles }: { readonly allowHoles: boolean },
+): TargetCheck {
+  const { startMs, safeTimeMs, restorable } = coverage;
+  const lastWhole = restorable.findLast(({ fromMs }) => fromMs <= targetMs);
+  const nearestBefore = lastWhole && Math.min(lastWhole.toMs, targetMs);
+  if (startMs === undefined || safeTimeMs === undefined || safeTimeMs < startMs) {
+    const why = 'the repository holds nothing yet';
+    return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter: undefined };
+  }
+  if (targetMs < startMs) {
+    const why = 'it is before the first thing that the repository holds';
+    const nearestAfter = allowHoles ? startMs : restorable[0]?.fromMs;
+    return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter };
+  }
+  if (targetMs > safeTimeMs) {
+    const why = 'not everything that was received up to then is in the repository yet';
+    return {
+      kind: 'unreachable',
+      why,
+      nearestBefore: allowHoles ? safeTimeMs : nearestBefore,
+      nearestAfter: undefined,
+    };
+  }
+  const holes = coverage.holes.filter(({ fromMs }) => fromMs <= targetMs);
+  return holes.length === 0 || allowHoles
+    ? { kind: 'reachable' }
+    : { kind: 'hole', holes, nearestBefore };
+}

@@ -1,0 +1,287 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { computeCoverage, type Coverage, type LaneHoldings } from '../../src/archive/coverage.ts';
+import type { Span } from '../../src/archive/object-names.ts';
+import type { Begin, HoleMarker } from '../../src/archive/sidecar.ts';
+import { checkTarget } from '../../src/archive/target.ts';
+import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
+
+const isCovered = ({ objects }: TrueLane, seq: number): boolean =>
+  objects.some(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+
+/** The sequence up to which a lane's end is known from those behind it. */
+const endOf = (lanes: readonly TrueLane[], { lane }: TrueLane): number =>
+  Math.max(
+    ...lanes.map(({ begin }) => (begin.previous?.lane === lane ? begin.previous.lastSeq : -1)),
+  );
+
+/** Whether everything that a lane received up to a time is there for sure: by counting sequences. */
+function isComplete(lanes: readonly TrueLane[], lane: TrueLane, time: number): boolean {
+  let seq = 1;
+  while (isCovered(lane, seq)) seq += 1;
+  const end = endOf(lanes, lane);
+  if (end >= 0 && seq > end) return true;
+  const last = lane.objects.find(({ lastSeq }) => lastSeq === seq - 1);
+  return time < (last?.toMs ?? lane.begin.openedAt);
+}
+
+const isIn = ({ restorable }: Coverage, time: number): boolean =>
+  restorable.some(({ fromMs, toMs }) => fromMs <= time && time <= toMs);
+
+const startOf = (lanes: readonly TrueLane[]): number => lanes[0]?.begin.openedAt ?? 0;
+
+const timesOf = (lanes: readonly TrueLane[]): number[] => {
+  const ends = lanes.flatMap(({ receivedAt }) => receivedAt);
+  const from = startOf(lanes) - 2;
+  return Array.from({ length: Math.max(...ends) + 3 - from }, (_, n) => from + n);
+};
+
+describe('the restorable window', () => {
+  test('is every time up to which every lane is complete, and no other', () => {
+    fc.assert(
+      fc.property(history, (lanes) => {
+        const coverage = computeCoverage(holdingsOf(lanes));
+        for (const time of timesOf(lanes)) {
+          const expected =
+            time >= startOf(lanes) && lanes.every((lane) => isComplete(lanes, lane, time));
+          expect([time, isIn(coverage, time)]).toEqual([time, expected]);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('has no time at which a record was received up to it that no object holds, whole lanes missing or not', () => {
+    fc.assert(
+      fc.property(history, fc.array(fc.boolean()), (lanes, gone) => {
+        // A lane that no other follows, and that is gone with its begin, can't be known of.
+        const isFollowed = ({ lane }: TrueLane): boolean =>
+          lanes.some((next) => next.begin.previous?.lane === lane);
+        const kept = lanes.filter((lane, n) => gone[n] !== true || !isFollowed(lane));
+        const coverage = computeCoverage(holdingsOf(kept));
+        for (const time of timesOf(lanes).filter((one) => isIn(coverage, one))) {
+          const missing = lanes.flatMap((lane) =>
+            lane.receivedAt.filter(
+              (at, n) => at <= time && !(kept.includes(lane) && isCovered(lane, n + 1)),
+            ),
+          );
+          // What was received before the repository's history begins is no part of it.
+          expect(missing.filter((at) => at >= startOf(kept))).toEqual([]);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('ends with what there is, however the objects are ordered and how often they are told', () => {
+    fc.assert(
+      fc.property(history, fc.infiniteStream(fc.nat()), (lanes, random) => {
+        const { lanes: holdings } = holdingsOf(lanes);
+        const shuffled = new Map(
+          [...holdings].map(([lane, { objects, ...rest }]) => {
+            const keyed = [...objects, ...objects].map((span) => ({
+              span,
+              key: Number(random.next().value),
+            }));
+            const spans = keyed.toSorted((a, b) => a.key - b.key);
+            return [lane, { ...rest, objects: spans.map(({ span }) => span) }];
+          }),
+        );
+        expect(computeCoverage({ lanes: shuffled })).toEqual(computeCoverage({ lanes: holdings }));
+      }),
+    );
+  });
+});
+
+test('holes are the records missing before others of their lane, or of an ended lane before a later one', () => {
+  fc.assert(
+    fc.property(history, (lanes) => {
+      const { holes, conflicts } = computeCoverage(holdingsOf(lanes));
+      expect(conflicts).toEqual([]);
+      const isFollowed = (lane: TrueLane): boolean =>
+        lanes.some(
+          (next) =>
+            next.begin.previous?.lane === lane.lane &&
+            (next.objects.length > 0 || isFollowed(next)),
+        );
+      const expected = lanes.flatMap((lane) => {
+        const last = Math.max(0, ...lane.objects.map(({ lastSeq }) => lastSeq));
+        const known = isFollowed(lane) ? Math.max(last, endOf(lanes, lane)) : last;
+        return Array.from({ length: known }, (_, n) => n + 1)
+          .filter((seq) => !isCovered(lane, seq))
+          .map((seq) => `${lane.lane}/${seq}`);
+      });
+      const told = holes.flatMap(({ lane, firstSeq, lastSeq }) =>
+        Array.from({ length: lastSeq - firstSeq + 1 }, (_, n) => `${lane}/${firstSeq + n}`),
+      );
+      expect(told.toSorted()).toEqual(expected.toSorted());
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+const begin = (n: number, openedAt: number, fields: Partial<Begin> = {}): Begin => ({
+  lane: laneId(n),
+  ordinal: n,
+  firstSeq: 1,
+  openedAt,
+  previous: null,
+  reason: 'start',
+  disputed: null,
+  host: 'h',
+  ...fields,
+});
+
+const span = (firstSeq: number, lastSeq: number, fromMs: number, toMs: number): Span => {
+  return { firstSeq, lastSeq, fromMs, toMs };
+};
+
+const marker = (
+  firstSeq: number,
+  lastSeq: number,
+  fields: Partial<HoleMarker> = {},
+): HoleMarker => ({
+  lane: laneId(1),
+  firstSeq,
+  lastSeq,
+  fromMs: 200,
+  toMs: 300,
+  reason: 'the disk lost it',
+  notedAt: 400,
+  ...fields,
+});
+
+const holdings = (...lanes: readonly (Partial<LaneHoldings> & { begin: Begin })[]) => ({
+  lanes: new Map(
+    lanes.map((lane) => [lane.begin.lane, { objects: [], holes: [], ...lane }] as const),
+  ),
+});
+
+describe('coverage', () => {
+  test('of nothing is nothing', () => {
+    const coverage = computeCoverage({ lanes: new Map() });
+    expect(coverage).toMatchObject({ startMs: undefined, safeTimeMs: undefined, restorable: [] });
+    expect(checkTarget(coverage, 5, { allowHoles: true })).toMatchObject({ kind: 'unreachable' });
+  });
+
+  test('of a lane that was only registered says that nothing came before it', () => {
+    const coverage = computeCoverage(holdings({ begin: begin(1, 100) }));
+    expect(coverage).toMatchObject({ startMs: 100, safeTimeMs: 99, restorable: [], holes: [] });
+  });
+
+  test('takes no hole for what an archive that is behind has yet to bring', () => {
+    const first = { begin: begin(1, 100), objects: [span(1, 5, 100, 200)] };
+    const second = begin(2, 300, { previous: { lane: laneId(1), lastSeq: 9 } });
+    const behind = computeCoverage(holdings(first, { begin: second }));
+    expect(behind).toMatchObject({ holes: [], safeTimeMs: 199 });
+    const passed = computeCoverage(
+      holdings(first, { begin: second, objects: [span(1, 2, 300, 400)] }),
+    );
+    expect(passed.safeTimeMs).toBe(399);
+    expect(passed.holes).toEqual([
+      {
+        lane: laneId(1),
+        firstSeq: 6,
+        lastSeq: 9,
+        fromMs: 200,
+        toMs: undefined,
+        reason: 'no object of the repository holds these records',
+      },
+    ]);
+    expect(passed.restorable).toEqual([{ fromMs: 100, toMs: 199 }]);
+  });
+
+  test('tells why from the markers, which make nothing covered', () => {
+    const objects = [span(1, 5, 100, 200), span(9, 20, 300, 400)];
+    const holes = [marker(6, 7), marker(8, 8, { reason: 'and this too' })];
+    const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects, holes }));
+    expect(coverage.holes).toMatchObject([
+      { firstSeq: 6, lastSeq: 8, fromMs: 200, toMs: 300, reason: 'the disk lost it; and this too' },
+    ]);
+    expect(coverage).toMatchObject({ safeTimeMs: 399, restorable: [{ fromMs: 100, toMs: 199 }] });
+    const healed = [...objects, span(6, 8, 200, 300)];
+    expect(
+      computeCoverage(holdings({ begin: begin(1, 100), objects: healed, holes })).holes,
+    ).toEqual([]);
+  });
+
+  test('begins where archiving did, also in the middle of a lane', () => {
+    const middle = begin(3, 100, { firstSeq: 500 });
+    const coverage = computeCoverage(
+      holdings({ begin: middle, objects: [span(500, 600, 100, 200)] }),
+    );
+    expect(coverage).toMatchObject({ holes: [], restorable: [{ fromMs: 100, toMs: 199 }] });
+  });
+
+  test('tells a lane of which there is nothing, though another follows it', () => {
+    const first = { begin: begin(1, 100), objects: [span(1, 5, 100, 200)] };
+    const third = begin(3, 300, { previous: { lane: laneId(2), lastSeq: 7 } });
+    const coverage = computeCoverage(
+      holdings(first, { begin: third, objects: [span(1, 2, 300, 400)] }),
+    );
+    expect(coverage.holes).toMatchObject([
+      { lane: laneId(2), firstSeq: 1, lastSeq: 7, fromMs: 200, toMs: 300 },
+    ]);
+    expect(coverage).toMatchObject({ safeTimeMs: 199, restorable: [{ fromMs: 100, toMs: 199 }] });
+    const alone = computeCoverage(holdings({ begin: third, objects: [span(1, 2, 300, 400)] }));
+    expect(alone).toMatchObject({ safeTimeMs: 399, restorable: [], holes: [{ fromMs: 0 }] });
+  });
+
+  test('counts a lane that never had a durable record as ended', () => {
+    const second = begin(2, 300, { previous: { lane: laneId(1), lastSeq: 0 } });
+    const coverage = computeCoverage(
+      holdings({ begin: begin(1, 100) }, { begin: second, objects: [span(1, 2, 300, 400)] }),
+    );
+    expect(coverage).toMatchObject({ safeTimeMs: 399, holes: [] });
+  });
+
+  test('tells objects that can not both be right, and claims the least of them', () => {
+    const objects = [
+      span(1, 10, 100, 200),
+      span(1, 20, 100, 400),
+      span(11, 20, 200, 300),
+      span(15, 30, 300, 500),
+    ];
+    const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects }));
+    expect(coverage.conflicts.map(({ reason, spans }) => [reason, spans[1]])).toEqual([
+      ['their times disagree', objects[2]],
+      ['they overlap in part', objects[3]],
+    ]);
+    expect(
+      computeCoverage(holdings({ begin: begin(1, 100), objects: objects.slice(0, 3) })),
+    ).toMatchObject({
+      safeTimeMs: 299,
+    });
+  });
+
+  test('tells records beyond the end that the next lane names: the log was rolled back', () => {
+    const first = { begin: begin(1, 100), objects: [span(1, 20, 100, 200)] };
+    const second = { begin: begin(2, 300, { previous: { lane: laneId(1), lastSeq: 12 } }) };
+    const { lanes } = computeCoverage(holdings(first, second));
+    expect(lanes[0]).toMatchObject({ beyond: { firstSeq: 13, lastSeq: 20 }, coveredToMs: 'ended' });
+  });
+});
+
+describe('a target time', () => {
+  const objects = [span(1, 5, 100, 200), span(9, 20, 300, 400)];
+  const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects }));
+  const check = (time: number, allowHoles = false) => checkTarget(coverage, time, { allowHoles });
+
+  test('is reachable from the first to the last moment of the window', () => {
+    expect([100, 150, 199].map((time) => check(time).kind)).toEqual(Array(3).fill('reachable'));
+  });
+
+  test('before the history or behind the safe time is told with the nearest that can be had', () => {
+    expect(check(99)).toMatchObject({ kind: 'unreachable', nearestAfter: 100 });
+    expect(check(400)).toMatchObject({ kind: 'unreachable', nearestBefore: 199 });
+    expect(check(400, true)).toMatchObject({ kind: 'unreachable', nearestBefore: 399 });
+  });
+
+  test('behind a hole is refused with the hole and the last time before it, unless holes are allowed', () => {
+    const holes = [expect.objectContaining({ firstSeq: 6, lastSeq: 8 })];
+    for (const time of [200, 399]) {
+      expect(check(time)).toEqual({ kind: 'hole', holes, nearestBefore: 199 });
+      expect(check(time, true)).toEqual({ kind: 'reachable' });
+    }
+  });
+});
