@@ -35,6 +35,16 @@ export function uniteSpans(spans: readonly Span[]): LaneSpans {
   return { covered, conflicts };
 }
 
+/** Those that lie in no other: what the others hold is in them, and nothing is in two. In order. */
+export function outermost<T extends Span>(spans: readonly T[]): T[] {
+  const sorted = spans.toSorted((a, b) => a.firstSeq - b.firstSeq || b.lastSeq - a.lastSeq);
+  const outer: T[] = [];
+  for (const span of sorted) {
+    if (span.lastSeq > (outer.at(-1)?.lastSeq ?? -1)) outer.push(span);
+  }
+  return outer;
+}
+
 /** Of a span, and one that begins in it. */
 function disagreement(outer: Span, inner: Span): SpanConflict['reason'] | undefined {
   if (inner.lastSeq > outer.lastSeq) return 'they overlap in part';
@@ -50,7 +60,8 @@ function disagreement(outer: Span, inner: Span): SpanConflict['reason'] | undefi
 function extend(covered: Span[], span: Span): void {
   const last = covered.at(-1);
   if (last === undefined || span.firstSeq > last.lastSeq + 1) {
-    covered.push(span);
+    const { firstSeq, lastSeq, fromMs, toMs } = span;
+    covered.push({ firstSeq, lastSeq, fromMs, toMs });
     return;
   }
   if (span.lastSeq < last.lastSeq) return;

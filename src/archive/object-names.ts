@@ -67,6 +67,17 @@ export function monthOf(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 7);
 }
 
+/** When a month is over, epoch ms. */
+export function monthEnd(month: string): number {
+  const [year, number] = month.split('-').map(Number);
+  return Date.UTC(year ?? 0, number ?? 0);
+}
+
+/** From one month to another, both included. */
+export function* monthsBetween(first: string, last: string): Generator<string> {
+  for (let month = first; month <= last; month = monthOf(monthEnd(month))) yield month;
+}
+
 /** Where the segments of a lane and level are whose last records were received in that month. */
 export function monthFolder(lane: string, level: Level, month: string): string {
   return `lanes/${lane}/${level}/${month.replace('-', '/')}`;

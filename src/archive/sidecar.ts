@@ -136,7 +136,7 @@ export function parseRepositoryFile(content: Buffer): RepositoryFile | undefined
   return isLane(id) && isCount(createdAt) ? { id, createdAt } : undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 function fieldsOf(content: Buffer): Fields {
   const fields = unseal(content);
@@ -156,7 +156,7 @@ function segmentOf({
   return { lane, level, firstSeq, lastSeq, fromMs, toMs };
 }
 
-function isLane(value: unknown): value is string {
+export function isLane(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
 }
 
@@ -164,11 +164,11 @@ function isLevel(value: unknown): value is Level {
   return LEVELS.some((level) => level === value);
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function isObject(value: unknown): value is Fields {
+export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 

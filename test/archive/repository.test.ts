@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createRepository, openRepository } from '../../src/archive/repository.ts';
@@ -31,7 +31,6 @@ describe('a repository', () => {
     await using folder = await tempDirectory('repository');
     await createRepository(folder.path, 1_000);
     const path = join(folder.path, 'repository.json');
-    await chmod(path, 0o600);
     await writeFile(path, (await readFile(path, 'utf8')).replace('1000', '1001'));
     const damaged = { code: 'REPOSITORY_DAMAGED' };
     await expect(openRepository(folder.path)).rejects.toMatchObject(damaged);
@@ -40,8 +39,10 @@ describe('a repository', () => {
 
   test('on a file system without hard links is refused before anything is written', async () => {
     await using folder = await tempDirectory('repository');
-    const link = () => Promise.reject(diskError('EPERM'));
-    const store = new FileStore(folder.path, { ...fileOperations, link });
+    const store = new FileStore(folder.path, {
+      ...fileOperations,
+      link: () => Promise.reject(diskError('EPERM')),
+    });
     await expect(createRepository(folder.path, 1_000, store)).rejects.toMatchObject({
       code: 'REPOSITORY_UNUSABLE',
       hint: expect.stringContaining('archive: off') as string,

@@ -1,0 +1,135 @@
+import { WalError } from '../runtime/errors.ts';
+import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
+import type { Holdings, LaneHoldings } from './coverage.ts';
+import {
+  formatBeginName,
+  formatHoleName,
+  formatSidecarName,
+  parseObjectName,
+  type SegmentName,
+} from './object-names.ts';
+import {
+  type Begin,
+  type HoleMarker,
+  parseBegin,
+  parseHoleMarker,
+  parseSidecar,
+  type Sidecar,
+} from './sidecar.ts';
+
+/** What a repository holds, from its listing: the truth, but for what is inside the objects. */
+export interface Catalog extends Holdings {
+  readonly lanes: ReadonlyMap<string, CatalogLane>;
+  /** What the listing shows to be wrong; `verify` looks into all of it. */
+  readonly faults: readonly ObjectFault[];
+}
+
+export interface CatalogLane extends LaneHoldings {
+  /** Every segment that is committed, of all levels, in the order of names. */
+  readonly objects: readonly SegmentName[];
+}
+
+/** What is wrong with an object, which may be missing. */
+export interface ObjectFault {
+  readonly object: string;
+  readonly reason: string;
+}
+
+/** Lists the whole repository; reads begins and hole markers, and no sidecar. */
+export async function readCatalog(store: ObjectStore): Promise<Catalog> {
+  const lanes = new Map<string, CatalogLane>();
+  const faults: ObjectFault[] = [];
+  for await (const lane of listLanes(store, faults)) {
+    const objects: SegmentName[] = [];
+    for await (const { name } of store.list(`lanes/${lane}`)) {
+      const parsed = parseObjectName(name);
+      if (parsed === undefined) faults.push({ object: name, reason: NO_NAME });
+      else if (parsed.kind === 'sidecar') objects.push(segmentOf(parsed));
+    }
+    lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
+  }
+  return { lanes, faults };
+}
+
+/** The lanes of a repository by one short listing each; other names below `lanes/` are faults. */
+export async function* listLanes(
+  store: ObjectStore,
+  faults: ObjectFault[],
+): AsyncGenerator<string> {
+  let after = '';
+  for (;;) {
+    const name = await firstName(store.list('lanes', after));
+    if (name === undefined) return;
+    const lane = LANE.exec(name)?.[1];
+    if (lane === undefined) faults.push({ object: name, reason: NO_NAME });
+    else yield lane;
+    // `0` is the character behind `/`, so that is behind every name of the lane.
+    after = lane === undefined ? name : `lanes/${lane}0`;
+  }
+}
+
+async function firstName(listing: AsyncIterable<ObjectInfo>): Promise<string | undefined> {
+  for await (const { name } of listing) return name;
+  return undefined;
+}
+
+/** What is told of a lane beside its segments. */
+export async function readLaneNotes(
+  store: ObjectStore,
+  lane: string,
+  faults: ObjectFault[],
+): Promise<{ begin: Begin | undefined; holes: HoleMarker[] }> {
+  const beginName = formatBeginName(lane);
+  const content = await store.read(beginName);
+  const begin = content && parseBegin(content);
+  if (begin?.lane !== lane) {
+    faults.push({ object: beginName, reason: content === undefined ? GONE : DAMAGED });
+  }
+  const holes: HoleMarker[] = [];
+  for await (const { name } of store.list(`lanes/${lane}/holes`)) {
+    const marker = await readHoleMarker(store, name);
+    if (marker === undefined) faults.push({ object: name, reason: DAMAGED });
+    else holes.push(marker);
+  }
+  return { begin: begin?.lane === lane ? begin : undefined, holes };
+}
+
+async function readHoleMarker(store: ObjectStore, name: string): Promise<HoleMarker | undefined> {
+  const content = await store.read(name);
+  const marker = content && parseHoleMarker(content);
+  return marker !== undefined && formatHoleName(marker) === name ? marker : undefined;
+}
+
+/** Undefined when there is none; throws REPOSITORY_DAMAGED when it isn't what was written. */
+export async function readSidecar(
+  store: ObjectStore,
+  segment: SegmentName,
+): Promise<Sidecar | undefined> {
+  const name = formatSidecarName(segment);
+  const content = await store.read(name);
+  if (content === undefined) return undefined;
+  const sidecar = parseSidecar(content);
+  if (sidecar === undefined || formatSidecarName(sidecar) !== name) {
+    throw new WalError('REPOSITORY_DAMAGED', `${name} is damaged`, {
+      context: { object: name },
+      hint: '`tsdb-wal verify` names all that is damaged; put those objects back from a copy of the repository.',
+    });
+  }
+  return sidecar;
+}
+
+export function segmentOf({
+  lane,
+  level,
+  firstSeq,
+  lastSeq,
+  fromMs,
+  toMs,
+}: SegmentName): SegmentName {
+  return { lane, level, firstSeq, lastSeq, fromMs, toMs };
+}
+
+const LANE = /^lanes\/([0-9a-f]{16})\//;
+export const NO_NAME = 'no object of a repository has such a name';
+export const DAMAGED = 'it is not what was written';
+export const GONE = 'it is missing';

@@ -1,0 +1,211 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readCatalog, readSidecar } from '../../src/archive/catalog.ts';
+import { computeCoverage } from '../../src/archive/coverage.ts';
+import { indexClosedMonths } from '../../src/archive/month-index.ts';
+import {
+  formatSidecarName,
+  monthOf,
+  type SegmentName,
+  type Span,
+} from '../../src/archive/object-names.ts';
+import { readSummary } from '../../src/archive/summary.ts';
+import type { FileStore } from '../../src/storage/file-store.ts';
+import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
+import { tempDirectory } from '../kit/temp.ts';
+import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
+
+const START = Date.UTC(2025, 0, 30);
+const DAY_MS = 86_400_000;
+const WRITER = 'tsdb-wal test';
+
+/** Stretches the milliseconds of a made-up history to ten days each, so that it passes some months. */
+const stretch = (time: number): number => START + (time - 1_000) * 10 * DAY_MS;
+
+function stretchLane(lane: TrueLane): TrueLane {
+  return {
+    ...lane,
+    begin: { ...lane.begin, openedAt: stretch(lane.begin.openedAt) },
+    receivedAt: lane.receivedAt.map(stretch),
+    objects: lane.objects.map((span) =>
+      Object.assign({}, span, { fromMs: stretch(span.fromMs), toMs: stretch(span.toMs) }),
+    ),
+  };
+}
+
+/** Without what was merged of segments of different months, as the archiver never does. */
+function withinMonths(lane: TrueLane): TrueLane {
+  const objects = lane.objects.filter((span) =>
+    lane.objects.every(
+      (part) =>
+        part.firstSeq !== span.firstSeq ||
+        part.lastSeq > span.lastSeq ||
+        monthOf(part.toMs) === monthOf(span.toMs),
+    ),
+  );
+  return { ...lane, objects };
+}
+
+/** As the archiver names them: what was merged is of a higher level. */
+function segmentsOf({ lane, objects }: TrueLane): SegmentName[] {
+  return objects.map((span: Span) => {
+    const inner = objects.filter((o) => o.firstSeq >= span.firstSeq && o.lastSeq <= span.lastSeq);
+    const level = (['minute', 'hour', 'day'] as const)[Math.min(2, inner.length - 1)] ?? 'day';
+    return { lane, level, ...span };
+  });
+}
+
+async function store(lanes: readonly TrueLane[], into: FileStore): Promise<void> {
+  for (const lane of lanes) {
+    await putBegin(into, lane.begin);
+    for (const segment of segmentsOf(lane)) await putSegment(into, segment);
+  }
+}
+
+describe('what a repository holds', () => {
+  test('is told alike by the listing, by a summary, and by a summary from the index of closed months', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.integer({ min: 0, max: 400 }), async (made, days) => {
+        await using folder = await tempDirectory('catalog');
+        const files = hastyStore(folder.path);
+        const lanes = made.map(stretchLane).map(withinMonths);
+        await store(lanes, files);
+        const expected = computeCoverage(holdingsOf(lanes));
+        const catalog = await readCatalog(files);
+        expect(catalog.faults).toEqual([]);
+        expect(computeCoverage(catalog)).toEqual(expected);
+        const listed = await readSummary(files, { useIndex: false });
+        expect(computeCoverage(listed)).toEqual(expected);
+        const months = await indexClosedMonths(files, START + days * DAY_MS, WRITER);
+        const indexed = await readSummary(files, { useIndex: true });
+        expect(indexed.indexedMonths).toBe(months.length);
+        expect(computeCoverage(indexed)).toEqual(expected);
+        const totals = [...indexed.lanes.values()].map((lane) => lane.totals);
+        expect(totals).toEqual([...listed.lanes.values()].map((lane) => lane.totals));
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  test('is told from the listing where an index is older than what was archived late', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.infiniteStream(fc.boolean()), async (made, isLate) => {
+        await using folder = await tempDirectory('catalog');
+        const files = hastyStore(folder.path);
+        const lanes = made.map(stretchLane);
+        const early = lanes.map((lane) =>
+          Object.assign({}, lane, {
+            objects: lane.objects.filter(() => isLate.next().value !== true),
+          }),
+        );
+        await store(early, files);
+        await indexClosedMonths(files, START + 1_000 * DAY_MS, WRITER);
+        await store(lanes, files);
+        const indexed = await readSummary(files, { useIndex: true });
+        const expected = computeCoverage(holdingsOf(lanes));
+        expect(computeCoverage(indexed)).toEqual(expected);
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+});
+
+const begin = {
+  lane: laneId(1),
+  ordinal: 1,
+  firstSeq: 1,
+  openedAt: START,
+  previous: null,
+  reason: 'start',
+  disputed: null,
+  host: 'h',
+};
+
+const segmentAt = (n: number): SegmentName => ({
+  lane: laneId(1),
+  level: 'minute',
+  firstSeq: n * 10 + 1,
+  lastSeq: n * 10 + 10,
+  fromMs: START + n * DAY_MS,
+  toMs: START + (n + 1) * DAY_MS,
+});
+
+describe('the index of closed months', () => {
+  test('is written once a month is over for an hour and the repository past it, and once only', async () => {
+    await using folder = await tempDirectory('index');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    for (let n = 0; n < 4; n += 1) await putSegment(files, segmentAt(n));
+    const february = Date.UTC(2025, 1, 1);
+    expect(await indexClosedMonths(files, february + 3_599_999, WRITER)).toEqual([]);
+    expect(await indexClosedMonths(files, february + 3_600_000, WRITER)).toEqual(['2025-01']);
+    expect(await indexClosedMonths(files, february + 3_600_000, WRITER)).toEqual([]);
+    // The repository is not past February.
+    expect(await indexClosedMonths(files, Date.UTC(2025, 4, 1), WRITER)).toEqual([]);
+  });
+
+  test('is not written while something of the month is damaged, nor believed when it is itself', async () => {
+    await using folder = await tempDirectory('index');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    for (let n = 0; n < 4; n += 1) await putSegment(files, segmentAt(n));
+    const sidecar = join(folder.path, formatSidecarName(segmentAt(0)));
+    const sound = await readFile(sidecar, 'utf8');
+    await writeFile(sidecar, sound.replace('"points":10', '"points":11'));
+    const now = Date.UTC(2025, 1, 2);
+    expect(await indexClosedMonths(files, now, WRITER)).toEqual([]);
+    await expect(readSidecar(files, segmentAt(0))).rejects.toMatchObject({
+      code: 'REPOSITORY_DAMAGED',
+    });
+    await writeFile(sidecar, sound);
+    expect(await indexClosedMonths(files, now, WRITER)).toEqual(['2025-01']);
+    const index = join(folder.path, 'index', '2025-01.json');
+    await writeFile(index, (await readFile(index, 'utf8')).replace('"lastSeq":', '"lastseq":'));
+    const summary = await readSummary(files, { useIndex: true });
+    expect(summary).toMatchObject({ indexedMonths: 0, faults: [{ object: 'index/2025-01.json' }] });
+    expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 4, points: 40 });
+  });
+});
+
+describe('what the listing shows to be wrong', () => {
+  test('is told by name: begins, hole markers and names, never passed over', async () => {
+    await using folder = await tempDirectory('faults');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    await putSegment(files, segmentAt(0));
+    const damaged = `lanes/${laneId(2)}/begin.json`;
+    await files.create(damaged, Buffer.from('{}\n'));
+    const marker = `lanes/${laneId(1)}/holes/000000000000011-000000000000012.json`;
+    await files.create(marker, Buffer.from('{}\n'));
+    const stranger = `lanes/${laneId(1)}/minute/2025/01/31/readme.txt`;
+    await files.create(stranger, Buffer.from('?'));
+    await files.create('lanes/notes', Buffer.from('?'));
+    await putSegment(files, { ...segmentAt(0), lane: laneId(3) });
+    const expected = [
+      damaged,
+      marker,
+      stranger,
+      'lanes/notes',
+      `lanes/${laneId(3)}/begin.json`,
+    ].toSorted();
+    const { faults } = await readCatalog(files);
+    expect(faults.map(({ object }) => object).toSorted()).toEqual(expected);
+    const summary = await readSummary(files, { useIndex: true });
+    expect(summary.faults.map(({ object }) => object).toSorted()).toEqual(expected);
+  });
+
+  test('a sidecar under another name than its own is damaged, one that is gone is undefined', async () => {
+    await using folder = await tempDirectory('faults');
+    const files = hastyStore(folder.path);
+    const name = await putSegment(files, segmentAt(0));
+    const content = await files.read(name);
+    await files.create(formatSidecarName(segmentAt(1)), content ?? Buffer.alloc(0));
+    await expect(readSidecar(files, segmentAt(1))).rejects.toMatchObject({
+      code: 'REPOSITORY_DAMAGED',
+    });
+    await rm(join(folder.path, name));
+    expect(await readSidecar(files, segmentAt(0))).toBeUndefined();
+  });
+});
