@@ -3,6 +3,7 @@ import { OPTIONS } from '../config/options.ts';
 import { checkConfig } from './check-config.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
+import { showInfo } from './info.ts';
 import { start } from './start.ts';
 import { VERSION } from './version.ts';
 import { inspectWal } from './wal-inspect.ts';
@@ -23,6 +24,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addStart(program);
   addCheckConfig(program, settle);
   addWal(program, settle);
+  addInfo(program, settle);
   return program;
 }
 
@@ -89,6 +91,25 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
       settle(outcome === 'damaged' ? EXIT.damaged : EXIT.ok);
     });
 }
+
+function addInfo(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('info')
+    .summary('show what a repository holds, and which moments can be restored')
+    .description(
+      'Shows what a repository holds of each lane, its holes, and which moments can be restored. Changes nothing; `start` may be running.',
+    )
+    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option('--json', 'Print JSON, as docs/JSON.md has it.')
+    .option('--no-index', 'List every object, instead of believing the index of closed months.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText('after', examples('tsdb-wal info --repository /var/lib/tsdb-wal/repository'))
+    .action(async (options: Parameters<typeof showInfo>[0]) => {
+      settle(await showInfo(options));
+    });
+}
+
+const REPOSITORY_HELP = 'The repository: what `start` archives to.';
 
 const DATA_DEFAULT = String(OPTIONS.data.default);
 

@@ -11,6 +11,7 @@ import {
   type RecordFilter,
 } from '../wal/inspect.ts';
 import { EVERYTHING, type FilterOptions, parseFilter } from './inspect-filter.ts';
+import { type Print, printToStdout } from './print.ts';
 
 export interface InspectOptions extends FilterOptions {
   readonly data: string;
@@ -18,9 +19,6 @@ export interface InspectOptions extends FilterOptions {
   readonly records?: boolean;
   readonly json?: boolean;
 }
-
-/** Takes text; false when nobody reads on. */
-export type Print = (text: string) => Promise<boolean>;
 
 /** Prints what the log holds; says whether its bytes are whole, as far as they were read. */
 export async function inspectWal(
@@ -127,21 +125,4 @@ function formatRecord(entry: InspectedRecord): string {
 
 function formatTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
-}
-
-function printToStdout(text: string): Promise<boolean> {
-  const { stdout } = process;
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error | null): void => {
-      if (!error) {
-        stdout.off('error', settle);
-        resolve(true);
-      } else if ('code' in error && error.code === 'EPIPE') {
-        // Who reads has seen enough, as `head` does. The listener stays: the event comes after the callback.
-        resolve(false);
-      } else reject(error);
-    };
-    stdout.on('error', settle);
-    stdout.write(text, settle);
-  });
 }

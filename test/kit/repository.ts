@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import type { SegmentName } from '../../src/archive/object-names.ts';
 import { formatBeginName, formatSidecarName } from '../../src/archive/object-names.ts';
 import { type Begin, formatBegin, formatSidecar, type Sidecar } from '../../src/archive/sidecar.ts';
@@ -39,6 +39,9 @@ export function hastyStore(root: string): FileStore {
   return new FileStore(root, {
     ...fileOperations,
     write: (path, content) => writeFile(path, content),
+    makeFolder: async (path) => {
+      await mkdir(path, { recursive: true });
+    },
     syncFolder: () => Promise.resolve(),
   });
 }

@@ -1,0 +1,150 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  formatHoleName,
+  formatSidecarName,
+  type SegmentName,
+} from '../../src/archive/object-names.ts';
+import { createRepository } from '../../src/archive/repository.ts';
+import { type Begin, formatHoleMarker } from '../../src/archive/sidecar.ts';
+import { readSummary } from '../../src/archive/summary.ts';
+import { describeRepository, type Info } from '../../src/cli/info-contract.ts';
+import { showInfo } from '../../src/cli/info.ts';
+import type { FileStore } from '../../src/storage/file-store.ts';
+import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
+import { type TempDirectory, tempDirectory } from '../kit/temp.ts';
+
+const START = Date.parse('2025-06-01T12:00:00.000Z');
+const FIRST = '00112233445566ff';
+const SECOND = 'ff66554433221100';
+
+const segment = (lane: string, firstSeq: number, lastSeq: number, minute: number): SegmentName => ({
+  lane,
+  level: 'minute',
+  firstSeq,
+  lastSeq,
+  fromMs: START + (minute - 1) * 60_000,
+  toMs: START + minute * 60_000,
+});
+
+const begin = (lane: string, fields: Partial<Begin> = {}): Begin => ({
+  lane,
+  ordinal: 1,
+  firstSeq: 1,
+  openedAt: START,
+  previous: null,
+  reason: 'start',
+  disputed: null,
+  host: 'tsdb-1',
+  ...fields,
+});
+
+const MINUTES = [1, 2, 3].map((minute) => segment(FIRST, minute * 100 - 99, minute * 100, minute));
+const LATER = segment(SECOND, 1, 40, 5);
+
+/** Two lanes: the first ended, the second goes on. */
+async function fill(store: FileStore): Promise<void> {
+  await putBegin(store, begin(FIRST));
+  for (const one of MINUTES) await putSegment(store, one);
+  const leap = START + 4 * 60_000;
+  const opening = { ordinal: 2, openedAt: leap, previous: { lane: FIRST, lastSeq: 300 } };
+  const disputed = { from: leap - 30_000, to: leap };
+  await putBegin(store, begin(SECOND, { ...opening, reason: 'clock leap', disputed }));
+  await putSegment(store, LATER);
+}
+
+async function show(place: string, json: boolean): Promise<{ code: number; text: string }> {
+  let text = '';
+  const code = await showInfo({ repository: place, json, index: true }, (more) => {
+    text += more;
+    return Promise.resolve(true);
+  });
+  return { code, text };
+}
+
+async function repository(): Promise<TempDirectory & { readonly store: FileStore }> {
+  const folder = await tempDirectory('info');
+  const store = hastyStore(folder.path);
+  await createRepository(folder.path, START, store);
+  return { ...folder, store };
+}
+
+describe('info', () => {
+  test('--json prints what docs/JSON.md has as the example', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await rm(join(folder.path, formatSidecarName(MINUTES[1] ?? LATER)));
+    const named = {
+      place: '/var/lib/tsdb-wal/repository',
+      id: '0123456789abcdef',
+      createdAt: START,
+    };
+    const summary = await readSummary(folder.store, { useIndex: true });
+    const described = describeRepository(named, summary, START + 330_000);
+    const page = await readFile('docs/JSON.md', 'utf8');
+    const example = /```json\n([^`]*)```/.exec(page)?.[1] ?? '';
+    expect(described).toEqual(JSON.parse(example));
+  });
+
+  test('exits with 0 on a whole repository, and tells lanes, window and what it holds', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(0);
+    expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:04:59.999Z\n');
+    expect(text).toContain('holds: points 40, records 340, ');
+    expect(text).toContain(
+      `lane ${SECOND} (number 2): opened 2025-06-01T12:04:00.000Z by clock leap on tsdb-1, behind ${FIRST}/300\n`,
+    );
+    expect(text).toContain('  complete before 2025-06-01T12:05:00.000Z\n');
+    expect(text).toContain('holes: none\n');
+  });
+
+  test('exits with 4 on a hole, and says whose and why', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await rm(join(folder.path, formatSidecarName(MINUTES[2] ?? LATER)));
+    const hole = { lane: FIRST, firstSeq: 201, lastSeq: 300 };
+    const fields = {
+      ...hole,
+      fromMs: START + 120_000,
+      toMs: null,
+      reason: 'files of the log are gone',
+      notedAt: START,
+    };
+    await folder.store.create(formatHoleName(hole), Buffer.from(formatHoleMarker(fields)));
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(4);
+    expect(text).toContain(
+      `  ${FIRST}/201 to 300, received from 2025-06-01T12:02:00.000Z: files of the log are gone\n`,
+    );
+    expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:01:59.999Z\n');
+    const json = JSON.parse((await show(folder.path, true)).text) as Info;
+    expect(json).toMatchObject({ state: 'hole', holes: [{ firstSeq: 201, to: null }] });
+  });
+
+  test('exits with 7 when something is damaged, or objects contradict each other', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await putSegment(folder.store, { ...segment(FIRST, 150, 250, 3), level: 'hour' });
+    const path = join(folder.path, `lanes/${SECOND}/begin.json`);
+    await writeFile(path, '{}');
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(7);
+    expect(text).toContain(`  lanes/${SECOND}/begin.json: it is not what was written\n`);
+    expect(text).toContain(`  lanes/${FIRST}: 101-200 and 150-250: they overlap in part\n`);
+  });
+
+  test('of a repository just made says that nothing can be restored yet', async () => {
+    await using folder = await repository();
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(0);
+    expect(text).toContain('restorable: nothing\nsafe time: none\n');
+  });
+
+  test('of a place that is no repository is refused', async () => {
+    await using folder = await tempDirectory('info');
+    await expect(show(folder.path, false)).rejects.toMatchObject({ code: 'REPOSITORY_MISSING' });
+  });
+});
