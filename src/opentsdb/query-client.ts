@@ -19,6 +19,8 @@ export interface RawQuery {
 
 export type QueryReply =
   | { readonly kind: 'series'; readonly series: readonly QueriedSeries[] }
+  /** The metric, or a tag of a series, has no UID. */
+  | { readonly kind: 'unknown name' }
   /** OpenTSDB's error, or an answer that is too large to read. */
   | { readonly kind: 'refused'; readonly status: number; readonly message: string }
   | { readonly kind: 'unanswered'; readonly reason: string };
@@ -44,7 +46,7 @@ export class QueryClient {
     });
   }
 
-  /** Never rejects. A name that OpenTSDB doesn't know has no series. */
+  /** Never rejects. */
   async query(query: RawQuery): Promise<QueryReply> {
     const reply = await this.#request('POST', '/api/query?arrays', JSON.stringify(bodyOf(query)));
     if (reply.kind !== 'answer') return reply;
@@ -55,7 +57,7 @@ export class QueryClient {
       return { kind: 'unanswered', reason: (error as Error).message };
     }
     const message = messageOf(text);
-    if (UNKNOWN_NAME.test(message)) return { kind: 'series', series: [] };
+    if (UNKNOWN_NAME.test(message)) return { kind: 'unknown name' };
     return { kind: 'refused', status, message };
   }
 
@@ -81,7 +83,7 @@ export class QueryClient {
     body: string | undefined,
   ): Promise<
     | { readonly kind: 'answer'; readonly status: number; readonly text: string }
-    | Exclude<QueryReply, { kind: 'series' }>
+    | Extract<QueryReply, { kind: 'refused' | 'unanswered' }>
   > {
     const signal = AbortSignal.timeout(this.#timeoutMs);
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };

@@ -76,5 +76,5 @@ function isBetter(segment: SegmentName, than: SegmentName, throughMs: number): b
   if (isWhole !== than.toMs <= throughMs) return isWhole;
   const longer = segment.lastSeq - than.lastSeq;
   if (longer !== 0) return longer > 0 === isWhole;
-  return LEVELS.indexOf(segment.level) > LEVELS.indexOf(than.level);
+  return LEVELS.indexOf(segment.level) > LEVELS.indexOf(than.level) === isWhole;
 }

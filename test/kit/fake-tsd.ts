@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject, type Json, JsonNumber, parseJson } from './exact-json.ts';
+import { answerQuery, type FakeAnswer, type FakeQuery, suggestMetrics } from './fake-query.ts';
 import { freePort } from './ports.ts';
 import { TsdStorage } from './tsd-storage.ts';
 
@@ -36,6 +37,8 @@ export interface FakeTsdFaults {
   poisonMetrics?: ReadonlySet<string>;
   /** Asked at each HTTP put and each telnet `version`: whether the connection is reset, and with the points handled or not. */
   cut?: (transport: 'http' | 'telnet') => 'before' | 'after' | undefined;
+  /** Asked at each `POST /api/query`: the answer instead of the true one. */
+  query?: (query: FakeQuery) => FakeAnswer | undefined;
   /** `/api/config` is not there. */
   noConfig?: boolean;
 }
@@ -195,6 +198,13 @@ export class FakeTsd implements AsyncDisposable {
     else if (url.pathname === '/api/version') sendJson(response, 200, { version: 'fake' });
     else if (url.pathname === '/api/config' && this.faults.noConfig !== true) {
       sendJson(response, 200, this.settings);
+    } else if (url.pathname === '/api/query' && request.method === 'POST') {
+      const found = answerQuery(this.storage, JSON.parse(body) as FakeQuery);
+      const refused = this.faults.query?.(JSON.parse(body) as FakeQuery);
+      const answer = refused ?? found;
+      response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.body);
+    } else if (url.pathname === '/api/suggest') {
+      sendJson(response, 200, suggestMetrics(this.storage, url.searchParams.get('q') ?? ''));
     } else if (url.pathname === '/api/query') {
       sendJson(response, 200, this.storage.query(url.searchParams));
     } else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());

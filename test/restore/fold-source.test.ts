@@ -199,7 +199,7 @@ class Scene implements AsyncDisposable {
   ): Promise<Scene> {
     const temp = await tempDirectory('fold-source');
     await mkdir(temp.path, { recursive: true });
-    return new Scene(given, temp.path, () => temp[Symbol.asyncDispose](), options);
+    return new Scene(given, temp.path, async () => temp[Symbol.asyncDispose](), options);
   }
 
   /** The next frame, if one may pass now. */

@@ -1,0 +1,54 @@
+import { createReadStream } from 'node:fs';
+
+/** A cell of the expected state, as the fold writes it. */
+export interface ExpectedCell {
+  readonly metric: string;
+  /** The archive's canonical form; see `tagsOf`. */
+  readonly tags: string;
+  readonly instantMs: number;
+  readonly transport: string;
+  readonly kind: string;
+  /** As sent. */
+  readonly value: string;
+}
+
+const READ_BYTES = 256 * 1024;
+
+/** Reads what `Fold.writeCells` wrote, in bounded memory. Throws on a line that it did not write. */
+export async function* readCells(path: string): AsyncGenerator<readonly ExpectedCell[]> {
+  let rest = '';
+  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES });
+  for await (const chunk of stream as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield lines.map(parseCell);
+  }
+  if (rest !== '') throw new Error(`${path} breaks off in a line`);
+}
+
+/** The tags of a series: only where a put line can't carry a name, characters of it are percent-encoded. */
+export function tagsOf({
+  tags,
+  kind,
+}: Pick<ExpectedCell, 'tags' | 'kind'>): Record<string, string> {
+  const decode = kind === 'put-json' ? decodeURIComponent : (text: string): string => text;
+  const pairs = tags.split(' ').map((pair): [string, string] => {
+    const equals = pair.indexOf('=');
+    return [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** One text for one set of tags. */
+export function seriesKey(tags: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(tags).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function parseCell(line: string): ExpectedCell {
+  const [metric, tags, instant, transport, kind, value, ...more] = line.split('\t');
+  const isWhole = metric !== undefined && tags !== undefined && transport !== undefined;
+  if (!isWhole || kind === undefined || value === undefined || more.length > 0) {
+    throw new Error(`no cell: ${line.slice(0, 200)}`);
+  }
+  return { metric, tags, instantMs: Number(instant), transport, kind, value };
+}
