@@ -16,14 +16,14 @@ const LETTER_L = 0x6c;
 
 /** Takes the log, record by record, into chunks. The place is the caller's: it may go back at any time. */
 export class ChunkReader {
-  readonly #log: LogReader;
+  readonly #log: Pick<LogReader, 'next' | 'peek'>;
   readonly #onHole: (hole: Hole) => void;
   /** Holes were told up to here. */
   #reported: Position | undefined;
   /** Where in the body of a frame the record `seq` starts, so that a large frame isn't walked again. */
   #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
 
-  constructor(log: LogReader, onHole: (hole: Hole) => void) {
+  constructor(log: Pick<LogReader, 'next' | 'peek'>, onHole: (hole: Hole) => void) {
     this.#log = log;
     this.#onHole = onHole;
   }
