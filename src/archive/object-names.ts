@@ -118,18 +118,15 @@ function parseSegment(name: string): ObjectName | undefined {
   const match = SEGMENT.exec(name);
   if (match === null) return undefined;
   const [, lane = '', level, first, last, from, to, random] = match;
-  const segment: SegmentName = {
-    lane,
-    level: level as Level,
-    firstSeq: Number(first),
-    lastSeq: Number(last),
-    fromMs: Number(from),
-    toMs: Number(to),
-  };
-  if (segment.firstSeq > segment.lastSeq || segment.fromMs > segment.toMs) return undefined;
+  const firstSeq = Number(first);
+  const lastSeq = Number(last);
+  const fromMs = Number(from);
+  const toMs = Number(to);
+  if (firstSeq > lastSeq || fromMs > toMs) return undefined;
+  const fields = { lane, level: level as Level, firstSeq, lastSeq, fromMs, toMs };
   return random === undefined
-    ? { kind: 'sidecar', ...segment }
-    : { kind: 'data', ...segment, random };
+    ? { kind: 'sidecar', ...fields }
+    : { kind: 'data', ...fields, random };
 }
 
 function parseOther(name: string): ObjectName | undefined {
@@ -143,8 +140,20 @@ function parseOther(name: string): ObjectName | undefined {
 }
 
 function formatStem({ lane, level, firstSeq, lastSeq, fromMs, toMs }: SegmentName): string {
-  const day = new Date(toMs).toISOString().slice(0, 10).replaceAll('-', '/');
-  return `lanes/${lane}/${level}/${day}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+  return `lanes/${lane}/${level}/${dayFolder(toMs)}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+}
+
+const DAY_MS = 86_400_000;
+let lastDay = { day: 0, folder: '1970/01/01' };
+
+/** Names come by day: the last one's folder is mostly this one's. */
+function dayFolder(epochMs: number): string {
+  const day = Math.floor(epochMs / DAY_MS);
+  if (day !== lastDay.day) {
+    const folder = new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');
+    lastDay = { day, folder };
+  }
+  return lastDay.folder;
 }
 
 function sequence(seq: number): string {

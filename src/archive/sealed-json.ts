@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A sealed object: one line of JSON whose last field, `sha256`, is over the bytes before it, so that any
@@ -31,5 +31,5 @@ export function unseal(text: Buffer | string): Readonly<Record<string, unknown>>
 }
 
 function sealOf(bytes: Buffer): string {
-  return SEAL_START + createHash('sha256').update(bytes).digest('hex') + SEAL_END;
+  return SEAL_START + hash('sha256', bytes) + SEAL_END;
 }

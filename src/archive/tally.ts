@@ -1,3 +1,4 @@
+import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { DAMAGED, NO_NAME, type ObjectFault, readSidecar, segmentOf } from './catalog.ts';
 import { outermost } from './lane-spans.ts';
@@ -9,6 +10,7 @@ import {
   type SegmentName,
   type Span,
 } from './object-names.ts';
+import type { Sidecar } from './sidecar.ts';
 
 /** What some of a lane's segments come to. */
 export interface Tally {
@@ -19,9 +21,8 @@ export interface Tally {
 export interface Totals {
   /** Segments, of all levels. */
   readonly segments: number;
-  /** Of all objects, also of data that no sidecar names. */
+  /** Each record once, though it may be in a segment of every level: bytes of their data objects. */
   readonly bytes: number;
-  /** Each once, though it may be in a segment of every level. */
   readonly records: number;
   readonly points: number;
 }
@@ -37,24 +38,22 @@ export async function tallyObjects(
   faults: ObjectFault[],
 ): Promise<Tally> {
   const segments: SegmentName[] = [];
-  let bytes = 0;
   for await (const object of objects) {
-    bytes += object.bytes;
     const parsed = parseObjectName(object.name);
     if (parsed === undefined) faults.push({ object: object.name, reason: NO_NAME });
     else if (parsed.kind === 'sidecar') segments.push(segmentOf(parsed));
   }
-  let records = 0;
-  let points = 0;
+  const totals = { ...NO_TOTALS, segments: segments.length };
   const counted = outermost(segments);
   for (let at = 0; at < counted.length; at += SIDECARS_AT_ONCE) {
     const some = counted.slice(at, at + SIDECARS_AT_ONCE);
-    for (const counts of await Promise.all(some.map((segment) => count(store, segment, faults)))) {
-      records += counts.records;
-      points += counts.points;
+    for (const sidecar of await Promise.all(some.map((segment) => read(store, segment, faults)))) {
+      totals.bytes += sidecar?.data?.bytes ?? 0;
+      totals.records += sidecar?.records ?? 0;
+      totals.points += sidecar?.points ?? 0;
     }
   }
-  return { spans: segments, totals: { segments: segments.length, bytes, records, points } };
+  return { spans: segments, totals };
 }
 
 /** From the listing. */
@@ -80,16 +79,16 @@ export function addTallies(tallies: readonly Tally[]): Tally {
   return { spans: tallies.flatMap(({ spans }) => spans), totals };
 }
 
-async function count(
+async function read(
   store: ObjectStore,
   segment: SegmentName,
   faults: ObjectFault[],
-): Promise<{ readonly records: number; readonly points: number }> {
+): Promise<Sidecar | undefined> {
   try {
-    return (await readSidecar(store, segment)) ?? NO_TOTALS;
-  } catch {
-    // The only fault that it throws; a store that can't be read fails the listing first.
+    return await readSidecar(store, segment);
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
     faults.push({ object: formatSidecarName(segment), reason: DAMAGED });
-    return NO_TOTALS;
+    return undefined;
   }
 }

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { assert } from '../runtime/errors.ts';
 import { fileOperations, type FileOperations } from './file-operations.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
 
+/** In half the time of the one of `node:fs/promises`. */
+const readWhole = promisify(readFile);
+
 /** How the names of temporary files begin; a crash may leave one. */
 export const TEMPORARY_PREFIX = '.tmp-';
-
-const STATS_AT_ONCE = 64;
 
 /**
  * Objects as files below a root folder, on a local disk or a network file system.
@@ -37,7 +40,7 @@ export class FileStore implements ObjectStore {
   }
 
   async read(name: string): Promise<Buffer | undefined> {
-    return orUndefined(readFile(this.#pathOf(name)));
+    return orUndefined(readWhole(this.#pathOf(name)));
   }
 
   async localPath(name: string): Promise<string | undefined> {
@@ -132,45 +135,38 @@ export class FileStore implements ObjectStore {
     await this.#operations.remove(path).catch(() => undefined);
   }
 
-  async *#walk(folder: string, after: string): AsyncGenerator<ObjectInfo> {
-    const entries = (await this.#entriesOf(folder))
-      .filter((entry) => !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory()))
-      .map((entry) => {
-        const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        return {
-          name,
-          isFolder: entry.isDirectory(),
-          key: entry.isDirectory() ? `${name}/` : name,
-        };
-      })
-      // A folder that is only the beginning of `after` may hold names behind it.
-      .filter(({ key, isFolder }) => key > after || (isFolder && after.startsWith(key)))
-      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
-    for (let at = 0; at < entries.length;) {
-      const entry = entries[at];
-      if (entry?.isFolder === true) {
-        yield* this.#walk(entry.name, after);
-        at += 1;
-        continue;
-      }
-      const page = entries.slice(at, at + STATS_AT_ONCE);
-      const end = page.findIndex(({ isFolder }) => isFolder);
-      const files = end < 0 ? page : page.slice(0, end);
-      for (const info of await Promise.all(files.map(({ name }) => this.#infoOf(name)))) {
-        if (info !== undefined) yield info;
-      }
-      at += files.length;
+  /** Depth first, in the order of names; a folder is read when its turn comes. */
+  async *#walk(prefix: string, after: string): AsyncGenerator<ObjectInfo> {
+    // The next is at the end.
+    const stack: { readonly name: string; readonly isFolder: boolean }[] = [
+      { name: prefix, isFolder: true },
+    ];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      if (next.isFolder) {
+        for (const entry of await this.#namesIn(next.name, after)) stack.push(entry);
+      } else yield { name: next.name };
     }
+  }
+
+  /** Those that may be behind `after`, the last first. */
+  async #namesIn(folder: string, after: string) {
+    return (
+      (await this.#entriesOf(folder))
+        .filter((entry) => !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory()))
+        .map((entry) => {
+          const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+          const isFolder = entry.isDirectory();
+          return { name, isFolder, key: isFolder ? `${name}/` : name };
+        })
+        // A folder that is only the beginning of `after` may hold names behind it.
+        .filter(({ key, isFolder }) => key > after || (isFolder && after.startsWith(key)))
+        .toSorted((a, b) => (a.key < b.key ? 1 : -1))
+    );
   }
 
   async #entriesOf(folder: string) {
     const path = folder === '' ? this.root : this.#pathOf(folder);
     return (await orUndefined(readdir(path, { withFileTypes: true }))) ?? [];
-  }
-
-  async #infoOf(name: string): Promise<ObjectInfo | undefined> {
-    const found = await orUndefined(stat(this.#pathOf(name)));
-    return found && { name, bytes: found.size };
   }
 
   #temporaryIn(folder: string): string {

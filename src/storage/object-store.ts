@@ -1,7 +1,6 @@
 /** An object as a listing shows it. */
 export interface ObjectInfo {
   readonly name: string;
-  readonly bytes: number;
 }
 
 /**

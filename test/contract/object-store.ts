@@ -19,7 +19,7 @@ const namesOf = async (store: ObjectStore, prefix: string, after?: string): Prom
 /** What every object store promises. `open` gives an empty one. */
 export function describeObjectStore(kind: string, open: () => Promise<OpenedStore>): void {
   describe(`the object store on ${kind}`, () => {
-    test('gives back what was created, byte for byte, and its size in the listing', async () => {
+    test('gives back what was created, byte for byte', async () => {
       await using opened = await open();
       const { store } = opened;
       const content = Buffer.from(Array.from({ length: 70_000 }, (_, n) => (n * 7) & 0xff));
@@ -27,12 +27,7 @@ export function describeObjectStore(kind: string, open: () => Promise<OpenedStor
       expect(await store.create('a/empty', Buffer.alloc(0))).toBe('created');
       expect(await store.read('a/b/c.bin')).toEqual(content);
       expect(await store.read('a/empty')).toEqual(Buffer.alloc(0));
-      const listed: unknown[] = [];
-      for await (const info of store.list('a')) listed.push(info);
-      expect(listed).toEqual([
-        { name: 'a/b/c.bin', bytes: 70_000 },
-        { name: 'a/empty', bytes: 0 },
-      ]);
+      expect(await namesOf(store, 'a')).toEqual(['a/b/c.bin', 'a/empty']);
     });
 
     test('takes the content of a local file, and gives a local file with the content', async () => {

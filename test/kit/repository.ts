@@ -1,13 +1,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import type { SegmentName } from '../../src/archive/object-names.ts';
-import { formatBeginName, formatSidecarName } from '../../src/archive/object-names.ts';
+import {
+  formatBeginName,
+  formatDataName,
+  formatSidecarName,
+  type SegmentName,
+} from '../../src/archive/object-names.ts';
 import { type Begin, formatBegin, formatSidecar, type Sidecar } from '../../src/archive/sidecar.ts';
 import { fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 
-/** The sidecar of a segment of ticks, which has no data object: 10 points are claimed all the same. */
-export function emptySidecar(segment: SegmentName, fields: Partial<Sidecar> = {}): Sidecar {
+/** A sidecar that says it has 10 points in a data object, which is not there. */
+function fabricatedSidecar(segment: SegmentName): Sidecar {
   return {
     ...segment,
     ordinal: 1,
@@ -16,11 +20,15 @@ export function emptySidecar(segment: SegmentName, fields: Partial<Sidecar> = {}
     refused: 0,
     bypasses: 0,
     confirmed: null,
-    instants: null,
-    data: null,
+    instants: { from: segment.fromMs, to: segment.toMs },
+    data: {
+      object: formatDataName(segment, '89abcdef'),
+      bytes: 1_000,
+      sha256: '0'.repeat(64),
+      rows: 10,
+    },
     createdAt: segment.toMs,
     writer: 'tsdb-wal test',
-    ...fields,
   };
 }
 
@@ -30,7 +38,7 @@ export async function putBegin(store: ObjectStore, begin: Begin): Promise<void> 
 
 export async function putSegment(store: ObjectStore, segment: SegmentName): Promise<string> {
   const name = formatSidecarName(segment);
-  await store.create(name, Buffer.from(formatSidecar(emptySidecar(segment))));
+  await store.create(name, Buffer.from(formatSidecar(fabricatedSidecar(segment))));
   return name;
 }
 
