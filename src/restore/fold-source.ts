@@ -34,7 +34,7 @@ interface OpenRange {
   readonly records: number;
 }
 
-/** Lines are given out in frames of so many records, unless a rate is to be kept. */
+/** Records in a frame, unless a rate is to be kept. */
 const FRAME_RECORDS = 16;
 const NEWLINE = 0x0a;
 /** Ranges that are ready before they are wanted. */
@@ -63,6 +63,12 @@ export class FoldSource {
   /** Where the state ends; undefined while that is not known. */
   get end(): Position | undefined {
     return this.#end;
+  }
+
+  /** How much of a range stands up to record `seq`: 0 to 1. */
+  partOf(ordinal: number, seq: number): number {
+    const { records = 0 } = this.#ranges.get(ordinal) ?? {};
+    return records === 0 ? 0 : seq / records;
   }
 
   /** What follows `after`; undefined when it is not there yet, or may not pass yet: then `wake` is called. */
@@ -114,7 +120,7 @@ export class FoldSource {
     const isTelnet = seq >= range.http.records;
     const file = isTelnet ? range.telnet : range.http;
     const index = isTelnet ? seq - range.http.records : seq;
-    const { bytes, starts } = await file.read(index, FRAME_RECORDS);
+    const { bytes, starts } = await file.read(index, limit.isSet ? 1 : FRAME_RECORDS);
     limit.take(countLines(bytes));
     const parts: Buffer[] = [];
     for (let record = 0; record + 1 < starts.length; record += 1) {
@@ -141,7 +147,8 @@ export class FoldSource {
       return;
     }
     this.#producing = undefined;
-    this.#options.wake();
+    // Who was just told that there is nothing must be waiting by then.
+    setImmediate(() => this.#options.wake());
   }
 
   async #open(ordinal: number): Promise<void> {

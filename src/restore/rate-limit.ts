@@ -1,3 +1,6 @@
+/** So much may pass early, so that not every few points need a timer of their own. */
+const AHEAD_MS = 50;
+
 /** Lets so many points a second pass, in steps that may be larger than what is left: the next then waits longer. */
 export class RateLimit {
   readonly #perSecond: number;
@@ -11,9 +14,13 @@ export class RateLimit {
     this.#freeAt = now();
   }
 
+  get isSet(): boolean {
+    return this.#perSecond < Infinity;
+  }
+
   /** Milliseconds until more may pass; 0: now. */
   get waitMs(): number {
-    return Math.max(0, this.#freeAt - this.#now());
+    return Math.max(0, this.#freeAt - this.#now() - AHEAD_MS);
   }
 
   take(points: number): void {

@@ -1,0 +1,193 @@
+/**
+ * The questions that a restore asks of the archive, in DuckDB's SQL. State at T = of all points received by T and not refused,
+ * the last of each (metric, tags, instant) by (received_at, lane, seq, idx).
+ */
+
+/** A part of the points, small enough for one fold. All bounds are inclusive. */
+export type FoldRange =
+  | {
+      readonly kind: 'metrics';
+      readonly first: string;
+      readonly last: string;
+      readonly rows: number;
+    }
+  /** Of one metric that is too large, by canonical tags. */
+  | {
+      readonly kind: 'series';
+      readonly metric: string;
+      readonly first: string;
+      readonly last: string;
+      readonly rows: number;
+    }
+  /** Of one series that is too large, epoch ms. */
+  | {
+      readonly kind: 'instants';
+      readonly metric: string;
+      readonly tags: string;
+      readonly first: number;
+      readonly last: number;
+      readonly rows: number;
+    };
+
+/** A file of segment rows, and what of it counts. */
+export interface FoldFile {
+  readonly path: string;
+  /** Only these sequences, when another file holds the others; all of them when undefined. */
+  readonly only: { readonly firstSeq: number; readonly lastSeq: number } | undefined;
+}
+
+export interface FoldInput {
+  /** Hold every point received by `throughMs`. */
+  readonly files: readonly FoldFile[];
+  /** Hold what the primary refused. */
+  readonly outcomeFiles: readonly string[];
+  readonly throughMs: number;
+  /** Lanes of which not all is confirmed by the primary, with the last sequence that is. */
+  readonly unconfirmed: ReadonlyMap<string, number>;
+  readonly isOnlyConfirmed: boolean;
+}
+
+const COLUMNS =
+  'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
+const HOUR_MS = 3_600_000;
+/** OpenTSDB's rows begin at seconds of four bytes: what is later than those can hold shows at an earlier time. */
+const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
+  else ((instant_ms // 1000) % 4294967296) * 1000 + instant_ms % 1000 end`;
+
+/** Statements that make the view `points` (and the table `refused` that it needs). */
+export function viewStatements(input: FoldInput): string[] {
+  const { throughMs, unconfirmed, isOnlyConfirmed } = input;
+  const open = [...unconfirmed].map(([lane, seq]) => `(p.lane = ${text(lane)} and p.seq > ${seq})`);
+  const isProvisional = open.length === 0 ? 'false' : open.join(' or ');
+  const conditions = [
+    "p.kind in ('put', 'put-json')",
+    `p.received_at <= ${throughMs}`,
+    ...(isOnlyConfirmed ? [`not (${isProvisional})`] : []),
+  ];
+  return [
+    `create table refused as ${refusedQuery(input.outcomeFiles)}`,
+    `create view points as select p.*, ${isProvisional} as provisional from (${rowsQuery(input.files)}) p
+     anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
+     where ${conditions.join(' and ')}`,
+  ];
+}
+
+/** Cuts the points into ranges of metrics; a metric with more rows than that is a range of its own. */
+export function metricRangesQuery(rowsMax: number): string {
+  return rangesQuery('metric', 'true', rowsMax);
+}
+
+export function seriesRangesQuery(metric: string, rowsMax: number): string {
+  return rangesQuery('tags', `metric = ${text(metric)}`, rowsMax);
+}
+
+/** By whole hours: `first` and `last` are hours since the epoch. */
+export function hourRangesQuery(metric: string, tags: string, rowsMax: number): string {
+  const series = `metric = ${text(metric)} and tags = ${text(tags)}`;
+  return rangesQuery(`instant_ms // ${HOUR_MS}`, series, rowsMax);
+}
+
+export function rangeOfHours(first: number, last: number): { first: number; last: number } {
+  return { first: first * HOUR_MS, last: (last + 1) * HOUR_MS - 1 };
+}
+
+/** Makes the table `folded`: the state within a range. */
+export function foldStatement(range: FoldRange): string {
+  return `create or replace temp table folded as
+    select metric, tags, instant_ms, transport, kind, timestamp, value, payload, provisional from (
+      select *, lead(instant_ms) over (
+        partition by metric, tags order by instant_ms, received_at, lane, seq, idx) as next_ms
+      from points where ${rangeCondition(range)})
+    where next_ms is null or next_ms <> instant_ms`;
+}
+
+/** Counts of the table `folded`. */
+export const COUNT_FOLDED = `select count(*) as points, count(distinct (metric, tags)) as series,
+  count(*) filter (provisional) as provisional, coalesce(sum(strlen(${lineOf()}) + 1), 0)::bigint as bytes,
+  count(*) filter (transport = 'telnet') as telnet from folded`;
+
+/** Writes the lines of the table `folded` that came by one transport, in the order of series. */
+export function writeLinesStatement(transport: 'http' | 'telnet', path: string): string {
+  const isTelnet = transport === 'telnet' ? '=' : '<>';
+  return `copy (select ${lineOf()} from folded where transport ${isTelnet} 'telnet' order by metric, tags, instant_ms)
+    to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+}
+
+/** Writes the cells of the table `folded` for a comparison: metric, tags, instant, transport, kind and value between tabs. */
+export function writeCellsStatement(order: 'by instant' | 'by series', path: string): string {
+  const columns = order === 'by instant' ? 'metric, shown_ms, tags' : 'metric, tags, shown_ms';
+  const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
+  const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, kind, ${value})`;
+  return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
+    to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+}
+
+/** What of the names and instants a target must be able to take, over all points. */
+export const DEMANDS_QUERY = `select count(*) as rows, count(distinct metric) as metrics,
+  coalesce(max(len(string_split(tags, ' '))), 0) as tags,
+  coalesce(min(instant_ms), 0) as first_ms, coalesce(max(instant_ms), 0) as last_ms from points`;
+
+/** The metrics, with the instants of each, in order. */
+export const METRICS_QUERY =
+  'select metric, min(instant_ms) as first_ms, max(instant_ms) as last_ms from points group by metric order by metric';
+
+/** Changes round the log, received by then: the primary holds what no restore can. */
+export function bypassQuery(files: readonly string[], throughMs: number): string {
+  return `select received_at, payload from ${readParquet(files)}
+    where kind = 'bypass' and received_at <= ${throughMs} order by received_at, lane, seq`;
+}
+
+function rangesQuery(key: string, condition: string, rowsMax: number): string {
+  // Each item goes by where its rows begin; one that is too large comes alone, behind the small ones of its place.
+  return `with counts as (select ${key} as k, count(*) as n from points where ${condition} group by 1),
+    placed as (select k, n, (sum(n) over (order by k) - n) // ${rowsMax} as place, n > ${rowsMax} as is_large from counts)
+    select min(k) as first, max(k) as last, sum(n)::bigint as rows from placed
+    group by place, is_large order by place, is_large`;
+}
+
+function rangeCondition(range: FoldRange): string {
+  switch (range.kind) {
+    case 'metrics':
+      return `metric between ${text(range.first)} and ${text(range.last)}`;
+    case 'series':
+      return `metric = ${text(range.metric)} and tags between ${text(range.first)} and ${text(range.last)}`;
+    case 'instants':
+      return `metric = ${text(range.metric)} and tags = ${text(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
+  }
+}
+
+/** The log's own line of a row. */
+function lineOf(): string {
+  return `case when kind = 'put-json' then 'http POST /api/put ' || payload
+    else 'put ' || metric || ' ' || coalesce(payload, timestamp::varchar) || ' ' || value || ' ' || tags end`;
+}
+
+function rowsQuery(files: readonly FoldFile[]): string {
+  const whole = files.filter(({ only }) => only === undefined).map(({ path }) => path);
+  const parts = whole.length > 0 ? [`select ${COLUMNS} from ${readParquet(whole)}`] : [];
+  for (const { path, only } of files) {
+    if (only === undefined) continue;
+    const clip = `seq between ${only.firstSeq} and ${only.lastSeq}`;
+    parts.push(`select ${COLUMNS} from ${readParquet([path])} where ${clip}`);
+  }
+  return parts.length > 0 ? parts.join(' union all ') : NO_ROWS;
+}
+
+function refusedQuery(files: readonly string[]): string {
+  if (files.length === 0) return "select '' as lane, 0 as seq, 0 as idx where false";
+  return `select distinct payload ->> '$.lane' as lane, (payload ->> '$.seq')::bigint as seq,
+    unnest(from_json(payload -> '$.refused', '[{"index":"INTEGER"}]')).index as idx
+    from ${readParquet(files)} where kind = 'outcome'`;
+}
+
+const NO_ROWS = `select ''::varchar as lane, 0::bigint as seq, 0::integer as idx, 0::bigint as received_at,
+  ''::varchar as transport, ''::varchar as kind, ''::varchar as metric, ''::varchar as tags, 0::bigint as timestamp,
+  0::bigint as instant_ms, ''::varchar as value, ''::varchar as payload where false`;
+
+function readParquet(paths: readonly string[]): string {
+  return `read_parquet([${paths.map(text).join(', ')}])`;
+}
+
+function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,87 @@
+import type { Catalog } from '../archive/catalog.ts';
+import { computeCoverage, type Coverage, type CoverageHole } from '../archive/coverage.ts';
+import { formatSidecarName } from '../archive/object-names.ts';
+import type { Begin } from '../archive/sidecar.ts';
+import { checkTarget, type TargetCheck } from '../archive/target.ts';
+import { coverLane, type LaneCover } from './cover.ts';
+
+/** Which segments a restore is to read, by what the listing says and what is known to be damaged. */
+export interface Selection {
+  readonly coverage: Coverage;
+  readonly check: TargetCheck;
+  readonly lanes: ReadonlyMap<string, LaneCover>;
+  /** Holes up to the target time. */
+  readonly holes: readonly CoverageHole[];
+  /** Holes behind it: what they may say of refused points isn't known. */
+  readonly laterHoles: readonly CoverageHole[];
+  /** Intervals of receive times that contain the target time, and in which the clock leapt. */
+  readonly disputed: readonly {
+    readonly lane: string;
+    readonly from: number;
+    readonly to: number;
+  }[];
+}
+
+/** Names of sidecars. */
+export type Damaged = ReadonlySet<string>;
+
+/** What is left of a catalog without the segments that can't be used. */
+export function withoutDamaged(catalog: Catalog, damaged: Damaged): Catalog {
+  if (damaged.size === 0) return catalog;
+  const lanes = [...catalog.lanes].map(([lane, holdings]) => {
+    const objects = holdings.objects.filter((name) => !damaged.has(formatSidecarName(name)));
+    return [lane, Object.assign({}, holdings, { objects })] as const;
+  });
+  return { ...catalog, lanes: new Map(lanes) };
+}
+
+/** Chooses what to read for the state at `targetMs`: of every lane, since later records tell what was refused. */
+export function selectSegments(
+  catalog: Catalog,
+  targetMs: number,
+  { allowHoles }: { readonly allowHoles: boolean },
+): Selection {
+  const coverage = computeCoverage(catalog);
+  const lanes = new Map<string, LaneCover>();
+  for (const [lane, { begin, objects }] of catalog.lanes) {
+    lanes.set(lane, coverLane(lane, objects, begin?.firstSeq ?? 1, targetMs));
+  }
+  return {
+    coverage,
+    check: checkTarget(coverage, targetMs, { allowHoles }),
+    lanes,
+    holes: coverage.holes.filter(({ fromMs }) => fromMs <= targetMs),
+    laterHoles: coverage.holes.filter(({ fromMs }) => fromMs > targetMs),
+    disputed: coverage.lanes.flatMap(({ lane, disputed }) =>
+      disputed !== undefined && disputed.from <= targetMs && targetMs <= disputed.to
+        ? [{ lane, ...disputed }]
+        : [],
+    ),
+  };
+}
+
+/**
+ * The lanes of which the primary has not surely stored everything, with the last sequence that it has (0: none). `newest`:
+ * per lane what its last sidecar that says so has for `confirmed`. What is confirmed of a lane confirms the lanes before it.
+ */
+export function unconfirmedLanes(
+  begins: ReadonlyMap<string, Pick<Begin, 'previous'> | undefined>,
+  newest: ReadonlyMap<string, string>,
+): Map<string, number> {
+  const through = new Map<string, number>();
+  for (const lane of begins.keys()) through.set(lane, 0);
+  for (const position of newest.values()) {
+    const [lane = '', seq] = position.split('/');
+    raise(through, lane, Number(seq));
+    let before = begins.get(lane)?.previous?.lane;
+    while (before !== undefined && through.get(before) !== Infinity) {
+      raise(through, before, Infinity);
+      before = begins.get(before)?.previous?.lane;
+    }
+  }
+  return new Map([...through].filter(([, seq]) => seq !== Infinity));
+}
+
+function raise(through: Map<string, number>, lane: string, seq: number): void {
+  through.set(lane, Math.max(through.get(lane) ?? 0, seq));
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seal, unseal } from '../archive/sealed-json.ts';
+import { WalError } from '../runtime/errors.ts';
+import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { DirectoryLock } from '../wal/directory-lock.ts';
+
+/** How far a restore has come. */
+export interface Checkpoint {
+  /** Of what is restored: lines and their order are the same as long as it is. */
+  readonly plan: string;
+  readonly targetMs: number;
+  /** `loaded`: everything is stored, and the comparison is to follow. */
+  readonly phase: 'loading' | 'loaded';
+  /** Of the folded state, up to which the target surely stores everything; null: nothing yet. */
+  readonly position: { readonly ordinal: number; readonly seq: number } | null;
+}
+
+const FORMAT = 1;
+
+/**
+ * What a restore keeps on the disk: `checkpoint.json`, its temporary files, and lists of refused points and of
+ * differences. Only one process uses it at a time.
+ */
+export class WorkDirectory {
+  readonly path: string;
+  readonly #lock: DirectoryLock;
+
+  private constructor(path: string, lock: DirectoryLock) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /** Below `base`, named by what is asked for, so that the same command finds it again. Temporary files of earlier runs are removed. */
+  static async open(base: string, request: readonly unknown[]): Promise<WorkDirectory> {
+    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+    const path = join(base, `restore-${hash.slice(0, 12)}`);
+    try {
+      await makeFolder(path);
+      const lock = await DirectoryLock.acquire(path);
+      const work = new WorkDirectory(path, lock);
+      for (const folder of [work.scratch, work.ranges]) {
+        await rm(folder, { recursive: true, force: true });
+        await mkdir(folder);
+      }
+      return work;
+    } catch (cause) {
+      if (cause instanceof WalError && cause.code === 'DATA_LOCKED') {
+        const hint = 'Another process runs this restore: wait for it, or end it.';
+        throw new WalError('DATA_LOCKED', cause.message, { cause, hint });
+      }
+      throw new WalError('DATA_UNUSABLE', `${path}: ${(cause as Error).message}`, {
+        cause,
+        hint: 'Choose another --work, where there is room for temporary files.',
+      });
+    }
+  }
+
+  /** For DuckDB. */
+  get scratch(): string {
+    return join(this.path, 'scratch');
+  }
+
+  /** For folded lines. */
+  get ranges(): string {
+    return join(this.path, 'ranges');
+  }
+
+  get refusedPath(): string {
+    return join(this.path, 'refused.ndjson');
+  }
+
+  get differencesPath(): string {
+    return join(this.path, 'differences.ndjson');
+  }
+
+  /** Undefined when there is none, or what is there is not whole. */
+  async checkpoint(): Promise<Checkpoint | undefined> {
+    const content = await readFile(this.#checkpointPath).catch(() => undefined);
+    return content && parseCheckpoint(content);
+  }
+
+  /** Durable when it resolves. */
+  async save(checkpoint: Checkpoint): Promise<void> {
+    await writeFileAtomic(this.#checkpointPath, seal({ format: FORMAT, ...checkpoint }));
+  }
+
+  /** Each as one line of JSON. */
+  async append(path: string, lines: readonly object[]): Promise<void> {
+    await appendFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  }
+
+  /** The lines of a list, at most so many of them, and how many there are. */
+  async listed(path: string, max: number): Promise<{ lines: string[]; count: number }> {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    const lines = text.split('\n').slice(0, -1);
+    return { lines: lines.slice(0, max), count: lines.length };
+  }
+
+  /** The restore begins anew. */
+  async reset(): Promise<void> {
+    for (const path of [this.#checkpointPath, this.refusedPath, this.differencesPath]) {
+      await rm(path, { force: true });
+    }
+  }
+
+  /** Keeps what was written, and frees what is temporary. */
+  async close(): Promise<void> {
+    await rm(this.scratch, { recursive: true, force: true });
+    await rm(this.ranges, { recursive: true, force: true });
+    await this.#lock.release();
+  }
+
+  /** After a restore that is complete and equal. */
+  async remove(): Promise<void> {
+    await this.#lock.release();
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  get #checkpointPath(): string {
+    return join(this.path, 'checkpoint.json');
+  }
+}
+
+function parseCheckpoint(content: Buffer): Checkpoint | undefined {
+  const { format, plan, targetMs, phase, position } = unseal(content) ?? {};
+  if (format !== FORMAT || typeof plan !== 'string' || typeof targetMs !== 'number') {
+    return undefined;
+  }
+  if (phase !== 'loading' && phase !== 'loaded') return undefined;
+  if (position !== null && !isPlace(position)) return undefined;
+  return { plan, targetMs, phase, position };
+}
+
+function isPlace(value: unknown): value is { ordinal: number; seq: number } {
+  const { ordinal, seq } = (value ?? {}) as Record<string, unknown>;
+  return Number.isSafeInteger(ordinal) && Number.isSafeInteger(seq);
+}
