@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../src/archive/sealed-json.ts';
@@ -92,6 +93,15 @@ describe.each([
     }
     expect(parse(Buffer.from(seal({ ...fields, format: 2 })))).toBeUndefined();
     expect(parse(Buffer.from(seal({ ...fields, later: 1 })))).toEqual(value);
+  });
+});
+
+test('docs/FORMATS.md has a sealed object as its example', async () => {
+  const page = await readFile('docs/FORMATS.md', 'utf8');
+  const line = /^ {4}(\{"format":1,.*\})$/m.exec(page)?.[1] ?? '';
+  expect(parseRepositoryFile(Buffer.from(`${line}\n`))).toEqual({
+    id: '0123456789abcdef',
+    createdAt: 1_750_000_000_000,
   });
 });
 
