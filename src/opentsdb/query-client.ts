@@ -25,6 +25,8 @@ export type QueryReply =
   | { readonly kind: 'refused'; readonly status: number; readonly message: string }
   | { readonly kind: 'unanswered'; readonly reason: string };
 
+/** The last millisecond that a query can reach: OpenTSDB's scan ends behind the hour, in seconds of four bytes. */
+export const QUERY_MS_MAX = 4_294_965_598_999;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** Smaller numbers are seconds to OpenTSDB. */
 const MS_MIN = 4_294_967_296;
@@ -59,6 +61,22 @@ export class QueryClient {
     const message = messageOf(text);
     if (UNKNOWN_NAME.test(message)) return { kind: 'unknown name' };
     return { kind: 'refused', status, message };
+  }
+
+  /**
+   * Whether the metric has any point from `fromMs` to `toMs`, epoch ms; an answer that can't be had because of what is
+   * there counts as one. Rejects when there is no answer.
+   */
+  async holdsData(metric: string, fromMs: number, toMs: number): Promise<boolean | 'unknown name'> {
+    const within = { fromMs: Math.max(0, fromMs), toMs: Math.min(toMs, QUERY_MS_MAX) };
+    if (within.fromMs > within.toMs) return false;
+    const query = { aggregator: 'count', downsample: '0all-count', metric };
+    const body = JSON.stringify({ ...timesOf(within), queries: [query] });
+    const reply = await this.#request('POST', '/api/query?arrays', body);
+    if (reply.kind === 'unanswered') throw new Error(reply.reason);
+    if (reply.kind === 'refused') return true;
+    if (reply.status === 200) return readQueryAnswer(reply.text).length > 0;
+    return UNKNOWN_NAME.test(messageOf(reply.text)) ? 'unknown name' : true;
   }
 
   /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
@@ -124,14 +142,16 @@ function bodyOf({ fromMs, toMs, metric, series }: RawQuery): object {
       groupBy: false,
     })),
   })) ?? [base];
-  return {
-    start: timeOf(fromMs, 1),
-    // The end must lie behind the start.
-    end: Math.max(timeOf(toMs, 2), timeOf(fromMs, 1) + 1),
-    msResolution: true,
-    noAnnotations: true,
-    queries,
-  };
+  return { ...timesOf({ fromMs, toMs }), msResolution: true, noAnnotations: true, queries };
+}
+
+/** The end must lie behind the start. */
+function timesOf({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): {
+  readonly start: number;
+  readonly end: number;
+} {
+  const start = timeOf(fromMs, 1);
+  return { start, end: Math.max(timeOf(toMs, 2), start + 1) };
 }
 
 function timeOf(ms: number, least: number): number {

@@ -47,6 +47,34 @@ export interface FoldInput {
   readonly isOnlyConfirmed: boolean;
 }
 
+export interface FoldCounts {
+  readonly points: number;
+  readonly series: number;
+  /** Points that the primary may still refuse. */
+  readonly provisional: number;
+  /** Of their lines. */
+  readonly bytes: number;
+  readonly telnet: number;
+}
+
+/** What a target must be able to hold. */
+export interface Demands {
+  /** Points received, before the fold. */
+  readonly rows: number;
+  readonly metrics: number;
+  /** The most tags of a series. */
+  readonly tags: number;
+  /** Instants of the points, epoch ms. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+export interface MetricSpan {
+  readonly metric: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 const COLUMNS =
   'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
 const HOUR_MS = 3_600_000;
@@ -126,6 +154,14 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
 export const DEMANDS_QUERY = `select count(*) as rows, count(distinct metric) as metrics,
   coalesce(max(len(string_split(tags, ' '))), 0) as tags,
   coalesce(min(instant_ms), 0) as first_ms, coalesce(max(instant_ms), 0) as last_ms from points`;
+
+/** The characters of names; those that only JSON can carry are asked for apart. */
+export const CHARACTERS_QUERY = `select string_agg(distinct c, '') as plain from (
+  select unnest(string_split(name, '')) as c from (
+    select distinct metric as name from points union
+    select distinct replace(replace(tags, '=', ''), ' ', '') from points where kind = 'put'))`;
+
+export const ENCODED_TAGS_QUERY = `select distinct tags from points where kind = 'put-json' limit 100000`;
 
 /** The metrics, with the instants of each, in order. */
 export const METRICS_QUERY =

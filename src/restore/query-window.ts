@@ -1,7 +1,5 @@
+import { QUERY_MS_MAX } from '../opentsdb/query-client.ts';
 import { type ExpectedCell, seriesKey, tagsOf } from './expected-cell.ts';
-
-/** The last millisecond that a query can reach: OpenTSDB's scan ends behind the hour, in seconds of four bytes. */
-export const QUERY_MS_MAX = 4_294_965_598_999;
 
 export interface ExpectedSeries {
   readonly tags: Readonly<Record<string, string>>;

@@ -1,11 +1,10 @@
-import type { QueryReply, RawQuery } from '../opentsdb/query-client.ts';
+import { QUERY_MS_MAX, type QueryReply, type RawQuery } from '../opentsdb/query-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { compareWindow, type Difference, unreadable } from './compare-window.ts';
 import { type ExpectedCell, seriesKey } from './expected-cell.ts';
 import {
   byName,
   halves,
-  QUERY_MS_MAX,
   type QueryWindow,
   windowsByInstant,
   windowsBySeries,

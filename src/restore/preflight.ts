@@ -1,0 +1,108 @@
+import type { QueryClient } from '../opentsdb/query-client.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { MetricSpan } from './fold-query.ts';
+import {
+  type Finding,
+  judgeTarget,
+  type RestoreDemands,
+  type TargetFacts,
+} from './target-rules.ts';
+
+export interface PreflightOptions {
+  readonly client: Pick<QueryClient, 'get' | 'holdsData'>;
+  readonly target: URL;
+  readonly metrics: readonly MetricSpan[];
+  readonly demands: RestoreDemands;
+}
+
+/** More metrics than the TSD could ever suggest. */
+const SUGGESTIONS_MAX = 16_777_216;
+const QUESTIONS_MAX = 4;
+
+/** Asks the target what it is and holds, and judges that. Throws TARGET_UNUSABLE when it doesn't answer as an OpenTSDB does. */
+export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  const { client, target, demands } = options;
+  try {
+    const version = (await client.get('/api/version')) as { version?: unknown } | undefined;
+    if (version === undefined)
+      throw new Error('it does not answer /api/version as an OpenTSDB does');
+    const config = await client.get('/api/config');
+    const { unknownMetrics, heldMetrics } = await lookAtMetrics(options);
+    const facts: TargetFacts = {
+      version: version.version,
+      config: isObject(config) ? config : undefined,
+      unknownMetrics,
+      heldMetrics,
+    };
+    return judgeTarget(facts, demands);
+  } catch (cause) {
+    if (cause instanceof WalError) throw cause;
+    throw new WalError(
+      'TARGET_UNUSABLE',
+      `${target.origin} cannot be asked: ${(cause as Error).message}`,
+      {
+        cause,
+        hint: 'Is it the address of a TSD that runs? `curl URL/api/version` must answer.',
+      },
+    );
+  }
+}
+
+/** Throws TARGET_UNUSABLE with all that must be done, when a finding is a fault. */
+export function refuseFaults(target: URL, findings: readonly Finding[]): void {
+  const faults = findings.filter(({ kind }) => kind === 'fault');
+  if (faults.length === 0) return;
+  const says = faults.map((fault) => fault.says).join('; ');
+  throw new WalError('TARGET_UNUSABLE', `${target.origin}: ${says}`, {
+    context: { faults },
+    hint: faults.map(({ remedy }) => remedy).join(' '),
+  });
+}
+
+async function lookAtMetrics({
+  client,
+  metrics,
+  demands,
+}: PreflightOptions): Promise<Pick<TargetFacts, 'unknownMetrics' | 'heldMetrics'>> {
+  const known = await client.get(`/api/suggest?type=metrics&max=${SUGGESTIONS_MAX}`);
+  const listed = new Set(Array.isArray(known) ? (known as readonly unknown[]) : []);
+  const unknownMetrics: string[] = [];
+  const heldMetrics: string[] = [];
+  const rest = metrics[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (const span of { [Symbol.iterator]: () => rest }) {
+      // A listing without a start leaves out names that do not begin with ASCII; one that isn't there is asked for, too.
+      const mayBeUnlisted = !/^[!-~]/.test(span.metric) || !Array.isArray(known);
+      if (!listed.has(span.metric) && !mayBeUnlisted) unknownMetrics.push(span.metric);
+      else if (!demands.isResumed) {
+        const held = await holds(client, span);
+        if (held === 'unknown name') unknownMetrics.push(span.metric);
+        if (held === true) heldMetrics.push(span.metric);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: QUESTIONS_MAX }, worker));
+  return { unknownMetrics, heldMetrics };
+}
+
+/** First where data are likely, so that a full target is not asked to read all of it. */
+async function holds(
+  client: PreflightOptions['client'],
+  { metric, firstMs, lastMs }: MetricSpan,
+): Promise<boolean | 'unknown name'> {
+  const hourMs = 3_600_000;
+  for (const [fromMs, toMs] of [
+    [lastMs - hourMs, lastMs],
+    [firstMs, firstMs + hourMs],
+    [firstMs, lastMs],
+    [0, Infinity],
+  ] as const) {
+    const held = await client.holdsData(metric, fromMs, toMs);
+    if (held !== false) return held;
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

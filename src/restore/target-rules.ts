@@ -1,0 +1,238 @@
+import type { Demands } from './fold-query.ts';
+
+/** `fault`: a restore would fail, or be wrong. `warning`: it can be done, but look at this first. */
+export interface Finding {
+  readonly kind: 'fault' | 'warning';
+  readonly says: string;
+  readonly remedy: string;
+}
+
+export interface TargetFacts {
+  readonly version: unknown;
+  /** The JSON of `/api/config`; undefined when it is not to be had. */
+  readonly config: Readonly<Record<string, unknown>> | undefined;
+  /** Of the metrics to be restored, those that have no UID yet. */
+  readonly unknownMetrics: readonly string[];
+  /** And those that hold data. */
+  readonly heldMetrics: readonly string[];
+}
+
+export interface RestoreDemands extends Pick<Demands, 'tags'> {
+  /** Every character of the names, except `=` and space between them. */
+  readonly characters: string;
+  /** An interrupted run of the same restore wrote what is there. */
+  readonly isResumed: boolean;
+}
+
+interface SettingRule {
+  readonly key: string;
+  readonly kind: Finding['kind'];
+  /** Applies when the setting is that. */
+  readonly when: boolean;
+  readonly says: string;
+  readonly remedy: string;
+}
+
+const RESTART = 'and restart the TSD';
+
+const RULES: readonly SettingRule[] = [
+  {
+    key: 'tsd.core.authentication.enable',
+    kind: 'fault',
+    when: true,
+    says: 'it wants credentials, which a restore has none of',
+    remedy: `Set tsd.core.authentication.enable=false for the time of the restore ${RESTART}; let only this machine reach it meanwhile.`,
+  },
+  {
+    key: 'tsd.core.auto_create_tagks',
+    kind: 'warning',
+    when: false,
+    says: 'it makes no UIDs for new tag keys: points with one would be refused',
+    remedy: `Set tsd.core.auto_create_tagks=true ${RESTART}, unless all were assigned before.`,
+  },
+  {
+    key: 'tsd.core.auto_create_tagvs',
+    kind: 'warning',
+    when: false,
+    says: 'it makes no UIDs for new tag values: points with one would be refused',
+    remedy: `Set tsd.core.auto_create_tagvs=true ${RESTART}, unless all were assigned before.`,
+  },
+  {
+    key: 'tsd.http.request.enable_chunked',
+    kind: 'warning',
+    when: false,
+    says: 'it takes bodies of 8 KiB only, which makes the restore several times slower',
+    remedy: `Set tsd.http.request.enable_chunked=true and tsd.http.request.max_chunk=16777216 ${RESTART}.`,
+  },
+  {
+    key: 'tsd.storage.fix_duplicates',
+    kind: 'warning',
+    when: false,
+    says: 'it cannot read rows with two forms of one instant. The restore writes each instant once; other writers must wait until it is done',
+    remedy: `Keep other writers away; or set tsd.storage.fix_duplicates=true ${RESTART}.`,
+  },
+  {
+    key: 'tsd.storage.enable_appends',
+    kind: 'warning',
+    when: true,
+    says: 'it appends: what is sent again after an interruption takes room twice',
+    remedy: `Set tsd.storage.enable_appends=false ${RESTART}, unless its tables were written with appends.`,
+  },
+  {
+    key: 'tsd.storage.use_otsdb_timestamp',
+    kind: 'warning',
+    when: true,
+    says: 'it dates cells by data time: of two values of an instant not the later but the larger one may win from then on',
+    remedy: `Set tsd.storage.use_otsdb_timestamp=false ${RESTART}, unless it is meant.`,
+  },
+  {
+    key: 'tsd.core.meta.enable_tsuid_incrementing',
+    kind: 'warning',
+    when: true,
+    says: 'it counts points by series, and would count every one that is restored, some twice',
+    remedy: `Set tsd.core.meta.enable_tsuid_incrementing=false for the time of the restore ${RESTART}.`,
+  },
+  {
+    key: 'tsd.core.meta.enable_realtime_ts',
+    kind: 'warning',
+    when: true,
+    says: 'it writes metadata for every new series, which slows the restore down',
+    remedy: `Set tsd.core.meta.enable_realtime_ts=false for the time of the restore ${RESTART}; \`tsdb uid metasync\` makes them later.`,
+  },
+  {
+    key: 'tsd.core.tree.enable_processing',
+    kind: 'warning',
+    when: true,
+    says: 'it puts every new series into trees, which slows the restore down',
+    remedy: `Set tsd.core.tree.enable_processing=false for the time of the restore ${RESTART}; \`tsdb uid treesync\` does it later.`,
+  },
+  {
+    key: 'tsd.rtpublisher.enable',
+    kind: 'warning',
+    when: true,
+    says: 'it publishes every point that it takes: whoever listens sees the past as if it were now, and may raise alerts',
+    remedy: `Set tsd.rtpublisher.enable=false for the time of the restore ${RESTART}.`,
+  },
+  {
+    key: 'tsd.search.enable',
+    kind: 'warning',
+    when: true,
+    says: 'it tells a search plugin of every new series',
+    remedy: `Set tsd.search.enable=false for the time of the restore ${RESTART}, and index afterwards.`,
+  },
+  {
+    key: 'tsd.timeseriesfilter.enable',
+    kind: 'warning',
+    when: true,
+    says: 'a filter plugin may drop points and still answer with success; the comparison after the restore would show them as missing',
+    remedy: `Set tsd.timeseriesfilter.enable=false for the time of the restore ${RESTART}.`,
+  },
+  {
+    key: 'tsd.uidfilter.enable',
+    kind: 'warning',
+    when: true,
+    says: 'a filter plugin may refuse new names',
+    remedy: `Set tsd.uidfilter.enable=false for the time of the restore ${RESTART}.`,
+  },
+];
+
+const NAMES_SHOWN = 5;
+const LEGAL = /[a-zA-Z0-9\-_./ªµºÀ-ÖØ-öø-ÿ]/;
+
+/** What speaks against restoring into a target, faults first. */
+export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Finding[] {
+  const { config } = facts;
+  const findings: Finding[] = [...judgeContent(facts, demands), ...judgeVersion(facts)];
+  if (config === undefined) {
+    findings.push({
+      kind: 'warning',
+      says: 'it does not show its configuration (/api/config), so it could not be checked',
+      remedy: 'Name the TSD itself, not something in front of it.',
+    });
+  } else {
+    findings.push(...judgeSettings(config, facts, demands));
+  }
+  return findings.toSorted((a, b) => Number(b.kind === 'fault') - Number(a.kind === 'fault'));
+}
+
+function judgeContent({ heldMetrics }: TargetFacts, { isResumed }: RestoreDemands): Finding[] {
+  if (heldMetrics.length === 0 || isResumed) return [];
+  return [
+    {
+      kind: 'fault',
+      says: `it holds data already, of ${list(heldMetrics)}; a restore cannot take back what is there`,
+      remedy:
+        'Restore into empty tables: create new ones, name them in tsd.storage.hbase.data_table, .uid_table, .tree_table and .meta_table, and restart the TSD.',
+    },
+  ];
+}
+
+function judgeVersion({ version }: TargetFacts): Finding[] {
+  const match = typeof version === 'string' ? /^(\d+)\.(\d+)/.exec(version) : null;
+  if (match === null || (match[1] === '2' && Number(match[2]) >= 3)) return [];
+  const remedy = 'Try with a copy first, and look at the comparison that follows the restore.';
+  return [
+    { kind: 'warning', says: `it is version ${String(version)}; this was tried with 2.4`, remedy },
+  ];
+}
+
+function judgeSettings(
+  config: Readonly<Record<string, unknown>>,
+  { unknownMetrics }: TargetFacts,
+  { tags, characters }: RestoreDemands,
+): Finding[] {
+  const findings: Finding[] = [];
+  const fault = (says: string, remedy: string): void => {
+    findings.push({ kind: 'fault', says, remedy });
+  };
+  const text = (key: string): string => textOf(config[key]);
+  if (text('tsd.mode').toLowerCase() === 'ro') {
+    fault('it is read-only', `Set tsd.mode=rw ${RESTART}.`);
+  }
+  if (text('tsd.mode').toLowerCase() === 'wo') {
+    fault('it answers no queries, so nothing can be checked', `Set tsd.mode=rw ${RESTART}.`);
+  }
+  if (!isTrue(text('tsd.core.auto_create_metrics')) && unknownMetrics.length > 0) {
+    fault(
+      `it makes no UIDs for new metrics, and has none for ${list(unknownMetrics)}`,
+      `Set tsd.core.auto_create_metrics=true ${RESTART}; or assign them before: \`tsdb mkmetric NAME …\`.`,
+    );
+  }
+  const tagsMax = Number(config['tsd.storage.max_tags'] ?? 8);
+  if (tags > tagsMax) {
+    fault(
+      `it takes ${tagsMax} tags a series, and some have ${tags}`,
+      `Set tsd.storage.max_tags=${tags} ${RESTART}.`,
+    );
+  }
+  const special = text('tsd.core.tag.allow_specialchars');
+  const illegal = [...new Set(characters)].filter(
+    (one) => !LEGAL.test(one) && !special.includes(one),
+  );
+  if (illegal.length > 0) {
+    fault(
+      `it takes no names with ${illegal.map((one) => `"${one}"`).join(' ')}, which some have`,
+      `Set tsd.core.tag.allow_specialchars=${special}${illegal.join('')} ${RESTART}, as the primary had it.`,
+    );
+  }
+  for (const { key, kind, when, says, remedy } of RULES) {
+    const isSet = config[key] !== undefined;
+    if (isSet && isTrue(text(key)) === when)
+      findings.push({ kind, says: `${says} (${key}=${text(key)})`, remedy });
+  }
+  return findings;
+}
+
+/** As net.opentsdb.utils.Config.getBoolean takes it. */
+function isTrue(text: string): boolean {
+  return ['1', 'true', 'yes'].includes(text.toLowerCase());
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(', ');
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
+}

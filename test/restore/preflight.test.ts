@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import { QueryClient } from '../../src/opentsdb/query-client.ts';
+import { WalError } from '../../src/runtime/errors.ts';
+import { preflight, refuseFaults } from '../../src/restore/preflight.ts';
+import { type Finding, judgeTarget, type RestoreDemands } from '../../src/restore/target-rules.ts';
+import { FakeTsd } from '../kit/fake-tsd.ts';
+import { freePort } from '../kit/ports.ts';
+
+const DEMANDS: RestoreDemands = { tags: 2, characters: 'abcz.-_/é', isResumed: false };
+const METRICS = ['a', 'b', 'é'].map((metric) => ({
+  metric,
+  firstMs: 1_500_000_000_000,
+  lastMs: 1_600_000_000_000,
+}));
+
+describe('a target', () => {
+  test('that is empty and set up well is fine', async () => {
+    await using tsd = await FakeTsd.start();
+    expect(await look(tsd.url)).toEqual([]);
+  });
+
+  test('that holds data of a metric is refused, wherever they lie, but for metrics that are not restored', async () => {
+    await using tsd = await FakeTsd.start();
+    store(tsd, 'other', '1500000000');
+    expect(await look(tsd.url)).toEqual([]);
+    for (const [metric, timestamp] of [
+      ['a', '1'],
+      ['é', '1550000000'],
+    ] as const) {
+      store(tsd, metric, timestamp);
+      expect(await look(tsd.url)).toMatchObject([
+        {
+          kind: 'fault',
+          says: expect.stringContaining(metric) as string,
+          remedy: expect.stringContaining('empty') as string,
+        },
+      ]);
+    }
+    expect(await look(tsd.url, { ...DEMANDS, isResumed: true })).toEqual([]);
+  });
+
+  test.each([
+    ['tsd.core.auto_create_metrics', 'false', 'fault'],
+    ['tsd.core.authentication.enable', 'true', 'fault'],
+    ['tsd.mode', 'ro', 'fault'],
+    ['tsd.mode', 'wo', 'fault'],
+    ['tsd.storage.max_tags', '1', 'fault'],
+    ['tsd.http.request.enable_chunked', 'false', 'warning'],
+    ['tsd.storage.fix_duplicates', 'false', 'warning'],
+    ['tsd.storage.enable_appends', 'true', 'warning'],
+    ['tsd.storage.use_otsdb_timestamp', 'yes', 'warning'],
+    ['tsd.core.meta.enable_tsuid_incrementing', '1', 'warning'],
+    ['tsd.core.meta.enable_realtime_ts', 'true', 'warning'],
+    ['tsd.core.tree.enable_processing', 'true', 'warning'],
+    ['tsd.rtpublisher.enable', 'true', 'warning'],
+    ['tsd.search.enable', 'true', 'warning'],
+    ['tsd.timeseriesfilter.enable', 'true', 'warning'],
+    ['tsd.core.auto_create_tagvs', 'false', 'warning'],
+  ] as const)('with %s=%s is a %s with a remedy that names it', async (key, value, kind) => {
+    await using tsd = await FakeTsd.start();
+    tsd.settings[key] = value;
+    const findings = await look(tsd.url);
+    expect(findings).toMatchObject([{ kind }]);
+    expect(findings[0]?.remedy).toContain(key);
+    expect(isRefused(findings)).toBe(kind === 'fault');
+  });
+
+  test('that makes no metrics will do when it has them', () => {
+    const config = { 'tsd.core.auto_create_metrics': 'false' };
+    const facts = { version: '2.4.1', config, heldMetrics: [] };
+    expect(judgeTarget({ ...facts, unknownMetrics: [] }, DEMANDS)).toEqual([]);
+    expect(judgeTarget({ ...facts, unknownMetrics: ['a'] }, DEMANDS)).toMatchObject([
+      { kind: 'fault' },
+    ]);
+  });
+
+  test('must take the characters that names have', async () => {
+    await using tsd = await FakeTsd.start();
+    const demands = { ...DEMANDS, characters: 'a:b@' };
+    expect(await look(tsd.url, demands)).toMatchObject([
+      { kind: 'fault', remedy: expect.stringContaining('allow_specialchars=:@') as string },
+    ]);
+    tsd.settings['tsd.core.tag.allow_specialchars'] = '@!:';
+    expect(await look(tsd.url, demands)).toEqual([]);
+  });
+
+  test('that does not show its configuration is a warning, one that is old too', async () => {
+    await using tsd = await FakeTsd.start();
+    tsd.faults.noConfig = true;
+    expect(await look(tsd.url)).toMatchObject([{ kind: 'warning' }]);
+    const facts = { config: {}, heldMetrics: [], unknownMetrics: [] };
+    expect(judgeTarget({ ...facts, version: '2.1.0' }, DEMANDS)).toMatchObject([
+      { kind: 'warning' },
+    ]);
+    expect(judgeTarget({ ...facts, version: 'BuildData' }, DEMANDS)).toEqual([]);
+  });
+
+  test('that does not answer is refused', async () => {
+    await expect(look(`http://127.0.0.1:${await freePort()}`)).rejects.toMatchObject({
+      code: 'TARGET_UNUSABLE',
+      hint: expect.stringContaining('/api/version') as string,
+    });
+  });
+});
+
+async function look(url: string, demands = DEMANDS): Promise<Finding[]> {
+  const target = new URL(url);
+  const client = new QueryClient({ target, requestTimeoutMs: 2_000, connectionsMax: 4 });
+  try {
+    return await preflight({ client, target, metrics: METRICS, demands });
+  } finally {
+    await client.close();
+  }
+}
+
+function store(tsd: FakeTsd, metric: string, timestamp: string): void {
+  tsd.storage.write({ transport: 'http', metric, timestamp, value: '1', tags: { h: 'a' } });
+  tsd.storage.flush();
+}
+
+function isRefused(findings: readonly Finding[]): boolean {
+  try {
+    refuseFaults(new URL('http://tsd:4242'), findings);
+    return false;
+  } catch (error) {
+    return error instanceof WalError && error.code === 'TARGET_UNUSABLE';
+  }
+}
