@@ -29,8 +29,10 @@ export interface CatalogLane extends LaneHoldings {
   readonly objects: readonly SegmentName[];
 }
 
-/** What is wrong with an object, which may be missing. */
+/** What is wrong with an object. */
 export interface ObjectFault {
+  /** `stranger`: a name that is none of ours, so that nothing of ours is damaged by it. */
+  readonly kind: 'damaged' | 'missing' | 'stranger';
   readonly object: string;
   readonly reason: string;
 }
@@ -43,7 +45,7 @@ export async function readCatalog(store: ObjectStore): Promise<Catalog> {
     const objects: SegmentName[] = [];
     for await (const { name } of store.list(`lanes/${lane}`)) {
       const parsed = parseObjectName(name);
-      if (parsed === undefined) faults.push({ object: name, reason: NO_NAME });
+      if (parsed === undefined) faults.push(stranger(name));
       else if (parsed.kind === 'sidecar') objects.push(segmentOf(parsed));
     }
     lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
@@ -61,7 +63,7 @@ export async function* listLanes(
     const name = await firstName(store.list('lanes', after));
     if (name === undefined) return;
     const lane = LANE.exec(name)?.[1];
-    if (lane === undefined) faults.push({ object: name, reason: NO_NAME });
+    if (lane === undefined) faults.push(stranger(name));
     else yield lane;
     // `0` is the character behind `/`, so that is behind every name of the lane.
     after = lane === undefined ? name : `lanes/${lane}0`;
@@ -83,12 +85,12 @@ export async function readLaneNotes(
   const content = await store.read(beginName);
   const begin = content && parseBegin(content);
   if (begin?.lane !== lane) {
-    faults.push({ object: beginName, reason: content === undefined ? GONE : DAMAGED });
+    faults.push(content === undefined ? missing(beginName) : damaged(beginName));
   }
   const holes: HoleMarker[] = [];
   for await (const { name } of store.list(`lanes/${lane}/holes`)) {
     const marker = await readHoleMarker(store, name);
-    if (marker === undefined) faults.push({ object: name, reason: DAMAGED });
+    if (marker === undefined) faults.push(damaged(name));
     else holes.push(marker);
   }
   return { begin: begin?.lane === lane ? begin : undefined, holes };
@@ -130,6 +132,19 @@ export function segmentOf({
 }
 
 const LANE = /^lanes\/([0-9a-f]{16})\//;
-export const NO_NAME = 'no object of a repository has such a name';
-export const DAMAGED = 'it is not what was written';
-export const GONE = 'it is missing';
+
+export function isDamage({ kind }: ObjectFault): boolean {
+  return kind !== 'stranger';
+}
+
+export function damaged(object: string): ObjectFault {
+  return { kind: 'damaged', object, reason: 'it is not what was written' };
+}
+
+export function stranger(object: string): ObjectFault {
+  return { kind: 'stranger', object, reason: 'no object of a repository has such a name' };
+}
+
+function missing(object: string): ObjectFault {
+  return { kind: 'missing', object, reason: 'it is missing' };
+}

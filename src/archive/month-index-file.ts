@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../storage/object-store.ts';
-import { DAMAGED, NO_NAME, type ObjectFault } from './catalog.ts';
+import { damaged, type ObjectFault, stranger } from './catalog.ts';
 import { parseObjectName, type Span } from './object-names.ts';
 import { seal, unseal } from './sealed-json.ts';
 import { isCount, isLane, isObject } from './sidecar.ts';
@@ -51,13 +51,13 @@ export async function readMonthIndexes(
   for await (const { name } of store.list('index')) {
     const parsed = parseObjectName(name);
     if (parsed?.kind !== 'index') {
-      faults.push({ object: name, reason: NO_NAME });
+      faults.push(stranger(name));
       continue;
     }
     const content = await store.read(name);
     const index = content && parseMonthIndex(content);
     if (index?.month === parsed.month) indexes.set(index.month, index);
-    else faults.push({ object: name, reason: DAMAGED });
+    else faults.push(damaged(name));
   }
   return indexes;
 }

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../storage/object-store.ts';
-import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
+import { isDamage, listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage } from './coverage.ts';
 import { uniteSpans } from './lane-spans.ts';
 import { formatMonthIndex, type MonthLane } from './month-index-file.ts';
@@ -30,7 +30,7 @@ export async function indexClosedMonths(
   const missing = [...monthsBetween(monthOf(first), monthOf(now))].filter(
     (month) => monthEnd(month) + MONTH_REST_MS <= now && !present.has(formatIndexName(month)),
   );
-  if (missing.length === 0 || faults.length > 0) return [];
+  if (missing.length === 0 || faults.some(isDamage)) return [];
   const { safeTimeMs = 0 } = computeCoverage(await readSummary(store, { useIndex: true }));
   const written: string[] = [];
   for (const month of missing) {
@@ -56,5 +56,5 @@ async function tallyMonth(store: ObjectStore, month: string): Promise<MonthLane[
     if (conflicts.length > 0) return undefined;
     lanes.push({ lane, covered, totals });
   }
-  return faults.length > 0 ? undefined : lanes;
+  return faults.some(isDamage) ? undefined : lanes;
 }

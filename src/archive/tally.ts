@@ -1,6 +1,6 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { DAMAGED, NO_NAME, type ObjectFault, readSidecar, segmentOf } from './catalog.ts';
+import { damaged, type ObjectFault, readSidecar, segmentOf, stranger } from './catalog.ts';
 import { outermost } from './lane-spans.ts';
 import {
   formatSidecarName,
@@ -40,7 +40,7 @@ export async function tallyObjects(
   const segments: SegmentName[] = [];
   for await (const object of objects) {
     const parsed = parseObjectName(object.name);
-    if (parsed === undefined) faults.push({ object: object.name, reason: NO_NAME });
+    if (parsed === undefined) faults.push(stranger(object.name));
     else if (parsed.kind === 'sidecar') segments.push(segmentOf(parsed));
   }
   const totals = { ...NO_TOTALS, segments: segments.length };
@@ -88,7 +88,7 @@ async function read(
     return await readSidecar(store, segment);
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    faults.push({ object: formatSidecarName(segment), reason: DAMAGED });
+    faults.push(damaged(formatSidecarName(segment)));
     return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { isDamage, type ObjectFault } from '../archive/catalog.ts';
 import { computeCoverage, type CoverageHole, type LaneCoverage } from '../archive/coverage.ts';
 import type { Span } from '../archive/object-names.ts';
 import type { Summary } from '../archive/summary.ts';
@@ -18,7 +19,7 @@ export interface Info {
   readonly indexedMonths: number;
   readonly lanes: readonly InfoLane[];
   readonly holes: readonly InfoHole[];
-  readonly faults: readonly { readonly object: string; readonly reason: string }[];
+  readonly faults: readonly ObjectFault[];
 }
 
 export interface InfoRange {
@@ -70,7 +71,7 @@ export function describeRepository(
     version: 1,
     at: timeOf(now),
     repository: { place, id, createdAt: timeOf(createdAt) },
-    state: faults.length > 0 ? 'damaged' : coverage.holes.length > 0 ? 'hole' : 'whole',
+    state: faults.some(isDamage) ? 'damaged' : coverage.holes.length > 0 ? 'hole' : 'whole',
     start: startMs === undefined ? null : timeOf(startMs),
     safeTime: safeTimeMs === undefined ? null : timeOf(safeTimeMs),
     restorable: restorable.map(({ fromMs, toMs }) => ({ from: timeOf(fromMs), to: timeOf(toMs) })),
@@ -119,6 +120,7 @@ function holeOf({ lane, firstSeq, lastSeq, fromMs, toMs, reason }: CoverageHole)
 function contradictions({ conflicts, lanes }: ReturnType<typeof computeCoverage>): Info['faults'] {
   return [
     ...conflicts.map(({ lane, spans: [a, b], reason }) => ({
+      kind: 'damaged' as const,
       object: `lanes/${lane}`,
       reason: `${a.firstSeq}-${a.lastSeq} and ${b.firstSeq}-${b.lastSeq}: ${reason}`,
     })),
@@ -127,6 +129,7 @@ function contradictions({ conflicts, lanes }: ReturnType<typeof computeCoverage>
         ? []
         : [
             {
+              kind: 'damaged' as const,
               object: `lanes/${lane}`,
               reason: `${beyond.firstSeq}-${beyond.lastSeq} are there, though the lane after it says that it ended before: its log was rolled back`,
             },

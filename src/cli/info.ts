@@ -37,8 +37,8 @@ function formatInfo(info: Info): string {
     ...lanes.flatMap(formatLane),
     `holes: ${holes.length === 0 ? 'none' : ''}`,
     ...holes.map(formatHole),
-    `damaged: ${faults.length === 0 ? 'nothing seen; `tsdb-wal verify` looks into every object' : ''}`,
-    ...faults.map(({ object, reason }) => `  ${object}: ${reason}`),
+    `faults: ${faults.length === 0 ? 'none seen; `tsdb-wal verify` looks into every object' : ''}`,
+    ...faults.map(({ kind, object, reason }) => `  ${kind} ${object}: ${reason}`),
     '',
   ].join('\n');
 }

@@ -164,7 +164,10 @@ describe('the index of closed months', () => {
     const index = join(folder.path, 'index', '2025-01.json');
     await writeFile(index, (await readFile(index, 'utf8')).replace('"lastSeq":', '"lastseq":'));
     const summary = await readSummary(files, { useIndex: true });
-    expect(summary).toMatchObject({ indexedMonths: 0, faults: [{ object: 'index/2025-01.json' }] });
+    expect(summary).toMatchObject({
+      indexedMonths: 0,
+      faults: [{ kind: 'damaged', object: 'index/2025-01.json' }],
+    });
     expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 4, points: 40 });
   });
 });

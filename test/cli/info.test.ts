@@ -132,8 +132,8 @@ describe('info', () => {
     await writeFile(path, '{}');
     const { code, text } = await show(folder.path, false);
     expect(code).toBe(7);
-    expect(text).toContain(`  lanes/${SECOND}/begin.json: it is not what was written\n`);
-    expect(text).toContain(`  lanes/${FIRST}: 101-200 and 150-250: they overlap in part\n`);
+    expect(text).toContain(`  damaged lanes/${SECOND}/begin.json: it is not what was written\n`);
+    expect(text).toContain(`  damaged lanes/${FIRST}: 101-200 and 150-250: they overlap in part\n`);
   });
 
   test('of a repository just made says that nothing can be restored yet', async () => {
