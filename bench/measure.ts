@@ -67,8 +67,6 @@ export interface RunOptions {
   readonly farEnd: FarEnd;
   readonly seconds: number;
   readonly round: number;
-  /** Each connection writes series of its own, each once per instant, so that every point is a new cell. */
-  readonly apart: boolean;
 }
 
 export async function measure(options: RunOptions): Promise<Sample> {
@@ -104,19 +102,19 @@ export async function measure(options: RunOptions): Promise<Sample> {
   };
 }
 
-export type GenerateOptions = Pick<
-  RunOptions,
-  'tools' | 'shape' | 'subject' | 'seconds' | 'apart'
-> & { readonly hosts?: string };
+export type GenerateOptions = Pick<RunOptions, 'tools' | 'shape' | 'subject' | 'seconds'> & {
+  readonly hosts?: string;
+};
 
 /** Telnet and HTTP write different hosts: the two transports store a value in different forms. */
 export async function generate(options: GenerateOptions): Promise<Load> {
-  const { tools, shape, subject, seconds, apart } = options;
+  const { tools, shape, subject, seconds } = options;
   const hosts = options.hosts ?? (shape.transport === 'http' ? 'web' : 'tel');
   const args = ['-addr', subject.address[shape.transport], '-mode', shape.transport];
   args.push('-batch', `${shape.batchPoints}`, '-conc', `${shape.connections}`);
   args.push('-points', `${POINTS_UNBOUNDED}`, '-maxtime', `${seconds}s`, '-hosts', hosts);
-  args.push('-rate', `${shape.pointsPerSecond}`, `-apart=${apart}`);
+  // Each connection writes series of its own, each once per instant, so that every point is a new cell.
+  args.push('-rate', `${shape.pointsPerSecond}`, '-apart');
   args.push(`-sync=${shape.transport === 'telnet' && shape.waits}`);
   const { stdout } = await exec(tools.load, args, { maxBuffer: MILLION });
   return parseLoad(JSON.parse(stdout));

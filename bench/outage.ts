@@ -35,7 +35,7 @@ export async function measureOutage(options: OutageOptions): Promise<Sample> {
   try {
     const subject = subjectOf('tsdb-wal', proxy);
     const shape = shapeOf(options.outage);
-    await generate({ tools, shape, subject, seconds: WARM_UP_SECONDS, apart: true });
+    await generate({ tools, shape, subject, seconds: WARM_UP_SECONDS });
     await settle(nullSink(sink.address.http));
     await sink.stop();
     const counted = { tools, folder, port, only: MARK };
@@ -80,7 +80,6 @@ async function loadInHalves(options: OutageOptions, proxy: Running): Promise<Ris
     shape: shapeOf(outage),
     subject,
     seconds,
-    apart: true,
     hosts: `${MARK}-`,
   });
   await sleep(seconds * 500);
