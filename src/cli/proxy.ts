@@ -155,12 +155,12 @@ export class Proxy {
 
   /** Runs until the signal aborts; the log stays open for what is still being answered. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => (this.#isEnding = true), { once: true });
     await Promise.all([this.#primary.run(signal), this.#beat(signal), this.#watch(signal)]);
   }
 
   /** Ends the log. */
   async close(): Promise<void> {
-    this.#isEnding = true;
     await this.#wal.close();
   }
 
@@ -276,6 +276,7 @@ export class Proxy {
       return;
     }
     this.writePath.degraded();
+    if (this.#isEnding) return;
     logger.warn(
       { state: state.kind, reason: state.reason },
       'degraded: answers do not wait for the primary',
