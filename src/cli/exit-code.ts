@@ -1,6 +1,16 @@
 import type { ErrorCode } from '../runtime/errors.ts';
 
-export const EXIT = { ok: 0, fault: 1, usage: 2, damaged: 3, hole: 4, spoilt: 7 } as const;
+export const EXIT = {
+  ok: 0,
+  fault: 1,
+  usage: 2,
+  damaged: 3,
+  unreachable: 3,
+  hole: 4,
+  target: 5,
+  differs: 6,
+  spoilt: 7,
+} as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
@@ -9,11 +19,20 @@ Exit codes:
   0  done
   1  a fault; its code is on stderr and in docs/ERRORS.md
   2  wrong usage or configuration
-  3  wal inspect: the log is damaged
-  4  the repository lacks records of what it covers
+  3  wal inspect: the log is damaged; restore: the time cannot be reached
+  4  the repository lacks records of what it covers, or of what is to be restored
+  5  restore: the target cannot be used
+  6  restore: the target differs from what was restored, or refuses points of it
   7  the repository is damaged`;
 
+const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
+  CONFIG_INVALID: EXIT.usage,
+  TIME_UNREACHABLE: EXIT.unreachable,
+  HOLE_IN_THE_WAY: EXIT.hole,
+  TARGET_UNUSABLE: EXIT.target,
+  REPOSITORY_DAMAGED: EXIT.spoilt,
+};
+
 export function exitCodeOf(code: ErrorCode): ExitCode {
-  if (code === 'CONFIG_INVALID') return EXIT.usage;
-  return code === 'REPOSITORY_DAMAGED' ? EXIT.spoilt : EXIT.fault;
+  return EXIT_OF[code] ?? EXIT.fault;
 }

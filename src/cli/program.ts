@@ -4,6 +4,7 @@ import { checkConfig } from './check-config.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
 import { showInfo } from './info.ts';
+import { type RestoreFlags, runRestore } from './restore.ts';
 import { start } from './start.ts';
 import { VERSION } from './version.ts';
 import { inspectWal } from './wal-inspect.ts';
@@ -25,6 +26,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addCheckConfig(program, settle);
   addWal(program, settle);
   addInfo(program, settle);
+  addRestore(program, settle);
   return program;
 }
 
@@ -106,6 +108,53 @@ function addInfo(program: Command, settle: (code: ExitCode) => void): void {
     .addHelpText('after', examples('tsdb-wal info --repository /var/lib/tsdb-wal/repository'))
     .action(async (options: Parameters<typeof showInfo>[0]) => {
       settle(await showInfo(options));
+    });
+}
+
+function addRestore(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('restore')
+    .summary('bring an empty OpenTSDB to a chosen moment')
+    .description(
+      'Brings an empty OpenTSDB to the state of a chosen moment: all that was received by then and not refused. Checks what it reads and the target first, and compares the target with what was meant afterwards. Interrupted, the same command goes on where it stood. docs/RECOVERY.md is the runbook.',
+    )
+    .option('--repository <DIR>', `${REPOSITORY_HELP} By default --data/repository.`)
+    .option(
+      '--data <DIR>',
+      'Also read the log of this data directory, as far as it is not archived.',
+    )
+    .option('--target <URL>', 'The OpenTSDB to restore into, as http://tsdb-new:4242.')
+    .requiredOption(
+      '--to <TIME>',
+      'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch milliseconds, or safe for the latest that is complete.',
+    )
+    .option(
+      '--dry-run',
+      'Say what would be restored, with exact counts; look at the target if one is named. Send nothing.',
+    )
+    .option('--rate <N>', 'At most so many points a second.')
+    .option(
+      '--only-confirmed',
+      'Leave out what the primary had not surely stored by the last that is known.',
+    )
+    .option('--allow-holes', 'Do without records that are missing.')
+    .option('--no-verify', 'Do not compare the target afterwards.')
+    .option(
+      '--work <DIR>',
+      'Where restores keep their place and temporary files.',
+      'tsdb-wal-restore',
+    )
+    .option('--memory <SIZE>', 'Memory for sorting; what needs more goes to --work.', '300MiB')
+    .option('--json', 'Print events and the result as JSON, one object a line.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText(
+      'after',
+      examples(
+        'tsdb-wal restore --data /var/lib/tsdb-wal --target http://tsdb-new:4242 --to 2026-06-01T14:32:00+02:00',
+      ),
+    )
+    .action(async (options: RestoreFlags) => {
+      settle(await runRestore(options));
     });
 }
 

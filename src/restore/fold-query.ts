@@ -93,8 +93,11 @@ export function viewStatements(input: FoldInput): string[] {
     ...(isOnlyConfirmed ? [`not (${isProvisional})`] : []),
   ];
   return [
-    `create table refused as ${refusedQuery(input.outcomeFiles)}`,
-    `create view points as select p.*, ${isProvisional} as provisional from (${rowsQuery(input.files)}) p
+    `create view rows as ${rowsQuery(input.files)}`,
+    `create table refused as select r.* from (${refusedQuery(input.outcomeFiles)}) r
+     semi join (select * from rows where received_at <= ${throughMs}) p
+     on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx`,
+    `create view points as select p.*, ${isProvisional} as provisional from rows p
      anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
      where ${conditions.join(' and ')}`,
   ];
@@ -149,6 +152,10 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
   return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
     to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
+
+/** Names the refused points that would otherwise count. */
+export const REFUSED_QUERY = `select md5(coalesce(string_agg(lane || '/' || seq || '/' || idx, ' ' order by lane, seq, idx), '')) as digest
+  from refused`;
 
 /** What of the names and instants a target must be able to take, over all points. */
 export const DEMANDS_QUERY = `select count(*) as rows, count(distinct metric) as metrics,

@@ -216,11 +216,3 @@ export class Load {
     if (this.#isStored()) this.#over.abort();
   }
 }
-
-/** The place of a checkpoint as a position of the stream. */
-export function positionIn(
-  lane: string,
-  place: { readonly ordinal: number; readonly seq: number } | null,
-): Position | undefined {
-  return place === null ? undefined : { lane, ...place };
-}

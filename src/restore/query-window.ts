@@ -1,7 +1,7 @@
 import { QUERY_MS_MAX } from '../opentsdb/query-client.ts';
 import { type ExpectedCell, seriesKey, tagsOf } from './expected-cell.ts';
 
-export interface ExpectedSeries {
+interface ExpectedSeries {
   readonly tags: Readonly<Record<string, string>>;
   /** Value as sent, by instant. */
   readonly cells: Map<number, string>;

@@ -37,8 +37,6 @@ export interface TrustedSegments {
   readonly damaged: ReadonlyMap<string, string>;
   readonly objects: number;
   readonly bytes: number;
-  /** The same for the same content. */
-  readonly fingerprint: string;
 }
 
 /**
@@ -132,16 +130,13 @@ function assemble(
   const outcomeFiles = new Set<string>();
   const bypassFiles: string[] = [];
   const newest = new Map<string, string>();
-  const content: unknown[] = [targetMs, isOnlyConfirmed];
   let bytes = 0;
   const take = (use: SegmentUse): CheckedSegment | undefined => {
     const segment = checked.get(formatSidecarName(use.segment));
     const { sidecar, path } = segment ?? {};
     if (typeof sidecar?.confirmed === 'string') newest.set(use.segment.lane, sidecar.confirmed);
     if (path === undefined || sidecar === undefined) return undefined;
-    const { sha256, bytes: size } = sidecar.data ?? { sha256: path, bytes: 0 };
-    bytes += size;
-    content.push([sha256, use.firstSeq, use.lastSeq]);
+    bytes += sidecar.data?.bytes ?? 0;
     if (sidecar.refused > 0) outcomeFiles.add(path);
     return segment;
   };
@@ -158,7 +153,6 @@ function assemble(
   }
   const begins = new Map([...catalog.lanes].map(([lane, { begin }]) => [lane, begin]));
   const unconfirmed = unconfirmedLanes(begins, newest);
-  content.push([...unconfirmed]);
   return {
     selection,
     input: {
@@ -172,7 +166,6 @@ function assemble(
     damaged,
     objects: files.length,
     bytes,
-    fingerprint: createHash('sha256').update(JSON.stringify(content)).digest('hex'),
   };
 }
 

@@ -29,7 +29,6 @@ export interface VerificationOptions {
   readonly query: (query: RawQuery) => Promise<QueryReply>;
   readonly clock: Clock;
   readonly onDifference: (difference: Difference) => Promise<void>;
-  readonly onProgress: (counts: VerificationCounts) => void;
 }
 
 /** Queries under way at once. */
@@ -73,7 +72,6 @@ export class Verification {
         signal.throwIfAborted();
         this.#counts.cells += next.value.cells;
         await this.#window(next.value, signal);
-        this.#options.onProgress(this.counts);
       }
     };
     try {

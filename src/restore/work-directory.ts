@@ -91,6 +91,11 @@ export class WorkDirectory {
     await appendFile(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 
+  /** Empties a list. */
+  async clear(path: string): Promise<void> {
+    await rm(path, { force: true });
+  }
+
   /** The lines of a list, at most so many of them, and how many there are. */
   async listed(path: string, max: number): Promise<{ lines: string[]; count: number }> {
     const text = await readFile(path, 'utf8').catch(() => '');

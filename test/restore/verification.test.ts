@@ -246,7 +246,6 @@ async function verify(
       differences.push(found);
       return Promise.resolve();
     },
-    onProgress: () => undefined,
   });
   await verification.compare(inBatches(sorted), order, NEVER);
   return { differences, counts: verification.counts };

@@ -1,0 +1,151 @@
+import type { RestoreEvent, RestorePlan, RestoreResult } from '../restore/restore-request.ts';
+
+/** Where the lines go: people read `text` on stderr; programs read `json` on stdout. */
+export interface ReportOutput {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Whether `err` is a terminal, where a line can be written over. */
+  readonly isTerminal: boolean;
+}
+
+const LOG_EVERY_MS = 10_000;
+const NAMES = {
+  checking: 'checking segments',
+  counting: 'counting',
+  loading: 'loading',
+  comparing: 'comparing',
+} as const;
+
+/** Events as one JSON object a line. */
+export function jsonReport({ out }: ReportOutput): (event: RestoreEvent) => void {
+  return (event) => out(`${JSON.stringify(event)}\n`);
+}
+
+/** Events for people: progress on one line that is written over, or a line every ten seconds. */
+export function textReport(
+  { out, err, isTerminal }: ReportOutput,
+  now: () => number,
+): (event: RestoreEvent) => void {
+  let shown = '';
+  let toldMs = -Infinity;
+  const line = (text: string): void => {
+    if (shown !== '') err(`\r${' '.repeat(shown.length)}\r`);
+    err(`${text}\n`);
+    if (shown !== '') err(shown);
+  };
+  return (event) => {
+    if (event.event === 'progress') {
+      const text = formatProgress(event);
+      if (isTerminal) {
+        err(`\r${text.padEnd(shown.length)}`);
+        shown = text;
+      } else if (now() - toldMs >= LOG_EVERY_MS) {
+        toldMs = now();
+        line(text);
+      }
+      return;
+    }
+    if (event.event === 'result') {
+      if (shown !== '') err('\n');
+      shown = '';
+      out(formatResult(event));
+      return;
+    }
+    // Faults are told as the error that they are.
+    if (event.event !== 'target' || event.kind === 'warning') line(formatEvent(event));
+  };
+}
+
+function formatEvent(event: Exclude<RestoreEvent, { event: 'progress' | 'result' }>): string {
+  switch (event.event) {
+    case 'planned':
+      return formatPlan(event);
+    case 'target':
+      return `warning: the target: ${event.says}\n  ${event.remedy}`;
+    case 'resuming':
+      return `going on where an earlier run stood (${event.work})`;
+    case 'restarting':
+      return `warning: ${event.reason}`;
+    case 'state':
+      return event.state === 'live'
+        ? 'the target takes points'
+        : `the target is ${event.state}: ${event.reason}`;
+  }
+}
+
+function formatPlan(plan: RestorePlan): string {
+  const { holes, laterHoles, damaged, disputed, bypasses } = plan;
+  const last = bypasses.at(-1);
+  return [
+    `the state at ${plan.to} (--to ${plan.toMs}), of repository ${plan.repository.place}`,
+    `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, ranges ${plan.ranges}`,
+    ...holes.map(
+      ({ lane, firstSeq, lastSeq, reason }) =>
+        `  LACKS records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`,
+    ),
+    ...(laterHoles.length > 0
+      ? [`  warning: later records are missing; refusals that they may tell of are not known`]
+      : []),
+    ...damaged.map(({ object, reason }) => `  warning: done without ${object}: ${reason}`),
+    ...disputed.map(
+      ({ from, to }) =>
+        `  warning: the clock leapt: receive times from ${new Date(from).toISOString()} to ${new Date(to).toISOString()} are in doubt`,
+    ),
+    ...(last === undefined
+      ? []
+      : [
+          `  warning: ${bypasses.length} changes went round the log before, which no restore has; the last at ${last.at}: ${last.change}`,
+        ]),
+  ].join('\n');
+}
+
+function formatProgress(event: Extract<RestoreEvent, { event: 'progress' }>): string {
+  const { phase, progress, done, perSecond, etaSeconds } = event;
+  const what = phase === 'checking' ? 'bytes' : 'points';
+  const share = phase === 'checking' ? '' : ` ${(progress * 100).toFixed(1)} %,`;
+  const left = etaSeconds === null || progress >= 1 ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  return `${NAMES[phase]}:${share} ${what} ${done}, ${perSecond}/s${left}`;
+}
+
+function formatResult(result: RestoreResult): string {
+  const { outcome, plan, counts, refused, verification, seconds, target } = result;
+  const heads = {
+    planned: `can be restored: the state at ${plan.to}`,
+    restored: `restored: the state at ${plan.to}, into ${target}`,
+    differs: `DIFFERENT: ${target} is not as it was at ${plan.to}`,
+  };
+  const lines = [heads[outcome]];
+  if (counts !== null) {
+    const { points, series, bytes, telnet, provisional } = counts;
+    lines.push(
+      `  points ${points} (by telnet ${telnet}), series ${series}, bytes of lines ${bytes}`,
+    );
+    if (provisional > 0) {
+      lines.push(
+        `  provisional: ${provisional} points that the primary had not surely stored by the last that is known (--only-confirmed leaves them out)`,
+      );
+    }
+  }
+  if (plan.holes.length > 0) lines.push(`  without the records of ${plan.holes.length} holes`);
+  if (refused.count > 0)
+    lines.push(`  REFUSED by the target: ${refused.count} points, see ${refused.list}`);
+  if (verification !== null) {
+    const { cells, exact, inexact, missing, different, unexpected, unreadable } = verification;
+    lines.push(
+      `  compared: ${cells} points; exact ${exact}, equal as far as the API shows ${inexact}, missing ${missing}, different ${different}, unexpected ${unexpected}, unreadable ${unreadable}`,
+    );
+    if (verification.list !== null) {
+      lines.push(
+        `  series with differences: ${verification.seriesWithDifferences}, see ${verification.list}`,
+      );
+    }
+  } else if (outcome === 'restored') lines.push('  not compared (--no-verify)');
+  lines.push(`  took ${formatSeconds(seconds)}`, '');
+  return lines.join('\n');
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+
+import type { FoundState } from './find-state.ts';
+import { Fold } from './fold.ts';
+import { FoldDatabase } from './fold-database.ts';
+import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
+import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
+import { formatInstant } from './target-time.ts';
+import { readTrustedSegments, type TrustedSegments } from './trusted-segments.ts';
+
+/** Rows that are folded at once. Part of the meaning of a checkpoint. */
+const RANGE_ROWS = 1_250_000;
+const BYPASSES_SHOWN = 1_000;
+const FORMAT = 1;
+
+/** The state at a time, ready to be computed range by range. */
+export class ExpectedState implements AsyncDisposable {
+  readonly fold: Fold;
+  readonly ranges: readonly FoldRange[];
+  readonly demands: Demands;
+  readonly plan: RestorePlan;
+  readonly #database: FoldDatabase;
+
+  private constructor(
+    database: FoldDatabase,
+    fold: Fold,
+    found: {
+      readonly ranges: readonly FoldRange[];
+      readonly demands: Demands;
+      readonly plan: RestorePlan;
+    },
+  ) {
+    this.#database = database;
+    this.fold = fold;
+    this.ranges = found.ranges;
+    this.demands = found.demands;
+    this.plan = found.plan;
+  }
+
+  /** Checks every object that is read. `scratch`: a folder of its own for what doesn't fit into memory. */
+  static async open(
+    state: FoundState,
+    request: RestoreRequest,
+    options: { readonly scratch: string; readonly onChecked: (bytes: number) => void },
+  ): Promise<ExpectedState> {
+    const { repository, catalog, local, targetMs } = state;
+    const { allowHoles, isOnlyConfirmed, memoryMb, threads } = request;
+    const segments = await readTrustedSegments({
+      store: repository.store,
+      catalog,
+      local,
+      targetMs,
+      allowHoles,
+      isOnlyConfirmed,
+      onChecked: options.onChecked,
+    });
+    const database = await FoldDatabase.open({ scratch: options.scratch, memoryMb, threads });
+    try {
+      const fold = await Fold.open(database, segments.input, RANGE_ROWS);
+      const ranges = await fold.ranges();
+      const demands = await fold.demands();
+      const plan = await describe(state, segments, { fold, ranges, demands });
+      return new ExpectedState(database, fold, { ranges, demands, plan });
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Folds all of it, to count it. */
+  async count(onRange: (range: FoldRange, counts: FoldCounts) => void): Promise<StateCounts> {
+    const total = new StateTally();
+    for (const range of this.ranges) {
+      const counts = await this.fold.count(range);
+      total.add(range, counts);
+      onRange(range, counts);
+    }
+    return total.counts;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#database.close();
+  }
+}
+
+/** Adds up what ranges hold. */
+export class StateTally {
+  readonly #sum = { points: 0, series: 0, provisional: 0, bytes: 0, telnet: 0 };
+  #lastSeries = '';
+
+  get counts(): StateCounts {
+    return { ...this.#sum };
+  }
+
+  /** The ranges in their order. */
+  add(range: FoldRange, { points, series, provisional, bytes, telnet }: FoldCounts): void {
+    const name = range.kind === 'instants' ? `${range.metric} ${range.tags}` : '';
+    // The parts of a series that is cut come one behind the other.
+    const isCounted = name !== '' && name === this.#lastSeries;
+    if (points > 0) this.#lastSeries = name;
+    this.#sum.points += points;
+    this.#sum.series += isCounted ? 0 : series;
+    this.#sum.provisional += provisional;
+    this.#sum.bytes += bytes;
+    this.#sum.telnet += telnet;
+  }
+}
+
+async function describe(
+  { repository, targetMs }: FoundState,
+  segments: TrustedSegments,
+  { fold, ranges, demands }: Pick<ExpectedState, 'fold' | 'ranges' | 'demands'>,
+): Promise<RestorePlan> {
+  const { selection, input, bypassFiles } = segments;
+  const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
+  const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
+  const content = [FORMAT, RANGE_ROWS, repository.id, targetMs, gaps, confirmed];
+  const digest = await fold.refusedDigest();
+  const plan = createHash('sha256')
+    .update(JSON.stringify([...content, digest]))
+    .digest('hex');
+  const bypasses = await fold.bypasses(bypassFiles, targetMs);
+  return {
+    to: formatInstant(targetMs),
+    toMs: targetMs,
+    repository: { place: repository.place, id: repository.id },
+    segments: segments.objects,
+    bytes: segments.bytes,
+    rows: demands.rows,
+    metrics: demands.metrics,
+    ranges: ranges.length,
+    holes: selection.holes,
+    laterHoles: selection.laterHoles,
+    damaged: [...segments.damaged].map(([object, reason]) => ({ object, reason })),
+    disputed: selection.disputed,
+    bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
+      at: formatInstant(receivedAt),
+      change: payload,
+    })),
+    plan,
+  };
+}

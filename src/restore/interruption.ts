@@ -1,0 +1,9 @@
+import { WalError } from '../runtime/errors.ts';
+
+/** What to throw when a restore is to end early: nothing is lost by it. */
+export function interrupted(work: string, targetMs: number): WalError {
+  return new WalError('RESTORE_INTERRUPTED', 'the restore was interrupted', {
+    context: { work },
+    hint: `The same command with --to ${targetMs} goes on where it stood (${work}).`,
+  });
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Phase, RestoreEvent } from './restore-request.ts';
+
+type ProgressEvent = Extract<RestoreEvent, { event: 'progress' }>;
+
+const INTERVAL_MS = 1_000;
+/** The rate is that of so long. */
+const WINDOW_MS = 15_000;
+
+/** Tells once a second how far a phase is, how fast it goes and when it ends at that speed. */
+export class Progress {
+  readonly #clock: Clock;
+  readonly #report: (event: ProgressEvent) => void;
+  readonly #phase: Phase;
+  readonly #measure: () => { readonly progress: number; readonly done: number };
+  readonly #samples: { readonly ms: number; readonly progress: number; readonly done: number }[] =
+    [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly report: (event: ProgressEvent) => void;
+    readonly phase: Phase;
+    readonly measure: () => { readonly progress: number; readonly done: number };
+  }) {
+    this.#clock = options.clock;
+    this.#report = options.report;
+    this.#phase = options.phase;
+    this.#measure = options.measure;
+    this.#sample();
+    this.#timer = setInterval(() => this.#tell(), INTERVAL_MS);
+  }
+
+  /** Tells once more, how it ended. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { progress, done, ms } = this.#sample();
+    const [first = { ms, progress, done }] = this.#samples;
+    const seconds = (ms - first.ms) / 1_000;
+    const gained = progress - first.progress;
+    this.#report({
+      event: 'progress',
+      phase: this.#phase,
+      progress,
+      done,
+      perSecond: seconds > 0 ? Math.round((done - first.done) / seconds) : 0,
+      etaSeconds: gained > 0 ? Math.round(((1 - progress) / gained) * seconds) : null,
+    });
+  }
+
+  #sample(): { readonly ms: number; readonly progress: number; readonly done: number } {
+    const ms = this.#clock.monotonicMs();
+    const sample = { ms, ...this.#measure() };
+    this.#samples.push(sample);
+    while ((this.#samples[1]?.ms ?? ms) < ms - WINDOW_MS) this.#samples.shift();
+    return sample;
+  }
+}

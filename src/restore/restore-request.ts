@@ -1,0 +1,95 @@
+import type { CoverageHole } from '../archive/coverage.ts';
+import type { Finding } from './target-rules.ts';
+import type { TargetTime } from './target-time.ts';
+import type { VerificationCounts } from './verification.ts';
+
+export interface RestoreRequest {
+  readonly repository: string;
+  /** A data directory whose log is newer than the repository. */
+  readonly data: string | undefined;
+  /** Undefined only for a dry run. */
+  readonly target: URL | undefined;
+  readonly to: TargetTime;
+  readonly isDryRun: boolean;
+  /** Points a second; Infinity for no limit. */
+  readonly rate: number;
+  readonly isOnlyConfirmed: boolean;
+  readonly allowHoles: boolean;
+  readonly isVerified: boolean;
+  /** Folder for the work directories of restores. */
+  readonly work: string;
+  readonly memoryMb: number;
+  readonly threads: number;
+}
+
+/** What the state of a time is made of. Its shape is that of `restore --json`: fields may be added. */
+export interface RestorePlan {
+  readonly to: string;
+  readonly toMs: number;
+  readonly repository: { readonly place: string; readonly id: string };
+  readonly segments: number;
+  readonly bytes: number;
+  /** Points received by then, before the fold. */
+  readonly rows: number;
+  readonly metrics: number;
+  readonly ranges: number;
+  /** Missing records that the state does without (--allow-holes). */
+  readonly holes: readonly CoverageHole[];
+  /** Missing records received later: refusals that they may tell of are not known. */
+  readonly laterHoles: readonly CoverageHole[];
+  readonly damaged: readonly { readonly object: string; readonly reason: string }[];
+  /** Intervals of receive times, with the target time in them, in which the clock leapt. */
+  readonly disputed: readonly {
+    readonly lane: string;
+    readonly from: number;
+    readonly to: number;
+  }[];
+  /** Changes that went round the log before: no restore has them. */
+  readonly bypasses: readonly { readonly at: string; readonly change: string }[];
+  /** Names the content: it is the same as long as this is. */
+  readonly plan: string;
+}
+
+export interface StateCounts {
+  readonly points: number;
+  readonly series: number;
+  /** Points that the primary had not surely stored by the last that is known: it may have refused them. */
+  readonly provisional: number;
+  /** Of the points as lines. */
+  readonly bytes: number;
+  /** Points that came by telnet. */
+  readonly telnet: number;
+}
+
+export interface RestoreResult {
+  readonly format: 1;
+  readonly outcome: 'planned' | 'restored' | 'differs';
+  readonly plan: RestorePlan;
+  readonly counts: StateCounts | null;
+  readonly target: string | null;
+  readonly isResumed: boolean;
+  readonly refused: { readonly count: number; readonly list: string | null };
+  readonly verification: (VerificationCounts & { readonly list: string | null }) | null;
+  readonly seconds: number;
+}
+
+export type Phase = 'checking' | 'counting' | 'loading' | 'comparing';
+
+export type RestoreEvent =
+  | ({ readonly event: 'planned' } & RestorePlan)
+  | ({ readonly event: 'target' } & Finding)
+  | { readonly event: 'resuming'; readonly work: string; readonly progress: number }
+  | { readonly event: 'restarting'; readonly reason: string }
+  /** The target stands like that now. */
+  | { readonly event: 'state'; readonly state: string; readonly reason: string }
+  | {
+      readonly event: 'progress';
+      readonly phase: Phase;
+      /** 0 to 1. */
+      readonly progress: number;
+      /** In this phase of this run: points, or bytes while `checking`. */
+      readonly done: number;
+      readonly perSecond: number;
+      readonly etaSeconds: number | null;
+    }
+  | ({ readonly event: 'result' } & RestoreResult);

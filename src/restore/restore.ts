@@ -1,0 +1,176 @@
+import { QueryClient } from '../opentsdb/query-client.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { ExpectedState } from './expected-state.ts';
+import { findState, type FoundState } from './find-state.ts';
+import { interrupted } from './interruption.ts';
+import { loadState } from './load-state.ts';
+import { preflight, refuseFaults } from './preflight.ts';
+import { Progress } from './progress.ts';
+import type {
+  RestoreEvent,
+  RestoreRequest,
+  RestoreResult,
+  StateCounts,
+} from './restore-request.ts';
+import { QUERY_LIMITS, verifyState } from './verify-state.ts';
+import { type Checkpoint, WorkDirectory } from './work-directory.ts';
+
+export interface RestoreOptions {
+  readonly request: RestoreRequest;
+  readonly clock: Clock;
+  readonly report: (event: RestoreEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Restores a time into an OpenTSDB: finds what to read, checks it, judges the target, loads, compares. An interrupted run leaves
+ * its work directory, by which the same request goes on. Throws WalErrors; a difference is a result.
+ */
+export async function restore(options: RestoreOptions): Promise<RestoreResult> {
+  const { request, report, clock } = options;
+  const startedMs = clock.monotonicMs();
+  const found = await findState(request);
+  const work = await WorkDirectory.open(request.work, requestKey(request, found));
+  let isOver = false;
+  try {
+    const run = new Run(options, found, work);
+    const result = {
+      ...(await run.result()),
+      seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
+    };
+    isOver = result.outcome !== 'differs';
+    report({ event: 'result', ...result });
+    return result;
+  } finally {
+    // What never began to load, or is complete, leaves nothing.
+    await (isOver || (await work.checkpoint()) === undefined ? work.remove() : work.close());
+  }
+}
+
+/** What makes two requests the same restore. */
+function requestKey(request: RestoreRequest, { repository, targetMs }: FoundState): unknown[] {
+  const { target, isOnlyConfirmed, allowHoles, isDryRun } = request;
+  return [repository.id, targetMs, target?.origin ?? '', isOnlyConfirmed, allowHoles, isDryRun];
+}
+
+class Run {
+  readonly #options: RestoreOptions;
+  readonly #found: FoundState;
+  readonly #work: WorkDirectory;
+
+  constructor(options: RestoreOptions, found: FoundState, work: WorkDirectory) {
+    this.#options = options;
+    this.#found = found;
+    this.#work = work;
+  }
+
+  async result(): Promise<Omit<RestoreResult, 'seconds'>> {
+    const { request, report, clock, signal } = this.#options;
+    await using state = await this.#openState();
+    report({ event: 'planned', ...state.plan });
+    const { target } = request;
+    const checkpoint = request.isDryRun ? undefined : await this.#checkpoint(state);
+    const known = {
+      format: 1,
+      plan: state.plan,
+      target: target?.origin ?? null,
+      isResumed: checkpoint !== undefined,
+      refused: { count: 0, list: null },
+      verification: null,
+    } as const;
+    if (target !== undefined) await this.#judge(target, state, checkpoint !== undefined);
+    if (request.isDryRun || target === undefined) {
+      return { ...known, outcome: 'planned', counts: await this.#count(state) };
+    }
+    const running = { clock, report, signal, target, state, work: this.#work };
+    const counts = await loadState({ ...running, checkpoint, rate: request.rate });
+    const refused = await this.#work.listed(this.#work.refusedPath, 0);
+    const list = refused.count > 0 ? this.#work.refusedPath : null;
+    const verification = request.isVerified ? await verifyState(running) : null;
+    const isEqual =
+      refused.count === 0 && (verification === null || verification.seriesWithDifferences === 0);
+    return {
+      ...known,
+      outcome: isEqual ? 'restored' : 'differs',
+      counts,
+      refused: { count: refused.count, list },
+      verification,
+    };
+  }
+
+  async #openState(): Promise<ExpectedState> {
+    const { request } = this.#options;
+    let bytes = 0;
+    const progress = this.#progress('checking', () => ({ progress: 0, done: bytes }));
+    try {
+      const onChecked = (more: number): void => {
+        bytes += more;
+      };
+      return await ExpectedState.open(this.#found, request, {
+        scratch: this.#work.scratch,
+        onChecked,
+      });
+    } finally {
+      progress.end();
+    }
+  }
+
+  /** What an earlier run has left, if it was of the very same content. */
+  async #checkpoint(state: ExpectedState): Promise<Checkpoint | undefined> {
+    const { report } = this.#options;
+    const checkpoint = await this.#work.checkpoint();
+    if (checkpoint === undefined) return undefined;
+    if (checkpoint.plan === state.plan.plan) return checkpoint;
+    const reason =
+      'what the repository tells of the time has changed since the earlier run: it begins anew, over what that wrote';
+    report({ event: 'restarting', reason });
+    await this.#work.reset();
+    return { ...checkpoint, plan: state.plan.plan, phase: 'loading', position: null };
+  }
+
+  async #judge(target: URL, { fold, demands }: ExpectedState, isResumed: boolean): Promise<void> {
+    const client = new QueryClient({ target, ...QUERY_LIMITS });
+    try {
+      const characters = await fold.characters();
+      const metrics = await fold.metrics();
+      const { tags } = demands;
+      const findings = await preflight({
+        client,
+        target,
+        metrics,
+        demands: { tags, characters, isResumed },
+      });
+      for (const finding of findings) this.#options.report({ event: 'target', ...finding });
+      refuseFaults(target, findings);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async #count(state: ExpectedState): Promise<StateCounts> {
+    let rows = 0;
+    let points = 0;
+    const total = state.demands.rows;
+    const progress = this.#progress('counting', () => ({
+      progress: total === 0 ? 1 : rows / total,
+      done: points,
+    }));
+    try {
+      return await state.count((range, counts) => {
+        rows += range.rows;
+        points += counts.points;
+        if (this.#options.signal.aborted) throw interrupted(this.#work.path, state.plan.toMs);
+      });
+    } finally {
+      progress.end();
+    }
+  }
+
+  #progress(
+    phase: ConstructorParameters<typeof Progress>[0]['phase'],
+    measure: ConstructorParameters<typeof Progress>[0]['measure'],
+  ): Progress {
+    const { clock, report } = this.#options;
+    return new Progress({ clock, report, phase, measure });
+  }
+}

@@ -1,0 +1,251 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { FoldDatabase } from '../../src/restore/fold-database.ts';
+import { Fold } from '../../src/restore/fold.ts';
+import type { FoldRange } from '../../src/restore/fold-query.ts';
+import { readTrustedSegments } from '../../src/restore/trusted-segments.ts';
+import { Fabricated, type MadeObject } from './kit/fabricated.ts';
+import { histories, objectsOf, START_MS } from './kit/histories.ts';
+import { keyOf, type MadeLane, seriesOf, stateAt } from './kit/history.ts';
+
+const MINUTE: (lane: MadeLane) => readonly MadeObject[] = ({ records }) => [
+  { level: 'minute', firstSeq: 1, lastSeq: records.length },
+];
+
+describe('the fold', () => {
+  test('gives the state at any time, each line once and as it was sent', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        histories,
+        fc.nat(),
+        fc.integer({ min: 1, max: 20 }),
+        async (history, at, rowsMax) => {
+          await using made = await Fabricated.create();
+          await made.write(history.lanes, (lane) => objectsOf(lane, history));
+          const lastMs = history.lanes.at(-1)?.records.at(-1)?.receivedAt ?? 0;
+          const firstMs = history.lanes[0]?.records[0]?.receivedAt ?? 0;
+          // Complete only for what is before the last record.
+          const targetMs = firstMs + (at % (lastMs - firstMs || 1));
+          fc.pre(targetMs < lastMs);
+          await using folded = await Folded.open(made, { targetMs, rowsMax });
+          const lines = await folded.lines();
+          const expected = stateAt(history.lanes, targetMs);
+          expect(asMap(lines)).toEqual(
+            new Map(
+              [...expected].map(([key, { line, transport }]) => [
+                key,
+                `${transport} ${sorted(line)}`,
+              ]),
+            ),
+          );
+          expect(lines).toHaveLength(expected.size);
+          expect(await folded.counts()).toMatchObject({
+            points: expected.size,
+            bytes: lines.reduce(
+              (sum, line) => sum + Buffer.byteLength(line.replace(/^\w+ /, '')) + 1,
+              0,
+            ),
+          });
+        },
+      ),
+      { numRuns: 25 },
+    );
+  }, 120_000);
+
+  test('cuts a large metric by series, and a large series by instants', async () => {
+    const lines = Array.from(
+      { length: 400 },
+      (_, n) => `put m ${1_500_000_000 + n * 600} ${n} h=a`,
+    );
+    const others = Array.from({ length: 50 }, (_, n) => `put m 1500000000 1 h=b${n}`);
+    const small = Array.from({ length: 30 }, (_, n) => `put s${n % 10} ${1_500_000_000 + n} 1 h=b`);
+    const record = {
+      receivedAt: START_MS,
+      transport: 'http',
+      lines: [...lines, ...others, ...small],
+    } as const;
+    const end = { receivedAt: START_MS + 10, transport: 'log', lines: ['!tick {}'] } as const;
+    const lanes = [{ lane: 'aaaaaaaaaaaaaaaa', records: [record, end] }];
+    await using made = await Fabricated.create();
+    await made.write(lanes, MINUTE);
+    await using folded = await Folded.open(made, { targetMs: START_MS, rowsMax: 20 });
+    const kinds = folded.ranges.map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(new Set(['metrics', 'series', 'instants']));
+    expect(Math.max(...folded.ranges.map(({ rows }) => rows))).toBeLessThanOrEqual(40);
+    expect(folded.ranges.reduce((sum, { rows }) => sum + rows, 0)).toBe(480);
+    expect((await folded.lines()).map(seriesAndLine).toSorted()).toEqual(
+      record.lines.map((line) => seriesAndLine(`http ${line}`)).toSorted(),
+    );
+    expect(await folded.counts()).toMatchObject({ points: 480 });
+  });
+
+  test('leaves out, or counts, what the primary had not confirmed', async () => {
+    const lanes = [
+      {
+        lane: 'aaaaaaaaaaaaaaaa',
+        records: [putRecord(START_MS, 'put m 1 1 h=a'), putRecord(START_MS + 1, 'put m 2 1 h=a')],
+      },
+      {
+        lane: 'bbbbbbbbbbbbbbbb',
+        records: [
+          putRecord(START_MS + 2, 'put m 3 1 h=a'),
+          putRecord(START_MS + 3, 'put m 1 2 h=a', 'bbbbbbbbbbbbbbbb/1'),
+          putRecord(START_MS + 4, 'put m 4 1 h=a'),
+          putRecord(START_MS + 9, 'put m 5 1 h=a'),
+        ],
+      },
+    ];
+    await using made = await Fabricated.create();
+    await made.write(lanes, MINUTE);
+    await using all = await Folded.open(made, { targetMs: START_MS + 5 });
+    expect(await all.lines()).toEqual([
+      'http put m 1 2 h=a',
+      'http put m 2 1 h=a',
+      'http put m 3 1 h=a',
+      'http put m 4 1 h=a',
+    ]);
+    expect(await all.counts()).toMatchObject({ points: 4, provisional: 2, series: 1 });
+    await using confirmed = await Folded.open(made, {
+      targetMs: START_MS + 5,
+      isOnlyConfirmed: true,
+    });
+    expect(await confirmed.lines()).toEqual([
+      'http put m 1 1 h=a',
+      'http put m 2 1 h=a',
+      'http put m 3 1 h=a',
+    ]);
+  });
+
+  test('writes the same lines every time', async () => {
+    const lines = Array.from(
+      { length: 5_000 },
+      (_, n) => `put m${n % 7} ${1_500_000_000 + (n % 900)} ${n} h=${n % 5}`,
+    );
+    const lanes = [
+      {
+        lane: 'aaaaaaaaaaaaaaaa',
+        records: [
+          { receivedAt: START_MS, transport: 'telnet', lines },
+          { receivedAt: START_MS, transport: 'http', lines: lines.slice(0, 2_000) },
+          { receivedAt: START_MS + 9, transport: 'log', lines: ['!tick {}'] },
+        ] as const,
+      },
+    ];
+    await using made = await Fabricated.create();
+    await made.write(lanes, MINUTE);
+    await using one = await Folded.open(made, { targetMs: START_MS, rowsMax: 1_000 });
+    await using other = await Folded.open(made, { targetMs: START_MS, rowsMax: 1_000 });
+    expect(await one.lines()).toEqual(await other.lines());
+  });
+});
+
+class Folded implements AsyncDisposable {
+  readonly ranges: readonly FoldRange[];
+  readonly #fold: Fold;
+  readonly #database: FoldDatabase;
+  readonly #scratch: string;
+
+  private constructor(
+    fold: Fold,
+    ranges: readonly FoldRange[],
+    database: FoldDatabase,
+    scratch: string,
+  ) {
+    this.#fold = fold;
+    this.ranges = ranges;
+    this.#database = database;
+    this.#scratch = scratch;
+  }
+
+  static async open(
+    made: Fabricated,
+    options: { targetMs: number; rowsMax?: number; isOnlyConfirmed?: boolean },
+  ): Promise<Folded> {
+    const { targetMs, rowsMax = 1_000_000, isOnlyConfirmed = false } = options;
+    const { store } = made.repository;
+    const segments = await readTrustedSegments({
+      store,
+      catalog: await readCatalog(store),
+      local: new Map(),
+      targetMs,
+      allowHoles: false,
+      isOnlyConfirmed,
+      onChecked: () => undefined,
+    });
+    await mkdir(made.scratch, { recursive: true });
+    const database = await FoldDatabase.open({ scratch: made.scratch, memoryMb: 200, threads: 2 });
+    const fold = await Fold.open(database, segments.input, rowsMax);
+    return new Folded(fold, await fold.ranges(), database, made.scratch);
+  }
+
+  async lines(): Promise<string[]> {
+    const lines: string[] = [];
+    for (const range of this.ranges) {
+      const paths = { http: join(this.#scratch, 'http'), telnet: join(this.#scratch, 'telnet') };
+      await this.#fold.writeLines(range, paths);
+      for (const transport of ['http', 'telnet'] as const) {
+        const text = await readFile(paths[transport], 'utf8');
+        lines.push(
+          ...text
+            .split('\n')
+            .slice(0, -1)
+            .map((line) => `${transport} ${line}`),
+        );
+      }
+    }
+    return lines;
+  }
+
+  async counts(): Promise<{ points: number; series: number; provisional: number; bytes: number }> {
+    const sum = { points: 0, series: 0, provisional: 0, bytes: 0 };
+    for (const range of this.ranges) {
+      const counts = await this.#fold.count(range);
+      sum.points += counts.points;
+      sum.series += counts.series;
+      sum.provisional += counts.provisional;
+      sum.bytes += counts.bytes;
+    }
+    return sum;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#database.close();
+  }
+}
+
+/** Lines with their transport, by what they write; tags in any order. */
+function asMap(lines: readonly string[]): Map<string, string> {
+  return new Map(
+    lines.map((line) => {
+      const [transport = '', ...rest] = line.split(' ');
+      return [keyOf(rest.join(' ')), `${transport} ${sorted(rest.join(' '))}`];
+    }),
+  );
+}
+
+function sorted(line: string): string {
+  if (line.startsWith('http ')) return line;
+  const [put, metric, timestamp, value, ...tags] = line.split(' ');
+  return [put, metric, timestamp, value, ...tags.toSorted()].join(' ');
+}
+
+function seriesAndLine(line: string): string {
+  const rest = line.replace(/^\w+ /, '');
+  return `${seriesOf(rest)} ${rest}`;
+}
+
+function putRecord(
+  receivedAt: number,
+  line: string,
+  confirmed?: string,
+): MadeLane['records'][number] {
+  return {
+    receivedAt,
+    transport: 'http',
+    lines: [line],
+    ...(confirmed !== undefined && { confirmed }),
+  };
+}

@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import {
+  formatBeginName,
+  formatDataName,
+  formatSidecarName,
+  type Level,
+  type SegmentName,
+} from '../../../src/archive/object-names.ts';
+import { createRepository, type Repository } from '../../../src/archive/repository.ts';
+import { formatBegin, formatSidecar } from '../../../src/archive/sidecar.ts';
+import { parsePutLine } from '../../../src/opentsdb/put-line.ts';
+import { tempDirectory } from '../../kit/temp.ts';
+import type { MadeLane, MadeRecord } from './history.ts';
+
+/** Sequences of the records in one object, both included. */
+export interface MadeObject {
+  readonly level: Level;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+/** A repository with made-up content, written without the archiver. */
+export class Fabricated implements AsyncDisposable {
+  readonly repository: Repository;
+  readonly #directory: string;
+  readonly #end: () => Promise<void>;
+
+  private constructor(repository: Repository, directory: string, end: () => Promise<void>) {
+    this.repository = repository;
+    this.#directory = directory;
+    this.#end = end;
+  }
+
+  static async create(): Promise<Fabricated> {
+    const temp = await tempDirectory('fabricated');
+    const repository = await createRepository(join(temp.path, 'repository'), 1_000);
+    return new Fabricated(repository, temp.path, async () => temp[Symbol.asyncDispose]());
+  }
+
+  get scratch(): string {
+    return join(this.#directory, 'scratch');
+  }
+
+  /** Registers the lanes, each behind the one before it, and writes the objects of each. */
+  async write(
+    lanes: readonly MadeLane[],
+    objects: (lane: MadeLane) => readonly MadeObject[],
+  ): Promise<void> {
+    for (const [index, lane] of lanes.entries()) {
+      const before = lanes[index - 1];
+      const begin = {
+        lane: lane.lane,
+        ordinal: index + 1,
+        firstSeq: 1,
+        openedAt: lane.records[0]?.receivedAt ?? 0,
+        previous:
+          before === undefined ? null : { lane: before.lane, lastSeq: before.records.length },
+        reason: 'start',
+        disputed: null,
+        host: 'test',
+      };
+      await this.repository.store.create(
+        formatBeginName(lane.lane),
+        Buffer.from(formatBegin(begin)),
+      );
+      for (const object of objects(lane)) await this.writeObject(lane, object, index + 1);
+    }
+  }
+
+  async writeObject(
+    lane: MadeLane,
+    { level, firstSeq, lastSeq }: MadeObject,
+    ordinal = 1,
+  ): Promise<SegmentName> {
+    const { store } = this.repository;
+    const records = lane.records.slice(firstSeq - 1, lastSeq);
+    const fromMs = lane.records[Math.max(0, firstSeq - 2)]?.receivedAt ?? 0;
+    const toMs = records.at(-1)?.receivedAt ?? 0;
+    const segment = { lane: lane.lane, level, firstSeq, lastSeq, fromMs, toMs };
+    const rows = records.flatMap((record, index) => rowsOf(lane.lane, firstSeq + index, record));
+    const object = formatDataName(segment, '00000000');
+    const path = join(this.#directory, 'data.parquet');
+    const data = rows.length === 0 ? null : await this.#writeData(rows, path, object);
+    const lines = records.flatMap((record) => record.lines);
+    const sidecar = {
+      ...segment,
+      ordinal,
+      records: records.length,
+      points: rows.filter(({ kind }) => kind.startsWith('put')).length,
+      refused: lines.filter((line) => line.startsWith('!outcome ')).length,
+      bypasses: lines.filter((line) => line.startsWith('!bypass ')).length,
+      confirmed:
+        records.findLast(({ confirmed }) => typeof confirmed === 'string')?.confirmed ?? null,
+      instants: null,
+      data,
+      createdAt: 1_000,
+      writer: 'test',
+    };
+    await store.create(formatSidecarName(segment), Buffer.from(formatSidecar(sidecar)));
+    return segment;
+  }
+
+  async #writeData(
+    rows: readonly Row[],
+    path: string,
+    object: string,
+  ): Promise<{ object: string; bytes: number; sha256: string; rows: number }> {
+    await writeParquet(rows, path);
+    const content = await readFile(path);
+    await this.repository.store.createFromFile(object, path);
+    await rm(path);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    return { object, bytes: content.length, sha256, rows: rows.length };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+  }
+}
+
+interface Row {
+  readonly lane: string;
+  readonly seq: number;
+  readonly idx: number;
+  readonly received_at: number;
+  readonly transport: string;
+  readonly source: string;
+  readonly kind: string;
+  readonly metric: string | null;
+  readonly tags: string | null;
+  readonly timestamp: string | null;
+  readonly instant_ms: string | null;
+  readonly value: string | null;
+  readonly payload: string | null;
+}
+
+const COLUMNS = `{lane: 'VARCHAR', seq: 'BIGINT', idx: 'INTEGER', received_at: 'BIGINT', transport: 'VARCHAR', source: 'VARCHAR',
+  kind: 'VARCHAR', metric: 'VARCHAR', tags: 'VARCHAR', timestamp: 'BIGINT', instant_ms: 'BIGINT', value: 'VARCHAR', payload: 'VARCHAR'}`;
+
+/** One for all that a test file makes. */
+let duckdb: Promise<DuckDBInstance> | undefined;
+
+async function writeParquet(rows: readonly Row[], path: string): Promise<void> {
+  const json = `${path}.json`;
+  await writeFile(json, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  duckdb ??= DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await (await duckdb).connect();
+  await connection.run(`copy (select * from read_json('${json}', format = 'newline_delimited', columns = ${COLUMNS})
+    order by metric, tags, instant_ms, seq, idx) to '${path}' (format parquet, compression zstd)`);
+  connection.closeSync();
+  await rm(json);
+}
+
+function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: MadeRecord): Row[] {
+  return lines.flatMap((line, idx): Row[] => {
+    const base = { lane, seq, idx, received_at: receivedAt, transport, source: '127.0.0.1:1' };
+    const nothing = { metric: null, tags: null, timestamp: null, instant_ms: null, value: null };
+    const control = /^!(\w+) (.*)$/.exec(line);
+    if (control !== null) {
+      const [, kind = '', payload = ''] = control;
+      if (kind === 'tick' || kind === 'cut') return [];
+      return [{ ...base, kind, ...nothing, payload }];
+    }
+    const isJson = line.startsWith('http ');
+    const { metric, timestamp, value, tags } = parsePutLine(line);
+    const pairs = Object.entries(tags as Record<string, string>).toSorted(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    const encode = isJson ? percentEncode : (text: string): string => text;
+    const instant =
+      BigInt(timestamp) > 0xffff_ffffn ? BigInt(timestamp) : BigInt(timestamp) * 1_000n;
+    return [
+      {
+        ...base,
+        kind: isJson ? 'put-json' : 'put',
+        metric,
+        tags: pairs.map(([key, text]) => `${encode(key)}=${encode(text)}`).join(' '),
+        timestamp,
+        instant_ms: String(instant),
+        value,
+        payload: isJson ? line.slice('http POST /api/put '.length) : null,
+      },
+    ];
+  });
+}
+
+function percentEncode(text: string): string {
+  return text.replaceAll(/[% ,=]/g, (character) => encodeURIComponent(character));
+}

@@ -1,0 +1,116 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import {
+  readTrustedSegments,
+  type TrustedSegments,
+  type TrustOptions,
+} from '../../src/restore/trusted-segments.ts';
+import { Fabricated, type MadeObject } from './kit/fabricated.ts';
+import type { MadeLane } from './kit/history.ts';
+
+const LANE = 'aaaaaaaaaaaaaaaa';
+const RECORDS = Array.from({ length: 12 }, (_, n) => ({
+  receivedAt: 10_000 + n * 10,
+  transport: 'http' as const,
+  lines: [`put m ${1_500_000_000 + n} ${n} h=a`],
+}));
+const LANES: readonly MadeLane[] = [{ lane: LANE, records: RECORDS }];
+const OBJECTS: readonly MadeObject[] = [
+  { level: 'hour', firstSeq: 1, lastSeq: 6 },
+  ...[1, 4, 7, 10].map((firstSeq) => ({
+    level: 'minute' as const,
+    firstSeq,
+    lastSeq: firstSeq + 2,
+  })),
+];
+const TARGET_MS = 10_075;
+
+describe('the segments that a restore trusts', () => {
+  test('are few large ones and the minutes behind them, when all is whole', async () => {
+    await using made = await repository();
+    const trusted = await trust(made);
+    expect(levels(trusted)).toEqual(['hour', 'minute']);
+    expect(trusted.damaged.size).toBe(0);
+  });
+
+  test.each([
+    ['a byte of its data is another one', '.parquet', flip],
+    ['its data are cut off', '.parquet', cutOff],
+    ['its data are gone', '.parquet', rm],
+    ['a byte of its sidecar is another one', '.json', flip],
+    ['its sidecar is empty', '.json', (path: string) => writeFile(path, '')],
+  ])('do without a merged one when %s, by its minutes', async (_, suffix, harm) => {
+    await using made = await repository();
+    await harm(await pathOf(made, '/hour/', suffix));
+    const trusted = await trust(made);
+    expect(levels(trusted)).toEqual(['minute', 'minute', 'minute']);
+    expect([...trusted.damaged.keys()]).toEqual([expect.stringContaining('/hour/') as string]);
+  });
+
+  test('are never those of which the only copy is damaged', async () => {
+    await using made = await repository();
+    await flip(await pathOf(made, '/000000000000007-', '.parquet'));
+    await expect(trust(made)).rejects.toMatchObject({ code: 'REPOSITORY_DAMAGED' });
+    const trusted = await trust(made, { allowHoles: true });
+    expect(levels(trusted)).toEqual(['hour']);
+    expect(trusted.selection.holes).toMatchObject([{ firstSeq: 7, lastSeq: 9 }]);
+    // What is before the damage needs nothing of it.
+    expect(levels(await trust(made, { targetMs: 10_045 }))).toEqual(['minute', 'minute']);
+  });
+
+  test('are not looked into behind the target time, unless they tell of refusals', async () => {
+    await using made = await repository();
+    await flip(await pathOf(made, '/000000000000010-', '.parquet'));
+    expect((await trust(made)).damaged.size).toBe(0);
+  });
+});
+
+async function repository(): Promise<Fabricated> {
+  const made = await Fabricated.create();
+  await made.write(LANES, () => OBJECTS);
+  return made;
+}
+
+async function trust(
+  { repository: { store } }: Fabricated,
+  options: Partial<TrustOptions> = {},
+): Promise<TrustedSegments> {
+  return readTrustedSegments({
+    store,
+    catalog: await readCatalog(store),
+    local: new Map(),
+    targetMs: TARGET_MS,
+    allowHoles: false,
+    isOnlyConfirmed: false,
+    onChecked: () => undefined,
+    ...options,
+  });
+}
+
+function levels({ input }: TrustedSegments): string[] {
+  return input.files.map(({ path }) => /\/(minute|hour|day)\//.exec(path)?.[1] ?? path);
+}
+
+async function pathOf(
+  { repository: { store, place } }: Fabricated,
+  part: string,
+  suffix: string,
+): Promise<string> {
+  for await (const { name } of store.list('')) {
+    if (name.includes(part) && name.endsWith(suffix)) return join(place, name);
+  }
+  throw new Error(`there is no ${part}…${suffix}`);
+}
+
+async function flip(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[Math.floor(bytes.length / 2)] = (bytes[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+}
+
+async function cutOff(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.subarray(0, -1));
+}
