@@ -80,8 +80,7 @@ function readReport(path: string): readonly FileReport[] {
 /** Without a person's options for the proxy, which would change what the tests see. */
 function environment(project: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) =>
-      !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_STACK_DIR'),
+    ([name]) => !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_STACK_DIR'),
   );
   return Object.fromEntries(kept);
 }
