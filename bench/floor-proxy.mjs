@@ -1,4 +1,4 @@
-/* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-return -- plain JavaScript on purpose: no loader between Node and the floor. */
+/* oxlint-disable typescript/no-unsafe-assignment -- plain JavaScript on purpose: no loader between Node and the floor. */
 // The floor, not a peer: the least a proxy in Node can do, without log and without parsing.
 // usage: node floor-proxy.mjs TARGET_HOST:PORT HTTP_PORT TELNET_PORT [nodelay]
 // The targets were set against the floor without `nodelay`: see docs/BENCHMARKS.md, 'The floor'.

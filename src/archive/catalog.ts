@@ -24,7 +24,7 @@ export interface Catalog extends Holdings {
   readonly faults: readonly ObjectFault[];
 }
 
-export interface CatalogLane extends LaneHoldings {
+interface CatalogLane extends LaneHoldings {
   /** Every segment that is committed, of all levels, in the order of names. */
   readonly objects: readonly SegmentName[];
 }

@@ -31,7 +31,7 @@ export interface Coverage {
   readonly restorable: readonly TimeRange[];
 }
 
-export interface TimeRange {
+interface TimeRange {
   readonly fromMs: number;
   readonly toMs: number;
 }

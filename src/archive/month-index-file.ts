@@ -33,7 +33,7 @@ export function formatMonthIndex(index: MonthIndex): string {
 }
 
 /** Undefined for anything that is no whole index. */
-export function parseMonthIndex(content: Buffer): MonthIndex | undefined {
+function parseMonthIndex(content: Buffer): MonthIndex | undefined {
   const { format, month, lanes, createdAt, writer } = unseal(content) ?? {};
   if (format !== FORMAT || typeof month !== 'string' || !Array.isArray(lanes)) return undefined;
   if (!lanes.every(isMonthLane) || !isCount(createdAt) || typeof writer !== 'string') {

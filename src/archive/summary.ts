@@ -13,7 +13,7 @@ export interface Summary extends Holdings {
   readonly indexedMonths: number;
 }
 
-export interface LaneSummary extends LaneHoldings {
+interface LaneSummary extends LaneHoldings {
   /** Segments, or what several that touch cover together. */
   readonly objects: readonly Span[];
   readonly totals: Totals;

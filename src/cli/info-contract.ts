@@ -22,12 +22,12 @@ export interface Info {
   readonly faults: readonly ObjectFault[];
 }
 
-export interface InfoRange {
+interface InfoRange {
   readonly from: string;
   readonly to: string;
 }
 
-export interface InfoSpan extends InfoRange {
+interface InfoSpan extends InfoRange {
   readonly firstSeq: number;
   readonly lastSeq: number;
 }
@@ -84,7 +84,7 @@ export function describeRepository(
   };
 }
 
-export function timeOf(epochMs: number): string {
+function timeOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 

@@ -11,7 +11,7 @@ import type { ObjectInfo, ObjectStore } from './object-store.ts';
 const readWhole = promisify(readFile);
 
 /** How the names of temporary files begin; a crash may leave one. */
-export const TEMPORARY_PREFIX = '.tmp-';
+const TEMPORARY_PREFIX = '.tmp-';
 
 /**
  * Objects as files below a root folder, on a local disk or a network file system.

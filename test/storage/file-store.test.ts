@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { fileOperations, type FileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
@@ -21,8 +22,10 @@ describeObjectStore('files', async () => {
 const NAME = 'lanes/x/object';
 const CONTENT = Buffer.alloc(100_000, 7);
 
+const creator = fileURLToPath(new URL('../kit/store-creator.ts', import.meta.url));
+
 async function createIn(root: string, fatal: string): Promise<string> {
-  const args = ['--import', 'tsx', 'test/kit/store-creator.ts', root, fatal];
+  const args = ['--import', 'tsx', creator, root, fatal];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [steps] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return steps.trim();
