@@ -76,7 +76,7 @@ export class LogReader {
     const isOpen = this.#segment?.path === segment.path && this.#reader !== undefined;
     if (!isOpen || (this.#reader?.nextSeq ?? 0) > wanted) {
       await this.close();
-      this.#reader = await openIfThere(segment.path);
+      this.#reader = await SegmentReader.openIfThere(segment.path);
       this.#segment = segment;
     }
     const reader = this.#reader;
@@ -123,16 +123,6 @@ export class LogReader {
 }
 
 const MISSING = 'missing from the log';
-
-/** Undefined when the file is gone. */
-async function openIfThere(path: string): Promise<SegmentReader | undefined> {
-  try {
-    return await SegmentReader.open(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
 
 function missing(position: Position, to: number, reason = MISSING): LogRead {
   const { lane, ordinal, seq } = position;

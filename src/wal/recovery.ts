@@ -119,7 +119,7 @@ async function lookAt(
   path: string,
   id: { readonly ordinal: number; readonly lane: string; readonly firstSeq: number },
 ): Promise<FoundFile | 'unused' | 'stranger' | 'gone'> {
-  const reader = await openIfThere(path);
+  const reader = await SegmentReader.openIfThere(path);
   if (reader === undefined) return 'gone';
   try {
     const { header } = reader;
@@ -135,16 +135,6 @@ async function lookAt(
     return { path, ...id, createdAt: header.createdAt, previous: header.previous, bytes: size };
   } finally {
     await reader.close();
-  }
-}
-
-/** Undefined when the file has gone since it was listed: expired by the process that writes the log. */
-async function openIfThere(path: string): Promise<SegmentReader | undefined> {
-  try {
-    return await SegmentReader.open(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 

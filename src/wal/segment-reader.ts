@@ -78,6 +78,16 @@ export class SegmentReader {
     }
   }
 
+  /** Undefined when the file has gone since it was listed: expired by the process that writes the log, or removed. */
+  static async openIfThere(path: string): Promise<SegmentReader | undefined> {
+    try {
+      return await SegmentReader.open(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** Sequence of the record that `next` will read first. */
   get nextSeq(): number {
     return this.#nextSeq;

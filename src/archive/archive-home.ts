@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../runtime/durable-file.ts';
+import { seal, unseal } from './sealed-json.ts';
+import { isCount, isLane } from './sidecar.ts';
+
+/** Where a data directory archives to: DATA/archive.json, written once its first lane is registered there. */
+export interface ArchiveHome {
+  /** The repository's id. */
+  readonly repository: string;
+  /** Where it was then. */
+  readonly place: string;
+  /** The newest lane that is registered there. */
+  readonly lane: string;
+  readonly ordinal: number;
+}
+
+const FORMAT = 1;
+
+/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. */
+export async function readArchiveHome(data: string): Promise<ArchiveHome | undefined> {
+  const content = await readFile(pathOf(data)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const { format, repository, place, lane, ordinal } = unseal(content) ?? {};
+  if (format !== FORMAT || !isLane(repository) || typeof place !== 'string') return undefined;
+  return isLane(lane) && isCount(ordinal) ? { repository, place, lane, ordinal } : undefined;
+}
+
+export async function writeArchiveHome(data: string, home: ArchiveHome): Promise<void> {
+  await writeFileAtomic(pathOf(data), seal({ format: FORMAT, ...home }));
+}
+
+function pathOf(data: string): string {
+  return join(data, 'archive.json');
+}
