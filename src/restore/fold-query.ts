@@ -1,3 +1,5 @@
+import { parquetFiles } from '../archive/parquet-files.ts';
+
 /**
  * The questions that a restore asks of the archive, in DuckDB's SQL. State at T = of all points received by T and not refused,
  * the last of each (metric, tags, instant) by (received_at, lane, seq, idx).
@@ -228,7 +230,8 @@ const NO_ROWS = `select ''::varchar as lane, 0::bigint as seq, 0::integer as idx
   0::bigint as instant_ms, ''::varchar as value, ''::varchar as payload where false`;
 
 function readParquet(paths: readonly string[]): string {
-  return `read_parquet([${paths.map(text).join(', ')}])`;
+  // Or `lane=x` in the path of the repository would be the lane of every row.
+  return `read_parquet(${parquetFiles(paths)}, hive_partitioning = false)`;
 }
 
 function text(value: string): string {

@@ -119,6 +119,27 @@ describe('the fold', () => {
     ]);
   });
 
+  test.each(['lane=zz', 'r[1]', 'r*?'])(
+    'reads its own files in a folder called %s',
+    async (folder) => {
+      const refused = '{"lane":"aaaaaaaaaaaaaaaa","seq":1,"refused":[{"index":0,"error":"no"}]}';
+      const lanes = [
+        {
+          lane: 'aaaaaaaaaaaaaaaa',
+          records: [
+            putRecord(START_MS, 'put m 1 1 h=a'),
+            putRecord(START_MS, 'put m 2 1 h=a'),
+            { receivedAt: START_MS + 9, transport: 'log', lines: [`!outcome ${refused}`] } as const,
+          ],
+        },
+      ];
+      await using made = await Fabricated.create(folder);
+      await made.write(lanes, MINUTE);
+      await using folded = await Folded.open(made, { targetMs: START_MS });
+      expect(await folded.lines()).toEqual(['http put m 2 1 h=a']);
+    },
+  );
+
   test('writes the same lines every time', async () => {
     const lines = Array.from(
       { length: 5_000 },

@@ -34,9 +34,10 @@ export class Fabricated implements AsyncDisposable {
     this.#end = end;
   }
 
-  static async create(): Promise<Fabricated> {
+  /** `folder`: what the repository's own folder is called. */
+  static async create(folder = 'repository'): Promise<Fabricated> {
     const temp = await tempDirectory('fabricated');
-    const repository = await createRepository(join(temp.path, 'repository'), 1_000);
+    const repository = await createRepository(join(temp.path, folder), 1_000);
     return new Fabricated(repository, temp.path, async () => temp[Symbol.asyncDispose]());
   }
 
