@@ -1,6 +1,7 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
+import { isUnreadable } from './data-object.ts';
 import {
   formatBeginName,
   formatHoleName,
@@ -82,7 +83,7 @@ export async function readLaneNotes(
   faults: ObjectFault[],
 ): Promise<{ begin: Begin | undefined; holes: HoleMarker[] }> {
   const beginName = formatBeginName(lane);
-  const content = await store.read(beginName);
+  const content = await readWhole(store, beginName);
   const begin = content && parseBegin(content);
   if (begin?.lane !== lane) {
     faults.push(content === undefined ? missing(beginName) : damaged(beginName));
@@ -97,7 +98,7 @@ export async function readLaneNotes(
 }
 
 async function readHoleMarker(store: ObjectStore, name: string): Promise<HoleMarker | undefined> {
-  const content = await store.read(name);
+  const content = await readWhole(store, name);
   const marker = content && parseHoleMarker(content);
   return marker !== undefined && formatHoleName(marker) === name ? marker : undefined;
 }
@@ -108,16 +109,35 @@ export async function readSidecar(
   segment: SegmentName,
 ): Promise<Sidecar | undefined> {
   const name = formatSidecarName(segment);
-  const content = await store.read(name);
+  const content = await readWhole(store, name);
   if (content === undefined) return undefined;
   const sidecar = parseSidecar(content);
-  if (sidecar === undefined || formatSidecarName(sidecar) !== name) {
-    throw new WalError('REPOSITORY_DAMAGED', `${name} is damaged`, {
-      context: { object: name },
-      hint: '`tsdb-wal verify` names all that is damaged; put those objects back from a copy of the repository.',
-    });
-  }
+  if (sidecar === undefined || formatSidecarName(sidecar) !== name) throw damagedSidecar(name);
+  // Data of another segment, though whole, would be restored in place of this one's.
+  if (sidecar.data !== null && !isDataOf(sidecar, sidecar.data.object)) throw damagedSidecar(name);
   return sidecar;
+}
+
+/** Empty when the disk does not give it back. */
+export async function readWhole(store: ObjectStore, name: string): Promise<Buffer | undefined> {
+  try {
+    return await store.read(name);
+  } catch (error) {
+    if (isUnreadable(error)) return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+function isDataOf(segment: SegmentName, object: string): boolean {
+  const parsed = parseObjectName(object);
+  return parsed?.kind === 'data' && formatSidecarName(parsed) === formatSidecarName(segment);
+}
+
+function damagedSidecar(name: string): WalError {
+  return new WalError('REPOSITORY_DAMAGED', `${name} is damaged`, {
+    context: { object: name },
+    hint: '`tsdb-wal verify` names all that is damaged; put those objects back from a copy of the repository.',
+  });
 }
 
 export function segmentOf({

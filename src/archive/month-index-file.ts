@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../storage/object-store.ts';
-import { damaged, type ObjectFault, stranger } from './catalog.ts';
+import { damaged, type ObjectFault, readWhole, stranger } from './catalog.ts';
 import { parseObjectName, type Span } from './object-names.ts';
 import { seal, unseal } from './sealed-json.ts';
 import { isCount, isLane, isObject } from './sidecar.ts';
@@ -54,7 +54,7 @@ export async function readMonthIndexes(
       faults.push(stranger(name));
       continue;
     }
-    const content = await store.read(name);
+    const content = await readWhole(store, name);
     const index = content && parseMonthIndex(content);
     if (index?.month === parsed.month) indexes.set(index.month, index);
     else faults.push(damaged(name));

@@ -35,6 +35,7 @@ export async function readSummary(
     const { spans, totals } = await new LaneReader(store, lane, faults).read(notes, indexes);
     lanes.set(lane, { ...notes, objects: spans, totals });
   }
+  faults.push(...lostLanes(indexes, lanes));
   const coverage = computeCoverage({ lanes });
   if (indexes.size > 0 && coverage.conflicts.length > 0) {
     // A real one, or an object that reaches into a month whose segments are told as one.
@@ -48,6 +49,17 @@ export async function readSummary(
     lanes.set(lane, { ...notes, objects: spans, totals });
   }
   return { lanes, faults: withoutRepeats(faults), indexedMonths: indexes.size };
+}
+
+/** A lane that no other follows leaves no hole when it is gone as a whole; an index remembers it. */
+function lostLanes(
+  indexes: ReadonlyMap<string, MonthIndex>,
+  lanes: ReadonlyMap<string, LaneSummary>,
+): ObjectFault[] {
+  const lost = [...indexes.values()].flatMap((index) => index.lanes.map(({ lane }) => lane));
+  return [...new Set(lost)]
+    .filter((lane) => !lanes.has(lane))
+    .map((lane) => ({ kind: 'missing', object: `lanes/${lane}`, reason: 'an index names it' }));
 }
 
 /** The months of each lane in which there may be what a hole by the indexes lacks. */

@@ -34,6 +34,11 @@ function formatInfo(info: Info): string {
     `restorable: ${restorable.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'nothing'}`,
     `safe time: ${safeTime ?? 'none'}${lag}`,
     `holds: points ${points}, records ${records}, bytes ${bytes}, segments ${segments}, lanes ${totals.lanes}`,
+    ...(info.indexedMonths === 0
+      ? []
+      : [
+          `  closed months told by their indexes: ${info.indexedMonths} (--no-index lists what is there now)`,
+        ]),
     ...lanes.flatMap(formatLane),
     `holes: ${holes.length === 0 ? 'none' : ''}`,
     ...holes.map(formatHole),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-
+import { isDamage } from '../archive/catalog.ts';
 import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
 import { FoldDatabase } from './fold-database.ts';
@@ -107,7 +107,7 @@ export class StateTally {
 }
 
 async function describe(
-  { repository, targetMs }: FoundState,
+  { repository, catalog, targetMs }: FoundState,
   segments: TrustedSegments,
   { fold, ranges, demands }: Pick<ExpectedState, 'fold' | 'ranges' | 'demands'>,
 ): Promise<RestorePlan> {
@@ -131,7 +131,10 @@ async function describe(
     ranges: ranges.length,
     holes: selection.holes,
     laterHoles: selection.laterHoles,
-    damaged: [...segments.damaged].map(([object, reason]) => ({ object, reason })),
+    damaged: [
+      ...catalog.faults.filter(isDamage).map(({ object, reason }) => ({ object, reason })),
+      ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
+    ],
     disputed: selection.disputed,
     bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
       at: formatInstant(receivedAt),

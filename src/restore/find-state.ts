@@ -1,4 +1,4 @@
-import { type Catalog, readCatalog } from '../archive/catalog.ts';
+import { type Catalog, isDamage, type ObjectFault, readCatalog } from '../archive/catalog.ts';
 import { computeCoverage, type CoverageHole } from '../archive/coverage.ts';
 import { openRepository, type Repository } from '../archive/repository.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
@@ -29,11 +29,16 @@ export async function findState(
   const safe = allowHoles ? coverage.safeTimeMs : coverage.restorable.at(-1)?.toMs;
   const targetMs = to.kind === 'at' ? to.ms : (safe ?? Number.NaN);
   const check = checkTarget(coverage, targetMs, { allowHoles });
-  if (check.kind !== 'reachable') throw refusal(check, targetMs);
+  if (check.kind !== 'reachable') throw refusal(check, targetMs, catalog.faults.filter(isDamage));
   return { repository, catalog, local, targetMs };
 }
 
-function refusal(check: Exclude<TargetCheck, { kind: 'reachable' }>, targetMs: number): WalError {
+function refusal(
+  check: Exclude<TargetCheck, { kind: 'reachable' }>,
+  targetMs: number,
+  faults: readonly ObjectFault[],
+): WalError {
+  const maybe = suspicion(faults);
   const at = Number.isNaN(targetMs) ? 'any time' : formatInstant(targetMs);
   const { nearestBefore } = check;
   if (check.kind === 'hole') {
@@ -41,11 +46,11 @@ function refusal(check: Exclude<TargetCheck, { kind: 'reachable' }>, targetMs: n
     const shown = holes.slice(0, HOLES_SHOWN).map(showHole).join('; ');
     const more = holes.length > HOLES_SHOWN ? `; and ${holes.length - HOLES_SHOWN} more` : '';
     return new WalError('HOLE_IN_THE_WAY', `the state at ${at} lacks records: ${shown}${more}`, {
-      context: { holes, nearestBefore },
+      context: { holes, nearestBefore, faults },
       hint:
         nearestBefore === undefined
-          ? 'No time can be had without it. --allow-holes restores without these records.'
-          : `The nearest time without a hole is ${formatInstant(nearestBefore)} (--to ${nearestBefore}). --allow-holes restores without these records.`,
+          ? `No time can be had without it. --allow-holes restores without these records.${maybe}`
+          : `The nearest time without a hole is ${formatInstant(nearestBefore)} (--to ${nearestBefore}). --allow-holes restores without these records.${maybe}`,
     });
   }
   const { nearestAfter, why } = check;
@@ -54,9 +59,17 @@ function refusal(check: Exclude<TargetCheck, { kind: 'reachable' }>, targetMs: n
   );
   const nearest = times.length === 0 ? '' : `The nearest that can be had: ${times.join(', ')}. `;
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
-    context: { nearestBefore, nearestAfter },
-    hint: `${nearest}\`tsdb-wal info\` shows what the repository holds; --data DIR adds the log that is not archived yet.`,
+    context: { nearestBefore, nearestAfter, faults },
+    hint: `${nearest}\`tsdb-wal info\` shows what the repository holds; --data DIR adds the log that is not archived yet.${maybe}`,
   });
+}
+
+/** What is wrong with the listing can be why less is known than there is. */
+function suspicion(faults: readonly ObjectFault[]): string {
+  const [first] = faults;
+  if (first === undefined) return '';
+  const more = faults.length > 1 ? `, and ${faults.length - 1} more like it` : '';
+  return ` That may be for this: ${first.object}: ${first.reason}${more}. \`tsdb-wal verify\` names all that is damaged.`;
 }
 
 function showHole({ lane, firstSeq, lastSeq, fromMs, reason }: CoverageHole): string {

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
+import { checkDataObject } from '../archive/data-object.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -86,7 +84,7 @@ async function check(options: TrustOptions, use: SegmentUse, known: Known): Prom
   try {
     const sidecar = before?.sidecar ?? (await readSidecar(options.store, use.segment));
     if (sidecar === undefined) {
-      known.damaged.set(name, 'its sidecar is gone');
+      known.damaged.set(name, `${name} is gone`);
       return;
     }
     const isRead = sidecar.data !== null && (known.isNeeded || sidecar.refused > 0);
@@ -100,24 +98,11 @@ async function check(options: TrustOptions, use: SegmentUse, known: Known): Prom
   }
 }
 
-async function checkData(
-  { store, onChecked }: TrustOptions,
-  { object, bytes, sha256 }: DataObject,
-): Promise<string> {
-  const path = await store.localPath(object);
-  if (path === undefined) throw damagedObject(`${object} is gone`);
-  const hash = createHash('sha256');
-  let found = 0;
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), async (chunks) => {
-    for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      found += chunk.length;
-      hash.update(chunk);
-    }
-  });
-  if (found !== bytes) throw damagedObject(`${object} has ${found} bytes instead of ${bytes}`);
-  if (hash.digest('hex') !== sha256) throw damagedObject(`${object} is not what was written`);
-  onChecked(bytes);
-  return path;
+async function checkData({ store, onChecked }: TrustOptions, data: DataObject): Promise<string> {
+  const checked = await checkDataObject(store, data);
+  if (checked.kind !== 'whole') throw new WalError('REPOSITORY_DAMAGED', checked.reason);
+  onChecked(data.bytes);
+  return checked.path;
 }
 
 function assemble(
@@ -167,10 +152,6 @@ function assemble(
     objects: files.length,
     bytes,
   };
-}
-
-function damagedObject(message: string): WalError {
-  return new WalError('REPOSITORY_DAMAGED', message);
 }
 
 function unusable(damaged: ReadonlyMap<string, string>): WalError {

@@ -173,6 +173,28 @@ describe('the index of closed months', () => {
 });
 
 describe('what the listing shows to be wrong', () => {
+  test('includes a lane that is gone as a whole, if an index of a closed month knew of it', async () => {
+    await using folder = await tempDirectory('index');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    await putBegin(files, {
+      ...begin,
+      lane: laneId(2),
+      ordinal: 2,
+      previous: { lane: laneId(1), lastSeq: 20 },
+    });
+    for (let n = 0; n < 4; n += 1) {
+      if (n < 2) await putSegment(files, segmentAt(n));
+      await putSegment(files, { ...segmentAt(n), lane: laneId(2) });
+    }
+    expect(await indexClosedMonths(files, Date.UTC(2025, 1, 2), WRITER)).toEqual(['2025-01']);
+    expect((await readSummary(files, { useIndex: true })).faults).toEqual([]);
+    await rm(join(folder.path, 'lanes', laneId(2)), { recursive: true });
+    expect((await readSummary(files, { useIndex: true })).faults).toMatchObject([
+      { kind: 'missing', object: `lanes/${laneId(2)}` },
+    ]);
+  });
+
   test('is told by name: begins, hole markers and names, never passed over', async () => {
     await using folder = await tempDirectory('faults');
     const files = hastyStore(folder.path);

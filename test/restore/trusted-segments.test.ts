@@ -2,6 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readCatalog } from '../../src/archive/catalog.ts';
+import { formatSidecar, parseSidecar } from '../../src/archive/sidecar.ts';
+import { FileStore } from '../../src/storage/file-store.ts';
 import {
   readTrustedSegments,
   type TrustedSegments,
@@ -49,6 +51,32 @@ describe('the segments that a restore trusts', () => {
     expect([...trusted.damaged.keys()]).toEqual([expect.stringContaining('/hour/') as string]);
   });
 
+  test('do without a merged one whose sidecar names the data of another segment', async () => {
+    await using made = await repository();
+    const [hour, minute] = await Promise.all(
+      ['/hour/', '/minute/'].map(async (level) => pathOf(made, level, '.json')),
+    );
+    const other = parseSidecar(await readFile(minute ?? ''));
+    const own = parseSidecar(await readFile(hour ?? ''));
+    if (own === undefined || other === undefined) throw new Error('both are whole');
+    await writeFile(hour ?? '', formatSidecar({ ...own, data: other.data }));
+    expect(levels(await trust(made))).toEqual(['minute', 'minute', 'minute']);
+  });
+
+  test.each(['.json', '.parquet'])(
+    'do without a merged one that the disk does not give back: its %s',
+    async (suffix) => {
+      await using made = await repository();
+      const store = new FailingDisk(
+        made.repository.place,
+        (name) => name.includes('/hour/') && name.endsWith(suffix),
+      );
+      const trusted = await trust(made, { store });
+      expect(levels(trusted)).toEqual(['minute', 'minute', 'minute']);
+      expect([...trusted.damaged.values()].join()).toContain('/hour/');
+    },
+  );
+
   test('are never those of which the only copy is damaged', async () => {
     await using made = await repository();
     await flip(await pathOf(made, '/000000000000007-', '.parquet'));
@@ -66,6 +94,27 @@ describe('the segments that a restore trusts', () => {
     expect((await trust(made)).damaged.size).toBe(0);
   });
 });
+
+/** Some of its objects can't be read: EIO, as a disk says. */
+class FailingDisk extends FileStore {
+  readonly #fails: (name: string) => boolean;
+
+  constructor(root: string, fails: (name: string) => boolean) {
+    super(root);
+    this.#fails = fails;
+  }
+
+  override read(name: string): Promise<Buffer | undefined> {
+    return this.#fails(name) ? readFile(UNREADABLE) : super.read(name);
+  }
+
+  override localPath(name: string): Promise<string | undefined> {
+    return this.#fails(name) ? Promise.resolve(UNREADABLE) : super.localPath(name);
+  }
+}
+
+/** The memory of this process: there is nothing at its beginning. */
+const UNREADABLE = '/proc/self/mem';
 
 async function repository(): Promise<Fabricated> {
   const made = await Fabricated.create();

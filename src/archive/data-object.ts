@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { DataObject } from './sidecar.ts';
+
+/** What was found of an object that its sidecar names. */
+export type DataCheck =
+  /** Every byte is what was written; `path` is a local file with them. */
+  | { readonly kind: 'whole'; readonly path: string }
+  | { readonly kind: 'missing' | 'damaged'; readonly reason: string };
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Reads all of it. Rejects only when `signal` aborts, or for a fault that is not the object's. */
+export async function checkDataObject(
+  store: ObjectStore,
+  { object, bytes, sha256 }: DataObject,
+  signal?: AbortSignal,
+): Promise<DataCheck> {
+  const hash = createHash('sha256');
+  let found = 0;
+  try {
+    const path = await store.localPath(object);
+    if (path === undefined) return { kind: 'missing', reason: `${object} is gone` };
+    const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    const take = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+      for await (const chunk of chunks) {
+        found += chunk.length;
+        hash.update(chunk);
+      }
+    };
+    await (signal === undefined ? pipeline(stream, take) : pipeline(stream, take, { signal }));
+    if (found !== bytes) return damaged(`${object} has ${found} bytes instead of ${bytes}`);
+    if (hash.digest('hex') !== sha256) return damaged(`${object} is not what was written`);
+    return { kind: 'whole', path };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return damaged(`${object} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** Whether the disk does not give back what is there: damage, not a fault of whoever reads. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EIO';
+}
+
+function damaged(reason: string): DataCheck {
+  return { kind: 'damaged', reason };
+}
