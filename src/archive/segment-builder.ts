@@ -1,0 +1,108 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { assert } from '../runtime/errors.ts';
+import { type Duckdb } from './duckdb.ts';
+import { type SegmentFacts } from './segment-facts.ts';
+import { SegmentRows } from './segment-rows.ts';
+import { countRowsQuery, writeSegmentStatement } from './segment-table.ts';
+
+export interface BuilderOptions {
+  readonly duckdb: Duckdb;
+  /** For the rows, and for the segment until it is somewhere else. */
+  readonly folder: string;
+  readonly lane: string;
+}
+
+/** A segment as a local file. */
+export interface BuiltSegment {
+  readonly facts: Readonly<SegmentFacts>;
+  /** Null when no record gives a row. */
+  readonly data: {
+    readonly path: string;
+    readonly bytes: number;
+    /** Hex. */
+    readonly sha256: string;
+    readonly rows: number;
+  } | null;
+}
+
+const FLUSH_BYTES = 512 * 1024;
+
+/** Collects the rows of one segment in a file, in bounded memory, and makes a Parquet file of them. */
+export class SegmentBuilder {
+  readonly #options: BuilderOptions;
+  readonly #rows = new SegmentRows();
+  readonly #rowsPath: string;
+  readonly #dataPath: string;
+  #file: FileHandle | undefined;
+
+  constructor(options: BuilderOptions) {
+    this.#options = options;
+    const name = join(options.folder, randomBytes(8).toString('hex'));
+    this.#rowsPath = `${name}.rows`;
+    this.#dataPath = `${name}.parquet`;
+  }
+
+  get facts(): Readonly<SegmentFacts> {
+    return this.#rows.facts;
+  }
+
+  /**
+   * Takes the records of a frame's body from `offset` on, up to `throughSeq`, or to the first with which a segment
+   * ends: then `facts.isEnd`. Returns where the next one begins. Throws, and has taken nothing, on a
+   * body that no writer made.
+   */
+  async add(body: Buffer, offset: number, throughSeq: number): Promise<number> {
+    const next = this.#rows.take(body, offset, throughSeq);
+    if (this.#rows.view().length >= FLUSH_BYTES) await this.#flush();
+    return next;
+  }
+
+  /** The segment; the file is the caller's to move or remove. */
+  async finish(): Promise<BuiltSegment> {
+    const facts = { ...this.#rows.facts };
+    if (facts.rows === 0) return { facts, data: null };
+    await this.#flush();
+    await this.#close();
+    const { duckdb, lane } = this.#options;
+    const path = this.#dataPath;
+    const { hasEscapes } = this.#rows;
+    const statement = { rows: this.#rowsPath, lane, target: path, hasEscapes };
+    await duckdb.run(writeSegmentStatement(statement));
+    await rm(this.#rowsPath);
+    const [counted] = await duckdb.rows(countRowsQuery(path));
+    assert(
+      Number(counted?.['rows']) === facts.rows,
+      'a segment holds as many rows as were written',
+    );
+    const { size: bytes } = await stat(path);
+    return { facts, data: { path, bytes, sha256: await sha256Of(path), rows: facts.rows } };
+  }
+
+  /** Removes what is on the disk; nothing happens when it is gone. */
+  async discard(): Promise<void> {
+    await this.#close();
+    await rm(this.#rowsPath, { force: true });
+    await rm(this.#dataPath, { force: true });
+  }
+
+  async #flush(): Promise<void> {
+    this.#file ??= await open(this.#rowsPath, 'wx');
+    await this.#file.writeFile(this.#rows.view());
+    this.#rows.clear();
+  }
+
+  async #close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,76 @@
+import { parseControl } from '../record/control.ts';
+
+/** What the records of a segment come to, as they are taken. */
+export interface SegmentFacts {
+  /** 0 until the first record is taken. */
+  firstSeq: number;
+  lastSeq: number;
+  /** Receive times of the first and the last record, epoch ms. */
+  firstMs: number;
+  lastMs: number;
+  records: number;
+  rows: number;
+  points: number;
+  /** Outcome rows. */
+  refused: number;
+  bypasses: number;
+  /** Of the last tick that says so. */
+  confirmed: string | null;
+  /** Least and greatest data time of the points, epoch ms. */
+  instantMin: number;
+  instantMax: number;
+  /** A segment, or its lane, ends with the last record. */
+  isEnd: boolean;
+}
+
+export function emptyFacts(): SegmentFacts {
+  return {
+    firstSeq: 0,
+    lastSeq: 0,
+    firstMs: 0,
+    lastMs: 0,
+    records: 0,
+    rows: 0,
+    points: 0,
+    refused: 0,
+    bypasses: 0,
+    confirmed: null,
+    instantMin: Infinity,
+    instantMax: -Infinity,
+    isEnd: false,
+  };
+}
+
+const SECONDS_MAX = 0xffff_ffff;
+
+/** The row of a point: `timestamp` is in seconds, or in milliseconds when those can't hold it. */
+export function countPoint(facts: SegmentFacts, timestamp: number): void {
+  const instant = timestamp > SECONDS_MAX ? timestamp : timestamp * 1_000;
+  if (instant < facts.instantMin) facts.instantMin = instant;
+  if (instant > facts.instantMax) facts.instantMax = instant;
+  facts.rows += 1;
+  facts.points += 1;
+}
+
+/** What a control line says; its row, if it has one, is counted apart. */
+export function countControl(facts: SegmentFacts, line: string): void {
+  const control = parseControl(line);
+  switch (control?.kind) {
+    case 'tick':
+      facts.confirmed = control.confirmed ?? facts.confirmed;
+      break;
+    case 'cut':
+    case 'close':
+      facts.isEnd = true;
+      break;
+    case 'outcome':
+      facts.refused += 1;
+      break;
+    case 'bypass':
+      facts.bypasses += 1;
+      break;
+    case 'open':
+    case undefined:
+      break;
+  }
+}

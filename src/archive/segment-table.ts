@@ -1,0 +1,119 @@
+import { literal } from './duckdb.ts';
+
+/**
+ * The table that every segment holds, one row for each point and for each control line that matters
+ * to a restore; docs/FORMATS.md explains the columns. It can't be changed, only added to.
+ */
+export const SEGMENT_COLUMNS = [
+  'lane',
+  'seq',
+  'idx',
+  'received_at',
+  'transport',
+  'source',
+  'kind',
+  'metric',
+  'tags',
+  'timestamp',
+  'instant_ms',
+  'value',
+  'payload',
+] as const;
+
+/** Sorting by series packs best, and lets a reader of one metric skip the rest. */
+const ROW_ORDER = 'metric, tags, instant_ms, seq, idx';
+
+/** DELTA_BINARY_PACKED for times comes with the small dictionary limit; without it a point takes half as much again. */
+const PARQUET_OPTIONS =
+  'format parquet, compression zstd, compression_level 9, parquet_version v2, dictionary_size_limit 2000';
+
+/** The fields of a line of the rows file, which DuckDB reads (segment-rows.ts writes it). */
+const ROW_FIELDS = {
+  seq: 'BIGINT',
+  received_at: 'BIGINT',
+  transport: 'VARCHAR',
+  source: 'VARCHAR',
+  idx: 'INTEGER',
+  kind: 'VARCHAR',
+  metric: 'VARCHAR',
+  timestamp: 'BIGINT',
+  value: 'VARCHAR',
+  tags: 'VARCHAR',
+  payload: 'VARCHAR',
+} as const;
+
+/** In the rows file: no value. */
+export const NULL_FIELD = '\u0001\u0001';
+/** In the rows file: what stands for characters that would end a field or a line. */
+const ESCAPES: readonly (readonly [string, string])[] = [
+  ['\t', '\u0001t'],
+  ['\n', '\u0001n'],
+  ['\r', '\u0001r'],
+  // Last, so that undoing it makes nothing that looks like one of the others.
+  ['\u0001', '\u00011'],
+];
+
+// oxlint-disable-next-line no-control-regex -- these are what it is about.
+const ESCAPED = /[\u0001\t\n\r]/g;
+
+/** A text as a field of the rows file. */
+export function escapeField(text: string): string {
+  return text.replaceAll(ESCAPED, (found) => ESCAPES.find(([one]) => one === found)?.[1] ?? found);
+}
+
+/** A record is at most 256 KiB, and a row says its words at most twice, each byte in three. DuckDB's default buffer would be 16 such lines. */
+const ROW_BYTES_MAX = 2 * 1024 * 1024;
+
+const CSV_DIALECT = `auto_detect=false, header=false, delim='\t', quote='', escape='', comment='', new_line='\\n', nullstr='${NULL_FIELD}', max_line_size=${ROW_BYTES_MAX}, buffer_size=${2 * ROW_BYTES_MAX}`;
+
+/** The statement that makes a segment of a rows file. `hasEscapes`: whether one of ESCAPES occurs in it. */
+export function writeSegmentStatement(options: {
+  readonly rows: string;
+  readonly lane: string;
+  readonly target: string;
+  readonly hasEscapes: boolean;
+}): string {
+  const types = Object.entries(ROW_FIELDS).map(([field, type]) => `'${field}': '${type}'`);
+  const columns = SEGMENT_COLUMNS.map((column) => {
+    if (column === 'lane') return `${literal(options.lane)} as lane`;
+    if (column === 'instant_ms') return INSTANT;
+    const isText = ROW_FIELDS[column] === 'VARCHAR';
+    return isText && options.hasEscapes ? `${unescaped(column)} as ${column}` : column;
+  });
+  const source = `read_csv(${literal(options.rows)}, ${CSV_DIALECT}, columns={${types.join(', ')}})`;
+  return copyStatement(`select ${columns.join(', ')} from ${source}`, options.target);
+}
+
+/** The statement that makes one segment of the rows of others. */
+export function mergeSegmentsStatement(files: readonly string[], target: string): string {
+  return copyStatement(`select ${SEGMENT_COLUMNS.join(', ')} from ${segmentRows(files)}`, target);
+}
+
+/** All rows of these segments, for a `from` clause; at least one file. */
+export function segmentRows(files: readonly string[]): string {
+  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning=false)`;
+}
+
+/** How many rows a segment holds, by its own word. */
+export function countRowsQuery(file: string): string {
+  return `select num_rows as rows from parquet_file_metadata(${literal(file)})`;
+}
+
+const INSTANT =
+  'case when "timestamp" > 4294967295 then "timestamp" else "timestamp" * 1000 end as instant_ms';
+
+function copyStatement(query: string, target: string): string {
+  return `copy (${query} order by ${ROW_ORDER}) to ${literal(target)} (${PARQUET_OPTIONS})`;
+}
+
+function unescaped(column: string): string {
+  let text: string = column;
+  for (const [character, escape] of ESCAPES) {
+    text = `replace(${text}, ${characters(escape)}, ${characters(character)})`;
+  }
+  return text;
+}
+
+function characters(text: string): string {
+  return Array.from(Buffer.from(text), (byte) => `chr(${byte})`).join(' || ');
+}
