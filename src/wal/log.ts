@@ -33,6 +33,8 @@ export interface WalOptions {
   /** Positions that cursors stand at: what the log doesn't reach of them is a hole, and new lanes stand behind them. */
   readonly known?: readonly Position[];
   readonly openSink?: OpenSink;
+  /** Why a lane takes no data after it was opened, until `admit` is called for it; absent: each takes data at once. */
+  readonly barredAtFirst?: string;
 }
 
 export interface WalEvents {
@@ -80,7 +82,10 @@ export class Wal {
   #ordinal: number;
   #nextSeq = 1;
   #durable: Position;
-  #refusal: string | undefined = 'the log is not open yet';
+  /** The disk's reason to refuse data, the caller's, and the one that holds. */
+  #trouble: string | undefined = 'the log is not open yet';
+  #barred: string | undefined;
+  #refusal = this.#trouble;
   #hindrance: string | undefined;
   readonly #stopping = new AbortController();
   #reopening: Promise<void> | undefined;
@@ -142,6 +147,21 @@ export class Wal {
   /** Why data is not taken now; undefined while it is. */
   get refusal(): string | undefined {
     return this.#refusal;
+  }
+
+  /** Whether the caller lets the current lane take data. */
+  get isAdmitted(): boolean {
+    return this.#barred === undefined;
+  }
+
+  /** Lets a lane take data, if it is the current one. */
+  admit(lane: string): void {
+    if (lane === this.#lane) this.#bar(undefined);
+  }
+
+  /** Says why a lane isn't admitted yet; one that was admitted stays so. */
+  explainBar(lane: string, reason: string): void {
+    if (lane === this.#lane && this.#barred !== undefined) this.#bar(reason);
   }
 
   /** The receive time that a record appended now would get, epoch ms. */
@@ -243,6 +263,7 @@ export class Wal {
     this.#writer = writer;
     const position = this.appendControl(openRecord(this.#options.version, opening));
     assert(position !== undefined, 'an empty lane has room for its first record');
+    this.#barred = this.#options.barredAtFirst;
     this.#refuse(space);
     this.#options.events.opened(position, opening.reason);
   }
@@ -344,6 +365,17 @@ export class Wal {
   }
 
   #refuse(reason: string | undefined): void {
+    this.#trouble = reason;
+    this.#tell();
+  }
+
+  #bar(reason: string | undefined): void {
+    this.#barred = reason;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const reason = this.#trouble ?? this.#barred;
     if (reason === this.#refusal) return;
     this.#refusal = reason;
     this.#options.events.refusing(reason);

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { comparePositions, formatPosition } from '../../src/record/position.ts';
 import type { RecordTransport } from '../../src/record/record.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { ManualClock } from '../kit/wal-clock.ts';
 import { dataOf, readLog, TestLog, present } from '../kit/wal-log.ts';
 
 const line = (n: number, size = 20): string => `put m ${n} 1 a=${'x'.repeat(size)}`;
@@ -150,5 +151,45 @@ test('a reader that runs beside the writer goes from memory to files and back wi
   }
   expect(seen).toEqual(written);
   expect(comparePositions(present(place), log.wal.durable)).toBe(0);
+  await log.wal.close();
+});
+
+test('a lane that waits to be admitted takes the log’s own records and no data, and so does the next', async () => {
+  await using folder = await tempDirectory('log');
+  const clock = new ManualClock();
+  const log = await TestLog.open(folder.path, { clock, barredAtFirst: 'wait' });
+  const { wal } = log;
+  expect(wal.refusal).toBe('wait');
+  expect(log.append([line(1)])).toBeUndefined();
+  await log.settle();
+  const { lane } = wal.durable;
+  wal.explainBar(lane, 'wait for the other');
+  wal.admit('another lane');
+  expect(wal.refusal).toBe('wait for the other');
+  wal.admit(lane);
+  wal.explainBar(lane, 'too late');
+  expect(wal.refusal).toBeUndefined();
+  expect((await log.write([line(1)]))?.durable).toBe(true);
+
+  clock.wall += 5_000;
+  await wal.maintain(undefined);
+  await log.settle();
+  expect(wal.refusal).toBe('wait');
+  wal.admit(lane);
+  expect(log.append([line(2)])).toBeUndefined();
+  wal.admit(wal.durable.lane);
+  expect((await log.write([line(2)]))?.durable).toBe(true);
+  await wal.close();
+});
+
+test('a full disk refuses data also once the lane is admitted', async () => {
+  await using folder = await tempDirectory('log');
+  const freeBytesMin = Number.MAX_SAFE_INTEGER;
+  const log = await TestLog.open(folder.path, { freeBytesMin, barredAtFirst: 'wait' });
+  expect(log.wal.refusal).toContain('wal.freeBytesMin');
+  await log.settle();
+  log.wal.admit(log.wal.durable.lane);
+  expect(log.wal.refusal).toContain('wal.freeBytesMin');
+  expect(log.append([line(1)])).toBeUndefined();
   await log.wal.close();
 });
