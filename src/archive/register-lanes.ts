@@ -11,7 +11,7 @@ import {
   parseObjectName,
   type Span,
 } from './object-names.ts';
-import type { Repository } from './repository.ts';
+import { assertInPlace, type Repository } from './repository.ts';
 import { type Begin, formatBegin, parseBegin } from './sidecar.ts';
 
 export interface RegistrationOptions {
@@ -41,6 +41,7 @@ export async function registerLanes(options: RegistrationOptions): Promise<void>
   const newest = openings.at(-1);
   const own = home?.repository === id ? home : undefined;
   if (newest === undefined || newest.lane === own?.lane) return;
+  await assertInPlace(repository);
   await refuseRolledBack(store, newest);
   let before = await knownBefore(store, openings, own);
   for (const opening of openings) {

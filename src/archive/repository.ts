@@ -46,6 +46,19 @@ export async function createRepository(
   return { place, store, ...file };
 }
 
+/**
+ * Throws when what is at the repository's place is not it any more: a share that isn't mounted is an empty folder,
+ * and whatever is written there is lost from sight once it is.
+ */
+export async function assertInPlace({ place, store, id }: Repository): Promise<void> {
+  const file = await readRepositoryFile(place, store);
+  if (file?.id === id) return;
+  const found = file === undefined ? 'nothing is there' : `repository ${file.id} is there`;
+  throw new WalError('REPOSITORY_MISSING', `repository ${id} is gone from ${place}: ${found}`, {
+    hint: 'Mount it, or put it back. To archive to another one, name that by --repository and start again.',
+  });
+}
+
 async function create(
   place: string,
   store: FileStore,

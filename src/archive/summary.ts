@@ -3,7 +3,14 @@ import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
 import { type MonthIndex, readMonthIndexes } from './month-index-file.ts';
 import { LEVELS, monthFolder, monthOf, monthsBetween, type Span } from './object-names.ts';
-import { addTallies, type Tally, tallyLaneMonth, tallyObjects, type Totals } from './tally.ts';
+import {
+  addTallies,
+  type Tally,
+  tallyLaneMonth,
+  type TallyObjects,
+  tallyObjects,
+  type Totals,
+} from './tally.ts';
 
 /** What a repository holds, without a list of it. */
 export interface Summary extends Holdings {
@@ -11,6 +18,12 @@ export interface Summary extends Holdings {
   readonly faults: readonly ObjectFault[];
   /** Months that were not listed. */
   readonly indexedMonths: number;
+}
+
+export interface SummaryOptions {
+  readonly useIndex: boolean;
+  /** What is told of the segments that are listed. */
+  readonly tally?: TallyObjects;
 }
 
 interface LaneSummary extends LaneHoldings {
@@ -25,26 +38,27 @@ interface LaneSummary extends LaneHoldings {
  */
 export async function readSummary(
   store: ObjectStore,
-  { useIndex }: { readonly useIndex: boolean },
+  { useIndex, tally = tallyObjects }: SummaryOptions,
 ): Promise<Summary> {
   const faults: ObjectFault[] = [];
   const indexes = useIndex ? await readMonthIndexes(store, faults) : new Map<string, MonthIndex>();
   const lanes = new Map<string, LaneSummary>();
   for await (const lane of listLanes(store, faults)) {
     const notes = await readLaneNotes(store, lane, faults);
-    const { spans, totals } = await new LaneReader(store, lane, faults).read(notes, indexes);
+    const reader = new LaneReader(store, { lane, faults, tally });
+    const { spans, totals } = await reader.read(notes, indexes);
     lanes.set(lane, { ...notes, objects: spans, totals });
   }
   faults.push(...lostLanes(indexes, lanes));
   const coverage = computeCoverage({ lanes });
   if (indexes.size > 0 && coverage.conflicts.length > 0) {
     // A real one, or an object that reaches into a month whose segments are told as one.
-    return readSummary(store, { useIndex: false });
+    return readSummary(store, { useIndex: false, tally });
   }
   for (const [lane, listed] of holedMonths(coverage, lanes, indexes)) {
     const notes = lanes.get(lane);
     if (notes === undefined) continue;
-    const reader = new LaneReader(store, lane, faults);
+    const reader = new LaneReader(store, { lane, faults, tally });
     const { spans, totals } = await reader.read(notes, indexes, listed);
     lanes.set(lane, { ...notes, objects: spans, totals });
   }
@@ -81,15 +95,19 @@ function holedMonths(
   return months;
 }
 
+interface LaneReaderOptions {
+  readonly lane: string;
+  readonly faults: ObjectFault[];
+  readonly tally: TallyObjects;
+}
+
 class LaneReader {
   readonly #store: ObjectStore;
-  readonly #lane: string;
-  readonly #faults: ObjectFault[];
+  readonly #options: LaneReaderOptions;
 
-  constructor(store: ObjectStore, lane: string, faults: ObjectFault[]) {
+  constructor(store: ObjectStore, options: LaneReaderOptions) {
     this.#store = store;
-    this.#lane = lane;
-    this.#faults = faults;
+    this.#options = options;
   }
 
   async read(
@@ -97,6 +115,7 @@ class LaneReader {
     indexes: ReadonlyMap<string, MonthIndex>,
     listed: ReadonlySet<string> = new Set(),
   ): Promise<Tally> {
+    const { lane, faults, tally } = this.#options;
     const last = lastOf(indexes);
     // Nothing of a lane is older than its begin.
     if (begin === undefined || last === undefined) return this.#tally('');
@@ -104,11 +123,11 @@ class LaneReader {
     for (const month of monthsBetween(monthOf(begin.openedAt), last)) {
       const known = listed.has(month)
         ? undefined
-        : indexes.get(month)?.lanes.find(({ lane }) => lane === this.#lane);
-      const of = { lane: this.#lane, month, faults: this.#faults };
+        : indexes.get(month)?.lanes.find((one) => one.lane === lane);
+      const of = { lane, month, faults };
       tallies.push(
         known === undefined
-          ? await tallyLaneMonth(this.#store, of)
+          ? await tallyLaneMonth(this.#store, of, tally)
           : { spans: known.covered, totals: known.totals },
       );
     }
@@ -118,7 +137,7 @@ class LaneReader {
   /** What is behind a month, or everything. */
   #tally(month: string): Promise<Tally> {
     const store = this.#store;
-    const lane = this.#lane;
+    const { lane, faults, tally } = this.#options;
     const listing = async function* (): AsyncGenerator<ObjectInfo> {
       for (const level of LEVELS) {
         // `~` is behind every name in the month's folder.
@@ -126,7 +145,7 @@ class LaneReader {
         yield* store.list(`lanes/${lane}/${level}`, after);
       }
     };
-    return tallyObjects(store, listing(), this.#faults);
+    return tally(store, listing(), faults);
   }
 }
 

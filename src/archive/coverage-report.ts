@@ -1,0 +1,45 @@
+import { isDamage, type ObjectFault } from './catalog.ts';
+import type { Coverage, CoverageHole } from './coverage.ts';
+
+/** What an operator is told of a repository, in bounded size. Times are epoch ms, null when there is none. */
+export interface CoverageReport {
+  readonly safeTimeMs: number | null;
+  /** What can be restored, up to the first hole. */
+  readonly restorable: { readonly fromMs: number; readonly toMs: number } | null;
+  readonly lanes: number;
+  readonly holes: number;
+  readonly conflicts: number;
+  /** Objects that are damaged or missing, as far as the listing shows. */
+  readonly faults: number;
+  /** What the holes, conflicts and faults are, the first of them. */
+  readonly told: readonly string[];
+}
+
+const TOLD_MAX = 20;
+
+export function reportCoverage(coverage: Coverage, faults: readonly ObjectFault[]): CoverageReport {
+  const { safeTimeMs, restorable, lanes, holes, conflicts } = coverage;
+  const beyond = lanes.filter((lane) => lane.beyond !== undefined);
+  const damage = faults.filter(isDamage);
+  const told = [
+    ...holes.slice(0, TOLD_MAX).map(tellHole),
+    ...conflicts
+      .slice(0, TOLD_MAX)
+      .map(({ lane, reason }) => `segments of lane ${lane}: ${reason}`),
+    ...beyond.map(({ lane }) => `lane ${lane} goes on behind the end that the next one names`),
+    ...damage.slice(0, TOLD_MAX).map(({ object, reason }) => `${object}: ${reason}`),
+  ];
+  return {
+    safeTimeMs: safeTimeMs ?? null,
+    restorable: restorable.at(-1) ?? null,
+    lanes: lanes.length,
+    holes: holes.length,
+    conflicts: conflicts.length + beyond.length,
+    faults: damage.length,
+    told: told.slice(0, TOLD_MAX),
+  };
+}
+
+function tellHole({ lane, firstSeq, lastSeq, reason }: CoverageHole): string {
+  return `the repository lacks records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`;
+}

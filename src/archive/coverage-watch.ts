@@ -1,0 +1,116 @@
+import type { Clock } from '../runtime/clock.ts';
+import { withAlarm } from '../runtime/alarm.ts';
+import type { ObjectFault } from './catalog.ts';
+import { computeCoverage, type LaneHoldings } from './coverage.ts';
+import { type CoverageReport, reportCoverage } from './coverage-report.ts';
+import type { SegmentName } from './object-names.ts';
+import { assertInPlace, type Repository } from './repository.ts';
+import { readSummary } from './summary.ts';
+import { tallyNames } from './tally.ts';
+
+export interface CoverageWatchOptions {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  readonly events: CoverageEvents;
+}
+
+interface CoverageEvents {
+  /** What the repository holds now; told when it has changed. */
+  covered(report: CoverageReport): void;
+  /** It can't be listed, or can again. Called once a change. */
+  unreadable(reason: string | undefined): void;
+}
+
+const LIMITS = {
+  /** The repository is listed so often, at most. */
+  intervalMsMin: 1_000,
+  /** Listing it takes at most this part of the time. */
+  share: 1 / 20,
+  /** A listing that takes longer is told as trouble. */
+  listMsMax: 60_000,
+} as const;
+
+const SILENT = 'the repository does not answer';
+
+/**
+ * Keeps an eye on what a repository holds: what is archived here shows at once, and what happens to it otherwise, as a
+ * segment that is removed, within a second, or twenty times as long as listing it takes.
+ */
+export class CoverageWatch {
+  readonly #options: CoverageWatchOptions;
+  #lanes = new Map<string, LaneHoldings>();
+  #faults: readonly ObjectFault[] = [];
+  /** Committed since the listing that is shown began. */
+  #added: SegmentName[] = [];
+  #told = '';
+  #trouble: string | undefined;
+
+  constructor(options: CoverageWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A segment was committed. */
+  added(segment: SegmentName): void {
+    this.#added.push(segment);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const onLate = (): void => this.#tellTrouble(SILENT);
+    while (!signal.aborted) {
+      const startMs = clock.monotonicMs();
+      await withAlarm(this.#list(), { clock, ms: LIMITS.listMsMax, onLate });
+      const tookMs = clock.monotonicMs() - startMs;
+      const nextMs = startMs + Math.max(LIMITS.intervalMsMin, tookMs / LIMITS.share);
+      await this.#untilNext(nextMs, signal);
+    }
+  }
+
+  /** Meanwhile shows what is added, at most once a second. */
+  async #untilNext(nextMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    for (;;) {
+      const restMs = nextMs - clock.monotonicMs();
+      if (restMs <= 0 || signal.aborted) return;
+      await clock.sleep(Math.min(restMs, LIMITS.intervalMsMin), signal);
+      if (this.#added.length > 0) this.#tell();
+    }
+  }
+
+  async #list(): Promise<void> {
+    const { repository } = this.#options;
+    const added = this.#added.length;
+    try {
+      await assertInPlace(repository);
+      const options = { useIndex: true, tally: tallyNames };
+      const { lanes, faults } = await readSummary(repository.store, options);
+      this.#lanes = new Map(lanes);
+      this.#faults = faults;
+      this.#added.splice(0, added);
+      this.#tell();
+      this.#tellTrouble(undefined);
+    } catch (error) {
+      this.#tellTrouble((error as Error).message);
+    }
+  }
+
+  #tellTrouble(reason: string | undefined): void {
+    if (reason === this.#trouble) return;
+    this.#trouble = reason;
+    this.#options.events.unreadable(reason);
+  }
+
+  #tell(): void {
+    const lanes = new Map(this.#lanes);
+    for (const [lane, known] of this.#lanes) {
+      // Those of a lane that was not there yet wait for the next listing, which has its begin.
+      const added = this.#added.filter((segment) => segment.lane === lane);
+      if (added.length > 0) lanes.set(lane, { ...known, objects: [...known.objects, ...added] });
+    }
+    const report = reportCoverage(computeCoverage({ lanes }), this.#faults);
+    const text = JSON.stringify(report);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#options.events.covered(report);
+  }
+}

@@ -1,0 +1,49 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, syncFolder } from '../runtime/durable-file.ts';
+import { WalError } from '../runtime/errors.ts';
+import { ARCHIVE_CURSOR } from './archive-cursor.ts';
+import { readArchiveHome } from './archive-home.ts';
+import { createRepository, openRepository, type Repository } from './repository.ts';
+
+export interface JoinedRepository {
+  readonly repository: Repository;
+  /** `other`: this directory's lanes were in another repository before, and their history begins anew in this one. */
+  readonly history: 'none' | 'known' | 'other';
+}
+
+/**
+ * Opens the repository that a data directory archives to; makes it where there is none, unless this directory has
+ * archived to one there before. A cursor that belongs to another repository is removed, before anything is archived.
+ */
+export async function joinRepository(
+  data: string,
+  place: string,
+  now: number,
+): Promise<JoinedRepository> {
+  const home = await readArchiveHome(data);
+  if (home?.place === place) await assertPresent(home.repository, place);
+  const repository = await createRepository(place, now);
+  if (home?.repository === repository.id) return { repository, history: 'known' };
+  await removeCursor(data);
+  return { repository, history: home === undefined ? 'none' : 'other' };
+}
+
+async function assertPresent(id: string, place: string): Promise<void> {
+  try {
+    await openRepository(place);
+  } catch (cause) {
+    if (!(cause instanceof WalError) || cause.code !== 'REPOSITORY_MISSING') throw cause;
+    throw new WalError('REPOSITORY_MISSING', `repository ${id} is gone from ${place}`, {
+      cause,
+      hint: 'Mount it, or put it back. If it is lost for good, remove DATA/archive.json to begin a new one there, or name another place.',
+    });
+  }
+}
+
+async function removeCursor(data: string): Promise<void> {
+  const folder = join(data, 'cursors');
+  await makeFolder(folder);
+  await rm(join(folder, `${ARCHIVE_CURSOR}.json`), { force: true });
+  await syncFolder(folder);
+}

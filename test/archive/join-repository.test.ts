@@ -1,0 +1,74 @@
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { archivedBefore } from '../../src/archive/archive-cursor.ts';
+import { writeArchiveHome } from '../../src/archive/archive-home.ts';
+import { joinRepository } from '../../src/archive/join-repository.ts';
+import { Cursor } from '../../src/wal/cursor.ts';
+import { tempDirectory } from '../kit/temp.ts';
+
+const LANE = '00112233445566ff';
+const POSITION = { lane: LANE, ordinal: 1, seq: 5 };
+
+/** As after the first lane was registered and archived. */
+async function archiveTo(data: string, place: string): Promise<string> {
+  const { repository } = await joinRepository(data, place, 1_000);
+  await writeArchiveHome(data, { repository: repository.id, place, lane: LANE, ordinal: 1 });
+  await (await Cursor.open(data, 'archive')).move(POSITION);
+  return repository.id;
+}
+
+describe('a data directory that joins a repository', () => {
+  test('makes it the first time, and goes on with it from then on', async () => {
+    await using folder = await tempDirectory('join');
+    const place = join(folder.path, 'repository');
+    expect((await joinRepository(folder.path, place, 1_000)).history).toBe('none');
+    const id = await archiveTo(folder.path, place);
+    const again = await joinRepository(folder.path, place, 1_000);
+    expect(again).toMatchObject({ history: 'known', repository: { id, place } });
+    expect(await archivedBefore(folder.path)).toEqual(POSITION);
+  });
+
+  test('goes on with one that was moved', async () => {
+    await using folder = await tempDirectory('join');
+    const id = await archiveTo(folder.path, join(folder.path, 'here'));
+    await rename(join(folder.path, 'here'), join(folder.path, 'there'));
+    const moved = await joinRepository(folder.path, join(folder.path, 'there'), 1_000);
+    expect(moved).toMatchObject({ history: 'known', repository: { id } });
+    expect(await archivedBefore(folder.path)).toEqual(POSITION);
+  });
+
+  test('begins anew in another, with the cursor gone', async () => {
+    await using folder = await tempDirectory('join');
+    await archiveTo(folder.path, join(folder.path, 'here'));
+    const other = await joinRepository(folder.path, join(folder.path, 'there'), 1_000);
+    expect(other.history).toBe('other');
+    expect(await archivedBefore(folder.path)).toBeUndefined();
+  });
+
+  test('believes no cursor whose repository it does not know', async () => {
+    await using folder = await tempDirectory('join');
+    const place = join(folder.path, 'repository');
+    await archiveTo(folder.path, place);
+    await writeFile(join(folder.path, 'archive.json'), 'torn');
+    expect((await joinRepository(folder.path, place, 1_000)).history).toBe('none');
+    expect(await archivedBefore(folder.path)).toBeUndefined();
+  });
+
+  test('makes no new one where its own is gone, as in a share that is not mounted', async () => {
+    await using folder = await tempDirectory('join');
+    const place = join(folder.path, 'repository');
+    await archiveTo(folder.path, place);
+    await rename(place, `${place}-away`);
+    await expect(joinRepository(folder.path, place, 1_000)).rejects.toMatchObject({
+      code: 'REPOSITORY_MISSING',
+    });
+    await expect(stat(place)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await archivedBefore(folder.path)).toEqual(POSITION);
+    await rename(`${place}-away`, place);
+    expect((await joinRepository(folder.path, place, 1_000)).history).toBe('known');
+    await rm(place, { recursive: true });
+    await rm(join(folder.path, 'archive.json'));
+    expect((await joinRepository(folder.path, place, 1_000)).history).toBe('none');
+  });
+});
