@@ -7,7 +7,6 @@ export interface ExpectedCell {
   readonly tags: string;
   readonly instantMs: number;
   readonly transport: string;
-  readonly kind: string;
   /** As sent. */
   readonly value: string;
 }
@@ -26,15 +25,11 @@ export async function* readCells(path: string): AsyncGenerator<readonly Expected
   if (rest !== '') throw new Error(`${path} breaks off in a line`);
 }
 
-/** The tags of a series: only where a put line can't carry a name, characters of it are percent-encoded. */
-export function tagsOf({
-  tags,
-  kind,
-}: Pick<ExpectedCell, 'tags' | 'kind'>): Record<string, string> {
-  const decode = kind === 'put-json' ? decodeURIComponent : (text: string): string => text;
+/** The tags of a series, from the archive's text for them. */
+export function tagsOf(tags: string): Record<string, string> {
   const pairs = tags.split(' ').map((pair): [string, string] => {
     const equals = pair.indexOf('=');
-    return [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
+    return [decodeURIComponent(pair.slice(0, equals)), decodeURIComponent(pair.slice(equals + 1))];
   });
   return Object.fromEntries(pairs);
 }
@@ -45,10 +40,10 @@ export function seriesKey(tags: Readonly<Record<string, string>>): string {
 }
 
 function parseCell(line: string): ExpectedCell {
-  const [metric, tags, instant, transport, kind, value, ...more] = line.split('\t');
+  const [metric, tags, instant, transport, value, ...more] = line.split('\t');
   const isWhole = metric !== undefined && tags !== undefined && transport !== undefined;
-  if (!isWhole || kind === undefined || value === undefined || more.length > 0) {
+  if (!isWhole || value === undefined || more.length > 0) {
     throw new Error(`no cell: ${line.slice(0, 200)}`);
   }
-  return { metric, tags, instantMs: Number(instant), transport, kind, value };
+  return { metric, tags, instantMs: Number(instant), transport, value };
 }

@@ -79,6 +79,8 @@ export interface MetricSpan {
 
 const COLUMNS =
   'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
+/** In canonical order; what the archive encodes a put line carries as it is. */
+const TAGS_AS_SENT = "case when contains(tags, '%') then url_decode(tags) else tags end";
 const HOUR_MS = 3_600_000;
 /** OpenTSDB's rows begin at seconds of four bytes: what is later than those can hold shows at an earlier time. */
 const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
@@ -146,11 +148,11 @@ export function writeLinesStatement(transport: 'http' | 'telnet', path: string):
     to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
 
-/** Writes the cells of the table `folded` for a comparison: metric, tags, instant, transport, kind and value between tabs. */
+/** Writes the cells of the table `folded` for a comparison: metric, tags, instant, transport and value between tabs. */
 export function writeCellsStatement(order: 'by instant' | 'by series', path: string): string {
   const columns = order === 'by instant' ? 'metric, shown_ms, tags' : 'metric, tags, shown_ms';
   const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
-  const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, kind, ${value})`;
+  const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, ${value})`;
   return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
     to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
@@ -164,13 +166,13 @@ export const DEMANDS_QUERY = `select count(*) as rows, count(distinct metric) as
   coalesce(max(len(string_split(tags, ' '))), 0) as tags,
   coalesce(min(instant_ms), 0) as first_ms, coalesce(max(instant_ms), 0) as last_ms from points`;
 
-/** The characters of names; those that only JSON can carry are asked for apart. */
+/** The characters of names; those of tags that are encoded are asked for apart. */
 export const CHARACTERS_QUERY = `select string_agg(distinct c, '') as plain from (
   select unnest(string_split(name, '')) as c from (
     select distinct metric as name from points union
-    select distinct replace(replace(tags, '=', ''), ' ', '') from points where kind = 'put'))`;
+    select distinct replace(replace(tags, '=', ''), ' ', '') from points where not contains(tags, '%')))`;
 
-export const ENCODED_TAGS_QUERY = `select distinct tags from points where kind = 'put-json' limit 100000`;
+export const ENCODED_TAGS_QUERY = `select distinct tags from points where contains(tags, '%') limit 100000`;
 
 /** The metrics, with the instants of each, in order. */
 export const METRICS_QUERY =
@@ -204,7 +206,7 @@ function rangeCondition(range: FoldRange): string {
 /** The log's own line of a row. */
 function lineOf(): string {
   return `case when kind = 'put-json' then 'http POST /api/put ' || payload
-    else 'put ' || metric || ' ' || coalesce(payload, timestamp::varchar) || ' ' || value || ' ' || tags end`;
+    else 'put ' || metric || ' ' || timestamp || ' ' || value || ' ' || ${TAGS_AS_SENT} end`;
 }
 
 function rowsQuery(files: readonly FoldFile[]): string {

@@ -79,7 +79,7 @@ export class Fold {
       const encoded = await this.#database.rows(ENCODED_TAGS_QUERY);
       const characters = new Set(textOf(row['plain']));
       for (const { tags } of encoded) {
-        const pairs = Object.entries(tagsOf({ tags: String(tags), kind: 'put-json' }));
+        const pairs = Object.entries(tagsOf(String(tags)));
         for (const character of pairs.flat().join('')) characters.add(character);
       }
       return [...characters].join('');

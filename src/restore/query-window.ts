@@ -138,7 +138,7 @@ class Draft {
   cells = 0;
   readonly scope: QueryWindow['scope'];
   readonly #series = new Map<string, ExpectedSeries>();
-  /** `seriesKey` by the form in the archive, which repeats. */
+  /** `seriesKey` by the text in the archive, which repeats. */
   readonly #keys = new Map<string, string>();
 
   constructor(metric: string, fromMs: number, scope: QueryWindow['scope']) {
@@ -152,12 +152,11 @@ class Draft {
   }
 
   add(cell: ExpectedCell): void {
-    const form = `${cell.kind} ${cell.tags}`;
-    let key = this.#keys.get(form);
+    let key = this.#keys.get(cell.tags);
     if (key === undefined) {
-      const tags = tagsOf(cell);
+      const tags = tagsOf(cell.tags);
       key = seriesKey(tags);
-      this.#keys.set(form, key);
+      this.#keys.set(cell.tags, key);
       if (!this.#series.has(key)) this.#series.set(key, { tags, cells: new Map() });
     }
     this.#series.get(key)?.cells.set(cell.instantMs, cell.value);

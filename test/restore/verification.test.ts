@@ -147,7 +147,7 @@ describe('the verification', () => {
 });
 
 function cell(tags: string, instantMs: number, value: string, metric = 'm'): ExpectedCell {
-  return { metric, tags, instantMs, value, transport: 'http', kind: 'put' };
+  return { metric, tags, instantMs, value, transport: 'http' };
 }
 
 function cells(): fc.Arbitrary<ExpectedCell> {

@@ -170,7 +170,6 @@ function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: Mad
     const pairs = Object.entries(tags as Record<string, string>).toSorted(([a], [b]) =>
       a < b ? -1 : 1,
     );
-    const encode = isJson ? percentEncode : (text: string): string => text;
     const instant =
       BigInt(timestamp) > 0xffff_ffffn ? BigInt(timestamp) : BigInt(timestamp) * 1_000n;
     return [
@@ -178,7 +177,7 @@ function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: Mad
         ...base,
         kind: isJson ? 'put-json' : 'put',
         metric,
-        tags: pairs.map(([key, text]) => `${encode(key)}=${encode(text)}`).join(' '),
+        tags: pairs.map(([key, text]) => `${percentEncode(key)}=${percentEncode(text)}`).join(' '),
         timestamp,
         instant_ms: String(instant),
         value,
@@ -189,5 +188,5 @@ function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: Mad
 }
 
 function percentEncode(text: string): string {
-  return text.replaceAll(/[% ,=]/g, (character) => encodeURIComponent(character));
+  return text.replaceAll(/[% =\u00a0]/g, (character) => encodeURIComponent(character));
 }

@@ -5,8 +5,17 @@ import type { MadeObject } from './fabricated.ts';
 const LANES = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb', '0123456789abcdef'];
 export const START_MS = 1_780_000_000_000;
 
-const metrics = fc.constantFrom('m', 'm.a', 'sys.cpu', 'é');
-const tags = fc.constantFrom('h=a', 'h=b', 'h=a i=c', 'i=c h=a', 'z=1 a=2');
+const metrics = fc.constantFrom('m', 'm.a', 'sys.cpu', 'é', 'j', 'j');
+const tags = fc.constantFrom(
+  'h=a',
+  'h=b',
+  'h=a i=c',
+  'i=c h=a',
+  'z=1 a=2',
+  'h=a%b',
+  'h=a,b',
+  'h=c',
+);
 const timestamps = fc.oneof(
   fc.integer({ min: 1_500_000_000, max: 1_500_000_003 }).map(String),
   fc.integer({ min: 1_500_000_000_000, max: 1_500_000_001_000 }).map((ms) => `${ms - (ms % 500)}`),
