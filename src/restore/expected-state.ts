@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { isDamage } from '../archive/catalog.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
 import { FoldDatabase } from './fold-database.ts';
 import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
-import { formatInstant } from './target-time.ts';
 import { readTrustedSegments, type TrustedSegments } from './trusted-segments.ts';
 
 /** Rows that are folded at once. Part of the meaning of a checkpoint. */

@@ -3,8 +3,8 @@ import { computeCoverage, type CoverageHole } from '../archive/coverage.ts';
 import { openRepository, type Repository } from '../archive/repository.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { RestoreRequest } from './restore-request.ts';
-import { formatInstant } from './target-time.ts';
 import type { LocalSegments } from './trusted-segments.ts';
 
 /** A time that can be restored, and what it can be restored from. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WalError } from '../../src/runtime/errors.ts';
-import { formatInstant, parseTargetTime } from '../../src/restore/target-time.ts';
+import { formatInstant } from '../../src/runtime/instant.ts';
+import { parseTargetTime } from '../../src/restore/target-time.ts';
 
 const instants = fc.integer({ min: 0, max: 4_102_444_800_000 });
 const offsets = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });

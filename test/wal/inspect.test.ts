@@ -196,7 +196,7 @@ test('a time says its zone, or is refused with both readings', () => {
   expect(refused({ from: '2025-06-01T12:00' })).toMatchObject({
     code: 'CONFIG_INVALID',
     hint: expect.stringMatching(
-      /^Write 2025-06-01T12:00Z for UTC, or 2025-06-01T12:00[+-]\d\d:\d\d /,
+      /^Write 2025-06-01T12:00:00Z if it is UTC, or 2025-06-01T12:00:00[+-]\d\d:\d\d if /,
     ) as string,
   });
   for (const from of ['yesterday', '2025-13-01T00:00:00Z', '12', '']) {
