@@ -1,4 +1,5 @@
 import { literal } from './duckdb.ts';
+import { parquetFiles } from './parquet-files.ts';
 
 /**
  * The table that every segment holds, one row for each point and for each control line that matters
@@ -80,7 +81,7 @@ export function writeSegmentStatement(options: {
     const isText = ROW_FIELDS[column] === 'VARCHAR';
     return isText && options.hasEscapes ? `${unescaped(column)} as ${column}` : column;
   });
-  const source = `read_csv(${literal(options.rows)}, ${CSV_DIALECT}, columns={${types.join(', ')}})`;
+  const source = `read_csv(${parquetFiles([options.rows])}, ${CSV_DIALECT}, columns={${types.join(', ')}})`;
   return copyStatement(`select ${columns.join(', ')} from ${source}`, options.target);
 }
 
@@ -91,12 +92,12 @@ export function mergeSegmentsStatement(files: readonly string[], target: string)
 
 /** All rows of these segments, for a `from` clause; at least one file. */
 export function segmentRows(files: readonly string[]): string {
-  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning=false)`;
+  return `read_parquet(${parquetFiles(files)}, hive_partitioning=false)`;
 }
 
 /** How many rows a segment holds, by its own word. */
 export function countRowsQuery(file: string): string {
-  return `select num_rows as rows from parquet_file_metadata(${literal(file)})`;
+  return `select num_rows as rows from parquet_file_metadata(${parquetFiles([file])})`;
 }
 
 const INSTANT =

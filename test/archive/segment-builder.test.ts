@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Duckdb, DuckdbError } from '../../src/archive/duckdb.ts';
+import { parquetFiles } from '../../src/archive/parquet-files.ts';
 import { SegmentBuilder } from '../../src/archive/segment-builder.ts';
 import {
   mergeSegmentsStatement,
@@ -19,7 +20,7 @@ let folder: TempDirectory;
 let duckdb: Duckdb;
 
 beforeAll(async () => {
-  folder = await tempDirectory('builder');
+  folder = await tempDirectory('builder [a-z]*');
   const scratch = join(folder.path, 'duckdb');
   duckdb = await Duckdb.open({ scratch, memoryMb: 256, threads: 1 });
   await mkdir(join(folder.path, 'segments'));
@@ -121,7 +122,7 @@ describe('a segment', { timeout: 60_000 }, () => {
     const [found] =
       await duckdb.rows(`select count(*) as rows, count(*) filter (before > me) as wrong from (
       select (metric, tags, instant_ms, seq, idx) as me, lag((metric, tags, instant_ms, seq, idx)) over (order by file_row_number) as before
-      from read_parquet('${data?.path}', file_row_number = true))`);
+      from read_parquet(${parquetFiles([data?.path ?? ''])}, file_row_number = true))`);
     expect(found).toEqual({ rows: 30_000n, wrong: 0n });
     expect(
       await duckdb.rows(
@@ -176,7 +177,7 @@ describe('a segment', { timeout: 60_000 }, () => {
     const merged = join(folder.path, 'merged.parquet');
     expect(await duckdb.run(mergeSegmentsStatement(paths, merged))).toBe(9);
     const rows = await duckdb.rows(`select metric || timestamp || '/' || seq as row
-      from read_parquet('${merged}', file_row_number = true) order by file_row_number`);
+      from read_parquet(${parquetFiles([merged])}, file_row_number = true) order by file_row_number`);
     expect(rows.map(({ row }) => row)).toEqual([
       'm1/1',
       'm2/2',
