@@ -1,6 +1,6 @@
 import { parseControl } from '../record/control.ts';
 import { readLines, readRecords } from '../record/record.ts';
-import type { Segment } from '../wal/recovery.ts';
+import type { Segment } from '../wal/log-files.ts';
 import { type FrameRead, SegmentReader } from '../wal/segment-reader.ts';
 
 /** How a lane began, as far as the log still tells. */

@@ -1,6 +1,6 @@
 import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import type { Segment } from './recovery.ts';
+import type { Segment } from './log-files.ts';
 
 /** Someone's word that the log was durable up to here: the durable mark, or a cursor. */
 export interface Claim extends Position {

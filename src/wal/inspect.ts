@@ -5,8 +5,9 @@ import { comparePositions, type Position } from '../record/position.ts';
 import { readLines, readRecords, type RecordHeader } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
 import { parseCursor } from './cursor.ts';
-import { DirectoryLock, type LockHolder } from './directory-lock.ts';
-import { type RecoveredLog, recoverLog, type Segment } from './recovery.ts';
+import type { LockHolder } from './directory-lock.ts';
+import type { Segment } from './log-files.ts';
+import { PublishedLog } from './published-log.ts';
 import { type FrameRead, SegmentReader } from './segment-reader.ts';
 
 /** The log of a data directory as it stands, perhaps while another process writes it. */
@@ -67,16 +68,12 @@ export interface RecordFilter {
 
 /** Changes nothing on the disk. */
 export async function inspectLog(data: string): Promise<InspectedLog> {
-  const directory = join(data, 'wal');
   try {
-    const holder = await DirectoryLock.holder(data);
-    const recovered = await recoverLog(directory, { repair: false });
-    const log = holder === undefined ? recovered : published(recovered);
-    const { segments, holes, strangers } = log;
-    const tornBytes = holder === undefined ? log.tornBytes : 0;
+    const { holder, segments, holes, tornBytes, strangers } = await PublishedLog.open(data);
     const cursors = await readCursors(join(data, 'cursors'), segments);
     return { data, holder, segments, holes, tornBytes, strangers, cursors };
   } catch (cause) {
+    const directory = join(data, 'wal');
     throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, { cause });
   }
 }
@@ -220,21 +217,6 @@ function endOf(
   return lane.ended === 'unclean' && reason !== undefined && reason !== 'start'
     ? reason
     : lane.ended;
-}
-
-/** What is durable for sure; behind it a write may be under way, and be seen in part. */
-function published(log: RecoveredLog): RecoveredLog {
-  const { mark } = log;
-  if (mark === undefined) return log;
-  const holes = log.holes.filter(({ lane, to }) => lane !== mark.lane || to <= mark.seq);
-  const segments = log.segments
-    .filter((segment) => comparePositions({ ...segment, seq: segment.firstSeq }, mark) <= 0)
-    .map((segment) =>
-      segment.lane === mark.lane && segment.lastSeq > mark.seq
-        ? Object.assign({}, segment, { lastSeq: mark.seq })
-        : segment,
-    );
-  return { ...log, segments, holes };
 }
 
 async function readCursors(

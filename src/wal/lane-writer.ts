@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { laneSeed } from '../record/frame.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
 import type { FrameRing, RingFrame } from './frame-ring.ts';
-import type { Segment } from './recovery.ts';
+import type { Segment } from './log-files.ts';
 import {
   encodeSegmentHeader,
   SEGMENT_HEADER_BYTES,

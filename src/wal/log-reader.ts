@@ -1,7 +1,7 @@
 import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import type { Wal } from './log.ts';
-import type { Segment } from './recovery.ts';
+import type { RingFrame } from './frame-ring.ts';
+import type { Segment } from './log-files.ts';
 import { type FrameRead as FileRead, SegmentReader } from './segment-reader.ts';
 
 export type LogRead =
@@ -19,24 +19,34 @@ export type LogRead =
 
 export type FrameRead = Extract<LogRead, { kind: 'frame' }>;
 
+/** A log that can be read: one that this process writes (Wal), or that another does (PublishedLog). */
+export interface DurableLog {
+  /** In log order. */
+  readonly segments: readonly Segment[];
+  /** The last durable record. */
+  readonly durable: Position;
+  /** The durable frame in memory that holds the record after `position`, if it is there. */
+  frameAfter(position: Position): RingFrame | undefined;
+}
+
 /**
  * Reads the durable log in order, for one follower: from memory when it keeps up, else from the files.
  * It never yields a record that isn't durable, and never passes one over without a hole.
  */
 export class LogReader {
-  readonly #wal: Wal;
+  readonly #log: DurableLog;
   #reader: SegmentReader | undefined;
   #segment: Segment | undefined;
 
-  constructor(wal: Wal) {
-    this.#wal = wal;
+  constructor(log: DurableLog) {
+    this.#log = log;
   }
 
   /** What follows `after`; undefined when nothing durable does yet. `after` undefined: from the oldest record there is. */
   async next(after: Position | undefined): Promise<LogRead | undefined> {
     let position = after ?? this.#oldest();
     for (;;) {
-      if (position === undefined || comparePositions(position, this.#wal.durable) >= 0) {
+      if (position === undefined || comparePositions(position, this.#log.durable) >= 0) {
         return undefined;
       }
       const recent = this.peek(position);
@@ -59,7 +69,7 @@ export class LogReader {
 
   /** What follows `after` if it is in memory: no copy, so `body` must be used up before anything else runs. */
   peek(after: Position): FrameRead | undefined {
-    const frame = this.#wal.frameAfter(after);
+    const frame = this.#log.frameAfter(after);
     if (frame === undefined) return undefined;
     const { lane, ordinal, firstSeq, lastSeq } = frame;
     const body = frame.bytes.subarray(frame.bytes.length - frame.bodyBytes);
@@ -96,7 +106,7 @@ export class LogReader {
   }
 
   #oldest(): Position | undefined {
-    const [first] = this.#wal.segments;
+    const [first] = this.#log.segments;
     return first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
   }
 
@@ -104,7 +114,7 @@ export class LogReader {
   #lostBefore(next: Segment, position: Position): Hole | undefined {
     const { previous } = next;
     if (previous === undefined || previous.lane === next.lane) return undefined;
-    const isListed = this.#wal.segments.some(
+    const isListed = this.#log.segments.some(
       ({ lane, firstSeq }) => lane === previous.lane && firstSeq === previous.firstSeq,
     );
     if (isListed) return undefined;
@@ -115,7 +125,7 @@ export class LogReader {
 
   /** The first file that holds a record after the position. */
   #segmentAfter(position: Position): Segment | undefined {
-    return this.#wal.segments.find(
+    return this.#log.segments.find(
       ({ ordinal, lastSeq }) =>
         ordinal > position.ordinal || (ordinal === position.ordinal && lastSeq > position.seq),
     );

@@ -1,25 +1,10 @@
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, rm } from 'node:fs/promises';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
 import { furthestClaims, lostTail, type Claim } from './claim.ts';
-import { type DurableMark, parseDurableMark } from './durable-mark.ts';
-import { parseSegmentName, SEGMENT_HEADER_BYTES, type SegmentLink } from './segment-file.ts';
-import { SegmentReader } from './segment-reader.ts';
-
-/** One file of the log. */
-export interface Segment {
-  readonly path: string;
-  readonly lane: string;
-  readonly ordinal: number;
-  readonly firstSeq: number;
-  /** The last record that the file holds, or held before it was damaged. */
-  readonly lastSeq: number;
-  readonly createdAt: number;
-  readonly bytes: number;
-  /** The file that was written before this one, as its header names it; unknown when that is damaged. */
-  readonly previous: SegmentLink | undefined;
-}
+import type { DurableMark } from './durable-mark.ts';
+import { joinFiles, listFiles, readMark, type Scan, scanToEnd, type Segment } from './log-files.ts';
+import { SEGMENT_HEADER_BYTES, type SegmentLink } from './segment-file.ts';
 
 /** What a start finds in the directory of the log. */
 export interface RecoveredLog {
@@ -33,7 +18,7 @@ export interface RecoveredLog {
   readonly tornBytes: number;
   /** What the writing process published last. */
   readonly mark: DurableMark | undefined;
-  /** Files named like segments whose content belongs elsewhere, as copies and renamed ones: left alone. */
+  /** See ListedFiles. */
   readonly strangers: readonly string[];
 }
 
@@ -56,28 +41,14 @@ export async function recoverLog(
 ): Promise<RecoveredLog> {
   // Before the files: while another process writes the log, its end moves on.
   const mark = await readMark(directory);
-  const { files, strangers } = await listFiles(directory, options.repair);
-  const segments: Segment[] = [];
-  const holes: Hole[] = [];
+  const { files, strangers } = await listFiles(directory, { repair: options.repair });
   let tail: Scan | undefined;
-  for (const [index, file] of files.entries()) {
-    const link = files[index + 1]?.previous;
-    if (link !== undefined && isNamed(file, link)) {
-      segments.push({ ...file, lastSeq: link.lastSeq });
-      continue;
-    }
+  const { segments, holes, unused } = await joinFiles(files, async (file, isNewest) => {
     const scan = await scanToEnd(file);
-    holes.push(...scan.holes);
-    const isNewest = index === files.length - 1;
     if (isNewest) tail = scan;
-    const isEmpty = scan.lastSeq < file.firstSeq && scan.tornBytes === 0;
-    // The lane that a failed start or roll left behind: nothing was acknowledged from it.
-    if (isEmpty && !isNewest && link !== undefined) {
-      if (options.repair) await rm(file.path, { force: true });
-    } else segments.push({ ...file, lastSeq: scan.lastSeq });
-    const isMissing = link !== undefined && !files.some((known) => isNamed(known, link));
-    if (isMissing) holes.push(...missingFile(link, file, scan.lastSeq));
-  }
+    return scan;
+  });
+  if (options.repair) for (const { path } of unused) await rm(path, { force: true });
   const newest = segments.at(-1);
   let beyond: Claim | undefined;
   for (const claim of furthestClaims([...markClaim(mark), ...claimsOf(options.known)])) {
@@ -89,104 +60,6 @@ export async function recoverLog(
   const end = settleEnd(segments, beyond, tail);
   if (options.repair && tail !== undefined) await settleTail(segments, tail, beyond !== undefined);
   return { segments, holes, end, tornBytes: tail?.tornBytes ?? 0, mark, strangers };
-}
-
-type FoundFile = Omit<Segment, 'lastSeq'>;
-
-async function listFiles(
-  directory: string,
-  repair: boolean,
-): Promise<{ files: FoundFile[]; strangers: string[] }> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-  const files: FoundFile[] = [];
-  const strangers: string[] = [];
-  for (const name of names.toSorted()) {
-    const id = parseSegmentName(name);
-    if (id === undefined) continue;
-    const path = join(directory, name);
-    const found = await lookAt(path, id);
-    if (found === 'unused') {
-      // A crash while the file was being made: its header never became durable, so nothing was acknowledged from it.
-      if (repair) await rm(path);
-    } else if (found === 'stranger') strangers.push(name);
-    else if (found !== 'gone') files.push(found);
-  }
-  return { files, strangers };
-}
-
-async function lookAt(
-  path: string,
-  id: { readonly ordinal: number; readonly lane: string; readonly firstSeq: number },
-): Promise<FoundFile | 'unused' | 'stranger' | 'gone'> {
-  const reader = await SegmentReader.openIfThere(path);
-  if (reader === undefined) return 'gone';
-  try {
-    const { header } = reader;
-    const { size, birthtimeMs } = await stat(path);
-    if (header === undefined) {
-      const read = await reader.next();
-      if (read.kind === 'end' && read.tornBytes === 0) return 'unused';
-      return { path, ...id, createdAt: Math.floor(birthtimeMs), previous: undefined, bytes: size };
-    }
-    const isOwn =
-      header.lane === id.lane && header.ordinal === id.ordinal && header.firstSeq === id.firstSeq;
-    if (!isOwn) return 'stranger';
-    return { path, ...id, createdAt: header.createdAt, previous: header.previous, bytes: size };
-  } finally {
-    await reader.close();
-  }
-}
-
-interface Scan {
-  readonly lastSeq: number;
-  readonly endOffset: number;
-  readonly tornBytes: number;
-  readonly holes: readonly Hole[];
-  readonly closed: boolean;
-}
-
-async function scanToEnd(file: FoundFile): Promise<Scan> {
-  const reader = await SegmentReader.open(file.path);
-  const { lane } = file;
-  const holes: Hole[] = [];
-  let closed = false;
-  try {
-    for (;;) {
-      const read = await reader.next();
-      if (read.kind === 'frame') {
-        closed = read.body.includes('\n!close ');
-      } else if (read.kind === 'damage') {
-        holes.push({ lane, from: read.from, to: read.to, reason: read.reason });
-      } else {
-        const { tornBytes, offset: endOffset } = read;
-        return { lastSeq: reader.nextSeq - 1, endOffset, tornBytes, holes, closed };
-      }
-    }
-  } finally {
-    await reader.close();
-  }
-}
-
-function isNamed(file: FoundFile, link: SegmentLink): boolean {
-  return file.lane === link.lane && file.firstSeq === link.firstSeq;
-}
-
-/** The file that `link` names isn't there; what stands before it in the list is `before`. */
-function missingFile(link: SegmentLink, before: FoundFile, lastSeq: number): Hole[] {
-  // No file of its lane is here, though one of an older lane is: so none was expired.
-  const from = link.lane === before.lane ? lastSeq + 1 : 1;
-  if (link.lastSeq < from) return [];
-  return [{ lane: link.lane, from, to: link.lastSeq, reason: 'a file of the log is missing' }];
-}
-
-async function readMark(directory: string): Promise<DurableMark | undefined> {
-  const path = join(directory, 'durable');
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    const mark = parseDurableMark(await readFile(path, 'latin1').catch(() => ''));
-    if (mark !== undefined) return mark;
-  }
-  return undefined;
 }
 
 function markClaim(mark: DurableMark | undefined): Claim[] {

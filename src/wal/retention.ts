@@ -1,5 +1,5 @@
 import { comparePositions, type Position } from '../record/position.ts';
-import type { Segment } from './recovery.ts';
+import type { Segment } from './log-files.ts';
 
 export interface RetentionState {
   /** In log order; the last one is being written. */

@@ -1,5 +1,5 @@
 import { rm, statfs } from 'node:fs/promises';
-import type { Segment } from './recovery.ts';
+import type { Segment } from './log-files.ts';
 
 export interface SpaceLimits {
   readonly bytesMax: number;

@@ -2,7 +2,7 @@ import type { Hole } from '../../src/record/control.ts';
 import { formatPosition, type Position } from '../../src/record/position.ts';
 import { readLines, readRecords, type RecordTransport } from '../../src/record/record.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { LogReader } from '../../src/wal/log-reader.ts';
+import { type DurableLog, LogReader } from '../../src/wal/log-reader.ts';
 import { Wal, type WalOptions } from '../../src/wal/log.ts';
 
 export interface Entry {
@@ -105,7 +105,7 @@ function covers(durable: Position, position: Position): boolean {
 
 /** Everything that a follower is given after a position: data records, and holes. */
 export async function readLog(
-  wal: Wal,
+  wal: DurableLog,
   after?: Position,
 ): Promise<{ entries: Entry[]; holes: Hole[] }> {
   const reader = new LogReader(wal);

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { comparePositions, type Position } from '../../src/record/position.ts';
-import type { Segment } from '../../src/wal/recovery.ts';
+import type { Segment } from '../../src/wal/log-files.ts';
 import { expiredSegments } from '../../src/wal/retention.ts';
 import { ManualClock } from '../kit/wal-clock.ts';
 import { tempDirectory } from '../kit/temp.ts';
