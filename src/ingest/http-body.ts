@@ -23,6 +23,8 @@ export type BodyOutcome =
   | { readonly kind: 'aborted' };
 
 const EMPTY = Buffer.alloc(0);
+/** What inflates to more, or is larger itself, would keep others waiting: another thread does it. */
+const SYNC_INFLATED_BYTES_MAX = 1024 * 1024;
 const SYNC_INFLATE_BYTES_MAX = 64 * 1024;
 
 const OVERLOAD: BodyOutcome = {
@@ -83,7 +85,7 @@ export function readBody(exchange: HttpExchange, bytesMax: number): Promise<Body
   });
 }
 
-/** Undoes Content-Encoding and a charset other than UTF-8. Only a large inflation is left to another thread. */
+/** Undoes Content-Encoding and a charset other than UTF-8. Only what is large, packed or not, is left to another thread. */
 export function decodeBody(
   headers: IncomingHttpHeaders,
   body: Buffer,
@@ -96,11 +98,13 @@ export function decodeBody(
   }
   if (body.length === 0) return { kind: 'body', bytes: body };
   if (body.length <= SYNC_INFLATE_BYTES_MAX) {
+    const bytesMax = Math.min(inflatedBytesMax, SYNC_INFLATED_BYTES_MAX);
     try {
-      const inflated = syncInflater(coding, body)(body, inflateOptions(inflatedBytesMax));
-      return transcode(type, inflated);
+      return transcode(type, syncInflater(coding, body)(body, inflateOptions(bytesMax)));
     } catch (error) {
-      return inflateFailure(error, coding, inflatedBytesMax);
+      const failure = inflateFailure(error, coding, inflatedBytesMax);
+      const isLarge = failure.kind === 'refused' && failure.reason === 'too-large';
+      if (!isLarge || bytesMax === inflatedBytesMax) return failure;
     }
   }
   return inflateInTurn(() => inflateAsync(coding, body, inflatedBytesMax)).then((outcome) =>

@@ -1,4 +1,10 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  createServer,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { errorBody } from '../opentsdb/put-reply.ts';
@@ -10,11 +16,15 @@ import { PutHandler } from './http-put.ts';
 import { classifyRoute, type HttpRoute } from './http-route.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { PassThrough } from './pass-through.ts';
+import { Turns } from './turns.ts';
 
 const LIMITS = {
   headerBytesMax: 8_192,
   headersTimeoutMsMax: 30_000,
-  requestTimeoutMsMin: 120_000,
+  /** A body under way holds its place in the budgets. */
+  requestTimeoutMs: 300_000,
+  /** Nothing of a body comes, or nothing of an answer is taken, for so long: the connection is cut. */
+  stallMsMax: 60_000,
   checkIntervalMsMax: 5_000,
 } as const;
 
@@ -27,6 +37,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #app: FastifyInstance;
   readonly #connections = new Map<Socket, HttpConnection>();
+  readonly #turns = new Turns();
   /** By request target: what collectors ask for is the same each time. */
   readonly #putRoutes = new Map<string, HttpRoute>();
 
@@ -68,9 +79,11 @@ export class HttpServer {
 
   /** Takes over a socket of which nothing was consumed. */
   accept(socket: Socket): void {
-    this.#connections.set(socket, new HttpConnection(socket));
+    const connection = new HttpConnection(socket, this.#turns);
+    this.#connections.set(socket, connection);
     socket.once('close', () => this.#connections.delete(socket));
     this.#server.emit('connection', socket);
+    connection.run();
   }
 
   /** Answers what is asked already, lets each connection end with its answer, and ends the idle ones. */
@@ -90,24 +103,33 @@ export class HttpServer {
   #createServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
     const { idleTimeoutMs } = this.#options.limits;
     const patienceMs = idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : idleTimeoutMs;
-    return createServer(
+    const answer: RequestListener = (request, response) => {
+      // OpenTSDB sends none.
+      response.sendDate = false;
+      // The hot path needs nothing of the framework, which costs a tenth of it.
+      if (request.url !== undefined && this.#putRoutes.has(request.url)) {
+        this.#handle(request, response);
+      } else handler(request, response);
+    };
+    const server = createServer(
       {
         maxHeaderSize: LIMITS.headerBytesMax,
         keepAliveTimeout: idleTimeoutMs,
         headersTimeout: Math.min(patienceMs, LIMITS.headersTimeoutMsMax),
-        requestTimeout: Math.max(idleTimeoutMs, LIMITS.requestTimeoutMsMin),
+        requestTimeout: LIMITS.requestTimeoutMs,
         connectionsCheckingInterval: Math.min(patienceMs / 2, LIMITS.checkIntervalMsMax),
         requireHostHeader: false,
       },
-      (request, response) => {
-        // OpenTSDB sends none.
-        response.sendDate = false;
-        // The hot path needs nothing of the framework, which costs a tenth of it.
-        if (request.url !== undefined && this.#putRoutes.has(request.url)) {
-          this.#handle(request, response);
-        } else handler(request, response);
-      },
+      answer,
     );
+    // Headers beyond a count would be passed over, the length of the body among them.
+    server.maxHeadersCount = 0;
+    // As OpenTSDB, which answers 100 to what it knows and passes over the rest.
+    server.on('checkExpectation', answer);
+    server.timeout = Math.min(patienceMs, LIMITS.stallMsMax);
+    server.on('timeout', (socket: Socket) => this.#connections.get(socket)?.stall());
+    // A client that has sent all and ended still gets its answers.
+    return Object.assign(server, { httpAllowHalfOpen: true });
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {

@@ -63,6 +63,8 @@ export class HttpForwarder {
       if (!response.writableFinished) abort.abort();
     };
     response.once('close', hungUp);
+    // Few who ask and end still wait, and a query that nobody waits for would keep its connection.
+    request.socket.once('end', hungUp);
     try {
       const answer = await this.#pool.request({
         method: request.method ?? 'GET',
@@ -86,6 +88,7 @@ export class HttpForwarder {
       return { kind: 'failed', delivered: !neverConnected(cause), cause };
     } finally {
       response.off('close', hungUp);
+      request.socket.off('end', hungUp);
     }
   }
 

@@ -93,6 +93,82 @@ describe('an HTTP connection', () => {
     expect(statuses(client.received)).toEqual([408]);
   });
 
+  test('that has sent all and ended still gets its answers, and then the end', async () => {
+    const { port, path } = await openDoor();
+    path.auto = false;
+    const client = new Client(port);
+    client.send(Buffer.concat([post('/api/put', point(1)), post('/api/put', point(2))]));
+    client.socket.end();
+    await eventually(() => path.submitted[1]);
+    for (const submitted of path.submitted) submitted.settle(path.accepted());
+    await client.untilClosed();
+    expect(statuses(client.received)).toEqual([204, 204]);
+  });
+
+  test('may expect what nobody knows, and have more headers than anyone counts', async () => {
+    const { port, path } = await openDoor();
+    const expecting = await answer(port, post('/api/put', point(1), ['Expect: the-best']));
+    const many = Array.from({ length: 1_200 }, () => 'a:');
+    const [head = '', body = ''] = post('/api/put', point(2)).toString().split('\r\n\r\n');
+    const [first = '', ...rest] = head.split('\r\n');
+    const counted = [first, ...many, ...rest].join('\r\n');
+    const received = await answer(port, `${counted}\r\n\r\n${body}`);
+    expect(statuses(expecting + received)).toEqual([204, 204]);
+    expect(path.lines()).toEqual([put(1), put(2)]);
+  });
+
+  test('is not read while much of its pipeline is under way, and then goes on', async () => {
+    const { port, path } = await openDoor();
+    path.auto = false;
+    const requests = 5_000;
+    const client = new Client(port);
+    client.send(post('/api/put', point(1)).toString().repeat(requests));
+    await eventually(() => path.submitted[100]);
+    // A second connection has its turn, which shows that nothing more of the first is about to be read.
+    new Client(port).send(post('/api/put', point(2)));
+    await eventually(() => path.lines().includes(put(2)) || undefined);
+    // What one read of the socket brings is parsed at once.
+    const readBytes = 64 * 1024;
+    const inOneRead = Math.ceil(readBytes / post('/api/put', point(1)).length);
+    expect(path.submitted.length).toBeLessThanOrEqual(100 + inOneRead + 1);
+    path.auto = true;
+    for (const submitted of path.submitted) submitted.settle(path.accepted());
+    await client.until((received) => statuses(received).length === requests, 20_000);
+  }, 30_000);
+
+  test('whose client takes no answers is closed in time', async () => {
+    const { port, door } = await openDoor({ limits: { idleTimeoutMs: 300 } });
+    const client = new Client(port);
+    client.socket.pause();
+    // Each answer repeats what was wrong: more than the sockets hold.
+    const wrong = point(1).replace('sys.cpu', 'm'.repeat(50_000));
+    client.send(post('/api/put?details', wrong).toString().repeat(400));
+    await eventually(() => door.connections() === 1 || undefined);
+    await eventually(() => door.connections() === 0 || undefined, 20_000);
+    expect(client.socket.bytesRead).toBeLessThan(400 * 50_000);
+  }, 30_000);
+
+  test('whose body stops coming is told so, and closed', async () => {
+    const { port } = await openDoor({ limits: { idleTimeoutMs: 300 } });
+    const client = new Client(port);
+    client.send(post('/api/put', point(1)).subarray(0, -5));
+    await client.untilClosed();
+    expect(statuses(client.received)).toEqual([408]);
+  });
+
+  test('that waits for us longer than the idle time-out is not closed', async () => {
+    const { port, path } = await openDoor({ limits: { idleTimeoutMs: 100 } });
+    path.auto = false;
+    const waiting = new Client(port);
+    waiting.send(post('/api/put', point(1)));
+    const idle = new Client(port);
+    await eventually(() => path.submitted[0]);
+    // It came later, and its time is over.
+    await idle.untilClosed();
+    path.submitted[0]?.settle(path.accepted());
+    await waiting.until((received) => received.includes('204'));
+  });
+
   test('that is idle is closed in time', async () => {
     const { port } = await openDoor({ limits: { idleTimeoutMs: 200 } });
     const client = new Client(port);
