@@ -29,7 +29,7 @@ const OWNERS: Record<string, readonly string[]> = {
   'prom-client': ['runtime'],
   yaml: ['config'],
   zod: ['config'],
-  '@duckdb/node-api': ['archive', 'restore'],
+  '@duckdb/node-api': ['archive'],
   'node:fs/promises': ['runtime', 'storage', 'wal', 'archive', 'follow', 'config', 'restore'],
   'node:net': ['ingest', 'opentsdb'],
 };

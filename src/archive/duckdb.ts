@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
 export interface DuckdbOptions {
-  /** A folder of this process's own for what doesn't fit into memory. Emptied: a killed process leaves gigabytes. */
+  /** A folder of its own for what doesn't fit into memory. Emptied: a killed process leaves gigabytes. */
   readonly scratch: string;
   /** Beyond this DuckDB uses the scratch folder; the process itself comes on top. */
   readonly memoryMb: number;
@@ -33,7 +33,7 @@ export class Duckdb {
     await rm(scratch, { recursive: true, force: true });
     await mkdir(scratch, { recursive: true });
     const instance = await DuckDBInstance.create(':memory:', {
-      memory_limit: `${memoryMb}MB`,
+      memory_limit: `${memoryMb}MiB`,
       threads: String(threads),
       temp_directory: scratch,
       // The log's own order is in the columns, and every statement that needs it sorts.

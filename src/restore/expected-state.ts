@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isDamage } from '../archive/catalog.ts';
+import { Duckdb } from '../archive/duckdb.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
-import { FoldDatabase } from './fold-database.ts';
 import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
 import { readTrustedSegments, type TrustedSegments } from './trusted-segments.ts';
@@ -19,10 +19,10 @@ export class ExpectedState implements AsyncDisposable {
   readonly ranges: readonly FoldRange[];
   readonly demands: Demands;
   readonly plan: RestorePlan;
-  readonly #database: FoldDatabase;
+  readonly #database: Duckdb;
 
   private constructor(
-    database: FoldDatabase,
+    database: Duckdb,
     fold: Fold,
     found: {
       readonly ranges: readonly FoldRange[];
@@ -54,7 +54,7 @@ export class ExpectedState implements AsyncDisposable {
       isOnlyConfirmed,
       onChecked: options.onChecked,
     });
-    const database = await FoldDatabase.open({ scratch: options.scratch, memoryMb, threads });
+    const database = await Duckdb.open({ scratch: options.scratch, memoryMb, threads });
     try {
       const fold = await Fold.open(database, segments.input, RANGE_ROWS);
       const ranges = await fold.ranges();

@@ -1,4 +1,4 @@
-import type { FoldDatabase } from './fold-database.ts';
+import type { Duckdb } from '../archive/duckdb.ts';
 import { tagsOf } from './expected-cell.ts';
 import {
   bypassQuery,
@@ -28,17 +28,17 @@ import {
  * One statement is under way at a time, in the order of the calls. The same input gives the same ranges and lines.
  */
 export class Fold {
-  readonly #database: FoldDatabase;
+  readonly #database: Duckdb;
   readonly #rowsMax: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(database: FoldDatabase, rowsMax: number) {
+  private constructor(database: Duckdb, rowsMax: number) {
     this.#database = database;
     this.#rowsMax = rowsMax;
   }
 
   /** `rowsMax`: rows in one range, unless more of them are of one hour of one series. */
-  static async open(database: FoldDatabase, input: FoldInput, rowsMax: number): Promise<Fold> {
+  static async open(database: Duckdb, input: FoldInput, rowsMax: number): Promise<Fold> {
     for (const statement of viewStatements(input)) await database.run(statement);
     return new Fold(database, rowsMax);
   }

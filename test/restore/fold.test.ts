@@ -1,9 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readCatalog } from '../../src/archive/catalog.ts';
-import { FoldDatabase } from '../../src/restore/fold-database.ts';
+import { Duckdb } from '../../src/archive/duckdb.ts';
 import { Fold } from '../../src/restore/fold.ts';
 import type { FoldRange } from '../../src/restore/fold-query.ts';
 import { readTrustedSegments } from '../../src/restore/trusted-segments.ts';
@@ -166,15 +166,10 @@ describe('the fold', () => {
 class Folded implements AsyncDisposable {
   readonly ranges: readonly FoldRange[];
   readonly #fold: Fold;
-  readonly #database: FoldDatabase;
+  readonly #database: Duckdb;
   readonly #scratch: string;
 
-  private constructor(
-    fold: Fold,
-    ranges: readonly FoldRange[],
-    database: FoldDatabase,
-    scratch: string,
-  ) {
+  private constructor(fold: Fold, ranges: readonly FoldRange[], database: Duckdb, scratch: string) {
     this.#fold = fold;
     this.ranges = ranges;
     this.#database = database;
@@ -196,10 +191,11 @@ class Folded implements AsyncDisposable {
       isOnlyConfirmed,
       onChecked: () => undefined,
     });
-    await mkdir(made.scratch, { recursive: true });
-    const database = await FoldDatabase.open({ scratch: made.scratch, memoryMb: 200, threads: 2 });
+    // One of its own: it is emptied, and several may be open.
+    const scratch = await mkdtemp(made.scratch);
+    const database = await Duckdb.open({ scratch, memoryMb: 200, threads: 2 });
     const fold = await Fold.open(database, segments.input, rowsMax);
-    return new Folded(fold, await fold.ranges(), database, made.scratch);
+    return new Folded(fold, await fold.ranges(), database, scratch);
   }
 
   async lines(): Promise<string[]> {
