@@ -1,15 +1,16 @@
 import { Command } from 'commander';
 import { OPTIONS } from '../config/options.ts';
-import { checkConfig } from './check-config.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
-import { showInfo } from './info.ts';
-import { type RestoreFlags, runRestore } from './restore.ts';
-import { start } from './start.ts';
+import type { InfoOptions } from './info.ts';
+import type { RestoreFlags } from './restore.ts';
 import { VERSION } from './version.ts';
-import { inspectWal } from './wal-inspect.ts';
+import type { InspectOptions } from './wal-inspect.ts';
 
-/** The command line. `settle` gets the exit code of the command that ran. */
+/**
+ * The command line. `settle` gets the exit code of the command that ran. Each command loads what it needs when it
+ * runs: the proxy must not carry the memory of what restores need.
+ */
 export function createProgram(settle: (code: ExitCode) => void): Command {
   const program = new Command('tsdb-wal')
     .description(
@@ -42,6 +43,7 @@ function addStart(program: Command): void {
       examples('tsdb-wal start --listen :4243 --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
     )
     .action(async (_options, command: Command) => {
+      const { start } = await import('./start.ts');
       await start(await configOf(command));
     });
 }
@@ -56,6 +58,7 @@ function addCheckConfig(program: Command, settle: (code: ExitCode) => void): voi
     .addHelpText('after', ENVIRONMENT_HELP)
     .addHelpText('after', examples('tsdb-wal check-config --config /etc/tsdb-wal.yaml'))
     .action(async (options: { json?: boolean }, command: Command) => {
+      const { checkConfig } = await import('./check-config.ts');
       const config = await configOf(command);
       settle(await checkConfig(config, options.json === true ? 'json' : 'yaml'));
     });
@@ -88,7 +91,8 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
         'tsdb-wal wal inspect --data /var/lib/tsdb-wal --from 2025-06-01T12:00:00Z --records',
       ),
     )
-    .action(async (options: Parameters<typeof inspectWal>[0]) => {
+    .action(async (options: InspectOptions) => {
+      const { inspectWal } = await import('./wal-inspect.ts');
       const outcome = await inspectWal(options);
       settle(outcome === 'damaged' ? EXIT.damaged : EXIT.ok);
     });
@@ -106,7 +110,8 @@ function addInfo(program: Command, settle: (code: ExitCode) => void): void {
     .option('--no-index', 'List every object, instead of believing the index of closed months.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples('tsdb-wal info --repository /var/lib/tsdb-wal/repository'))
-    .action(async (options: Parameters<typeof showInfo>[0]) => {
+    .action(async (options: InfoOptions) => {
+      const { showInfo } = await import('./info.ts');
       settle(await showInfo(options));
     });
 }
@@ -154,6 +159,7 @@ function addRestore(program: Command, settle: (code: ExitCode) => void): void {
       ),
     )
     .action(async (options: RestoreFlags) => {
+      const { runRestore } = await import('./restore.ts');
       settle(await runRestore(options));
     });
 }
