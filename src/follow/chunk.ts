@@ -23,6 +23,9 @@ export class Chunk {
   indexes: Uint32Array;
   keyHigh: Uint32Array;
   keyLow: Uint32Array;
+  seriesHigh: Uint32Array;
+  seriesLow: Uint32Array;
+  instants: Float64Array;
   /** 1: came by telnet. */
   telnet: Uint8Array;
   /** Whether all lines are ASCII: then a telnet line is what it was in the log. */
@@ -42,6 +45,9 @@ export class Chunk {
     this.indexes = new Uint32Array(lines);
     this.keyHigh = new Uint32Array(lines);
     this.keyLow = new Uint32Array(lines);
+    this.seriesHigh = new Uint32Array(lines);
+    this.seriesLow = new Uint32Array(lines);
+    this.instants = new Float64Array(lines);
     this.telnet = new Uint8Array(lines);
   }
 
@@ -111,6 +117,9 @@ export class Chunk {
     this.isAscii &&= (this.#key.bits & 0x80) === 0;
     this.keyHigh[line] = this.#key.high;
     this.keyLow[line] = this.#key.low;
+    this.seriesHigh[line] = this.#key.seriesHigh;
+    this.seriesLow[line] = this.#key.seriesLow;
+    this.instants[line] = this.#key.instant;
     this.count += 1;
   }
 
@@ -128,6 +137,9 @@ export class Chunk {
     this.indexes = copyInto(new Uint32Array(lines), this.indexes);
     this.keyHigh = copyInto(new Uint32Array(lines), this.keyHigh);
     this.keyLow = copyInto(new Uint32Array(lines), this.keyLow);
+    this.seriesHigh = copyInto(new Uint32Array(lines), this.seriesHigh);
+    this.seriesLow = copyInto(new Uint32Array(lines), this.seriesLow);
+    this.instants = copyInto(new Float64Array(lines), this.instants);
     this.telnet = copyInto(new Uint8Array(lines), this.telnet);
   }
 }

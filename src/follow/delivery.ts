@@ -181,7 +181,7 @@ export class Delivery {
     for (const line of batch.lines) {
       const high = keyHigh[line] ?? 0;
       const low = keyLow[line] ?? 0;
-      const isRewrite = this.#recent.register(high, low);
+      const isRewrite = this.#recent.register(batch.chunk, line);
       const isOvertaking = this.canary.overtake(high, low);
       if (isRewrite || isOvertaking || mends.has(high, low)) {
         rewrites.push(line);

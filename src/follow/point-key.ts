@@ -9,6 +9,11 @@ export class PointKey {
   high = 0;
   /** 12 more, then 15 of a hash of the value's text, a bit that is always set, then 4 of the form. */
   low = 0;
+  /** Fingerprint of the series. */
+  seriesHigh = 0;
+  seriesLow = 0;
+  /** Epoch ms. */
+  instant = 0;
   /** All bits that occur in the line's bytes: below 0x80 it is ASCII. */
   bits = 0;
 }
@@ -86,8 +91,13 @@ export class PointKeyReader {
       tagsLow = (tagsLow + mix(this.#low)) | 0;
     }
     const instantHigh = Math.floor(instant / 0x1_0000_0000);
-    high = mix(mix(high ^ tagsHigh) ^ instant) ^ instantHigh;
-    low = mix(mix(low + tagsLow) + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
+    const seriesHigh = mix(high ^ tagsHigh);
+    const seriesLow = mix(low + tagsLow);
+    high = mix(seriesHigh ^ instant) ^ instantHigh;
+    low = mix(seriesLow + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
+    key.seriesHigh = seriesHigh >>> 0;
+    key.seriesLow = seriesLow >>> 0;
+    key.instant = instant;
     key.high = high >>> 0;
     key.low = ((low & ~WRITE_MASK) | ((mix(value) & 0x7fff) << 5) | IN_USE | form) >>> 0;
     key.bits = this.#bits;

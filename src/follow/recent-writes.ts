@@ -1,20 +1,36 @@
-import { isSameCell, isSameWrite, withUnknownForm } from './point-key.ts';
+import { CellTable, FILL_MAX } from './cell-table.ts';
+import { isSameWrite, withUnknownForm } from './point-key.ts';
+import { SeriesClock } from './series-clock.ts';
 
-const ENTRIES_MIN = 4_096;
-/** Two generations of so many entries of eight bytes are the most that is kept. */
+/** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
 const ENTRIES_MAX = 2_097_152;
-const FILL_MAX = 0.6;
+const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
+
+/** What is written, by line: as a chunk has it. */
+export interface Writes {
+  readonly keyHigh: Uint32Array;
+  readonly keyLow: Uint32Array;
+  readonly seriesHigh: Uint32Array;
+  readonly seriesLow: Uint32Array;
+  readonly instants: Float64Array;
+}
 
 /**
- * The cells written within the last flush span, by fingerprint, with the form each was last written in:
- * two generations of a hash table, the younger filled, the older only asked. A fingerprint shared by two
- * instants (1 in 2^44) costs a needless repeat.
+ * The cells written within the last flush span, by fingerprint, with the form each was last written in, in two
+ * generations: writes are added to the younger and looked for in both. A fingerprint shared by two instants
+ * (1 in 2^44) costs a needless repeat.
+ *
+ * Nearly every write is of a later instant than all of its series before it, and so rewrites nothing. It is only
+ * noted, and looked up by nobody until a write comes that may be a rewrite: then what was noted is indexed.
  */
 export class RecentWrites {
   readonly #spanMs: () => number;
-  #young: Table = new Table(ENTRIES_MIN);
-  #old: Table = new Table(ENTRIES_MIN);
+  readonly #clock = new SeriesClock();
+  #young = new Generation();
+  #old = new Generation();
   #youngSince: number;
+  /** Generations until the clock knows every series of both. */
+  #unknown = 0;
 
   /** `spanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
   constructor(spanMs: () => number, nowMs: number) {
@@ -27,96 +43,108 @@ export class RecentWrites {
     if (nowMs - this.#youngSince < this.#spanMs()) return;
     const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs();
     const emptied = this.#old;
-    this.#old = isAllOld ? new Table(ENTRIES_MIN) : this.#young;
-    const needed = Math.max(ENTRIES_MIN, this.#old.entries / 2);
-    const fits = emptied.entries >= needed && emptied.entries <= needed * 4;
-    // Its memory serves again: a table a second would keep the collector busy.
-    this.#young = fits ? emptied : new Table(needed);
+    this.#old = this.#young;
+    this.#young = emptied;
     this.#young.clear();
+    if (isAllOld) this.#old.clear();
+    this.#unknown = isAllOld ? 0 : Math.max(0, this.#unknown - 1);
     this.#youngSince = nowMs;
   }
 
   /** Milliseconds until there is room again for `writes` more; 0 when there is. */
   waitMs(writes: number, nowMs: number): number {
-    if (this.#young.count + writes <= ENTRIES_MAX * FILL_MAX) return 0;
+    if (this.#young.count + writes <= WRITES_MAX) return 0;
     return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }
 
-  /** Notes a write; true when something else was written to the same instant within the span. */
-  register(high: number, low: number): boolean {
-    const before = this.#young.put(high, low) ?? this.#old.get(high, low);
-    if (this.#young.isCrowded && this.#young.entries < ENTRIES_MAX) {
-      this.#young = this.#young.doubled();
+  /** Notes the write of a line; true when something else was written to the same instant within the span. */
+  register(writes: Writes, line: number): boolean {
+    const high = writes.keyHigh[line] ?? 0;
+    const low = writes.keyLow[line] ?? 0;
+    if (this.#isLater(writes, line)) {
+      this.#young.note(high, low);
+      return false;
     }
+    return this.registerAgain(high, low);
+  }
+
+  /** The same for a write of an instant that was written before. */
+  registerAgain(high: number, low: number): boolean {
+    const before = this.#young.put(high, low) ?? this.#old.get(high, low);
     return before !== undefined && !isSameWrite(before, low);
   }
 
   /** A write that was registered before may have reached the TSD only now. */
   renew(high: number, low: number): void {
     const before = this.#young.get(high, low);
-    this.register(
+    this.registerAgain(
       high,
       before === undefined || isSameWrite(before, low) ? low : withUnknownForm(low),
     );
   }
+
+  /** Whether the write is surely of a later instant than any of its series within the span. */
+  #isLater(writes: Writes, line: number): boolean {
+    if (this.#clock.isFull) {
+      this.#clock.forget();
+      // Of both generations it knows nothing from here on.
+      this.#unknown = 2;
+    }
+    const isLater = this.#clock.advance(
+      writes.seriesHigh[line] ?? 0,
+      writes.seriesLow[line] ?? 0,
+      writes.instants[line] ?? 0,
+    );
+    return isLater && this.#unknown === 0;
+  }
 }
 
-/** Open addressing with linear probing; what `low` says of the value is not part of the fingerprint. */
-class Table {
-  readonly entries: number;
-  count = 0;
-  /** High and low word of each entry side by side, in one line of the processor's cache; low is 0 in a free one. */
-  readonly #words: Uint32Array;
+/** Two words for each write. */
+const BLOCK_WORDS = 65_536;
 
-  constructor(entries: number) {
-    this.entries = entries;
-    this.#words = new Uint32Array(entries * 2);
-  }
+/** Writes of one span: those that were only noted, in order, and those in the table. */
+class Generation {
+  readonly #table = new CellTable(ENTRIES_MAX);
+  readonly #blocks: Uint32Array[] = [];
+  #words = 0;
 
-  get isCrowded(): boolean {
-    return this.count > this.entries * FILL_MAX;
+  get count(): number {
+    return this.#table.count + this.#words / 2;
   }
 
   clear(): void {
-    if (this.count > 0) this.#words.fill(0);
-    this.count = 0;
+    this.#table.clear();
+    // What the last span needed serves again; one that came at a burst is let go.
+    this.#blocks.length = Math.min(this.#blocks.length, Math.ceil(this.#words / BLOCK_WORDS) + 1);
+    this.#words = 0;
   }
 
-  /** The word stored for the fingerprint, if any. */
+  note(high: number, low: number): void {
+    const at = this.#words % BLOCK_WORDS;
+    const index = (this.#words - at) / BLOCK_WORDS;
+    const block = (this.#blocks[index] ??= new Uint32Array(BLOCK_WORDS));
+    block[at] = high;
+    block[at + 1] = low;
+    this.#words += 2;
+  }
+
   get(high: number, low: number): number | undefined {
-    const before = this.#words[this.#find(high, low) + 1] ?? 0;
-    return before === 0 ? undefined : before;
+    this.#index();
+    return this.#table.get(high, low);
   }
 
-  /** Stores the word; returns the one it replaces. */
   put(high: number, low: number): number | undefined {
-    const at = this.#find(high, low);
-    const before = this.#words[at + 1] ?? 0;
-    this.#words[at + 1] = low;
-    if (before !== 0) return before;
-    this.#words[at] = high;
-    this.count += 1;
-    return undefined;
+    this.#index();
+    return this.#table.put(high, low);
   }
 
-  doubled(): Table {
-    const larger = new Table(this.entries * 2);
-    for (let at = 0; at < this.#words.length; at += 2) {
-      const low = this.#words[at + 1] ?? 0;
-      if (low !== 0) larger.put(this.#words[at] ?? 0, low);
+  #index(): void {
+    for (let word = 0; word < this.#words; word += 2) {
+      const block = this.#blocks[Math.floor(word / BLOCK_WORDS)];
+      const at = word % BLOCK_WORDS;
+      this.#table.put(block?.[at] ?? 0, block?.[at + 1] ?? 0);
     }
-    return larger;
-  }
-
-  /** Where the entry of the fingerprint is, or the free one where it belongs. */
-  #find(high: number, low: number): number {
-    const words = this.#words;
-    const last = words.length - 1;
-    let at = ((high ^ (low >>> 20)) << 1) & last;
-    for (;;) {
-      const stored = words[at + 1] ?? 0;
-      if (stored === 0 || (words[at] === high && isSameCell(stored, low))) return at;
-      at = (at + 2) & last;
-    }
+    if (this.#words > BLOCK_WORDS) this.#blocks.length = 1;
+    this.#words = 0;
   }
 }

@@ -90,7 +90,7 @@ export class Repeats {
 
   async #tryAlone(suspect: Suspect, nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const { applier, recent } = this.#options;
-    recent.register(suspect.high, suspect.low);
+    recent.registerAgain(suspect.high, suspect.low);
     const sent = await sendAgain(applier, [suspect], limits);
     if (sent.kind === 'failed' && sent.fault === 'storage') return sent;
     const error = sent.kind === 'handled' ? sent.errors.get(0) : reasonOf(sent);
@@ -127,8 +127,8 @@ export class Repeats {
     { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
   ): Promise<Repeated> {
     const { applier, recent, events, flushSpanMs } = this.#options;
-    for (const { high, low } of mends) recent.register(high, low);
-    const rewrites = new Set(suspects.filter(({ high, low }) => recent.register(high, low)));
+    for (const { high, low } of mends) recent.registerAgain(high, low);
+    const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
     const sent = await sendAgain(applier, [...mends, ...suspects], limits);
     if (sent.kind !== 'handled') return sent;
     for (const [index, mend] of mends.entries()) {

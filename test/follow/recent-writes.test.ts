@@ -1,26 +1,36 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RecentWrites } from '../../src/follow/recent-writes.ts';
+import { RecentWrites, type Writes } from '../../src/follow/recent-writes.ts';
 
 const SPAN_MS = 100;
 
 describe('recent writes', () => {
-  test('find every other form within the span, and nothing older than two', () => {
+  test('find every other form within the span, and nothing older than two, in whatever order instants come', () => {
     const write = fc.record({
-      cell: fc.integer({ min: 0, max: 20 }),
+      series: fc.integer({ min: 0, max: 3 }),
+      step: fc.integer({ min: -2, max: 3 }),
       form: fc.integer({ min: 0, max: 5 }),
       afterMs: fc.integer({ min: 0, max: 60 }),
+      isAgain: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(write, { maxLength: 200 }), (writes) => {
         const recent = new RecentWrites(() => SPAN_MS, 0);
         const last = new Map<number, { form: number; ms: number }>();
+        const instants = [100, 100, 100, 100];
         let nowMs = 0;
-        for (const { cell, form, afterMs } of writes) {
+        for (const { series, step, form, afterMs, isAgain } of writes) {
           nowMs += afterMs;
           recent.age(nowMs);
-          const isRewrite = recent.register(cell * 7_919, (cell << 4) | form);
+          const instant = (instants[series] ?? 0) + step;
+          instants[series] = instant;
+          const cell = series * 1_000 + instant;
           const before = last.get(cell);
+          const [high, low] = [cell * 7_919, ((cell << 4) | form) >>> 0];
+          const isRewrite =
+            isAgain && before !== undefined
+              ? recent.registerAgain(high, low)
+              : recent.register(writesOf({ series, instant, high, low }), 0);
           const ageMs = before === undefined ? Infinity : nowMs - before.ms;
           const isKnown = ageMs < SPAN_MS || ageMs > 2 * SPAN_MS + 60;
           const isTie = ageMs < SPAN_MS && before?.form !== form;
@@ -31,18 +41,37 @@ describe('recent writes', () => {
     );
   });
 
+  test('know rewrites also while there are more series than they can follow', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    const put = (series: number, instant: number, form: number): boolean => {
+      const cell = Math.imul(series * 10 + instant, 0x9e37_79b1) >>> 0;
+      return recent.register(
+        writesOf({ series, instant, high: cell, low: ((series << 4) | form) >>> 0 }),
+        0,
+      );
+    };
+    expect(put(1, 2, 0)).toBe(false);
+    for (let series = 2; series < 200_000; series += 1) put(series, 1, 0);
+    // Seen for the first time since the clock began anew, and then as if it went on.
+    expect(put(1, 1, 0)).toBe(false);
+    expect(put(1, 2, 1)).toBe(true);
+    recent.age(SPAN_MS);
+    expect(put(1, 3, 0)).toBe(false);
+    expect(put(1, 2, 2)).toBe(true);
+  });
+
   test('a write that may have arrived only now is as new as now, and doubted if another came between', () => {
     const recent = new RecentWrites(() => SPAN_MS, 0);
-    recent.register(1, 0x10);
-    recent.register(2, 0x20);
-    recent.register(2, 0x21);
+    recent.registerAgain(1, 0x10);
+    recent.registerAgain(2, 0x20);
+    recent.registerAgain(2, 0x21);
     recent.age(90);
     recent.renew(1, 0x10);
     recent.renew(2, 0x20);
-    expect(recent.register(2, 0x21)).toBe(true);
+    expect(recent.registerAgain(2, 0x21)).toBe(true);
     recent.age(150);
     recent.age(180);
-    expect(recent.register(1, 0x11)).toBe(true);
+    expect(recent.registerAgain(1, 0x11)).toBe(true);
   });
 
   test(
@@ -53,14 +82,31 @@ describe('recent writes', () => {
       let count = 0;
       while (recent.waitMs(1_000, 10) === 0) {
         for (let at = 0; at < 1_000; at += 1, count += 1) {
-          recent.register(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
+          recent.registerAgain(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
         }
       }
       expect(count).toBeGreaterThan(1_000_000);
       expect(recent.waitMs(1_000, 10)).toBe(90);
-      expect(recent.register(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
+      expect(recent.registerAgain(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
       recent.age(110);
       expect(recent.waitMs(1_000, 110)).toBe(0);
     },
   );
 });
+
+interface Write {
+  readonly series: number;
+  readonly instant: number;
+  readonly high: number;
+  readonly low: number;
+}
+
+function writesOf({ series, instant, high, low }: Write): Writes {
+  return {
+    keyHigh: Uint32Array.of(high),
+    keyLow: Uint32Array.of(low),
+    seriesHigh: Uint32Array.of(Math.imul(series, 0x85eb_ca6b)),
+    seriesLow: Uint32Array.of(series),
+    instants: Float64Array.of(instant),
+  };
+}
