@@ -65,10 +65,8 @@ export class Chunk {
     body.copy(this.bytes, this.length, start, end);
     const stop = this.length + end - start;
     for (let at = this.length, index = 0; at < stop; index += 1) {
-      const lineEnd = this.bytes.indexOf(NEWLINE, at);
       if (this.count === this.seqs.length) this.#growLines();
-      this.#addLine(at, lineEnd, record, index);
-      at = lineEnd + 1;
+      at = this.#addLine(at, record, index) + 1;
     }
     this.length = stop;
     this.starts[this.count] = stop;
@@ -98,20 +96,18 @@ export class Chunk {
     return { ...(this.last ?? NOWHERE), seq: this.seqs[line] ?? 0 };
   }
 
-  #addLine(
-    start: number,
-    end: number,
-    record: { seq: number; telnet: boolean },
-    index: number,
-  ): void {
+  /** Returns where the line's `\n` is. */
+  #addLine(start: number, record: { seq: number; telnet: boolean }, index: number): number {
     const line = this.count;
     this.starts[line] = start;
     this.seqs[line] = record.seq;
     this.indexes[line] = index;
     this.telnet[line] = record.telnet ? 1 : 0;
-    if (this.bytes[start] === LETTER_P) {
-      this.#keys.read(start, end, record.telnet, this.#key);
-    } else {
+    const isPut = this.bytes[start] === LETTER_P;
+    const end = isPut
+      ? this.#keys.read(start, record.telnet, this.#key)
+      : this.bytes.indexOf(NEWLINE, start);
+    if (!isPut) {
       readKeyOf(putLineOf(this.bytes.toString('utf8', start, end)), record.telnet, this.#key);
     }
     this.isAscii &&= (this.#key.bits & 0x80) === 0;
@@ -121,6 +117,7 @@ export class Chunk {
     this.seriesLow[line] = this.#key.seriesLow;
     this.instants[line] = this.#key.instant;
     this.count += 1;
+    return end;
   }
 
   #growBytes(bytes: number): void {
@@ -182,7 +179,7 @@ function putLineOf(line: string): string {
 
 function readKeyOf(line: string, isTelnet: boolean, key: PointKey): void {
   const bytes = Buffer.from(`${line}\n${' '.repeat(WORD_SLACK_BYTES)}`);
-  new PointKeyReader(bytes).read(0, bytes.length - WORD_SLACK_BYTES - 1, isTelnet, key);
+  new PointKeyReader(bytes).read(0, isTelnet, key);
 }
 
 function word(text: string): string {

@@ -40,13 +40,6 @@ const PLUS = 0x2b;
 const SECONDS_MAX = 0xffff_ffff;
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, power) => 10 ** power);
 
-/** 1 for every byte of a word: all but the separators, space and line end. */
-const IN_WORD = new Uint8Array(256).map((_, byte) => Number(byte !== SPACE && byte !== NEWLINE));
-/** The same for two bytes at once. */
-const BOTH_IN_WORD = new Uint8Array(65_536).map(
-  (_, two) => (IN_WORD[two & 0xff] ?? 0) & (IN_WORD[two >>> 8] ?? 0),
-);
-
 /** Reads canonical put lines, each ended by `\n`, from one buffer; behind the last WORD_SLACK_BYTES must be readable. */
 export class PointKeyReader {
   readonly #bytes: Buffer;
@@ -61,8 +54,8 @@ export class PointKeyReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Reads the line at [start, end), without its `\n`, into `key`. Tag order doesn't matter. */
-  read(start: number, end: number, isTelnet: boolean, key: PointKey): void {
+  /** Reads the line at `start` into `key`, and returns where its `\n` is. Tag order doesn't matter. */
+  read(start: number, isTelnet: boolean, key: PointKey): number {
     const bytes = this.#bytes;
     this.#at = start + 4;
     this.#bits = 0;
@@ -71,7 +64,7 @@ export class PointKeyReader {
     let low = this.#low;
     let at = this.#at + 1;
     let timestamp = 0;
-    for (let byte = bytes[at] ?? SPACE; byte !== SPACE && at < end; byte = bytes[at] ?? SPACE) {
+    for (let byte = bytes[at] ?? SPACE; byte > SPACE; byte = bytes[at] ?? SPACE) {
       timestamp = timestamp * 10 + byte - ZERO;
       at += 1;
     }
@@ -84,7 +77,7 @@ export class PointKeyReader {
     const form = valueForm(bytes, valueStart, this.#at, isTelnet) | (isMs ? MILLISECONDS : 0);
     let tagsHigh = 0;
     let tagsLow = 0;
-    while (this.#at < end) {
+    while (bytes[this.#at] === SPACE) {
       this.#at += 1;
       this.#hashWord();
       tagsHigh = (tagsHigh + mix(this.#high)) | 0;
@@ -101,25 +94,23 @@ export class PointKeyReader {
     key.high = high >>> 0;
     key.low = ((low & ~WRITE_MASK) | ((mix(value) & 0x7fff) << 5) | IN_USE | form) >>> 0;
     key.bits = this.#bits;
+    return this.#at;
   }
 
-  /** Hashes from `#at` to the next separator, where `#at` then stands. After MurmurHash3, with a second, shorter sum. */
+  /** Hashes from `#at` to the next separator, where `#at` then stands: two sums, four bytes at a time. */
   #hashWord(): void {
+    const view = this.#view;
     let at = this.#at;
     let high = 0x811c_9dc5;
     let low = 0x1747_b28c;
     let bits = this.#bits;
     for (;;) {
-      const four = this.#view.getUint32(at, true);
-      let bytes = 4;
-      if (BOTH_IN_WORD[four & 0xffff] === 0) bytes = IN_WORD[four & 0xff] ?? 0;
-      else if (BOTH_IN_WORD[four >>> 16] === 0) bytes = 2 + (IN_WORD[(four >>> 16) & 0xff] ?? 0);
-      const part = bytes === 4 ? four : four & ((1 << (bytes * 8)) - 1);
-      let scrambled = Math.imul(part, 0xcc9e_2d51);
-      scrambled = Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b87_3593);
-      high ^= scrambled;
-      high = (Math.imul((high << 13) | (high >>> 19), 5) + 0xe654_6b64) | 0;
-      low = Math.imul(((low << 7) | (low >>> 25)) ^ scrambled, 0x0100_0193);
+      let part = view.getUint32(at, true);
+      const bytes = mayEnd(part) ? bytesInWord(part) : 4;
+      if (bytes < 4) part &= (1 << (bytes * 8)) - 1;
+      high = Math.imul(high ^ part, 0xcc9e_2d51);
+      high ^= high >>> 15;
+      low = Math.imul(((low << 7) | (low >>> 25)) ^ part, 0x1b87_3593);
       bits |= part;
       at += bytes;
       if (bytes < 4) break;
@@ -129,6 +120,22 @@ export class PointKeyReader {
     this.#low = low;
     this.#bits = bits | (bits >>> 8) | (bits >>> 16) | (bits >>> 24);
   }
+}
+
+/** Whether one of four bytes is below 0x21, as both separators are. */
+function mayEnd(four: number): boolean {
+  return ((four - 0x2121_2121) & ~four & 0x8080_8080) !== 0;
+}
+
+/** How many of four bytes stand before the first separator. */
+function bytesInWord(four: number): number {
+  let bytes = 0;
+  for (let left = four; bytes < 4; left >>>= 8) {
+    const byte = left & 0xff;
+    if (byte === SPACE || byte === NEWLINE) break;
+    bytes += 1;
+  }
+  return bytes;
 }
 
 function mix(hash: number): number {

@@ -14,7 +14,8 @@ function keyOf(line: string, isTelnet = false): PointKey {
   const key = new PointKey();
   const bytes = Buffer.from(`xx${line}\n${' '.repeat(WORD_SLACK_BYTES)}`);
   const end = bytes.length - WORD_SLACK_BYTES - 1;
-  new PointKeyReader(bytes).read(2, end, isTelnet, key);
+  if (new PointKeyReader(bytes).read(2, isTelnet, key) !== end)
+    throw new Error('not the line’s end');
   return key;
 }
 
