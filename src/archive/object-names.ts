@@ -114,6 +114,11 @@ const BEGIN = /^lanes\/([0-9a-f]{16})\/begin\.json$/;
 const HOLE = /^lanes\/([0-9a-f]{16})\/holes\/(\d{15})-(\d{15})\.json$/;
 const INDEX = /^index\/(\d{4}-(?:0[1-9]|1[0-2]))\.json$/;
 
+/** Where the segments of a lane and level are whose last records were received on the day of that time. */
+export function dayFolder(lane: string, level: Level, epochMs: number): string {
+  return `lanes/${lane}/${level}/${dayPath(epochMs)}`;
+}
+
 function parseSegment(name: string): ObjectName | undefined {
   const match = SEGMENT.exec(name);
   if (match === null) return undefined;
@@ -140,14 +145,14 @@ function parseOther(name: string): ObjectName | undefined {
 }
 
 function formatStem({ lane, level, firstSeq, lastSeq, fromMs, toMs }: SegmentName): string {
-  return `lanes/${lane}/${level}/${dayFolder(toMs)}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+  return `lanes/${lane}/${level}/${dayPath(toMs)}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
 }
 
 const DAY_MS = 86_400_000;
 let lastDay = { day: 0, folder: '1970/01/01' };
 
 /** Names come by day: the last one's folder is mostly this one's. */
-function dayFolder(epochMs: number): string {
+function dayPath(epochMs: number): string {
   const day = Math.floor(epochMs / DAY_MS);
   if (day !== lastDay.day) {
     const folder = new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');

@@ -6,14 +6,17 @@ import { pipeline } from 'node:stream/promises';
 import { assert } from '../runtime/errors.ts';
 import { type Duckdb } from './duckdb.ts';
 import { type SegmentFacts } from './segment-facts.ts';
+import { formatDataName } from './object-names.ts';
 import { SegmentRows } from './segment-rows.ts';
 import { countRowsQuery, writeSegmentStatement } from './segment-table.ts';
+import type { Sidecar } from './sidecar.ts';
 
 export interface BuilderOptions {
   readonly duckdb: Duckdb;
   /** For the rows, and for the segment until it is somewhere else. */
   readonly folder: string;
   readonly lane: string;
+  readonly firstSeq: number;
 }
 
 /** A segment as a local file. */
@@ -34,13 +37,14 @@ const FLUSH_BYTES = 512 * 1024;
 /** Collects the rows of one segment in a file, in bounded memory, and makes a Parquet file of them. */
 export class SegmentBuilder {
   readonly #options: BuilderOptions;
-  readonly #rows = new SegmentRows();
+  readonly #rows: SegmentRows;
   readonly #rowsPath: string;
   readonly #dataPath: string;
   #file: FileHandle | undefined;
 
   constructor(options: BuilderOptions) {
     this.#options = options;
+    this.#rows = new SegmentRows(options.firstSeq);
     const name = join(options.folder, randomBytes(8).toString('hex'));
     this.#rowsPath = `${name}.rows`;
     this.#dataPath = `${name}.parquet`;
@@ -52,7 +56,7 @@ export class SegmentBuilder {
 
   /**
    * Takes the records of a frame's body from `offset` on, up to `throughSeq`, or to the first with which a segment
-   * ends: then `facts.isEnd`. Returns where the next one begins. Throws, and has taken nothing, on a
+   * ends: then `facts.isEnd`. Returns where the next one begins. Throws UnreadableBody, and has taken nothing, on a
    * body that no writer made.
    */
   async add(body: Buffer, offset: number, throughSeq: number): Promise<number> {
@@ -99,6 +103,33 @@ export class SegmentBuilder {
     await this.#file?.close();
     this.#file = undefined;
   }
+}
+
+/** What a minute segment's sidecar says. */
+export function sidecarOf(
+  { facts, data }: BuiltSegment,
+  of: Pick<Sidecar, 'lane' | 'ordinal' | 'fromMs' | 'createdAt' | 'writer'> & {
+    /** For the name of its data object. */
+    readonly random: string;
+  },
+): Sidecar {
+  const { lane, ordinal, fromMs, createdAt, writer, random } = of;
+  const { firstSeq, lastSeq, records, points, refused, bypasses, confirmed } = facts;
+  const name = { lane, level: 'minute' as const, firstSeq, lastSeq, fromMs, toMs: facts.lastMs };
+  const object = formatDataName(name, random);
+  return {
+    ...name,
+    ordinal,
+    records,
+    points,
+    refused,
+    bypasses,
+    confirmed,
+    instants: points === 0 ? null : { from: facts.instantMin, to: facts.instantMax },
+    data: data && { object, bytes: data.bytes, sha256: data.sha256, rows: data.rows },
+    createdAt,
+    writer,
+  };
 }
 
 async function sha256Of(path: string): Promise<string> {

@@ -2,8 +2,8 @@ import { parseControl } from '../record/control.ts';
 
 /** What the records of a segment come to, as they are taken. */
 export interface SegmentFacts {
-  /** 0 until the first record is taken. */
-  firstSeq: number;
+  readonly firstSeq: number;
+  /** One less than `firstSeq` until the first record is taken. */
   lastSeq: number;
   /** Receive times of the first and the last record, epoch ms. */
   firstMs: number;
@@ -23,10 +23,10 @@ export interface SegmentFacts {
   isEnd: boolean;
 }
 
-export function emptyFacts(): SegmentFacts {
+export function emptyFacts(firstSeq: number): SegmentFacts {
   return {
-    firstSeq: 0,
-    lastSeq: 0,
+    firstSeq,
+    lastSeq: firstSeq - 1,
     firstMs: 0,
     lastMs: 0,
     records: 0,

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { assert } from '../runtime/errors.ts';
 import { type LineRow, rowOfLine } from './line-row.ts';
-import { countControl, countPoint, emptyFacts } from './segment-facts.ts';
+import { countControl, countPoint, emptyFacts, type SegmentFacts } from './segment-facts.ts';
 import { escapeField, NULL_FIELD } from './segment-table.ts';
 
 const AT = 0x40;
@@ -32,13 +31,18 @@ const TIMESTAMP_DIGITS_MAX = 15;
 /** Series whose tags are not sent in canonical order; beyond, they are worked out anew. */
 const TAGS_KNOWN_MAX = 100_000;
 
+/** Bytes that are what was written, and not what any writer of a log writes. */
+export class UnreadableBody extends Error {
+  override readonly name = 'UnreadableBody';
+}
+
 /**
  * Turns records into the rows file that DuckDB makes a segment of, byte by byte: one line of fields between tabs
  * for each point and each control line that matters to a restore. No value goes through a JavaScript number.
  */
 export class SegmentRows {
   /** What was taken; `take` changes it. */
-  facts = emptyFacts();
+  facts: SegmentFacts;
   /** Some field of the rows holds an escape. */
   hasEscapes = false;
   #out = Buffer.allocUnsafeSlow(1024 * 1024);
@@ -48,6 +52,10 @@ export class SegmentRows {
   #prefix = Buffer.alloc(256);
   #prefixBytes = 0;
   readonly #tags = new Map<string, Buffer>();
+
+  constructor(firstSeq: number) {
+    this.facts = emptyFacts(firstSeq);
+  }
 
   /** The rows since `clear`: valid until the next call. */
   view(): Buffer {
@@ -60,7 +68,7 @@ export class SegmentRows {
 
   /**
    * Takes the records of a frame's body from `offset` on, up to `throughSeq`, or to the first with which a segment
-   * ends. Returns where the next one begins. Throws, and has taken nothing, on a body that no writer made.
+   * ends. Returns where the next one begins. Throws UnreadableBody, and has taken nothing, on a body that no writer made.
    */
   take(body: Buffer, offset: number, throughSeq: number): number {
     const before = { ...this.facts };
@@ -73,10 +81,10 @@ export class SegmentRows {
         at = this.#record(body, at);
       }
       return at;
-    } catch (error) {
+    } catch (cause) {
       this.facts = before;
       this.#length = length;
-      throw error;
+      throw new UnreadableBody((cause as Error).message, { cause });
     }
   }
 
@@ -114,12 +122,9 @@ export class SegmentRows {
       throw new Error(`no record header: ${body.toString('utf8', start, end).slice(0, 100)}`);
     }
     const { facts } = this;
-    assert(facts.records === 0 || seq === facts.lastSeq + 1, 'records are taken in order');
+    if (seq !== facts.lastSeq + 1) throw new Error(`record ${seq} follows ${facts.lastSeq}`);
     facts.lastMs = readNumber(body, seqEnd + 1, timeEnd);
-    if (facts.records === 0) {
-      facts.firstSeq = seq;
-      facts.firstMs = facts.lastMs;
-    }
+    if (facts.records === 0) facts.firstMs = facts.lastMs;
     facts.lastSeq = seq;
     return end + 1;
   }

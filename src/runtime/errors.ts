@@ -11,6 +11,7 @@ export const ERROR_CODES = {
     'The repository cannot be read or written, or its file system lacks what commits rest on.',
   REPOSITORY_DAMAGED:
     'An object of the repository is not what was written, or is gone though another one names it.',
+  REPOSITORY_CONFLICT: 'The repository holds other content for the same records than the log does.',
   TIME_UNREACHABLE: 'The repository does not hold everything that was received up to that time.',
   HOLE_IN_THE_WAY: 'Records that were received up to that time are missing from the repository.',
   TARGET_UNUSABLE: 'The OpenTSDB to restore into cannot be reached, or would not hold the result.',

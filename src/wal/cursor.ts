@@ -30,6 +30,11 @@ export class Cursor {
     return new Cursor(path, parseCursor(text, path));
   }
 
+  /** One that never moved, whatever the file holds: the next move replaces it. */
+  static reset(dataDirectory: string, name: string): Cursor {
+    return new Cursor(join(dataDirectory, 'cursors', `${name}.json`), undefined);
+  }
+
   get position(): Position | undefined {
     return this.#position;
   }

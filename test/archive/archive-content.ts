@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { expect } from 'vitest';
+import { isDamage, readCatalog, readSidecar } from '../../src/archive/catalog.ts';
+import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
+import type { Duckdb } from '../../src/archive/duckdb.ts';
+import { outermost } from '../../src/archive/lane-spans.ts';
+import { SEGMENT_COLUMNS, segmentRows } from '../../src/archive/segment-table.ts';
+import type { Sidecar } from '../../src/archive/sidecar.ts';
+import type { Hole } from '../../src/record/control.ts';
+import { type PlainRecord, plainRows, type PlainRow } from '../kit/plain-rows.ts';
+import { present } from '../kit/wal-log.ts';
+import type { ArchiveRig } from './archive-rig.ts';
+
+/** What the repository holds; every data object is what its sidecar says. */
+export async function readContent(
+  rig: ArchiveRig,
+): Promise<{ coverage: Coverage; sidecars: Sidecar[]; rows: PlainRow[] }> {
+  const { store } = rig.repository;
+  const catalog = await readCatalog(store);
+  expect(catalog.faults.filter(isDamage)).toEqual([]);
+  const sidecars: Sidecar[] = [];
+  for (const { objects } of catalog.lanes.values()) {
+    for (const segment of outermost(objects)) {
+      sidecars.push(present(await readSidecar(store, segment)));
+    }
+  }
+  const paths: string[] = [];
+  for (const { data } of sidecars) {
+    if (data === null) continue;
+    const path = present(await store.localPath(data.object));
+    const bytes = await readFile(path);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect({ bytes: bytes.length, sha256 }).toEqual({ bytes: data.bytes, sha256: data.sha256 });
+    paths.push(path);
+  }
+  return { coverage: computeCoverage(catalog), sidecars, rows: await readRows(rig.duckdb, paths) };
+}
+
+/** The repository holds the log, record by record, but for those in the holes. */
+export async function expectSame(
+  rig: ArchiveRig,
+  holes: readonly Omit<Hole, 'reason'>[] = [],
+): Promise<void> {
+  const { coverage, sidecars, rows } = await readContent(rig);
+  expect(coverage.conflicts).toEqual([]);
+  const found = coverage.holes.map(({ lane, firstSeq: from, lastSeq: to }) => ({
+    lane,
+    from,
+    to,
+  }));
+  expect(found).toEqual(holes.map(({ lane, from, to }) => ({ lane, from, to })));
+  const lanes = [...(await rig.records())].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  expect(rows).toEqual(lanes.flatMap(([lane, records]) => plainRows(lane, records)));
+  const sum = (of: (sidecar: Sidecar) => number): number =>
+    sidecars.reduce((total, sidecar) => total + of(sidecar), 0);
+  expect(sum(({ records }) => records)).toBe(lanes.reduce((n, [, { length }]) => n + length, 0));
+  expect(sum(({ data }) => data?.rows ?? 0)).toBe(rows.length);
+  for (const sidecar of sidecars) expectCut(sidecar, coverage, new Map(lanes));
+}
+
+async function readRows(duckdb: Duckdb, paths: readonly string[]): Promise<PlainRow[]> {
+  if (paths.length === 0) return [];
+  const columns = SEGMENT_COLUMNS.map((column) => `${column}::varchar as ${column}`);
+  const order = 'order by lane, seq::bigint, idx::bigint';
+  const query = `select ${columns.join(', ')} from ${segmentRows(paths)} ${order}`;
+  return (await duckdb.rows(query)) as PlainRow[];
+}
+
+function isEnd({ lines: [first = ''] }: PlainRecord): boolean {
+  return /^!(cut|close) /.test(first);
+}
+
+/** A segment ends with a cut, with its lane, or before a hole; in between there is no cut. */
+function expectCut(
+  sidecar: Sidecar,
+  coverage: Coverage,
+  lanes: ReadonlyMap<string, readonly PlainRecord[]>,
+): void {
+  const { lane, firstSeq, lastSeq, fromMs, toMs } = sidecar;
+  const records = present(lanes.get(lane));
+  const own = records.filter(({ seq }) => seq >= firstSeq && seq <= lastSeq);
+  const before = records.findLast(({ seq }) => seq < firstSeq);
+  const isBeforeHole = coverage.holes.some(
+    (hole) => hole.lane === lane && hole.firstSeq === lastSeq + 1,
+  );
+  expect(own.slice(0, -1).filter(isEnd)).toEqual([]);
+  expect(isEnd(present(own.at(-1))) || isBeforeHole || records.at(-1)?.seq === lastSeq).toBe(true);
+  expect(toMs).toBe(own.at(-1)?.receivedAt);
+  expect(fromMs).toBe((before ?? own[0])?.receivedAt);
+}

@@ -1,0 +1,139 @@
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { formatSidecarName } from '../../src/archive/object-names.ts';
+import { listSegments } from '../kit/wal-files.ts';
+import { present, TestLog } from '../kit/wal-log.ts';
+import { expectSame, readContent } from './archive-content.ts';
+import { ArchiveRig, line, writeLane } from './archive-rig.ts';
+
+describe('what the log lost', { timeout: 60_000 }, () => {
+  test('a file that was deleted before it was archived is told by a marker, and the rest is archived', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 7);
+    await writeLane(rig.wal, 60, 7);
+    const files = await listSegments(rig.wal);
+    const gone = [
+      present(files[2]),
+      present(files.findLast(({ lane }) => lane === files[0]?.lane)),
+      present(files.at(-2)),
+    ];
+    for (const { name } of gone) await rm(join(rig.wal, name));
+    const holes = gone.map(({ lane, frames }) => ({
+      lane,
+      from: present(frames[0]).firstSeq,
+      to: present(frames.at(-1)).lastSeq,
+    }));
+    await rig.archiveAll();
+    await expectSame(rig, holes);
+    expect(rig.holes).toMatchObject(holes);
+    const { coverage } = await readContent(rig);
+    expect(coverage.holes.map(({ reason }) => reason)).toEqual(
+      Array.from({ length: 3 }, () => 'missing from the log'),
+    );
+    // Again, from nothing: the same markers.
+    const before = await readdir(rig.place, { recursive: true });
+    await rm(join(rig.data, 'cursors'), { recursive: true });
+    await rig.archiveAll();
+    expect(await readdir(rig.place, { recursive: true })).toEqual(before);
+  });
+
+  test('a lane of which nothing is left is a hole', async () => {
+    await using rig = await ArchiveRig.create();
+    for (let lane = 0; lane < 3; lane += 1) await writeLane(rig.wal, 20, 7);
+    // The archiver has known it before.
+    const files = await listSegments(rig.wal);
+    await rig.archiveUntil(async () => (await readContent(rig)).coverage.lanes.length === 3);
+    await rm(join(rig.place, 'lanes', present(files[0]).lane, 'minute'), {
+      recursive: true,
+      force: true,
+    });
+    const middle = present(files.find(({ lane }) => lane !== files[0]?.lane)).lane;
+    await rm(join(rig.place, 'lanes', middle, 'minute'), { recursive: true, force: true });
+    for (const { name } of files.filter(({ lane }) => lane === middle))
+      await rm(join(rig.wal, name));
+    await rm(join(rig.data, 'cursors'), { recursive: true, force: true });
+    await rig.archiveAll();
+    await expectSame(rig, [{ lane: middle, from: 1, to: 24 }]);
+    expect(rig.holes).toMatchObject([{ lane: middle, from: 1, to: 24 }]);
+  });
+
+  test('bytes that nobody wrote are a hole of one frame', async () => {
+    await using rig = await ArchiveRig.create();
+    const log = await TestLog.open(rig.wal);
+    await log.write(line(1));
+    log.wal.append('http', '-', Buffer.from('put m 1 1 a=\u00e9\n', 'latin1'), 1);
+    await log.settle();
+    await log.write(line(2));
+    await log.wal.close();
+    const { lane, frames } = present((await listSegments(rig.wal))[0]);
+    const { firstSeq, lastSeq } = present(
+      frames.find((frame) => frame.firstSeq <= 3 && frame.lastSeq >= 3),
+    );
+    await rig.archiveAll();
+    expect(rig.holes).toEqual([
+      { lane, from: firstSeq, to: lastSeq, reason: 'a frame is no UTF-8' },
+    ]);
+    const { coverage, rows } = await readContent(rig);
+    expect(coverage.holes).toMatchObject([{ firstSeq, lastSeq }]);
+    expect(rows.filter(({ kind }) => kind === 'put').map(({ seq }) => seq)).not.toContain('3');
+    expect(rows.filter(({ kind }) => kind === 'put')).toHaveLength(2);
+  });
+});
+
+describe('what the repository lost', { timeout: 60_000 }, () => {
+  test('segments that were removed are archived again, while it runs, and their neighbours stay', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 7);
+    let removed = 0;
+    await rig.archiveUntil(async () => {
+      if (removed === 0 && (await rig.isArchived())) {
+        for (const index of [2, 3, 6]) {
+          const [, sidecar] = present(rig.archived[index]);
+          await rig.repository.store.remove(formatSidecarName(sidecar));
+        }
+        removed = rig.archived.length;
+      }
+      return removed > 0 && rig.archived.length === removed + 3;
+    });
+    await expectSame(rig);
+    const names = rig.archived.map(([, sidecar]) => formatSidecarName(sidecar));
+    expect(names.slice(removed)).toEqual([2, 3, 6].map((index) => names[index]));
+  });
+
+  test('a lost or damaged cursor costs nothing', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 30, 7);
+    await rig.archiveAll();
+    const before = await readdir(rig.place, { recursive: true });
+    const archived = rig.archived.length;
+    const path = join(rig.data, 'cursors', 'archive.json');
+    for (const damage of [() => rm(path), () => writeFile(path, 'rubbish')]) {
+      await damage();
+      await rig.archiveAll();
+    }
+    expect(rig.archived).toHaveLength(archived);
+    expect(await readdir(rig.place, { recursive: true })).toEqual(before);
+  });
+
+  test('where the repository is gone nothing is written; when it is back, archiving goes on', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 30, 7);
+    await rename(rig.place, `${rig.place}.away`);
+    await mkdir(rig.place);
+    await rig.archiveUntil(() => rig.states.length > 0);
+    expect(rig.states[0]).toContain('is gone from');
+    expect(await readdir(rig.place)).toEqual([]);
+    let isBack = false;
+    await rig.archiveUntil(async () => {
+      if (!isBack) {
+        await rm(rig.place, { recursive: true });
+        await rename(`${rig.place}.away`, rig.place);
+      }
+      isBack = true;
+      return rig.isArchived();
+    });
+    expect(rig.states.at(-1)).toBe('archiving');
+    await expectSame(rig);
+  });
+});
