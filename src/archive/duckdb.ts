@@ -55,6 +55,17 @@ export class Duckdb {
     return (await told(this.#connection.runAndReadAll(sql))).getRowObjectsJS();
   }
 
+  /** The same, some rows at a time and in bounded memory; ask for nothing else before it ended. */
+  async *stream(sql: string): AsyncGenerator<Record<string, unknown>[]> {
+    const result = await told(this.#connection.stream(sql));
+    const chunks = result.yieldRowObjectJs();
+    for (;;) {
+      const next: IteratorResult<Record<string, unknown>[], unknown> = await told(chunks.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
   close(): void {
     this.#connection.closeSync();
     this.#instance.closeSync();

@@ -10,6 +10,7 @@ export const EXIT = {
   target: 5,
   differs: 6,
   spoilt: 7,
+  nothing: 8,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -20,10 +21,11 @@ Exit codes:
   1  a fault; its code is on stderr and in docs/ERRORS.md
   2  wrong usage or configuration
   3  wal inspect: the log is damaged; restore: the time cannot be reached
-  4  the repository lacks records of what it covers, or of what is to be restored
+  4  the repository lacks records of what it covers, or of what is to be restored or searched
   5  restore: the target cannot be used
   6  restore: the target differs from what was restored, or refuses points of it
-  7  the repository is damaged`;
+  7  the repository is damaged
+  8  log grep: no write fits`;
 
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   CONFIG_INVALID: EXIT.usage,

@@ -3,6 +3,7 @@ import { OPTIONS } from '../config/options.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
 import type { InfoOptions } from './info.ts';
+import type { GrepOptions } from './log-grep.ts';
 import type { RestoreFlags } from './restore.ts';
 import { VERSION } from './version.ts';
 import type { InspectOptions } from './wal-inspect.ts';
@@ -27,6 +28,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addCheckConfig(program, settle);
   addWal(program, settle);
   addInfo(program, settle);
+  addLog(program, settle);
   addRestore(program, settle);
   return program;
 }
@@ -115,6 +117,54 @@ function addInfo(program: Command, settle: (code: ExitCode) => void): void {
       settle(await showInfo(options));
     });
 }
+
+function addLog(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('log')
+    .summary('look into what was written')
+    .description('Looks into what was written, as the repository has it.')
+    .addHelpText('after', examples(GREP_EXAMPLE))
+    .command('grep')
+    .summary('show who wrote what, when, from where')
+    .description(
+      'Shows the writes that fit everything that is named, in the order in which they were received: when, by which transport, from where, the line, and LANE/SEQ of its record; those that the primary refused are marked. Missing records, and changes that went round the log meanwhile, are told on stderr. Checks what it reads. Changes nothing; `start` may be running.',
+    )
+    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option('--metric <NAME>', 'Only this metric; * stands for any characters.')
+    .option(
+      '--tag <KEY=VALUE>',
+      'Only series with this tag; * in the value stands for any characters. May be given more than once.',
+      collect,
+    )
+    .option(
+      '--from <TIME>',
+      'Only what was received at or after this time, as 2026-06-01T14:00:00+02:00.',
+    )
+    .option('--to <TIME>', 'Only what was received before this time.')
+    .option('--instant-from <TIME>', 'Only points of this time or later, by their own timestamps.')
+    .option('--instant-to <TIME>', 'Only points of before this time, by their own timestamps.')
+    .option(
+      '--source <ADDRESS>',
+      'Only what came from this address, as 10.0.0.7 or 10.0.0.7:51514.',
+    )
+    .option('--value <TEXT>', 'Only this value, as it was sent.')
+    .option('--limit <N>', 'Stop after so many writes.')
+    .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText('after', examples(GREP_EXAMPLE))
+    .action(async (options: GrepOptions) => {
+      const { grepLog } = await import('./log-grep.ts');
+      settle(await grepLog(options));
+    });
+}
+
+/** For options that may be given more than once. */
+function collect(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
+}
+
+const GREP_EXAMPLE =
+  "tsdb-wal log grep --repository /var/lib/tsdb-wal/repository --metric 'sys.cpu.*' --tag host=web1 --from 2026-06-01T14:00:00+02:00";
 
 function addRestore(program: Command, settle: (code: ExitCode) => void): void {
   program

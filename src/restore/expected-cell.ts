@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 /** A cell of the expected state, as the fold writes it. */
 export interface ExpectedCell {
   readonly metric: string;
-  /** The archive's canonical form; see `tagsOf`. */
+  /** The archive's canonical form; see archive/canonical-tags.ts. */
   readonly tags: string;
   readonly instantMs: number;
   readonly transport: string;
@@ -23,15 +23,6 @@ export async function* readCells(path: string): AsyncGenerator<readonly Expected
     yield lines.map(parseCell);
   }
   if (rest !== '') throw new Error(`${path} breaks off in a line`);
-}
-
-/** The tags of a series, from the archive's text for them. */
-export function tagsOf(tags: string): Record<string, string> {
-  const pairs = tags.split(' ').map((pair): [string, string] => {
-    const equals = pair.indexOf('=');
-    return [decodeURIComponent(pair.slice(0, equals)), decodeURIComponent(pair.slice(equals + 1))];
-  });
-  return Object.fromEntries(pairs);
 }
 
 /** One text for one set of tags. */

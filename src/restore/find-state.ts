@@ -1,11 +1,11 @@
 import { type Catalog, isDamage, type ObjectFault, readCatalog } from '../archive/catalog.ts';
 import { computeCoverage, type CoverageHole } from '../archive/coverage.ts';
+import type { LocalSegments } from '../archive/searched-segments.ts';
 import { openRepository, type Repository } from '../archive/repository.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { RestoreRequest } from './restore-request.ts';
-import type { LocalSegments } from './trusted-segments.ts';
 
 /** A time that can be restored, and what it can be restored from. */
 export interface FoundState {

@@ -1,5 +1,5 @@
+import { tagsOf } from '../archive/canonical-tags.ts';
 import type { Duckdb } from '../archive/duckdb.ts';
-import { tagsOf } from './expected-cell.ts';
 import {
   bypassQuery,
   CHARACTERS_QUERY,

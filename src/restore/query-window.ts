@@ -1,5 +1,6 @@
 import { QUERY_MS_MAX } from '../opentsdb/query-client.ts';
-import { type ExpectedCell, seriesKey, tagsOf } from './expected-cell.ts';
+import { tagsOf } from '../archive/canonical-tags.ts';
+import { type ExpectedCell, seriesKey } from './expected-cell.ts';
 
 interface ExpectedSeries {
   readonly tags: Readonly<Record<string, string>>;

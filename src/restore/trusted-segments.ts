@@ -1,18 +1,13 @@
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
 import { checkDataObject } from '../archive/data-object.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
+import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
 import type { FoldFile, FoldInput } from './fold-query.ts';
 import { type Selection, selectSegments, unconfirmedLanes, withoutDamaged } from './plan.ts';
-
-/** Segments of the live log that aren't in the repository yet, by the names of sidecars that they would have. */
-export type LocalSegments = ReadonlyMap<
-  string,
-  { readonly path: string; readonly sidecar: Sidecar }
->;
 
 export interface TrustOptions {
   readonly store: ObjectStore;

@@ -95,7 +95,7 @@ export class Fabricated implements AsyncDisposable {
       bypasses: lines.filter((line) => line.startsWith('!bypass ')).length,
       confirmed:
         records.findLast(({ confirmed }) => typeof confirmed === 'string')?.confirmed ?? null,
-      instants: null,
+      instants: instantsOf(rows),
       data,
       createdAt: 1_000,
       writer: 'test',
@@ -185,6 +185,11 @@ function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: Mad
       },
     ];
   });
+}
+
+function instantsOf(rows: readonly Row[]): { from: number; to: number } | null {
+  const instants = rows.flatMap(({ instant_ms: ms }) => (ms === null ? [] : [Number(ms)]));
+  return instants.length === 0 ? null : { from: Math.min(...instants), to: Math.max(...instants) };
 }
 
 function percentEncode(text: string): string {
