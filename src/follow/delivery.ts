@@ -229,7 +229,8 @@ export class Delivery {
     if (batch.lines.length > 0) this.#options.events.answered(batch.lines.length, nowMs - sentMs);
     const lines = new Set(applied.refused.map(({ line }) => line));
     const later = this.#flights.map((next) => next.batch);
-    if (nowMs - sentMs > PROMPT_WRITE_MS) this.#renew(batch);
+    const isLate = nowMs - sentMs > PROMPT_WRITE_MS;
+    if (isLate && !this.#recent.remembers(sentMs)) this.#renew(batch);
     this.#noteMends(flight, lines, nowMs);
     this.canary.offer(batch, lines, later);
     const overtaken = overtakenLines(batch, lines, later);

@@ -74,13 +74,16 @@ export class RecentWrites {
     return before !== undefined && !isSameWrite(before, low);
   }
 
+  /** Whether what was registered since then is known for a whole span from now on. */
+  remembers(sinceMs: number): boolean {
+    return sinceMs >= this.#youngSince;
+  }
+
   /** A write that was registered before may have reached the TSD only now. */
   renew(high: number, low: number): void {
     const before = this.#young.get(high, low);
-    this.registerAgain(
-      high,
-      before === undefined || isSameWrite(before, low) ? low : withUnknownForm(low),
-    );
+    const isSame = before === undefined || isSameWrite(before, low);
+    this.#young.put(high, isSame ? low : withUnknownForm(low));
   }
 
   /** Whether the write is surely of a later instant than any of its series within the span. */

@@ -74,6 +74,16 @@ describe('recent writes', () => {
     expect(recent.registerAgain(1, 0x11)).toBe(true);
   });
 
+  test('what was written since the last turn of the generations is known for a span from now', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    recent.age(150);
+    recent.registerAgain(1, 0x10);
+    expect([recent.remembers(149), recent.remembers(150)]).toEqual([false, true]);
+    // The answer to that write comes now, at 240: whatever ages until 340, it is found.
+    for (let nowMs = 240; nowMs < 340; nowMs += 10) recent.age(nowMs);
+    expect(recent.registerAgain(1, 0x11)).toBe(true);
+  });
+
   test(
     'grow, ask to wait when they are full, and have room again after the span',
     { timeout: 20_000 },
