@@ -15,6 +15,8 @@ const LIMITS = {
   unfinishedLineBytesMax: 1_024,
   /** Replies that the client has not taken: beyond this nothing is read. */
   unsentReplyBytesMax: 256 * 1024,
+  /** Read and not answered: beyond this nothing is read, and it is enough to keep the log and the primary busy. */
+  unansweredBytesMax: 512 * 1024,
   /** Replies that wait for the log: beyond this nothing is read. */
   waitingRepliesMax: 1_000,
   writeChars: 64 * 1024,
@@ -24,7 +26,7 @@ const LIMITS = {
 } as const;
 
 /** Why a socket is not read now. */
-type HoldReason = 'admission' | 'log' | 'answers' | 'drain';
+type HoldReason = 'admission' | 'log' | 'unanswered' | 'answers' | 'drain';
 
 /** What the connections of a front door share. */
 export interface TelnetContext {
@@ -46,6 +48,7 @@ export class TelnetConnection {
   readonly #peer: Peer;
   readonly #context: TelnetContext;
   readonly #reads: TelnetRead[] = [];
+  #unansweredBytes = 0;
   readonly #holds = new Set<HoldReason>();
   /** Resolves when all that was read is answered and the connection is closed. */
   readonly done: Promise<void>;
@@ -128,6 +131,8 @@ export class TelnetConnection {
       this.#tail = end === chunk.length ? undefined : Buffer.from(chunk.subarray(end));
       const read = createRead(before, chunk, end);
       this.#reads.push(read);
+      this.#unansweredBytes += read.heldBytes;
+      if (this.#unansweredBytes > LIMITS.unansweredBytesMax) this.#hold('unanswered');
       this.#submit(read);
       if (read.exit) this.stop();
     }
@@ -194,7 +199,7 @@ export class TelnetConnection {
       } else {
         await this.#answer(read);
         this.#reads.shift();
-        this.#context.admission.release(this.#peer.address, read.heldBytes);
+        this.#letGo(read);
         // Replies to all that is settled leave in one write.
         if (this.#reads[0]?.outcome === undefined || this.#replies.length > LIMITS.writeChars) {
           await this.#write();
@@ -262,8 +267,14 @@ export class TelnetConnection {
   #loseReads(): void {
     for (const read of this.#reads.splice(0)) {
       this.#countLost(read.count);
-      this.#context.admission.release(this.#peer.address, read.heldBytes);
+      this.#letGo(read);
     }
+  }
+
+  #letGo({ heldBytes }: TelnetRead): void {
+    this.#context.admission.release(this.#peer.address, heldBytes);
+    this.#unansweredBytes -= heldBytes;
+    if (this.#unansweredBytes <= LIMITS.unansweredBytesMax / 2) this.#release('unanswered');
   }
 
   #countLost(points: number): void {

@@ -172,23 +172,30 @@ describe('while the log takes nothing', () => {
 });
 
 describe('back-pressure', () => {
-  test('a source over its budget is not read until its submissions are answered', async () => {
-    const { port, path } = await openDoor({ limits: { sourceInFlightBytesMax: 200_000 } });
-    path.auto = false;
-    const client = new Client(port);
-    const block = Array.from({ length: 2_000 }, (_, index) => `${put(index)}\n`).join('');
-    const blocks = 200;
-    for (let sent = 0; sent < blocks; sent++) client.send(block);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 300);
-    });
-    const taken = path.submitted.reduce((bytes, { lines }) => bytes + lines.join('\n').length, 0);
-    expect(taken).toBeLessThan(270_000);
-    path.auto = true;
-    for (const submitted of path.submitted) submitted.settle(path.accepted());
-    await eventually(() => (path.lines().length === blocks * 2_000 ? true : undefined), 20_000);
-    expect(path.lines().at(-1)).toBe(put(1_999));
-  }, 30_000);
+  test.each([
+    ['a source over its budget', { sourceInFlightBytesMax: 200_000 }, 270_000],
+    ['a connection with much unanswered', {}, 700_000],
+  ])(
+    '%s is not read until its submissions are answered',
+    async (_, limits, takenMax) => {
+      const { port, path } = await openDoor({ limits });
+      path.auto = false;
+      const client = new Client(port);
+      const block = Array.from({ length: 2_000 }, (_, index) => `${put(index)}\n`).join('');
+      const blocks = 200;
+      for (let sent = 0; sent < blocks; sent++) client.send(block);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 300);
+      });
+      const taken = path.submitted.reduce((bytes, { lines }) => bytes + lines.join('\n').length, 0);
+      expect(taken).toBeLessThan(takenMax);
+      path.auto = true;
+      for (const submitted of path.submitted) submitted.settle(path.accepted());
+      await eventually(() => (path.lines().length === blocks * 2_000 ? true : undefined), 20_000);
+      expect(path.lines().at(-1)).toBe(put(1_999));
+    },
+    30_000,
+  );
 
   test('a client that reads no replies is not read either', async () => {
     const { port } = await openDoor();
