@@ -102,7 +102,7 @@ export async function startProxy({ folder, target, main }: ProxyOptions): Promis
   const port = await freePort();
   const data = join(folder, `data-${port}`);
   // As `npm start` does it.
-  const node = [process.execPath, '--max-semi-space-size=4'];
+  const node = [process.execPath, '--max-semi-space-size=2', '--v8-pool-size=1'];
   const command = [...node, program, 'start', '--listen', `127.0.0.1:${port}`];
   command.push('--primary', `http://${target}`, '--data', data);
   command.push('--admin', `127.0.0.1:${await freePort()}`);
