@@ -177,7 +177,7 @@ describe('back-pressure', () => {
     ['a connection with much unanswered', {}, 700_000],
   ])(
     '%s is not read until its submissions are answered',
-    async (_, limits, takenMax) => {
+    async (_name, limits, takenMax) => {
       const { port, path } = await openDoor({ limits });
       path.auto = false;
       const client = new Client(port);
