@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { DataObject } from './sidecar.ts';
@@ -38,6 +39,16 @@ export async function checkDataObject(
     if (!isUnreadable(error)) throw error;
     return damaged(`${object} cannot be read: ${(error as Error).message}`);
   }
+}
+
+/** What a sidecar says of a local file. */
+export async function measureFile(
+  path: string,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), hash);
+  const { size: bytes } = await stat(path);
+  return { bytes, sha256: hash.digest('hex') };
 }
 
 /** Whether the disk does not give back what is there: damage, not a fault of whoever reads. */

@@ -66,6 +66,11 @@ export class Duckdb {
     }
   }
 
+  /** Ends the statement that is under way: it rejects. */
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
   close(): void {
     this.#connection.closeSync();
     this.#instance.closeSync();

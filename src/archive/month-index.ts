@@ -5,7 +5,7 @@ import { uniteSpans } from './lane-spans.ts';
 import { formatMonthIndex, type MonthLane } from './month-index-file.ts';
 import { formatIndexName, monthEnd, monthOf, monthsBetween } from './object-names.ts';
 import { readSummary } from './summary.ts';
-import { tallyLaneMonth } from './tally.ts';
+import { tallyLaneMonth, tallyNames } from './tally.ts';
 
 const MONTH_REST_MS = 3_600_000;
 
@@ -31,7 +31,9 @@ export async function indexClosedMonths(
     (month) => monthEnd(month) + MONTH_REST_MS <= now && !present.has(formatIndexName(month)),
   );
   if (missing.length === 0 || faults.some(isDamage)) return [];
-  const { safeTimeMs = 0 } = computeCoverage(await readSummary(store, { useIndex: true }));
+  const { safeTimeMs = 0 } = computeCoverage(
+    await readSummary(store, { useIndex: true, tally: tallyNames }),
+  );
   const written: string[] = [];
   for (const month of missing) {
     if (safeTimeMs < monthEnd(month)) break;

@@ -1,9 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { assert } from '../runtime/errors.ts';
+import { measureFile } from './data-object.ts';
 import { type Duckdb } from './duckdb.ts';
 import { type SegmentFacts } from './segment-facts.ts';
 import { formatDataName } from './object-names.ts';
@@ -82,8 +81,7 @@ export class SegmentBuilder {
       Number(counted?.['rows']) === facts.rows,
       'a segment holds as many rows as were written',
     );
-    const { size: bytes } = await stat(path);
-    return { facts, data: { path, bytes, sha256: await sha256Of(path), rows: facts.rows } };
+    return { facts, data: { path, ...(await measureFile(path)), rows: facts.rows } };
   }
 
   /** Removes what is on the disk; nothing happens when it is gone. */
@@ -130,10 +128,4 @@ export function sidecarOf(
     createdAt,
     writer,
   };
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-  return hash.digest('hex');
 }
