@@ -23,13 +23,15 @@ const QUESTIONS_MAX = 4;
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   const { client, target, demands } = options;
   try {
-    const version = (await client.get('/api/version')) as { version?: unknown } | undefined;
-    if (version === undefined)
+    const answer = await client.get('/api/version');
+    const version = isObject(answer) ? answer['version'] : undefined;
+    if (typeof version !== 'string') {
       throw new Error('it does not answer /api/version as an OpenTSDB does');
+    }
     const config = await client.get('/api/config');
     const { unknownMetrics, heldMetrics } = await lookAtMetrics(options);
     const facts: TargetFacts = {
-      version: version.version,
+      version,
       config: isObject(config) ? config : undefined,
       unknownMetrics,
       heldMetrics,

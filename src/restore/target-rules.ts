@@ -8,7 +8,7 @@ export interface Finding {
 }
 
 export interface TargetFacts {
-  readonly version: unknown;
+  readonly version: string;
   /** The JSON of `/api/config`; undefined when it is not to be had. */
   readonly config: Readonly<Record<string, unknown>> | undefined;
   /** Of the metrics to be restored, those that have no UID yet. */
@@ -168,12 +168,10 @@ function judgeContent({ heldMetrics }: TargetFacts, { isResumed }: RestoreDemand
 }
 
 function judgeVersion({ version }: TargetFacts): Finding[] {
-  const match = typeof version === 'string' ? /^(\d+)\.(\d+)/.exec(version) : null;
+  const match = /^(\d+)\.(\d+)/.exec(version);
   if (match === null || (match[1] === '2' && Number(match[2]) >= 3)) return [];
   const remedy = 'Try with a copy first, and look at the comparison that follows the restore.';
-  return [
-    { kind: 'warning', says: `it is version ${String(version)}; this was tried with 2.4`, remedy },
-  ];
+  return [{ kind: 'warning', says: `it is version ${version}; this was tried with 2.4`, remedy }];
 }
 
 function judgeSettings(
@@ -212,7 +210,7 @@ function judgeSettings(
   if (illegal.length > 0) {
     fault(
       `it takes no names with ${illegal.map((one) => `"${one}"`).join(' ')}, which some have`,
-      `Set tsd.core.tag.allow_specialchars=${special}${illegal.join('')} ${RESTART}, as the primary had it.`,
+      `Set tsd.core.tag.allow_specialchars=${propertyOf(special + illegal.join(''))} ${RESTART}, as the primary had it.`,
     );
   }
   for (const { key, kind, when, says, remedy } of RULES) {
@@ -221,6 +219,12 @@ function judgeSettings(
       findings.push({ kind, says: `${says} (${key}=${text(key)})`, remedy });
   }
   return findings;
+}
+
+/** Characters as the value of a property: a space at its edge would not count, so one that is legal anyway stands there. */
+function propertyOf(characters: string): string {
+  const escaped = characters.replaceAll('\\', '\\\\');
+  return escaped === escaped.trim() ? escaped : `.${escaped}.`;
 }
 
 /** As net.opentsdb.utils.Config.getBoolean takes it. */

@@ -82,6 +82,9 @@ describe('a target', () => {
     ]);
     tsd.settings['tsd.core.tag.allow_specialchars'] = '@!:';
     expect(await look(tsd.url, demands)).toEqual([]);
+    // A property with a space at its edge is one without it.
+    const [finding] = await look(tsd.url, { ...DEMANDS, characters: 'a= ' });
+    expect(finding?.remedy).toContain('allow_specialchars=.@!:= . and');
   });
 
   test('that does not show its configuration is a warning, one that is old too', async () => {
@@ -94,6 +97,20 @@ describe('a target', () => {
     ]);
     expect(judgeTarget({ ...facts, version: 'BuildData' }, DEMANDS)).toEqual([]);
   });
+
+  test.each(['[]', '{}', 'null', '"2.4.1"', '{"version":2}'])(
+    'that says %s when asked for its version is no OpenTSDB',
+    async (said) => {
+      const client = {
+        get: () => Promise.resolve(JSON.parse(said) as unknown),
+        holdsData: () => Promise.resolve(false),
+      };
+      const target = new URL('http://tsd:4242');
+      await expect(
+        preflight({ client, target, metrics: METRICS, demands: DEMANDS }),
+      ).rejects.toMatchObject({ code: 'TARGET_UNUSABLE' });
+    },
+  );
 
   test('that does not answer is refused', async () => {
     await expect(look(`http://127.0.0.1:${await freePort()}`)).rejects.toMatchObject({
