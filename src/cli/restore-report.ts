@@ -52,11 +52,14 @@ export function textReport(
       return;
     }
     // Faults are told as the error that they are.
-    if (event.event !== 'target' || event.kind === 'warning') line(formatEvent(event));
+    if (event.event === 'error' || (event.event === 'target' && event.kind === 'fault')) return;
+    line(formatEvent(event));
   };
 }
 
-function formatEvent(event: Exclude<RestoreEvent, { event: 'progress' | 'result' }>): string {
+function formatEvent(
+  event: Exclude<RestoreEvent, { event: 'progress' | 'result' | 'error' }>,
+): string {
   switch (event.event) {
     case 'planned':
       return formatPlan(event);

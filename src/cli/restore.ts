@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { restore } from '../restore/restore.ts';
 import { parseTargetTime } from '../restore/target-time.ts';
-import type { RestoreRequest, RestoreResult } from '../restore/restore-request.ts';
+import type { RestoreEvent, RestoreRequest, RestoreResult } from '../restore/restore-request.ts';
 import { parseBytes } from '../config/quantity.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -29,7 +29,6 @@ const MiB = 1024 * 1024;
 
 /** Restores, and tells how it goes; SIGINT and SIGTERM leave a state from which the same command goes on. */
 export async function runRestore(flags: RestoreFlags): Promise<ExitCode> {
-  const request = requestOf(flags);
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
@@ -40,8 +39,19 @@ export async function runRestore(flags: RestoreFlags): Promise<ExitCode> {
   };
   const report =
     flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
-  const result = await restore({ request, clock: systemClock, report, signal: stop.signal });
-  return exitCodeFor(result);
+  try {
+    const request = requestOf(flags);
+    const result = await restore({ request, clock: systemClock, report, signal: stop.signal });
+    return exitCodeFor(result);
+  } catch (error) {
+    // Programs that read the events shall find there what people read on stderr.
+    if (flags.json === true && error instanceof WalError) report(errorEvent(error));
+    throw error;
+  }
+}
+
+function errorEvent({ code, message, hint, context }: WalError): RestoreEvent {
+  return { event: 'error', code, message, hint: hint ?? null, context };
 }
 
 function exitCodeFor({ outcome }: RestoreResult): ExitCode {

@@ -92,4 +92,12 @@ export type RestoreEvent =
       readonly perSecond: number;
       readonly etaSeconds: number | null;
     }
-  | ({ readonly event: 'result' } & RestoreResult);
+  | ({ readonly event: 'result' } & RestoreResult)
+  /** The fault that ended it without a result; `context` has the nearest times, say. */
+  | {
+      readonly event: 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string | null;
+      readonly context: Readonly<Record<string, unknown>>;
+    };
