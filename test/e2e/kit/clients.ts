@@ -73,7 +73,8 @@ export class TelnetCollector implements Collector {
       this.#onSaid = () => {
         if (/^Built on .*\n/m.test(this.#said)) resolve();
       };
-      socket.write(commands.map((command) => `${command}\n`).join(''));
+      // As OpenTSDB reads it.
+      socket.write(commands.map((command) => `${command}\n`).join(''), 'latin1');
     });
     return this.#said.trimEnd().split('\n');
   }

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { RestoreEvent, RestoreResult } from '../../../src/restore/restore-request.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
+
+export interface RestoreEnd {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly events: readonly RestoreEvent[];
+  /** Undefined when it ended without one. */
+  readonly result: RestoreResult | undefined;
+  readonly stderr: string;
+}
+
+/** The built `tsdb-wal restore … --json` as a process of its own. */
+export class RestoreProcess {
+  readonly events: RestoreEvent[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<RestoreEnd>;
+  #onEvent: (() => void) | undefined;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#ended = this.#follow(child);
+  }
+
+  static start(flags: readonly string[]): RestoreProcess {
+    const args = ['--enable-source-maps', MAIN, 'restore', '--json', ...flags];
+    return new RestoreProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  async end(): Promise<RestoreEnd> {
+    return this.#ended;
+  }
+
+  /** Resolves once it told of such an event, or has ended. */
+  async until(holds: (event: RestoreEvent) => boolean): Promise<void> {
+    let isOver = false;
+    void this.#ended.then(() => {
+      isOver = true;
+      this.#onEvent?.();
+    });
+    for (let seen = 0; ; seen = this.events.length) {
+      if (isOver || this.events.slice(seen).some(holds)) return;
+      await new Promise<void>((resolve) => (this.#onEvent = resolve));
+    }
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGINT' | 'SIGTERM'): void {
+    this.#child.kill(signal);
+  }
+
+  async #follow(child: ChildProcess): Promise<RestoreEnd> {
+    const killWithTests = (): boolean => child.kill('SIGKILL');
+    process.once('exit', killWithTests);
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    if (child.stdout !== null) {
+      createInterface(child.stdout).on('line', (line) => {
+        this.events.push(JSON.parse(line) as RestoreEvent);
+        this.#onEvent?.();
+      });
+    }
+    const [code] = (await once(child, 'close')) as [number | null];
+    process.off('exit', killWithTests);
+    const last = this.events.at(-1);
+    const result = last?.event === 'result' ? last : undefined;
+    return { code, events: this.events, result, stderr };
+  }
+}
+
+/** Runs it to its end. */
+export async function runRestore(flags: readonly string[]): Promise<RestoreEnd> {
+  return RestoreProcess.start(flags).end();
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { Tsd } from '../../../scripts/stack/opentsdb.ts';
+import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
+import { Fabricated } from '../../restore/kit/fabricated.ts';
+import { stateAt } from '../../restore/kit/history.ts';
+import { below, type RandomHistory, randomHistory, randomObjects } from './random-history.ts';
+import { type RestoreEnd, RestoreProcess } from './restore-process.ts';
+import { seededRandom } from './run.ts';
+import { type State, storedDifferences } from './stored-state.ts';
+
+/** Names of random histories have characters that OpenTSDB takes only when told to. */
+export const SPECIAL_CHARACTERS = { 'tsd.core.tag.allow_specialchars': '% ,=' };
+
+/** A random history, with names of its own, in a repository; and the work directory of the restores from it. */
+export class RestoreScene implements AsyncDisposable {
+  readonly seed: number;
+  readonly history: RandomHistory;
+  readonly random: () => number;
+  readonly #made: Fabricated;
+  readonly #temp: TempDirectory;
+
+  private constructor(
+    seed: number,
+    random: () => number,
+    parts: {
+      readonly history: RandomHistory;
+      readonly made: Fabricated;
+      readonly temp: TempDirectory;
+    },
+  ) {
+    this.seed = seed;
+    this.random = random;
+    this.history = parts.history;
+    this.#made = parts.made;
+    this.#temp = parts.temp;
+  }
+
+  static async make(seed: number, records: number): Promise<RestoreScene> {
+    const random = seededRandom(seed);
+    const history = randomHistory(random, { prefix: `r${seed}.`, records });
+    const made = await Fabricated.create();
+    await made.write(history.lanes, randomObjects(random));
+    const temp = await tempDirectory('restore');
+    return new RestoreScene(seed, random, { history, made, temp });
+  }
+
+  get repository(): string {
+    return this.#made.repository.place;
+  }
+
+  get work(): string {
+    return join(this.#temp.path, 'work');
+  }
+
+  /** A time at which something was received, or the millisecond before one. */
+  someTime(): number {
+    const { lanes, startMs, safeMs } = this.history;
+    const times = lanes.flatMap(({ records }) => records.map(({ receivedAt }) => receivedAt));
+    const atMs = (times[below(this.random, times.length)] ?? 0) - below(this.random, 2);
+    return Math.min(Math.max(atMs, startMs), safeMs);
+  }
+
+  stateAt(toMs: number): State {
+    return stateAt(this.history.lanes, toMs);
+  }
+
+  /** Starts the command; `to`: as on the command line. */
+  start(
+    to: number | string,
+    target: string | undefined,
+    more: readonly string[] = [],
+  ): RestoreProcess {
+    const place = ['--repository', this.repository, '--work', this.work, '--to', String(to)];
+    const targets = target === undefined ? [] : ['--target', target];
+    return RestoreProcess.start([...place, ...targets, ...more]);
+  }
+
+  async restore(
+    to: number | string,
+    target: string | undefined,
+    more: readonly string[] = [],
+  ): Promise<RestoreEnd> {
+    return this.start(to, target, more).end();
+  }
+
+  /** The restore says that all is well, and OpenTSDB's own scan shows the state at the time and nothing else. */
+  async expectRestored(
+    { code, result, stderr }: RestoreEnd,
+    tsd: Tsd,
+    toMs: number,
+  ): Promise<void> {
+    const state = this.stateAt(toMs);
+    const label = `seed ${this.seed}, --to ${toMs}: ${stderr}`;
+    expect({ code, outcome: result?.outcome }, label).toEqual({ code: 0, outcome: 'restored' });
+    expect(await storedDifferences(tsd, this.history.metrics, state), label).toEqual([]);
+    const { cells, exact = 0, inexact = 0 } = result?.verification ?? {};
+    expect({ cells, same: exact + inexact }, label).toEqual({
+      cells: state.size,
+      same: state.size,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#made[Symbol.asyncDispose]();
+    await this.#temp[Symbol.asyncDispose]();
+  }
+}
