@@ -7,6 +7,12 @@ export interface Vitals {
   readonly counters: ErrorCounters | undefined;
 }
 
+export interface EarlierProof {
+  readonly stored: Position;
+  readonly vitals: Vitals;
+  readonly nowMs: number;
+}
+
 /** Why what was delivered may be lost inside the TSD. */
 export type Alarm = 'restarted' | 'storage errors' | 'exceptions';
 
@@ -29,10 +35,19 @@ export class Confirmation {
   /** What was already sent again because of `rpc.exceptions`. */
   #excused: Position | undefined;
 
-  constructor(healWindowMs: number, confirmed: Position | undefined) {
+  /** `earlier`: what another process had proven stored beyond `confirmed`, and the TSD's vitals then; it waits for its heal window anew. */
+  constructor(healWindowMs: number, confirmed: Position | undefined, earlier?: EarlierProof) {
     this.#healWindowMs = healWindowMs;
     this.#stored = confirmed;
     this.#confirmed = confirmed;
+    if (earlier === undefined) return;
+    this.#baseline = earlier.vitals;
+    this.noteStored(earlier.stored, earlier.nowMs);
+  }
+
+  /** As they were last found. */
+  get vitals(): Vitals | undefined {
+    return this.#baseline;
   }
 
   get stored(): Position | undefined {

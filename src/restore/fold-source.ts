@@ -107,7 +107,6 @@ export class FoldSource {
     clearTimeout(this.#timer);
     await this.#producing;
     for (const range of this.#ranges.values()) await discard(range);
-    this.#ranges.clear();
   }
 
   async #frame(range: OpenRange, ordinal: number, seq: number): Promise<LogRead | undefined> {

@@ -1,7 +1,8 @@
+import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ExpectedState, StateTally } from './expected-state.ts';
 import { interrupted } from './interruption.ts';
-import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
+import { type EarlierStored, Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
 import { Progress } from './progress.ts';
 import type { RestoreEvent, StateCounts } from './restore-request.ts';
 import type { Checkpoint, WorkDirectory } from './work-directory.ts';
@@ -30,9 +31,11 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   const { plan, ranges, fold } = state;
   if (checkpoint?.phase === 'loaded') return null;
   const lane = `restore-${plan.plan.slice(0, 12)}`;
-  const place = checkpoint?.position ?? null;
+  const { position = null, stored = null } = checkpoint ?? {};
+  const isFresh = position === null && stored === null;
+  const keeper = new Keeper(run, position, stored);
   // From here on the target may hold something: the next run must know that it is from this one.
-  if (place === null) await save(run, 'loading', null);
+  if (isFresh) await keeper.save('loading');
   const tally = new StateTally();
   let done = 0;
   const load = new Load({
@@ -44,11 +47,12 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
     writeLines: async (range, paths) => {
       tally.add(range, await fold.writeLines(range, paths));
     },
-    from: place === null ? undefined : { lane, ...place },
+    from: position === null ? undefined : { lane, ...position },
+    earlier: stored === null ? undefined : { ...stored, position: { lane, ...stored.place } },
     targetMs: plan.toMs,
     rate,
     limits: LOAD_LIMITS,
-    events: eventsOf(run, (points) => {
+    events: eventsOf(run, keeper, (points) => {
       done += points;
     }),
   });
@@ -63,11 +67,11 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   } finally {
     progress.end();
   }
-  await save(run, 'loaded', null);
-  return place === null ? tally.counts : null;
+  await keeper.save('loaded');
+  return isFresh ? tally.counts : null;
 }
 
-function eventsOf(run: LoadRun, onAnswered: (points: number) => void): LoadEvents {
+function eventsOf(run: LoadRun, keeper: Keeper, onAnswered: (points: number) => void): LoadEvents {
   const { report, work } = run;
   return {
     state: (now) => {
@@ -76,7 +80,8 @@ function eventsOf(run: LoadRun, onAnswered: (points: number) => void): LoadEvent
     },
     resumed: (reason) => report({ event: 'state', state: 'behind', reason }),
     answered: onAnswered,
-    confirmed: ({ ordinal, seq }) => save(run, 'loading', { ordinal, seq }),
+    stored: (earlier) => keeper.noteStored(earlier),
+    confirmed: (position) => keeper.noteConfirmed(position),
     refused: async (points) => {
       const lines = points.map(({ line, error, telnet }) => {
         return { line, error, transport: telnet ? 'telnet' : 'http' };
@@ -86,11 +91,36 @@ function eventsOf(run: LoadRun, onAnswered: (points: number) => void): LoadEvent
   };
 }
 
-async function save(
-  { work, state }: LoadRun,
-  phase: Checkpoint['phase'],
-  position: Checkpoint['position'],
-): Promise<void> {
-  const { plan, toMs } = state.plan;
-  await work.save({ plan, targetMs: toMs, phase, position });
+/** Writes down how far the load has come, one write after the other. */
+class Keeper {
+  readonly #run: LoadRun;
+  #position: Checkpoint['position'];
+  #stored: Checkpoint['stored'];
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(run: LoadRun, position: Checkpoint['position'], stored: Checkpoint['stored']) {
+    this.#run = run;
+    this.#position = position;
+    this.#stored = stored;
+  }
+
+  noteStored({ position: { ordinal, seq }, vitals }: EarlierStored): void {
+    this.#stored = { place: { ordinal, seq }, vitals };
+    // Should it fail, the next run sends more again; `noteConfirmed` fails then, too, and is heard.
+    void this.save('loading').catch(() => undefined);
+  }
+
+  async noteConfirmed({ ordinal, seq }: Position): Promise<void> {
+    this.#position = { ordinal, seq };
+    await this.save('loading');
+  }
+
+  async save(phase: Checkpoint['phase']): Promise<void> {
+    const { plan, toMs } = this.#run.state.plan;
+    const content = { position: this.#position, stored: this.#stored };
+    const checkpoint: Checkpoint = { plan, targetMs: toMs, phase, ...content };
+    const turn = this.#last.then(() => this.#run.work.save(checkpoint));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
 }

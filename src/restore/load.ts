@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Applier } from '../follow/applier.ts';
 import { ChunkReader } from '../follow/chunk-reader.ts';
-import { Confirmation } from '../follow/confirmation.ts';
+import { Confirmation, type Vitals } from '../follow/confirmation.ts';
 import { Delivery } from '../follow/delivery.ts';
 import { Follower, type FollowerState } from '../follow/follower.ts';
 import type { Suspect } from '../follow/suspects.ts';
@@ -25,11 +25,19 @@ export interface LoadOptions {
   readonly writeLines: (range: FoldRange, paths: RangePaths) => Promise<unknown>;
   /** What an earlier run has confirmed. */
   readonly from: Position | undefined;
+  /** And what it had proven stored beyond that. */
+  readonly earlier: EarlierStored | undefined;
   readonly targetMs: number;
   /** Points a second; Infinity for no limit. */
   readonly rate: number;
   readonly limits: LoadLimits;
   readonly events: LoadEvents;
+}
+
+/** Holds while the target's vitals are what they were then. */
+export interface EarlierStored {
+  readonly position: Position;
+  readonly vitals: Vitals;
 }
 
 export interface LoadLimits {
@@ -54,7 +62,9 @@ export interface LoadEvents {
   resumed(reason: string): void;
   /** So many points were answered. */
   answered(points: number): void;
-  /** Up to here the target surely stores everything: a later run may begin here. */
+  /** Up to here the target was proven to store everything, with these vitals: a later run may begin here if they are the same. */
+  stored(earlier: EarlierStored): void;
+  /** Up to here it surely does: a later run may begin here. */
   confirmed(position: Position): Promise<void>;
   /** The target refuses these for good. Resolves when that is written down. */
   refused(points: readonly Suspect[]): Promise<void>;
@@ -79,13 +89,21 @@ export class Load {
   #failure: Error | undefined;
 
   constructor(options: LoadOptions) {
-    const { target, clock, from, limits, events } = options;
+    const { target, clock, from, earlier, limits, events } = options;
     this.#options = options;
     this.#source = this.#createSource();
     const { requestTimeoutMs } = limits;
     this.#http = new PutClient({ primary: target, requestTimeoutMs });
     this.#telnet = new TelnetClient({ primary: target, requestTimeoutMs });
-    this.#confirmation = new Confirmation(limits.healWindowMs, from);
+    this.#confirmation = new Confirmation(
+      limits.healWindowMs,
+      from,
+      earlier && {
+        stored: earlier.position,
+        vitals: earlier.vitals,
+        nowMs: clock.monotonicMs(),
+      },
+    );
     this.#delivery = this.#createDelivery();
     this.#follower = new Follower({
       client: this.#http,
@@ -100,7 +118,7 @@ export class Load {
         },
         facts: ({ flushIntervalMs }) => (this.#flushIntervalMs = flushIntervalMs),
         resumed: (reason) => events.resumed(reason),
-        stored: () => this.#endIfStored(),
+        stored: () => this.#onStored(),
         confirmed: (position) => this.#onConfirmed(position),
       },
       startDelayMs: 0,
@@ -150,10 +168,10 @@ export class Load {
   }
 
   #createSource(): FoldSource {
-    const { ranges, directory, writeLines, lane, from, rate, clock, targetMs } = this.#options;
+    const { ranges, directory, writeLines, lane, rate, clock, targetMs } = this.#options;
     return new FoldSource({
       lane,
-      from,
+      from: this.#start,
       ranges: ranges.length,
       produce: async (index) => {
         const http = join(directory, `${index}.http`);
@@ -176,7 +194,7 @@ export class Load {
   }
 
   #createDelivery(): Delivery {
-    const { clock, events, limits, from } = this.#options;
+    const { clock, events, limits } = this.#options;
     return new Delivery(
       {
         reader: new ChunkReader(this.#source, () => undefined),
@@ -196,8 +214,23 @@ export class Load {
         promptMs: limits.requestTimeoutMs,
         flushSpanMs: () => this.#flushIntervalMs + FLUSH_MARGIN_MS,
       },
-      from,
+      this.#start,
     );
+  }
+
+  /** Where the first line is sent from. */
+  get #start(): Position | undefined {
+    const { from, earlier } = this.#options;
+    return earlier?.position ?? from;
+  }
+
+  #onStored(): void {
+    const { stored: position, vitals } = this.#confirmation;
+    // One that doesn't say when it started can't be told from one that was started anew.
+    if (position !== undefined && vitals?.startTime !== undefined) {
+      this.#options.events.stored({ position, vitals });
+    }
+    this.#endIfStored();
   }
 
   async #onConfirmed(position: Position): Promise<void> {

@@ -3,6 +3,16 @@ import type { Phase, RestoreEvent } from './restore-request.ts';
 
 type ProgressEvent = Extract<RestoreEvent, { event: 'progress' }>;
 
+interface Measure {
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly done: number;
+}
+
+interface Sample extends Measure {
+  readonly ms: number;
+}
+
 const INTERVAL_MS = 1_000;
 /** The rate is that of so long. */
 const WINDOW_MS = 15_000;
@@ -12,16 +22,15 @@ export class Progress {
   readonly #clock: Clock;
   readonly #report: (event: ProgressEvent) => void;
   readonly #phase: Phase;
-  readonly #measure: () => { readonly progress: number; readonly done: number };
-  readonly #samples: { readonly ms: number; readonly progress: number; readonly done: number }[] =
-    [];
+  readonly #measure: () => Measure;
+  readonly #samples: Sample[] = [];
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: {
     readonly clock: Clock;
     readonly report: (event: ProgressEvent) => void;
     readonly phase: Phase;
-    readonly measure: () => { readonly progress: number; readonly done: number };
+    readonly measure: () => Measure;
   }) {
     this.#clock = options.clock;
     this.#report = options.report;
@@ -52,11 +61,15 @@ export class Progress {
     });
   }
 
-  #sample(): { readonly ms: number; readonly progress: number; readonly done: number } {
-    const ms = this.#clock.monotonicMs();
-    const sample = { ms, ...this.#measure() };
+  #sample(): Sample {
+    const sample = { ms: this.#clock.monotonicMs(), ...this.#measure() };
     this.#samples.push(sample);
-    while ((this.#samples[1]?.ms ?? ms) < ms - WINDOW_MS) this.#samples.shift();
+    while (isStale(this.#samples[1], sample.ms)) this.#samples.shift();
     return sample;
   }
+}
+
+/** Whether what is before `next` says nothing of the rate: it is too old, or nothing was under way yet. */
+function isStale(next: Sample | undefined, nowMs: number): boolean {
+  return next !== undefined && (next.ms < nowMs - WINDOW_MS || next.done === 0);
 }

@@ -84,16 +84,16 @@ class Run {
     }
     const running = { clock, report, signal, target, state, work: this.#work };
     const counts = await loadState({ ...running, checkpoint, rate: request.rate });
-    const refused = await this.#work.listed(this.#work.refusedPath, 0);
-    const list = refused.count > 0 ? this.#work.refusedPath : null;
+    const refused = await this.#work.count(this.#work.refusedPath);
+    const list = refused > 0 ? this.#work.refusedPath : null;
     const verification = request.isVerified ? await verifyState(running) : null;
     const isEqual =
-      refused.count === 0 && (verification === null || verification.seriesWithDifferences === 0);
+      refused === 0 && (verification === null || verification.seriesWithDifferences === 0);
     return {
       ...known,
       outcome: isEqual ? 'restored' : 'differs',
       counts,
-      refused: { count: refused.count, list },
+      refused: { count: refused, list },
       verification,
     };
   }
@@ -125,7 +125,7 @@ class Run {
       'what the repository tells of the time has changed since the earlier run: it begins anew, over what that wrote';
     report({ event: 'restarting', reason });
     await this.#work.reset();
-    return { ...checkpoint, plan: state.plan.plan, phase: 'loading', position: null };
+    return { ...checkpoint, plan: state.plan.plan, phase: 'loading', position: null, stored: null };
   }
 
   async #judge(target: URL, { fold, demands }: ExpectedState, isResumed: boolean): Promise<void> {

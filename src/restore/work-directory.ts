@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seal, unseal } from '../archive/sealed-json.ts';
+import type { Vitals } from '../follow/confirmation.ts';
 import { WalError } from '../runtime/errors.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
@@ -14,7 +15,14 @@ export interface Checkpoint {
   /** `loaded`: everything is stored, and the comparison is to follow. */
   readonly phase: 'loading' | 'loaded';
   /** Of the folded state, up to which the target surely stores everything; null: nothing yet. */
-  readonly position: { readonly ordinal: number; readonly seq: number } | null;
+  readonly position: Place | null;
+  /** And up to which it does if its vitals are still these; null: no further. */
+  readonly stored: { readonly place: Place; readonly vitals: Vitals } | null;
+}
+
+interface Place {
+  readonly ordinal: number;
+  readonly seq: number;
 }
 
 const FORMAT = 1;
@@ -96,11 +104,10 @@ export class WorkDirectory {
     await rm(path, { force: true });
   }
 
-  /** The lines of a list, at most so many of them, and how many there are. */
-  async listed(path: string, max: number): Promise<{ lines: string[]; count: number }> {
+  /** How many different lines a list has: what is sent again after an interruption may be refused again. */
+  async count(path: string): Promise<number> {
     const text = await readFile(path, 'utf8').catch(() => '');
-    const lines = text.split('\n').slice(0, -1);
-    return { lines: lines.slice(0, max), count: lines.length };
+    return new Set(text.split('\n').slice(0, -1)).size;
   }
 
   /** The restore begins anew. */
@@ -129,16 +136,32 @@ export class WorkDirectory {
 }
 
 function parseCheckpoint(content: Buffer): Checkpoint | undefined {
-  const { format, plan, targetMs, phase, position } = unseal(content) ?? {};
+  const { format, plan, targetMs, phase, position, stored } = unseal(content) ?? {};
   if (format !== FORMAT || typeof plan !== 'string' || typeof targetMs !== 'number') {
     return undefined;
   }
   if (phase !== 'loading' && phase !== 'loaded') return undefined;
   if (position !== null && !isPlace(position)) return undefined;
-  return { plan, targetMs, phase, position };
+  return { plan, targetMs, phase, position, stored: parseStored(stored) ?? null };
 }
 
-function isPlace(value: unknown): value is { ordinal: number; seq: number } {
-  const { ordinal, seq } = (value ?? {}) as Record<string, unknown>;
+function parseStored(value: unknown): Checkpoint['stored'] | undefined {
+  const { place, vitals } = fieldsOf(value);
+  const { startTime, counters } = fieldsOf(vitals);
+  const { storage, exceptions } = fieldsOf(counters);
+  if (!isPlace(place) || typeof startTime !== 'number') return undefined;
+  const isCounted = typeof storage === 'number' && typeof exceptions === 'number';
+  return {
+    place,
+    vitals: { startTime, counters: isCounted ? { storage, exceptions } : undefined },
+  };
+}
+
+function isPlace(value: unknown): value is Place {
+  const { ordinal, seq } = fieldsOf(value);
   return Number.isSafeInteger(ordinal) && Number.isSafeInteger(seq);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return (value ?? {}) as Record<string, unknown>;
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Suspect } from '../../src/follow/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 import type { FoldRange } from '../../src/restore/fold-query.ts';
-import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
+import { type EarlierStored, Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
@@ -23,7 +23,7 @@ const RANGES = [
   ],
 ];
 
-describe('a load', () => {
+describe('a load', { timeout: 60_000 }, () => {
   test('brings each line over once, by the transport it came by, and ends when the last is stored', async () => {
     await using scene = await Scene.open();
     const load = scene.load();
@@ -69,6 +69,37 @@ describe('a load', () => {
     expect(scene.tsd.points.length - sent).toBeLessThan(6_501);
   });
 
+  test('goes on behind what an earlier run had proven stored, unless the target may have lost it since', async () => {
+    await using scene = await Scene.open();
+    const proofs: EarlierStored[] = [];
+    const stop = new AbortController();
+    const first = scene.load({
+      rate: 1_500,
+      events: scene.events({
+        stored: (proof) => {
+          proofs.push(proof);
+          stop.abort();
+        },
+      }),
+    });
+    expect(await first.run(stop.signal)).toBe(false);
+    const [earlier] = proofs;
+    if (earlier === undefined) throw new Error('nothing was proven');
+    const behind = new Set(scene.received());
+    const sent = scene.tsd.points.length;
+    expect(await scene.load({ earlier }).run(NEVER)).toBe(true);
+    expect(new Set(scene.received())).toEqual(new Set(scene.expected()));
+    // Besides what was under way, and the canaries.
+    expect(scene.tsd.points.length - sent).toBeLessThan(6_501 - 500);
+    expect(behind.size).toBeGreaterThan(500);
+
+    await scene.tsd.crash();
+    await scene.tsd.start();
+    const before = scene.tsd.points.length;
+    expect(await scene.load({ earlier }).run(NEVER)).toBe(true);
+    expect(scene.tsd.points.length - before).toBeGreaterThanOrEqual(6_501);
+  });
+
   test('survives a target that dies with what it had not stored', async () => {
     await using scene = await Scene.open();
     const load = scene.load({ rate: 3_000 });
@@ -80,7 +111,7 @@ describe('a load', () => {
     scene.tsd.storage.flush();
     const stored = scene.tsd.storage.keys().length;
     expect(stored).toBe(6_501);
-  }, 30_000);
+  });
 
   test('lists what the target refuses for good, and brings over the rest', async () => {
     await using scene = await Scene.open();
@@ -102,7 +133,7 @@ describe('a load', () => {
     expect(refused).toHaveLength(300);
     expect(refused.every(({ line }) => line.startsWith('put a.3 '))).toBe(true);
     expect(new Set(scene.received()).size).toBe(6_501 - 300);
-  }, 60_000);
+  });
 
   test('fails when the state cannot be computed', async () => {
     await using scene = await Scene.open();
@@ -147,6 +178,7 @@ class Scene implements AsyncDisposable {
         await writeFile(paths.telnet, text(lines.filter(isTelnet)));
       },
       from: undefined,
+      earlier: undefined,
       targetMs: 1_780_000_000_000,
       rate: Infinity,
       limits: LOAD_LIMITS,
@@ -160,6 +192,7 @@ class Scene implements AsyncDisposable {
       state: () => undefined,
       resumed: () => undefined,
       answered: () => undefined,
+      stored: () => undefined,
       confirmed: () => Promise.resolve(),
       refused: () => Promise.resolve(),
       ...events,

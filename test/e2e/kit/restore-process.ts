@@ -36,16 +36,15 @@ export class RestoreProcess {
     return this.#ended;
   }
 
-  /** Resolves once it told of such an event, or has ended. */
+  /** Resolves once it told of such an event; rejects when it ended without. */
   async until(holds: (event: RestoreEvent) => boolean): Promise<void> {
     let isOver = false;
-    void this.#ended.then(() => {
+    const over = this.#ended.then(() => {
       isOver = true;
-      this.#onEvent?.();
     });
-    for (let seen = 0; ; seen = this.events.length) {
-      if (isOver || this.events.slice(seen).some(holds)) return;
-      await new Promise<void>((resolve) => (this.#onEvent = resolve));
+    while (!this.events.some(holds)) {
+      if (isOver) throw new Error(`it ended before that: ${(await this.#ended).stderr}`);
+      await Promise.race([over, new Promise<void>((resolve) => (this.#onEvent = resolve))]);
     }
   }
 

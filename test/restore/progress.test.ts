@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Progress } from '../../src/restore/progress.ts';
+import type { RestoreEvent } from '../../src/restore/restore-request.ts';
+
+describe('the progress of a phase', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('is told once a second, with a rate that leaves out how long it took to begin', () => {
+    const told: Extract<RestoreEvent, { event: 'progress' }>[] = [];
+    const clock = { now: Date.now, monotonicMs: Date.now, sleep: () => Promise.resolve() };
+    let done = 0;
+    const progress = new Progress({
+      clock,
+      report: (event) => told.push(event),
+      phase: 'loading',
+      measure: () => ({ progress: done / 1_000, done }),
+    });
+    vi.advanceTimersByTime(10_000);
+    expect(told.at(-1)).toMatchObject({ done: 0, perSecond: 0, etaSeconds: null });
+    for (let second = 0; second < 5; second += 1) {
+      done += 100;
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(told.at(-1)).toMatchObject({ progress: 0.5, perSecond: 100, etaSeconds: 5 });
+    done = 1_000;
+    progress.end();
+    expect(told.at(-1)).toMatchObject({ progress: 1, etaSeconds: 0 });
+    expect(told).toHaveLength(16);
+  });
+});
