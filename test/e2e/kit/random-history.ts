@@ -13,7 +13,7 @@ const JSON_TAGS = ['h a', 'a b c', 'a=b', 'c'];
 const HOUR_MS = 3_600_000;
 const LANES = ['aaaaaaaaaaaaaaa0', '5555555555555555', 'fffffffffffffff1'];
 
-export interface RandomHistory {
+export interface History {
   readonly lanes: readonly MadeLane[];
   /** All names that points may have. */
   readonly metrics: readonly string[];
@@ -29,7 +29,7 @@ export interface RandomHistory {
 export function randomHistory(
   random: () => number,
   { prefix, records }: { readonly prefix: string; readonly records: number },
-): RandomHistory {
+): History {
   return new Maker(random, prefix).history(records);
 }
 
@@ -64,7 +64,7 @@ class Maker {
     this.#metrics = ['m', 'm.a', 'sys.cpu', 'é'].map((name) => prefix + name);
   }
 
-  history(records: number): RandomHistory {
+  history(records: number): History {
     const lanes: MadeLane[] = [];
     for (const lane of LANES) {
       const made = Array.from({ length: records }, () => this.#record());

@@ -4,7 +4,7 @@ import type { Tsd } from '../../../scripts/stack/opentsdb.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
 import { Fabricated } from '../../restore/kit/fabricated.ts';
 import { stateAt } from '../../restore/kit/history.ts';
-import { below, type RandomHistory, randomHistory, randomObjects } from './random-history.ts';
+import { below, type History, randomHistory, randomObjects } from './random-history.ts';
 import { type RestoreEnd, RestoreProcess } from './restore-process.ts';
 import { seededRandom } from './run.ts';
 import { type State, storedDifferences } from './stored-state.ts';
@@ -15,7 +15,7 @@ export const SPECIAL_CHARACTERS = { 'tsd.core.tag.allow_specialchars': '% ,=' };
 /** A random history, with names of its own, in a repository; and the work directory of the restores from it. */
 export class RestoreScene implements AsyncDisposable {
   readonly seed: number;
-  readonly history: RandomHistory;
+  readonly history: History;
   readonly random: () => number;
   readonly #made: Fabricated;
   readonly #temp: TempDirectory;
@@ -24,7 +24,7 @@ export class RestoreScene implements AsyncDisposable {
     seed: number,
     random: () => number,
     parts: {
-      readonly history: RandomHistory;
+      readonly history: History;
       readonly made: Fabricated;
       readonly temp: TempDirectory;
     },
@@ -36,13 +36,16 @@ export class RestoreScene implements AsyncDisposable {
     this.#temp = parts.temp;
   }
 
+  /** A random history of so many records in each lane. */
   static async make(seed: number, records: number): Promise<RestoreScene> {
     const random = seededRandom(seed);
-    const history = randomHistory(random, { prefix: `r${seed}.`, records });
+    return this.of(randomHistory(random, { prefix: `r${seed}.`, records }), seed, random);
+  }
+
+  static async of(history: History, seed = 0, random = seededRandom(seed)): Promise<RestoreScene> {
     const made = await Fabricated.create();
     await made.write(history.lanes, randomObjects(random));
-    const temp = await tempDirectory('restore');
-    return new RestoreScene(seed, random, { history, made, temp });
+    return new RestoreScene(seed, random, { history, made, temp: await tempDirectory('restore') });
   }
 
   get repository(): string {
