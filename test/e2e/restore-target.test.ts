@@ -26,10 +26,10 @@ describeOnStack('a target with the defaults of OpenTSDB', (stack) => {
     await using scene = await RestoreScene.make(SEED, RECORDS);
     const toMs = scene.history.safeMs;
     const end = await scene.restore(toMs, tsd.url);
-    await scene.expectRestored(end, tsd, toMs);
+    expect(await scene.faults(end, tsd, toMs)).toEqual([]);
     const warnings = end.events
       .filter(({ event }) => event === 'target')
-      .map((one) => `${JSON.stringify(one)}`);
+      .map((one) => JSON.stringify(one));
     expect(warnings).toHaveLength(2);
     expect(warnings.join()).toContain('tsd.storage.fix_duplicates=false');
     expect(warnings.join()).toContain('tsd.http.request.enable_chunked=false');
@@ -50,7 +50,7 @@ describeOnStack('a target with the defaults of OpenTSDB', (stack) => {
     // Down for so long that it is noticed, and that something was in its memory.
     await restore.until((event) => event.event === 'state' && event.state === 'down');
     await tsd.start();
-    await scene.expectRestored(await restore.end(), tsd, toMs);
+    expect(await scene.faults(await restore.end(), tsd, toMs)).toEqual([]);
   });
 });
 
@@ -72,7 +72,7 @@ describeOnStack('a target that makes no metrics', (stack) => {
     const names = encodeURIComponent(metrics.join());
     const assigned = await fetch(`${tsd.url}/api/uid/assign?metric=${names}`);
     expect(assigned.status).toBe(200);
-    await scene.expectRestored(await scene.restore(safeMs, tsd.url), tsd, safeMs);
+    expect(await scene.faults(await scene.restore(safeMs, tsd.url), tsd, safeMs)).toEqual([]);
     const again = await scene.restore(safeMs, tsd.url);
     expectRefused(again, /holds data already, of r\d+\./);
     expect(again.stderr).toContain('tsd.storage.hbase.data_table');
@@ -115,7 +115,7 @@ describe('a target', () => {
 });
 
 function expectRefused({ code, result, stderr }: RestoreEnd, says: RegExp): void {
-  expect(code, stderr).toBe(5);
+  expect({ code, stderr }).toMatchObject({ code: 5 });
   expect(result).toBeUndefined();
   expect(stderr).toMatch(/^error TARGET_UNUSABLE: /m);
   expect(stderr).toMatch(says);

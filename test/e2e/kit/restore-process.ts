@@ -38,13 +38,13 @@ export class RestoreProcess {
 
   /** Resolves once it told of such an event; rejects when it ended without. */
   async until(holds: (event: RestoreEvent) => boolean): Promise<void> {
-    let isOver = false;
-    const over = this.#ended.then(() => {
-      isOver = true;
-    });
+    const over = this.#ended.then(() => 'over' as const);
     while (!this.events.some(holds)) {
-      if (isOver) throw new Error(`it ended before that: ${(await this.#ended).stderr}`);
-      await Promise.race([over, new Promise<void>((resolve) => (this.#onEvent = resolve))]);
+      const told = new Promise<'told'>((resolve) => (this.#onEvent = () => resolve('told')));
+      const next = await Promise.race([over, told]);
+      if (next === 'over' && !this.events.some(holds)) {
+        throw new Error(`it ended before that: ${(await this.#ended).stderr}`);
+      }
     }
   }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import type { Tsd } from '../../../scripts/stack/opentsdb.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
 import { Fabricated } from '../../restore/kit/fabricated.ts';
@@ -87,21 +86,19 @@ export class RestoreScene implements AsyncDisposable {
     return this.start(to, target, more).end();
   }
 
-  /** The restore says that all is well, and OpenTSDB's own scan shows the state at the time and nothing else. */
-  async expectRestored(
-    { code, result, stderr }: RestoreEnd,
-    tsd: Tsd,
-    toMs: number,
-  ): Promise<void> {
+  /**
+   * Empty when the restore says that all is well, and OpenTSDB's own scan shows the state at the time and nothing else;
+   * otherwise what is wrong, and how to see it again.
+   */
+  async faults({ code, result, stderr }: RestoreEnd, tsd: Tsd, toMs: number): Promise<string[]> {
     const state = this.stateAt(toMs);
-    const label = `seed ${this.seed}, --to ${toMs}: ${stderr}`;
-    expect({ code, outcome: result?.outcome }, label).toEqual({ code: 0, outcome: 'restored' });
-    expect(await storedDifferences(tsd, this.history.metrics, state), label).toEqual([]);
+    const faults = await storedDifferences(tsd, this.history.metrics, state);
+    if (code !== 0 || result?.outcome !== 'restored') faults.push(`it ended with ${code}`);
     const { cells, exact = 0, inexact = 0 } = result?.verification ?? {};
-    expect({ cells, same: exact + inexact }, label).toEqual({
-      cells: state.size,
-      same: state.size,
-    });
+    if (cells !== state.size || exact + inexact !== cells) {
+      faults.push(`of ${state.size} cells it found ${exact + inexact} right among ${cells}`);
+    }
+    return faults.length === 0 ? [] : [...faults, `seed ${this.seed}, --to ${toMs}: ${stderr}`];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
