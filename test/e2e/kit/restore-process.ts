@@ -70,8 +70,3 @@ export class RestoreProcess {
     return { code, events: this.events, result, stderr };
   }
 }
-
-/** Runs it to its end. */
-export async function runRestore(flags: readonly string[]): Promise<RestoreEnd> {
-  return RestoreProcess.start(flags).end();
-}
