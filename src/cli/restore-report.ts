@@ -1,14 +1,7 @@
+import { formatSeconds } from './format-seconds.ts';
+import { ProgressLine, type ReportOutput } from './progress-line.ts';
 import type { RestoreEvent, RestorePlan, RestoreResult } from '../restore/restore-request.ts';
 
-/** Where the lines go: people read `text` on stderr; programs read `json` on stdout. */
-export interface ReportOutput {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  /** Whether `err` is a terminal, where a line can be written over. */
-  readonly isTerminal: boolean;
-}
-
-const LOG_EVERY_MS = 10_000;
 const NAMES = {
   checking: 'checking segments',
   counting: 'counting',
@@ -21,39 +14,18 @@ export function jsonReport({ out }: ReportOutput): (event: RestoreEvent) => void
   return (event) => out(`${JSON.stringify(event)}\n`);
 }
 
-/** Events for people: progress on one line that is written over, or a line every ten seconds. */
-export function textReport(
-  { out, err, isTerminal }: ReportOutput,
-  now: () => number,
-): (event: RestoreEvent) => void {
-  let shown = '';
-  let toldMs = -Infinity;
-  const line = (text: string): void => {
-    if (shown !== '') err(`\r${' '.repeat(shown.length)}\r`);
-    err(`${text}\n`);
-    if (shown !== '') err(shown);
-  };
+/** Events for people. */
+export function textReport(output: ReportOutput, now: () => number): (event: RestoreEvent) => void {
+  const progress = new ProgressLine(output, now);
   return (event) => {
-    if (event.event === 'progress') {
-      const text = formatProgress(event);
-      if (isTerminal) {
-        err(`\r${text.padEnd(shown.length)}`);
-        shown = text;
-      } else if (now() - toldMs >= LOG_EVERY_MS) {
-        toldMs = now();
-        line(text);
-      }
-      return;
+    if (event.event === 'progress') progress.show(formatProgress(event));
+    else if (event.event === 'result') {
+      progress.end();
+      output.out(formatResult(event));
+    } else if (event.event !== 'error' && (event.event !== 'target' || event.kind === 'warning')) {
+      // Faults are told as the error that they are.
+      progress.around(() => output.err(`${formatEvent(event)}\n`));
     }
-    if (event.event === 'result') {
-      if (shown !== '') err('\n');
-      shown = '';
-      out(formatResult(event));
-      return;
-    }
-    // Faults are told as the error that they are.
-    if (event.event === 'error' || (event.event === 'target' && event.kind === 'fault')) return;
-    line(formatEvent(event));
   };
 }
 
@@ -145,10 +117,4 @@ function formatResult(result: RestoreResult): string {
   } else if (outcome === 'restored') lines.push('  not compared (--no-verify)');
   lines.push(`  took ${formatSeconds(seconds)}`, '');
   return lines.join('\n');
-}
-
-function formatSeconds(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

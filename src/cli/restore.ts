@@ -6,7 +6,8 @@ import { parseBytes } from '../config/quantity.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { jsonReport, type ReportOutput, textReport } from './restore-report.ts';
+import { PROCESS_OUTPUT } from './progress-line.ts';
+import { jsonReport, textReport } from './restore-report.ts';
 
 export interface RestoreFlags {
   readonly repository?: string;
@@ -32,13 +33,10 @@ export async function runRestore(flags: RestoreFlags): Promise<ExitCode> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  const output: ReportOutput = {
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-    isTerminal: process.stderr.isTTY,
-  };
   const report =
-    flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
+    flags.json === true
+      ? jsonReport(PROCESS_OUTPUT)
+      : textReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
   try {
     const request = requestOf(flags);
     const result = await restore({ request, clock: systemClock, report, signal: stop.signal });

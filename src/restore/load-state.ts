@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type ExpectedState, StateTally } from './expected-state.ts';
 import { interrupted } from './interruption.ts';
 import { type EarlierStored, Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
-import { Progress } from './progress.ts';
+import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, StateCounts } from './restore-request.ts';
 import type { Checkpoint, WorkDirectory } from './work-directory.ts';
 
@@ -60,7 +60,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
     report({ event: 'resuming', work: work.path, progress: load.progress });
   }
   const measure = (): { progress: number; done: number } => ({ progress: load.progress, done });
-  const progress = new Progress({ clock, report, phase: 'loading', measure });
+  const progress = phaseProgress({ clock, report, phase: 'loading', measure });
   try {
     const isLoaded = await load.run(signal);
     if (!isLoaded) throw interrupted(work.path, plan.toMs);

@@ -1,12 +1,14 @@
 import { QueryClient } from '../opentsdb/query-client.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Measure, Progress } from '../runtime/progress.ts';
 import { ExpectedState } from './expected-state.ts';
 import { findState, type FoundState } from './find-state.ts';
 import { interrupted } from './interruption.ts';
 import { loadState } from './load-state.ts';
 import { preflight, refuseFaults } from './preflight.ts';
-import { Progress } from './progress.ts';
+import { phaseProgress } from './phase-progress.ts';
 import type {
+  Phase,
   RestoreEvent,
   RestoreRequest,
   RestoreResult,
@@ -166,11 +168,8 @@ class Run {
     }
   }
 
-  #progress(
-    phase: ConstructorParameters<typeof Progress>[0]['phase'],
-    measure: ConstructorParameters<typeof Progress>[0]['measure'],
-  ): Progress {
+  #progress(phase: Phase, measure: () => Measure): Progress {
     const { clock, report } = this.#options;
-    return new Progress({ clock, report, phase, measure });
+    return phaseProgress({ clock, report, phase, measure });
   }
 }

@@ -4,7 +4,7 @@ import { WalError } from '../runtime/errors.ts';
 import { readCells } from './expected-cell.ts';
 import { interrupted } from './interruption.ts';
 import type { StateRun } from './load-state.ts';
-import { Progress } from './progress.ts';
+import { phaseProgress } from './phase-progress.ts';
 import type { RestoreResult } from './restore-request.ts';
 import { QUERIES_MAX, Verification } from './verification.ts';
 
@@ -33,7 +33,7 @@ export async function verifyState({
     progress: total === 0 ? 1 : rows / total,
     done: verification.counts.cells,
   });
-  const progress = new Progress({ clock, report, phase: 'comparing', measure });
+  const progress = phaseProgress({ clock, report, phase: 'comparing', measure });
   try {
     const path = join(work.ranges, 'cells');
     for (const range of state.ranges) {

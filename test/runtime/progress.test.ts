@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Progress } from '../../src/restore/progress.ts';
-import type { RestoreEvent } from '../../src/restore/restore-request.ts';
+import { Progress, type ProgressTold } from '../../src/runtime/progress.ts';
 
-describe('the progress of a phase', () => {
+describe('progress', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -11,13 +10,12 @@ describe('the progress of a phase', () => {
   });
 
   test('is told once a second, with a rate that leaves out how long it took to begin', () => {
-    const told: Extract<RestoreEvent, { event: 'progress' }>[] = [];
+    const told: ProgressTold[] = [];
     const clock = { now: Date.now, monotonicMs: Date.now, sleep: () => Promise.resolve() };
     let done = 0;
     const progress = new Progress({
       clock,
       report: (event) => told.push(event),
-      phase: 'loading',
       measure: () => ({ progress: done / 1_000, done }),
     });
     vi.advanceTimersByTime(10_000);

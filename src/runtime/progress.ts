@@ -1,12 +1,15 @@
-import type { Clock } from '../runtime/clock.ts';
-import type { Phase, RestoreEvent } from './restore-request.ts';
+import type { Clock } from './clock.ts';
 
-type ProgressEvent = Extract<RestoreEvent, { event: 'progress' }>;
-
-interface Measure {
+/** How far something is. */
+export interface Measure {
   /** 0 to 1. */
   readonly progress: number;
   readonly done: number;
+}
+
+export interface ProgressTold extends Measure {
+  readonly perSecond: number;
+  readonly etaSeconds: number | null;
 }
 
 interface Sample extends Measure {
@@ -17,24 +20,21 @@ const INTERVAL_MS = 1_000;
 /** The rate is that of so long. */
 const WINDOW_MS = 15_000;
 
-/** Tells once a second how far a phase is, how fast it goes and when it ends at that speed. */
+/** Tells once a second how far something is, how fast it goes and when it ends at that speed. */
 export class Progress {
   readonly #clock: Clock;
-  readonly #report: (event: ProgressEvent) => void;
-  readonly #phase: Phase;
+  readonly #report: (told: ProgressTold) => void;
   readonly #measure: () => Measure;
   readonly #samples: Sample[] = [];
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: {
     readonly clock: Clock;
-    readonly report: (event: ProgressEvent) => void;
-    readonly phase: Phase;
+    readonly report: (told: ProgressTold) => void;
     readonly measure: () => Measure;
   }) {
     this.#clock = options.clock;
     this.#report = options.report;
-    this.#phase = options.phase;
     this.#measure = options.measure;
     this.#sample();
     this.#timer = setInterval(() => this.#tell(), INTERVAL_MS);
@@ -52,8 +52,6 @@ export class Progress {
     const seconds = (ms - first.ms) / 1_000;
     const gained = progress - first.progress;
     this.#report({
-      event: 'progress',
-      phase: this.#phase,
       progress,
       done,
       perSecond: seconds > 0 ? Math.round((done - first.done) / seconds) : 0,
