@@ -46,8 +46,9 @@ export async function readCatalog(store: ObjectStore): Promise<Catalog> {
     const objects: SegmentName[] = [];
     for await (const { name } of store.list(`lanes/${lane}`)) {
       const parsed = parseObjectName(name);
-      if (parsed === undefined) faults.push(stranger(name));
-      else if (parsed.kind === 'sidecar') objects.push(segmentOf(parsed));
+      // Those among the hole markers are told with them.
+      if (parsed === undefined && !name.startsWith(holesFolder(lane))) faults.push(stranger(name));
+      else if (parsed?.kind === 'sidecar') objects.push(segmentOf(parsed));
     }
     lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
   }
@@ -90,11 +91,19 @@ export async function readLaneNotes(
   }
   const holes: HoleMarker[] = [];
   for await (const { name } of store.list(`lanes/${lane}/holes`)) {
+    if (parseObjectName(name)?.kind !== 'hole') {
+      faults.push(stranger(name));
+      continue;
+    }
     const marker = await readHoleMarker(store, name);
     if (marker === undefined) faults.push(damaged(name));
     else holes.push(marker);
   }
   return { begin: begin?.lane === lane ? begin : undefined, holes };
+}
+
+function holesFolder(lane: string): string {
+  return `lanes/${lane}/holes/`;
 }
 
 async function readHoleMarker(store: ObjectStore, name: string): Promise<HoleMarker | undefined> {

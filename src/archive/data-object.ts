@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { lookAtFile } from './leaving.ts';
 import type { DataObject } from './sidecar.ts';
 
 /** What was found of an object that its sidecar names. */
@@ -27,11 +28,12 @@ export async function checkDataObject(
     const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
     const take = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) {
+        signal?.throwIfAborted();
         found += chunk.length;
         hash.update(chunk);
       }
     };
-    await (signal === undefined ? pipeline(stream, take) : pipeline(stream, take, { signal }));
+    await pipeline(stream, take);
     if (found !== bytes) return damaged(`${object} has ${found} bytes instead of ${bytes}`);
     if (hash.digest('hex') !== sha256) return damaged(`${object} is not what was written`);
     return { kind: 'whole', path };
@@ -49,6 +51,21 @@ export async function measureFile(
   await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), hash);
   const { size: bytes } = await stat(path);
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Looks at its size only. */
+export async function checkDataSize(
+  store: ObjectStore,
+  { object, bytes }: Pick<DataObject, 'object' | 'bytes'>,
+): Promise<DataCheck> {
+  const path = await store.localPath(object);
+  const found = path === undefined ? undefined : (await lookAtFile(path, 0))?.bytes;
+  if (path === undefined || found === undefined) {
+    return { kind: 'missing', reason: `${object} is gone` };
+  }
+  return found === bytes
+    ? { kind: 'whole', path }
+    : damaged(`${object} has ${found} bytes instead of ${bytes}`);
 }
 
 /** Whether the disk does not give back what is there: damage, not a fault of whoever reads. */

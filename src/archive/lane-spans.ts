@@ -1,28 +1,28 @@
 import type { Span } from './object-names.ts';
 
 /** What the spans of one lane cover together. */
-export interface LaneSpans {
+export interface LaneSpans<T extends Span = Span> {
   /** In order, apart from each other. */
   readonly covered: readonly Span[];
-  readonly conflicts: readonly SpanConflict[];
+  readonly conflicts: readonly SpanConflict<T>[];
 }
 
 /**
  * Two spans of a lane that can't both be right. Everyone cuts a lane at the same records, so spans of it are apart
  * or one lies in the other, and records have one receive time.
  */
-export interface SpanConflict {
-  readonly spans: readonly [Span, Span];
+export interface SpanConflict<T extends Span = Span> {
+  readonly spans: readonly [T, T];
   readonly reason: 'they overlap in part' | 'their times disagree';
 }
 
 /** In any order. */
-export function uniteSpans(spans: readonly Span[]): LaneSpans {
+export function uniteSpans<T extends Span>(spans: readonly T[]): LaneSpans<T> {
   const sorted = spans.toSorted((a, b) => a.firstSeq - b.firstSeq || b.lastSeq - a.lastSeq);
   const covered: Span[] = [];
-  const conflicts: SpanConflict[] = [];
+  const conflicts: SpanConflict<T>[] = [];
   /** Spans that hold the one looked at, the smallest last. */
-  const around: Span[] = [];
+  const around: T[] = [];
   for (const span of sorted) {
     while ((around.at(-1)?.lastSeq ?? Infinity) < span.firstSeq) around.pop();
     const outer = around.at(-1);

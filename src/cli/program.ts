@@ -5,6 +5,7 @@ import { addConfigFlags, configOf } from './flags.ts';
 import type { InfoOptions } from './info.ts';
 import type { GrepOptions } from './log-grep.ts';
 import type { RestoreFlags } from './restore.ts';
+import type { VerifyFlags } from './verify.ts';
 import { VERSION } from './version.ts';
 import type { InspectOptions } from './wal-inspect.ts';
 
@@ -29,6 +30,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addWal(program, settle);
   addInfo(program, settle);
   addLog(program, settle);
+  addVerify(program, settle);
   addRestore(program, settle);
   return program;
 }
@@ -165,6 +167,28 @@ function collect(text: string, before: readonly string[] | undefined): readonly 
 
 const GREP_EXAMPLE =
   "tsdb-wal log grep --repository /var/lib/tsdb-wal/repository --metric 'sys.cpu.*' --tag host=web1 --from 2026-06-01T14:00:00+02:00";
+
+function addVerify(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('verify')
+    .summary('look into every object of a repository')
+    .description(
+      'Reads every object of a repository and says which are damaged, missing, wrong or in contradiction, what that means for restores, and what to do. Changes nothing; `start` may be running.',
+    )
+    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option(
+      '--since <TIME>',
+      'Look only into segments that end after this time; everything is listed all the same.',
+    )
+    .option('--quick', 'Look at sidecars, and at the sizes of data only.')
+    .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText('after', examples('tsdb-wal verify --repository /var/lib/tsdb-wal/repository'))
+    .action(async (options: VerifyFlags) => {
+      const { runVerify } = await import('./verify.ts');
+      settle(await runVerify(options));
+    });
+}
 
 function addRestore(program: Command, settle: (code: ExitCode) => void): void {
   program

@@ -46,7 +46,7 @@ function refusal(
     const shown = holes.slice(0, HOLES_SHOWN).map(showHole).join('; ');
     const more = holes.length > HOLES_SHOWN ? `; and ${holes.length - HOLES_SHOWN} more` : '';
     return new WalError('HOLE_IN_THE_WAY', `the state at ${at} lacks records: ${shown}${more}`, {
-      context: { holes, nearestBefore, faults },
+      context: { holes, nearestBefore, damaged: faults },
       hint:
         nearestBefore === undefined
           ? `No time can be had without it. --allow-holes restores without these records.${maybe}`
@@ -59,7 +59,7 @@ function refusal(
   );
   const nearest = times.length === 0 ? '' : `The nearest that can be had: ${times.join(', ')}. `;
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
-    context: { nearestBefore, nearestAfter, faults },
+    context: { nearestBefore, nearestAfter, damaged: faults },
     hint: `${nearest}\`tsdb-wal info\` shows what the repository holds; --data DIR adds the log that is not archived yet.${maybe}`,
   });
 }

@@ -19,8 +19,6 @@ export class TsdStorage {
   #timer: NodeJS.Timeout | undefined;
   /** Flushes do nothing while it holds. */
   isOut = false;
-  /** The same, until the process goes on. */
-  isFrozen = false;
 
   start(intervalMs: number): void {
     clearInterval(this.#timer);
@@ -42,7 +40,7 @@ export class TsdStorage {
   }
 
   flush(): void {
-    if (this.isOut || this.isFrozen) return;
+    if (this.isOut) return;
     this.#stamp += 1;
     for (const point of this.#waiting) {
       const key = instantKey(point);

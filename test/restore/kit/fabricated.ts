@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import {
@@ -9,8 +9,11 @@ import {
   type Level,
   type SegmentName,
 } from '../../../src/archive/object-names.ts';
+import type { Duckdb } from '../../../src/archive/duckdb.ts';
+import { SegmentBuilder } from '../../../src/archive/segment-builder.ts';
 import { createRepository, type Repository } from '../../../src/archive/repository.ts';
-import { formatBegin, formatSidecar } from '../../../src/archive/sidecar.ts';
+import { type DataObject, formatBegin, formatSidecar } from '../../../src/archive/sidecar.ts';
+import { formatRecordHeader } from '../../../src/record/record.ts';
 import { parsePutLine } from '../../../src/opentsdb/put-line.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 import type { MadeLane, MadeRecord } from './history.ts';
@@ -28,17 +31,26 @@ export class Fabricated implements AsyncDisposable {
   readonly #directory: string;
   readonly #end: () => Promise<void>;
 
-  private constructor(repository: Repository, directory: string, end: () => Promise<void>) {
+  /** Makes the data objects; undefined: they are made up here, by the plainest reading of docs/FORMATS.md. */
+  readonly #duckdb: Duckdb | undefined;
+
+  private constructor(
+    repository: Repository,
+    directory: string,
+    { duckdb, end }: { duckdb: Duckdb | undefined; end: () => Promise<void> },
+  ) {
     this.repository = repository;
     this.#directory = directory;
+    this.#duckdb = duckdb;
     this.#end = end;
   }
 
-  /** `folder`: what the repository's own folder is called. */
-  static async create(folder = 'repository'): Promise<Fabricated> {
+  /** `folder`: what the repository's own folder is called. With `duckdb` the archiver's own code makes the data objects. */
+  static async create(folder = 'repository', duckdb?: Duckdb): Promise<Fabricated> {
     const temp = await tempDirectory('fabricated');
     const repository = await createRepository(join(temp.path, folder), 1_000);
-    return new Fabricated(repository, temp.path, async () => temp[Symbol.asyncDispose]());
+    const end = async (): Promise<void> => temp[Symbol.asyncDispose]();
+    return new Fabricated(repository, temp.path, { duckdb, end });
   }
 
   get scratch(): string {
@@ -84,7 +96,13 @@ export class Fabricated implements AsyncDisposable {
     const rows = records.flatMap((record, index) => rowsOf(lane.lane, firstSeq + index, record));
     const object = formatDataName(segment, '00000000');
     const path = join(this.#directory, 'data.parquet');
-    const data = rows.length === 0 ? null : await this.#writeData(rows, path, object);
+    let data: DataObject | null = null;
+    if (rows.length > 0) {
+      await (this.#duckdb === undefined
+        ? writeParquet(rows, path)
+        : this.#build(this.#duckdb, { lane: lane.lane, firstSeq, records }, path));
+      data = await this.#store(rows.length, path, object);
+    }
     const lines = records.flatMap((record) => record.lines);
     const sidecar = {
       ...segment,
@@ -104,23 +122,36 @@ export class Fabricated implements AsyncDisposable {
     return segment;
   }
 
-  async #writeData(
-    rows: readonly Row[],
+  async #build(
+    duckdb: Duckdb,
+    { lane, firstSeq, records }: MadeLane & { readonly firstSeq: number },
     path: string,
-    object: string,
-  ): Promise<{ object: string; bytes: number; sha256: string; rows: number }> {
-    await writeParquet(rows, path);
+  ): Promise<void> {
+    const builder = new SegmentBuilder({ duckdb, folder: this.#directory, lane, firstSeq });
+    const texts = records.map(({ receivedAt, transport, lines }, index) => {
+      const seq = firstSeq + index;
+      const head = formatRecordHeader({ seq, receivedAt, transport, source: SOURCE });
+      return head + lines.map((line) => `${line}\n`).join('');
+    });
+    await builder.add(Buffer.from(texts.join('')), 0, Infinity);
+    const built = await builder.finish();
+    await rename(built.data?.path ?? '', path);
+  }
+
+  async #store(rows: number, path: string, object: string): Promise<DataObject> {
     const content = await readFile(path);
     await this.repository.store.createFromFile(object, path);
     await rm(path);
     const sha256 = createHash('sha256').update(content).digest('hex');
-    return { object, bytes: content.length, sha256, rows: rows.length };
+    return { object, bytes: content.length, sha256, rows };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end();
   }
 }
+
+const SOURCE = '127.0.0.1:1';
 
 interface Row {
   readonly lane: string;
@@ -157,7 +188,7 @@ async function writeParquet(rows: readonly Row[], path: string): Promise<void> {
 
 function rowsOf(lane: string, seq: number, { receivedAt, transport, lines }: MadeRecord): Row[] {
   return lines.flatMap((line, idx): Row[] => {
-    const base = { lane, seq, idx, received_at: receivedAt, transport, source: '127.0.0.1:1' };
+    const base = { lane, seq, idx, received_at: receivedAt, transport, source: SOURCE };
     const nothing = { metric: null, tags: null, timestamp: null, instant_ms: null, value: null };
     const control = /^!(\w+) (.*)$/.exec(line);
     if (control !== null) {

@@ -1,0 +1,61 @@
+import { WalError } from '../runtime/errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { readSidecar } from './catalog.ts';
+import { checkDataObject, checkDataSize } from './data-object.ts';
+import { formatSidecarName, type SegmentName } from './object-names.ts';
+import type { Sidecar } from './sidecar.ts';
+
+/** A segment, as far as its bytes go. */
+export type SegmentCheck =
+  /** `path`: a local file with its data; undefined when no record of it gives a row. */
+  | { readonly kind: 'whole'; readonly sidecar: Sidecar; readonly path: string | undefined }
+  /** It can't be used for this object. `sidecar` when that is whole. */
+  | {
+      readonly kind: 'damaged' | 'missing';
+      readonly object: string;
+      readonly reason: string;
+      readonly sidecar: Sidecar | undefined;
+    }
+  /** Removed since it was listed. */
+  | { readonly kind: 'gone' };
+
+export interface SegmentCheckOptions {
+  /** Look at the size of the data only. */
+  readonly isQuick: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads the sidecar, and every byte of the data that it names. */
+export async function checkSegment(
+  store: ObjectStore,
+  segment: SegmentName,
+  { isQuick, signal }: SegmentCheckOptions,
+): Promise<SegmentCheck> {
+  const sidecar = await readIfWhole(store, segment);
+  if (sidecar === 'gone') return { kind: 'gone' };
+  if (sidecar === 'damaged') {
+    const object = formatSidecarName(segment);
+    return { kind: 'damaged', object, reason: 'it is not what was written', sidecar: undefined };
+  }
+  const { data } = sidecar;
+  if (data === null) return { kind: 'whole', sidecar, path: undefined };
+  const found = await (isQuick ? checkDataSize(store, data) : checkDataObject(store, data, signal));
+  if (found.kind === 'whole') return { kind: 'whole', sidecar, path: found.path };
+  // A segment is removed sidecar first.
+  if (found.kind === 'missing' && (await readIfWhole(store, segment)) === 'gone') {
+    return { kind: 'gone' };
+  }
+  return { ...found, object: data.object, sidecar };
+}
+
+async function readIfWhole(
+  store: ObjectStore,
+  segment: SegmentName,
+): Promise<Sidecar | 'gone' | 'damaged'> {
+  try {
+    return (await readSidecar(store, segment)) ?? 'gone';
+  } catch (error) {
+    if (error instanceof WalError) return 'damaged';
+    throw error;
+  }
+}
