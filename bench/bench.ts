@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generate, measure, nullSink, openTsdb, subjectOf } from './measure.ts';
+import { generate, hostsOf, measure, nullSink, openTsdb, subjectOf } from './measure.ts';
 import type { FarEnd, Sample, Subject } from './measure.ts';
 import { HELP, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
@@ -108,7 +108,8 @@ async function warmUp(bench: Bench): Promise<void> {
   for (const subject of bench.subjects) {
     say(`warming up ${subject.name}\n`);
     for (const shape of bench.options.shapes) {
-      await generate({ ...runOf(bench), shape, subject, seconds });
+      const hosts = hostsOf(shape, bench.farEnd);
+      await generate({ ...runOf(bench), shape, subject, seconds, hosts });
     }
   }
 }

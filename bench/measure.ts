@@ -76,7 +76,7 @@ export async function measure(options: RunOptions): Promise<Sample> {
   if (pid !== undefined) resetPeak(pid);
   const base = await farEnd.count();
   const before = clocks(subject, farEnd);
-  const load = await generate(options);
+  const load = await generate({ ...options, hosts: hostsOf(shape, farEnd) });
   const delivery = await delivered(farEnd, base, load.acked);
   const after = clocks(subject, farEnd);
   const millions = load.acked / MILLION;
@@ -103,13 +103,23 @@ export async function measure(options: RunOptions): Promise<Sample> {
 }
 
 export type GenerateOptions = Pick<RunOptions, 'tools' | 'shape' | 'subject' | 'seconds'> & {
-  readonly hosts?: string;
+  readonly hosts: string;
 };
 
-/** Telnet and HTTP write different hosts: the two transports store a value in different forms. */
+let runs = 0;
+
+/**
+ * Telnet and HTTP write different hosts: the two transports store a value in different forms. Loads run ahead of the
+ * clock, so that of the same hosts the next one would write what the last one wrote: against the null sink each has
+ * hosts of its own. A real OpenTSDB would have to give them all ids.
+ */
+export function hostsOf({ transport }: Shape, { isPrivate }: FarEnd): string {
+  runs += 1;
+  return `${transport === 'http' ? 'web' : 'tel'}${isPrivate ? runs : ''}`;
+}
+
 export async function generate(options: GenerateOptions): Promise<Load> {
-  const { tools, shape, subject, seconds } = options;
-  const hosts = options.hosts ?? (shape.transport === 'http' ? 'web' : 'tel');
+  const { tools, shape, subject, seconds, hosts } = options;
   const args = ['-addr', subject.address[shape.transport], '-mode', shape.transport];
   args.push('-batch', `${shape.batchPoints}`, '-conc', `${shape.connections}`);
   args.push('-points', `${POINTS_UNBOUNDED}`, '-maxtime', `${seconds}s`, '-hosts', hosts);

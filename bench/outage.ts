@@ -35,7 +35,7 @@ export async function measureOutage(options: OutageOptions): Promise<Sample> {
   try {
     const subject = subjectOf('tsdb-wal', proxy);
     const shape = shapeOf(options.outage);
-    await generate({ tools, shape, subject, seconds: WARM_UP_SECONDS });
+    await generate({ tools, shape, subject, seconds: WARM_UP_SECONDS, hosts: 'web' });
     await settle(nullSink(sink.address.http));
     await sink.stop();
     const counted = { tools, folder, port, only: MARK };
