@@ -21,14 +21,26 @@ export class Canary {
   #candidate: CanaryPoint | undefined;
   #underWay: CanaryPoint | undefined;
   #isOvertaken = false;
-  /** Batches with points that were handled, and how many of them the last proof covers. */
+  /** Requests with points that were handled, and how many of them the last proof covers. */
   #handled = 0;
   #proving = 0;
   #proven = 0;
   #isWanted = false;
+  /** Put without an answer: each may still be written, at any time. */
+  #unanswered = new Set<CanaryPoint>();
 
   /** When a canary last came back: the TSD stores what it is sent. */
   provenMs = -Infinity;
+
+  /** Requests handled so far. */
+  get handled(): number {
+    return this.#handled;
+  }
+
+  /** Whether the first so many requests are proven stored; also when nothing could prove it. */
+  covers(handled: number): boolean {
+    return this.#proven >= handled || !this.isReady;
+  }
 
   /** Whether something was handled since the last proof began. */
   get isUnproven(): boolean {
@@ -76,6 +88,11 @@ export class Canary {
     }
   }
 
+  /** Something else was handled: it is not proven yet. */
+  note(): void {
+    this.#handled += 1;
+  }
+
   /** The candidate is on its way; until `landed` a write of its instant may be overtaken by it. */
   send(): CanaryPoint | undefined {
     this.#underWay = this.#candidate;
@@ -86,11 +103,20 @@ export class Canary {
 
   /** It came back; `isStored` says whether with success. */
   landed(isStored: boolean, nowMs: number): void {
+    const point = this.#underWay;
     this.#underWay = undefined;
+    if (!isStored && point?.isPuttable === true) this.#unanswered.add(point);
     if (!isStored) return;
     this.provenMs = nowMs;
     this.#proven = this.#proving;
     this.#isWanted = false;
+  }
+
+  /** Those that were put without an answer since the last call. */
+  takeUnanswered(): readonly CanaryPoint[] {
+    const points = [...this.#unanswered];
+    this.#unanswered.clear();
+    return points;
   }
 
   /** It can't serve. */

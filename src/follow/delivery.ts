@@ -100,6 +100,9 @@ export class Delivery {
   /** Delivers until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<DeliveryFault | undefined> {
     this.#fault = undefined;
+    this.#recent.hold(this.#options.clock.monotonicMs());
+    // It may be written any time from here on.
+    for (const { high, low } of this.canary.takeUnanswered()) this.#recent.renew(high, low);
     const wake = (): void => this.wake();
     signal.addEventListener('abort', wake, { once: true });
     try {
@@ -120,7 +123,6 @@ export class Delivery {
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     if (!isDue && telnet !== undefined && !this.#repeats.isFull(nowMs) && this.#hasRoom(telnet)) {
-      this.#recent.age(nowMs);
       const waitMs = this.#recent.waitMs(this.#size.limits.points, nowMs);
       return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);
     }
@@ -229,10 +231,11 @@ export class Delivery {
     if (batch.lines.length > 0) this.#options.events.answered(batch.lines.length, nowMs - sentMs);
     const lines = new Set(applied.refused.map(({ line }) => line));
     const later = this.#flights.map((next) => next.batch);
+    this.#recent.seen(nowMs);
     const isLate = nowMs - sentMs > PROMPT_WRITE_MS;
     if (isLate && !this.#recent.remembers(sentMs)) this.#renew(batch);
-    this.#noteMends(flight, lines, nowMs);
     this.canary.offer(batch, lines, later);
+    this.#noteMends(flight, lines, nowMs);
     const overtaken = overtakenLines(batch, lines, later);
     const settled = new Set<RefusedPoint>();
     const refused = applied.refused.map(({ line, error }) => {
@@ -303,7 +306,7 @@ export class Delivery {
     for (const line of rewrites) {
       const { error: _, ...point } = refusedPoint(batch, line, '');
       mends.withdraw(point.high, point.low);
-      if (!refused.has(line)) mends.add({ ...point, dueMs });
+      if (!refused.has(line)) mends.add({ ...point, dueMs, handled: this.canary.handled });
     }
   }
 
@@ -315,7 +318,6 @@ export class Delivery {
   async #dropFlights(): Promise<void> {
     await Promise.all(this.#flights.map(({ answer }) => answer));
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#flights.length > 0) this.#recent.age(nowMs);
     for (const flight of this.#flights) {
       this.#renew(flight.batch);
       this.#noteMends(flight, new Set(), nowMs);
@@ -327,7 +329,6 @@ export class Delivery {
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */
   async #repeat(nowMs: number): Promise<void> {
-    this.#recent.age(nowMs);
     const repeated = await this.#repeats.run(nowMs, this.#size.limits);
     if (repeated.kind === 'failed') this.#fault = repeated;
     if (repeated.kind !== 'too large') return;

@@ -5,6 +5,8 @@ import { cellGroup } from './point-key.ts';
 /** A write that must be repeated, because it may tie with another of its instant in the TSD's flush. */
 export interface Mend extends Omit<RefusedPoint, 'error'> {
   readonly dueMs: number;
+  /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
+  readonly handled: number;
 }
 
 /** More instants in doubt at once stop the delivery until some are mended. */

@@ -5,6 +5,8 @@ import { SeriesClock } from './series-clock.ts';
 /** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
 const ENTRIES_MAX = 2_097_152;
 const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
+/** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
+const RUNNING_MS_MAX = 500;
 
 /** What is written, by line: as a chunk has it. */
 export interface Writes {
@@ -29,6 +31,8 @@ export class RecentWrites {
   #young = new Generation();
   #old = new Generation();
   #youngSince: number;
+  /** When the TSD last gave an answer. */
+  #seenMs: number;
   /** Generations until the clock knows every series of both. */
   #unknown = 0;
 
@@ -36,9 +40,10 @@ export class RecentWrites {
   constructor(spanMs: () => number, nowMs: number) {
     this.#spanMs = spanMs;
     this.#youngSince = nowMs;
+    this.#seenMs = nowMs;
   }
 
-  /** Forgets what is older than two spans; call before writes are registered. Milliseconds of any clock that never goes back. */
+  /** Forgets what is older than two spans, whether or not the TSD ran. Milliseconds of any clock that never goes back. */
   age(nowMs: number): void {
     if (nowMs - this.#youngSince < this.#spanMs()) return;
     const isAllOld = nowMs - this.#youngSince >= 2 * this.#spanMs();
@@ -51,8 +56,24 @@ export class RecentWrites {
     this.#youngSince = nowMs;
   }
 
+  /** The TSD gave an answer: it runs, and flushes what it had. */
+  seen(nowMs: number): void {
+    const unseenMs = nowMs - this.#seenMs - RUNNING_MS_MAX;
+    if (unseenMs > 0) this.#youngSince = Math.min(nowMs, this.#youngSince + unseenMs);
+    this.#seenMs = nowMs;
+    this.age(nowMs);
+  }
+
+  /** What the TSD has not flushed, or not even read, it may write any time from here on. */
+  hold(nowMs: number): void {
+    this.#youngSince = nowMs;
+    this.#seenMs = nowMs;
+  }
+
   /** Milliseconds until there is room again for `writes` more; 0 when there is. */
   waitMs(writes: number, nowMs: number): number {
+    if (this.#young.count + writes <= WRITES_MAX) return 0;
+    this.age(nowMs);
     if (this.#young.count + writes <= WRITES_MAX) return 0;
     return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }

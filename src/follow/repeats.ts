@@ -100,19 +100,21 @@ export class Repeats {
   }
 
   /**
-   * Those due once the TSD is quiet, without those which the canary on its way may overtake: they wait again.
-   * A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many requests under way at once.
+   * Those due once their writes are proven stored and the TSD is quiet, without those which the canary on its way may
+   * overtake: they wait again. A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many
+   * requests under way at once. And while HBase stands still, all that is put meanwhile ends in one flush.
    */
   async #dueMends(nowMs: number, max: number): Promise<Mend[]> {
+    const { applier, canary } = this.#options;
     const due = this.mends.due(nowMs, max);
     const waitedMs = nowMs - (due[0]?.dueMs ?? nowMs);
-    if (
-      due.length > 0 &&
-      waitedMs < QUIET_WAIT_MS_MAX &&
-      !(await this.#options.applier.isQuiet())
-    ) {
-      this.#heldUntilMs = nowMs + QUIET_CHECK_MS;
-      return [];
+    if (due.length > 0 && waitedMs < QUIET_WAIT_MS_MAX) {
+      const isProven = due.every(({ handled }) => canary.covers(handled));
+      if (!isProven) canary.want();
+      if (!isProven || !(await applier.isQuiet())) {
+        this.#heldUntilMs = nowMs + QUIET_CHECK_MS;
+        return [];
+      }
     }
     return due.filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
@@ -126,11 +128,12 @@ export class Repeats {
     suspects: readonly Suspect[],
     { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
   ): Promise<Repeated> {
-    const { applier, recent, events, flushSpanMs } = this.#options;
+    const { applier, canary, recent, events, flushSpanMs } = this.#options;
     for (const { high, low } of mends) recent.registerAgain(high, low);
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
     const sent = await sendAgain(applier, [...mends, ...suspects], limits);
     if (sent.kind !== 'handled') return sent;
+    canary.note();
     for (const [index, mend] of mends.entries()) {
       this.mends.remove(mend);
       const error = sent.errors.get(index);
@@ -142,7 +145,8 @@ export class Repeats {
       if (error !== undefined) this.#refuse(suspect, error, nowMs);
       else this.suspects.remove(suspect);
       const isDoubtful = error === undefined && rewrites.has(suspect);
-      if (isDoubtful) this.mends.add({ ...suspect, dueMs: nowMs + flushSpanMs() });
+      const dueMs = nowMs + flushSpanMs();
+      if (isDoubtful) this.mends.add({ ...suspect, dueMs, handled: canary.handled });
     }
     return DONE;
   }

@@ -18,6 +18,7 @@ type Step =
   | { readonly kind: 'slow'; readonly ms: number }
   | { readonly kind: 'crash'; readonly isAway: boolean }
   | { readonly kind: 'outage' }
+  | { readonly kind: 'freeze' }
   | { readonly kind: 'heal' }
   | { readonly kind: 'restart' };
 
@@ -69,6 +70,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('crash' as const), isAway: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'outage' }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'freeze' }) },
   { weight: 4, arbitrary: fc.constant<Step>({ kind: 'heal' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
 );
@@ -86,6 +88,7 @@ async function play(steps: readonly Step[]): Promise<void> {
   tsd.faults = { unknownMetrics };
   const acknowledged: Promise<unknown>[] = [];
   for (const one of steps) await act(one);
+  tsd.thaw();
   tsd.storage.isOut = false;
   tsd.faults = { unknownMetrics };
   await tsd.start();
@@ -123,7 +126,11 @@ async function play(steps: readonly Step[]): Promise<void> {
       case 'outage':
         tsd.storage.isOut = true;
         return;
+      case 'freeze':
+        tsd.freeze();
+        return undefined;
       case 'heal':
+        tsd.thaw();
         tsd.storage.isOut = false;
         tsd.faults = { unknownMetrics };
         return tsd.start();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { SkippingClock } from '../kit/skipping-clock.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { line, outcomes } from './evidence.ts';
 import { isAt, Rig, until } from './rig.ts';
@@ -113,6 +114,79 @@ describe('while the primary keeps up', () => {
     rig.tsd.storage.isOut = false;
     expect(await writePath.awaitStored(outcome.last, 15_000)).toBe('stored');
     expect(await writePath.awaitStored(outcome.last, 1)).toBe('stored');
+  });
+});
+
+/** As the fake stores it. */
+function shown(metric: string): string | undefined {
+  const { storage } = rig.tsd;
+  return storage.read(storage.keys().find((key) => key.includes(`"${metric}"`)) ?? '')?.value;
+}
+
+describe('when the primary stands still', { timeout: 30_000 }, () => {
+  const clock = new SkippingClock();
+
+  async function restart(flags: Readonly<Record<string, string>>): Promise<void> {
+    await rig[Symbol.asyncDispose]();
+    rig = await Rig.start({ clock, flags });
+    await rig.live();
+  }
+
+  test('a put that it handles only afterwards, and nobody waits for, does not undo a later one', async () => {
+    await restart({ 'delivery.requestTimeout': '300ms', 'delivery.ackTimeout': '100ms' });
+    rig.tsd.freeze();
+    await rig.put('http', line('a', 1, '1'));
+    await until(() => rig.proxy.primary.state.kind === 'down', 'down');
+    clock.skip(60_000);
+    await rig.put('http', line('a', 1, '2'), line('b', 1));
+    rig.tsd.thaw();
+    // Nor does it wait long for the next look at the primary.
+    clock.skip(5_000);
+    await rig.confirmed();
+    expect(shown('a')).toBe('2');
+  });
+
+  test('nor does a canary', async () => {
+    await restart({ 'delivery.syncTimeout': '100ms', 'delivery.ackTimeout': '100ms' });
+    await rig.put('http', line('a', 1, '1'));
+    rig.tsd.freeze();
+    await until(() => rig.proxy.primary.state.kind === 'down', 'down');
+    clock.skip(60_000);
+    await rig.put('http', line('a', 1, '2'), line('b', 1));
+    rig.tsd.thaw();
+    clock.skip(5_000);
+    await rig.confirmed();
+    expect(shown('a')).toBe('2');
+  });
+
+  test('what it had not flushed before ties with nothing that comes after', async () => {
+    await restart({ 'delivery.syncTimeout': '30s', 'delivery.ackTimeout': '30s' });
+    rig.tsd.storage.isOut = true;
+    await rig.put('telnet', line('a', 1, '1'), line('b', 1, '1'), line('c', 1, '1'));
+    clock.skip(1_500);
+    await rig.put('telnet', line('a', 1, '300'));
+    rig.tsd.faults = { delayMs: 50 };
+    const late = rig.put('http', line('d', 1));
+    await until(() => rig.tsd.requests.some((text) => text.endsWith('put?details')), 'sent');
+    clock.skip(1_500);
+    await late;
+    rig.tsd.faults = {};
+    await rig.put('telnet', line('e', 1));
+    await rig.put('telnet', line('b', 1, '300'), line('e', 2));
+    rig.tsd.storage.isOut = false;
+    await rig.confirmed();
+    expect([shown('a'), shown('b')]).toEqual(['300', '300']);
+  });
+
+  test('a rewrite is mended only once both writes of it are stored', async () => {
+    await restart({ 'delivery.syncTimeout': '30s' });
+    rig.tsd.storage.isOut = true;
+    await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('b', 1, '1'));
+    clock.skip(3_000);
+    await until(() => rig.tsd.requests.some((text) => text.includes('sync')), 'asked for proof');
+    rig.tsd.storage.isOut = false;
+    await rig.confirmed();
+    expect(shown('a')).toBe('300');
   });
 });
 

@@ -18,6 +18,7 @@ const pointOf = (cell: number, seq = cell) => ({
 const mend = (cell: number, dueMs: number, seq = cell): Mend => ({
   ...pointOf(cell, seq),
   dueMs,
+  handled: 0,
 });
 
 function tried(times: readonly (readonly [number, number | undefined])[]): boolean {

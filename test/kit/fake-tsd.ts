@@ -49,6 +49,9 @@ interface Failure {
   readonly kind: 'bad' | 'storage';
 }
 
+/** How long after a thaw what came by connections that are gone is handled. */
+const STALE_MS = 150;
+
 const VERSION = `net.opentsdb.tools BuildData built at revision fake (MINT)
 Built on 2021/09/08 03:26:53 +0000 by fake@fake:/fake`;
 
@@ -83,6 +86,7 @@ export class FakeTsd implements AsyncDisposable {
   #server: Server | undefined;
   #startTime = Date.now();
   #hbaseErrors = 0;
+  #frozen: { readonly thawed: Promise<void>; readonly thaw: () => void } | undefined;
 
   private constructor(port: number) {
     this.port = port;
@@ -124,8 +128,27 @@ export class FakeTsd implements AsyncDisposable {
     await this.start();
   }
 
+  /**
+   * As SIGSTOP does it: nothing is handled, answered or flushed until `thaw`. What arrived meanwhile is then handled,
+   * whether or not its sender still waits, and that of connections which are gone comes last.
+   */
+  freeze(): void {
+    if (this.#frozen !== undefined) return;
+    let thaw = nothing;
+    const thawed = new Promise<void>((resolve) => (thaw = resolve));
+    this.#frozen = { thawed, thaw };
+    this.storage.isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#frozen?.thaw();
+    this.#frozen = undefined;
+    this.storage.isFrozen = false;
+  }
+
   /** As kill -9 ends it: what it did not flush is lost. */
   async crash(): Promise<void> {
+    this.thaw();
     this.storage.crash();
     await this.stop();
     this.storage.crash();
@@ -155,6 +178,7 @@ export class FakeTsd implements AsyncDisposable {
         socket.resetAndDestroy();
         return;
       }
+      await this.#turn(socket);
       const reply = this.#command(line.split(' ').filter((word) => word !== ''));
       if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
       if (reply === undefined) {
@@ -191,6 +215,7 @@ export class FakeTsd implements AsyncDisposable {
     this.requests.push(`${request.method} ${request.url}`);
     const run = this.#startTime;
     const body = await text(request).catch(() => '');
+    await this.#turn(request.socket);
     if (this.faults.delayMs !== undefined) await sleep(this.faults.delayMs);
     // The process that took it is gone, or took only a part.
     if (run !== this.#startTime || this.#server === undefined || !request.complete) return;
@@ -211,6 +236,13 @@ export class FakeTsd implements AsyncDisposable {
     else if (url.pathname === '/api/stats/jvm') {
       sendJson(response, 200, { runtime: { startTime: this.#startTime } });
     } else sendError(response, 404, 'Endpoint not found');
+  }
+
+  /** At once, unless it is frozen. */
+  async #turn(socket: Socket): Promise<void> {
+    if (this.#frozen === undefined) return;
+    await this.#frozen.thawed;
+    if (socket.destroyed) await sleep(STALE_MS);
   }
 
   async #put(flags: URLSearchParams, body: string, response: ServerResponse): Promise<void> {
@@ -272,6 +304,8 @@ export class FakeTsd implements AsyncDisposable {
     ];
   }
 }
+
+function nothing(): void {}
 
 function parsePoint(json: Json): ReceivedPoint {
   const point = isObject(json) ? json : {};

@@ -19,6 +19,8 @@ export class TsdStorage {
   #timer: NodeJS.Timeout | undefined;
   /** Flushes do nothing while it holds. */
   isOut = false;
+  /** The same, until the process goes on. */
+  isFrozen = false;
 
   start(intervalMs: number): void {
     clearInterval(this.#timer);
@@ -40,7 +42,7 @@ export class TsdStorage {
   }
 
   flush(): void {
-    if (this.isOut) return;
+    if (this.isOut || this.isFrozen) return;
     this.#stamp += 1;
     for (const point of this.#waiting) {
       const key = instantKey(point);
