@@ -56,6 +56,12 @@ export class ArchiveRig implements AsyncDisposable {
     return new ArchiveRig(folder, repository, duckdb);
   }
 
+  async register(): Promise<void> {
+    const { data, repository } = this;
+    const openings = await readOpenings((await PublishedLog.open(data)).segments);
+    await registerLanes({ repository, data, openings, host: 'test' });
+  }
+
   archiver(options: Partial<ArchiverOptions> = {}): Archiver {
     const { data, repository, duckdb } = this;
     return new Archiver({
@@ -71,10 +77,7 @@ export class ArchiveRig implements AsyncDisposable {
         state: (state) => this.states.push(state.kind === 'hindered' ? state.reason : state.kind),
         hole: (hole) => this.holes.push(hole),
       },
-      register: async (segments) => {
-        const openings = await readOpenings(segments);
-        await registerLanes({ repository, data, openings, host: 'test' });
-      },
+      register: () => this.register(),
       ...options,
     });
   }
@@ -163,5 +166,5 @@ async function holdsSoon(holds: () => boolean | Promise<boolean>): Promise<boole
 }
 
 function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 10));
+  return new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -1,3 +1,4 @@
+import { mkdirSync, renameSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -36,6 +37,34 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     await rm(join(rig.data, 'cursors'), { recursive: true });
     await rig.archiveAll();
     expect(await readdir(rig.place, { recursive: true })).toEqual(before);
+  });
+
+  test('the oldest file, too, once its lane was registered', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 7);
+    await rig.register();
+    const [first] = await listSegments(rig.wal);
+    await rm(join(rig.wal, first?.name ?? ''));
+    const hole = { lane: present(first).lane, from: 1, to: present(first?.frames.at(-1)).lastSeq };
+    await rig.archiveAll();
+    await expectSame(rig, [hole], true);
+    expect(rig.holes).toEqual([{ ...hole, reason: 'no longer in the log' }]);
+  });
+
+  test('a file that comes back is archived after all, up to what is there already', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 40);
+    const { name } = present((await listSegments(rig.wal))[2]);
+    await rename(join(rig.wal, name), join(rig.data, name));
+    await rig.archiveAll();
+    const [hole] = rig.holes;
+    await expectSame(rig, [present(hole)]);
+    await rename(join(rig.data, name), join(rig.wal, name));
+    const { length } = rig.archived;
+    await rig.archiveUntil(() => rig.archived.length > length);
+    const [, sidecar] = present(rig.archived.at(-1));
+    expect(sidecar).toMatchObject({ firstSeq: hole?.from, lastSeq: hole?.to });
+    await expectSame(rig, [], true);
   });
 
   test('a lane of which nothing is left is a hole', async () => {
@@ -135,5 +164,25 @@ describe('what the repository lost', { timeout: 60_000 }, () => {
     });
     expect(rig.states.at(-1)).toBe('archiving');
     await expectSame(rig);
+  });
+
+  test('where the repository goes away in the middle nothing more is written', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 30, 7);
+    let isAway = false;
+    await rig.archiveUntil(() => rig.states.length > 1, {
+      events: {
+        archived: () => {
+          if (isAway) return;
+          isAway = true;
+          renameSync(rig.place, `${rig.place}.away`);
+          mkdirSync(rig.place);
+        },
+        state: (state) => rig.states.push(state.kind),
+        hole: () => undefined,
+      },
+    });
+    expect(rig.states).toEqual(['archiving', 'hindered']);
+    expect(await readdir(rig.place)).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatBeginName, formatSidecarName } from '../../src/archive/object-names.ts';
@@ -7,7 +8,8 @@ import { DuckdbError } from '../../src/archive/duckdb.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
-import { listSegments } from '../kit/wal-files.ts';
+import { formatDurableMark } from '../../src/wal/durable-mark.ts';
+import { copyFolder, listSegments } from '../kit/wal-files.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
 import { diskError, failingSink } from '../kit/wal-sink.ts';
 import { expectSame, readContent } from './archive-content.ts';
@@ -96,6 +98,30 @@ describe('the archiver', { timeout: 60_000 }, () => {
     await rig.archiveAll();
     await expectSame(rig);
     await log.wal.close();
+  });
+
+  test('knows where a lane ended by the file of the next one, though nothing in that is published', async () => {
+    await using rig = await ArchiveRig.create();
+    const log = await TestLog.open(rig.wal);
+    await log.write(line(1));
+    await log.settle();
+    const copy = join(rig.data, 'copy');
+    await copyFolder(rig.wal, copy);
+    const { durable } = log.wal;
+    await log.wal.close();
+    await rm(rig.wal, { recursive: true });
+    await rename(copy, rig.wal);
+    const mark = formatDurableMark({ ...durable, segmentFirstSeq: 1 });
+    const next = await TestLog.open(rig.wal);
+    await next.settle();
+    await next.wal.close();
+    await writeFile(join(rig.wal, 'durable'), mark);
+    const lock = await DirectoryLock.acquire(rig.data);
+    await rig.archiveUntil(() => rig.archived.length > 0);
+    expect(rig.archived).toMatchObject([[{ ordinal: 1 }, { firstSeq: 1, points: 1 }]]);
+    await lock.release();
+    await rig.archiveAll();
+    await expectSame(rig);
   });
 
   test('commits an idle stretch as a sidecar without data, with what the primary confirmed', async () => {
