@@ -237,12 +237,13 @@ export class ArchiveWalk {
 
   /** Files of the log that it has passed may go. */
   async #moveCursor(): Promise<void> {
-    const { cursor } = this.#options;
+    const { cursor, events } = this.#options;
     const place = this.#here();
     const seq = this.#builder === undefined ? place.seq : this.#builder.facts.firstSeq - 1;
     const { position } = cursor;
     if (position?.lane === place.lane && position.seq === seq) return;
     await cursor.move({ ...place, seq });
+    events.passed({ ...place, seq });
   }
 
   #here(): Position {

@@ -32,6 +32,8 @@ export interface ArchiverOptions {
 interface ArchiverEvents {
   /** A segment is committed, by this archiver or another; `position` is its last record. */
   archived(position: Position, sidecar: Sidecar): void;
+  /** The cursor has moved, durably: files of the log up to there may go. */
+  passed(position: Position): void;
   /** Called once a change. */
   state(state: ArchiverState): void;
   /** Records that can't be archived, since the log can't be read there. Called once for each, and again after a restart. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { withAlarm } from '../runtime/alarm.ts';
-import type { ObjectFault } from './catalog.ts';
+import { type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type LaneHoldings } from './coverage.ts';
 import { type CoverageReport, reportCoverage } from './coverage-report.ts';
 import type { SegmentName } from './object-names.ts';
@@ -25,7 +25,7 @@ const LIMITS = {
   /** The repository is listed so often, at most. */
   intervalMsMin: 1_000,
   /** Listing it takes at most this part of the time. */
-  share: 1 / 20,
+  share: 1 / 10,
   /** A listing that takes longer is told as trouble. */
   listMsMax: 60_000,
 } as const;
@@ -33,8 +33,8 @@ const LIMITS = {
 const SILENT = 'the repository does not answer';
 
 /**
- * Keeps an eye on what a repository holds: what is archived here shows at once, and what happens to it otherwise, as a
- * segment that is removed, within a second, or twenty times as long as listing it takes.
+ * Keeps an eye on what a repository holds: what is archived here shows within a second, and what happens to it
+ * otherwise, as a segment that is removed, within a second, or ten times as long as listing it takes.
  */
 export class CoverageWatch {
   readonly #options: CoverageWatchOptions;
@@ -73,8 +73,24 @@ export class CoverageWatch {
       const restMs = nextMs - clock.monotonicMs();
       if (restMs <= 0 || signal.aborted) return;
       await clock.sleep(Math.min(restMs, LIMITS.intervalMsMin), signal);
-      if (this.#added.length > 0) this.#tell();
+      if (this.#added.length > 0 && !signal.aborted) await this.#show();
     }
+  }
+
+  /** What was added to the listing. */
+  async #show(): Promise<void> {
+    const { store } = this.#options.repository;
+    try {
+      for (const { lane } of this.#added) {
+        if (this.#lanes.has(lane)) continue;
+        const notes = await readLaneNotes(store, lane, []);
+        if (notes.begin !== undefined) this.#lanes.set(lane, { ...notes, objects: [] });
+      }
+    } catch (error) {
+      this.#tellTrouble((error as Error).message);
+      return;
+    }
+    this.#tell();
   }
 
   async #list(): Promise<void> {
@@ -103,7 +119,6 @@ export class CoverageWatch {
   #tell(): void {
     const lanes = new Map(this.#lanes);
     for (const [lane, known] of this.#lanes) {
-      // Those of a lane that was not there yet wait for the next listing, which has its begin.
       const added = this.#added.filter((segment) => segment.lane === lane);
       if (added.length > 0) lanes.set(lane, { ...known, objects: [...known.objects, ...added] });
     }

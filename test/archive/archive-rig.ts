@@ -31,6 +31,7 @@ export class ArchiveRig implements AsyncDisposable {
   readonly wal: string;
   readonly place: string;
   readonly archived: [Position, Sidecar][] = [];
+  readonly passed: Position[] = [];
   readonly states: string[] = [];
   readonly holes: Hole[] = [];
   readonly repository: Repository;
@@ -74,6 +75,7 @@ export class ArchiveRig implements AsyncDisposable {
       version: '0.0.0',
       events: {
         archived: (position, sidecar) => this.archived.push([position, sidecar]),
+        passed: (position) => this.passed.push(position),
         state: (state) => this.states.push(state.kind === 'hindered' ? state.reason : state.kind),
         hole: (hole) => this.holes.push(hole),
       },
