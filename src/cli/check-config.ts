@@ -2,13 +2,19 @@ import { once } from 'node:events';
 import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { readArchiveHome } from '../archive/archive-home.ts';
+import { openRepository, type Repository } from '../archive/repository.ts';
 import { formatAddress, type Address } from '../config/address.ts';
 import { formatConfig } from '../config/format.ts';
 import type { Config } from '../config/options.ts';
-import type { ErrorCode } from '../runtime/errors.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type ErrorCode, WalError } from '../runtime/errors.ts';
+import { FileStore } from '../storage/file-store.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 
-const LIMITS = { primaryTimeoutMs: 3_000 } as const;
+const LIMITS = { primaryTimeoutMs: 3_000, repositoryTimeoutMs: 3_000 } as const;
+
+const SILENT = 'does not answer: is its server gone?';
 
 type Finding =
   | { readonly kind: 'ok' | 'warning'; readonly says: string }
@@ -21,9 +27,12 @@ export async function checkConfig(config: Config, form: 'yaml' | 'json'): Promis
     checkAddress('listen', config.listen),
     checkAddress('admin', config.admin),
     checkData(config.data),
+    checkRepository(config),
     checkPrimary(config.primary),
   ]);
   for (const finding of findings) console.error(formatFinding(finding));
+  // Whoever waits for a share whose server is gone can't exit in order.
+  if (findings.some(({ says }) => says.endsWith(SILENT))) process.kill(process.pid, 'SIGKILL');
   return findings.some(({ kind }) => kind === 'error') ? EXIT.fault : EXIT.ok;
 }
 
@@ -57,6 +66,55 @@ async function checkData(data: string): Promise<Finding> {
   } catch (error) {
     const says = `data ${data} cannot be used: ${messageOf(error)}`;
     return { kind: 'error', code: 'DATA_UNUSABLE', says };
+  }
+}
+
+/** Leaves nothing behind but the folder itself. */
+async function checkRepository(config: Config): Promise<Finding> {
+  const shown = `repository ${config.repository}`;
+  if (config.archive === 'off')
+    return { kind: 'warning', says: 'archive is off: there is nothing to restore from' };
+  const says = `${shown} ${SILENT}`;
+  const timeout: Finding = { kind: 'error', code: 'REPOSITORY_UNUSABLE', says };
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      lookAtRepository(config, shown),
+      systemClock.sleep(LIMITS.repositoryTimeoutMs, late.signal).then(() => timeout),
+    ]);
+  } catch (error) {
+    const code = error instanceof WalError ? error.code : 'REPOSITORY_UNUSABLE';
+    return { kind: 'error', code, says: `${shown} cannot be used: ${messageOf(error)}` };
+  } finally {
+    late.abort();
+  }
+}
+
+async function lookAtRepository({ data, repository }: Config, shown: string): Promise<Finding> {
+  const home = await readArchiveHome(data);
+  const existing = await nearestExisting(repository);
+  const store = new FileStore(existing);
+  await store.probe();
+  const found = await openIfThere(repository);
+  if (found === undefined && home?.place === repository) {
+    const says = `repository ${home.repository} is gone from ${repository}: is it mounted?`;
+    return { kind: 'error', code: 'REPOSITORY_MISSING', says };
+  }
+  if (found === undefined) return { kind: 'ok', says: `${shown} will be created` };
+  return home === undefined || home.repository === found.id
+    ? { kind: 'ok', says: `${shown} can be written: id ${found.id}` }
+    : {
+        kind: 'warning',
+        says: `${shown} is another one (${found.id}) than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
+      };
+}
+
+async function openIfThere(place: string): Promise<Repository | undefined> {
+  try {
+    return await openRepository(place);
+  } catch (error) {
+    if (error instanceof WalError && error.code === 'REPOSITORY_MISSING') return undefined;
+    throw error;
   }
 }
 

@@ -8,10 +8,18 @@ import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
+import { addArchiveGauges } from './archive-metrics.ts';
 import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
 import { Proxy } from './proxy.ts';
 import { healthOf, statusOf, telnetStats } from './status.ts';
 import { VERSION } from './version.ts';
+
+const LIMITS = {
+  /** A start waits so long for its lane to be registered before it listens all the same. */
+  admitMsMax: 2_000,
+  /** A stop waits so long for the end of the log to be archived; the next start goes on with it. */
+  drainMsMax: 3_000,
+} as const;
 
 /** Runs the proxy; resolves once it was told to stop and has stopped. */
 export async function runStart(config: Config, logger: Logger): Promise<void> {
@@ -42,6 +50,10 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   });
   const door = openDoor(config, proxy, counters.ingest);
   addProxyGauges(metrics, gaugesOf(proxy, door));
+  const { archiving } = proxy;
+  if (archiving !== undefined) {
+    addArchiveGauges(metrics, archiving, () => proxy.lagOf(archiving.position));
+  }
   let isListening = false;
   const admin = createAdminServer({
     status: () => statusOf(config, proxy, door.connections()),
@@ -51,8 +63,12 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   });
   const running = new AbortController();
   const run = proxy.run(running.signal);
+  const archive = new AbortController();
+  const archived = archiving?.run(archive.signal);
   try {
     await admin.start(config.admin);
+    // Clients need not be told to try again for what takes no time.
+    await archiving?.untilAdmitted(LIMITS.admitMsMax, signal);
     await door.listen(config.listen.host, config.listen.port);
     isListening = true;
     announce(config, logger);
@@ -68,6 +84,9 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
       await run;
     } finally {
       await proxy.close();
+      await archiving?.drain(proxy.wal.durable, LIMITS.drainMsMax);
+      archive.abort();
+      await archived;
       await admin.close();
     }
   }
@@ -92,6 +111,7 @@ function openDoor(
     telnetVersion: () => proxy.primary.version ?? OWN_VERSION,
     telnetStats: () => telnetStats(proxy),
     bypassMarker: async (method, path, source) => {
+      if (!proxy.wal.isAdmitted) throw new Error(proxy.wal.refusal);
       const isDurable = await proxy.writePath.logControl({ kind: 'bypass', method, path, source });
       if (!isDurable) throw new Error(proxy.wal.refusal ?? 'the log is behind');
     },
@@ -123,9 +143,10 @@ const PROMISES = {
 } as const;
 
 function announce(config: Config, logger: Logger): void {
-  const { listen, admin, primary, data, ack } = config;
+  const { listen, admin, primary, data, ack, archive, repository } = config;
   const addresses = { listen: formatAddress(listen), admin: formatAddress(admin) };
-  logger.info({ ...addresses, primary, data, ack, version: VERSION }, 'listening');
+  const kept = archive === 'on' ? repository : 'off';
+  logger.info({ ...addresses, primary, data, ack, archive: kept, version: VERSION }, 'listening');
   logger.info({ ack }, PROMISES[ack]);
 }
 

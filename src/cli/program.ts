@@ -28,6 +28,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addStart(program);
   addCheckConfig(program, settle);
   addWal(program, settle);
+  addArchive(program);
   addInfo(program, settle);
   addLog(program, settle);
   addVerify(program, settle);
@@ -99,6 +100,23 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
       const { inspectWal } = await import('./wal-inspect.ts');
       const outcome = await inspectWal(options);
       settle(outcome === 'damaged' ? EXIT.damaged : EXIT.ok);
+    });
+}
+
+function addArchive(program: Command): void {
+  addConfigFlags(program.command('archive'))
+    .summary('archive the log of a data directory')
+    .description(
+      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. Takes the options of `start`, and looks at data, repository, archiver and logLevel.',
+    )
+    .addHelpText('after', ENVIRONMENT_HELP)
+    .addHelpText(
+      'after',
+      examples('tsdb-wal archive --data /var/lib/tsdb-wal --repository /mnt/archive/tsdb'),
+    )
+    .action(async (_options, command: Command) => {
+      const { runArchive } = await import('./archive.ts');
+      await runArchive(await configOf(command));
     });
 }
 

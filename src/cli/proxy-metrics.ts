@@ -1,5 +1,6 @@
 import type { IngestCounters } from '../ingest/ingest-options.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { createArchiveMetrics } from './archive-metrics.ts';
 import { openSyncedSink, type OpenSink } from '../wal/segment-writer.ts';
 
 /** What the gauges show, asked at each scrape. */
@@ -46,6 +47,8 @@ export function createProxyMetrics(metrics: Metrics) {
   };
   return {
     ingest,
+    /** Those of an archive, when there is one. */
+    archive: () => createArchiveMetrics(metrics),
     logged: metrics.counter({ name: 'points_logged_total', help: 'Points durable in the log.' }),
     records: metrics.counter({
       name: 'records_logged_total',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { archivedBefore } from '../archive/archive-cursor.ts';
 import type { Config } from '../config/options.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
@@ -8,7 +9,7 @@ import { Primary, type PrimaryEvents } from '../follow/primary.ts';
 import type { Suspect } from '../follow/suspects.ts';
 import { DurableWritePath } from '../ingest/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
-import { formatPosition, type Position } from '../record/position.ts';
+import { earlier, formatPosition, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Cursor } from '../wal/cursor.ts';
@@ -16,6 +17,8 @@ import type { RingFrame } from '../wal/frame-ring.ts';
 import { Heartbeat } from '../wal/heartbeat.ts';
 import { LagIndex } from '../wal/lag.ts';
 import { Wal, type WalEvents } from '../wal/log.ts';
+import { Archiving, NOT_REGISTERED } from './archiving.ts';
+import { KnownHoles } from './known-holes.ts';
 import { type ProxyMetrics, timedSink } from './proxy-metrics.ts';
 
 export interface ProxyOptions {
@@ -28,8 +31,6 @@ export interface ProxyOptions {
 
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
-/** Further ones are logged and counted, and not listed. */
-const HOLES_MAX = 1_000;
 
 /**
  * The log, the write path and the primary's follower, tied together. `run` keeps time for them: once a
@@ -44,13 +45,16 @@ export class Proxy {
   readonly #cursor: Cursor;
   readonly #facts: PrimaryFacts;
   readonly #deadLetters: DeadLetters;
+  /** Undefined when nothing is archived. */
+  readonly archiving: Archiving | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
-  readonly #holes: Hole[] = [];
+  readonly #holes: KnownHoles;
   /** Why the cursor could not be written the last time. */
   #cursorError: string | undefined;
   #durableAt = 0;
   #isEnding = false;
+  #isRefusalTold = false;
 
   private constructor(options: ProxyOptions, parts: Parts) {
     const { config, clock } = options;
@@ -59,7 +63,12 @@ export class Proxy {
     this.#wal = parts.wal;
     this.#cursor = parts.cursor;
     this.#facts = parts.facts;
+    this.archiving = parts.archiving;
     this.#deadLetters = new DeadLetters(config.data);
+    this.#holes = new KnownHoles({
+      logger: options.logger,
+      count: (records) => options.metrics.holes.inc(records),
+    });
     this.#heartbeat = new Heartbeat(
       { wal: parts.wal, cutBytes: config.wal.cutBytes, cutIntervalMs: config.wal.cutInterval },
       clock.monotonicMs(),
@@ -99,10 +108,15 @@ export class Proxy {
     const facts = await PrimaryFacts.open(config.data);
     // The log needs someone to tell before the proxy that listens can be made.
     let proxy: Proxy | undefined;
+    let opened: Position | undefined;
     const events: WalEvents = {
       durable: (frame) => proxy?.onDurable(frame),
       lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
-      opened: (position, reason) => logger.info({ lane: position.lane, reason }, 'lane opened'),
+      opened: (position, reason) => {
+        logger.info({ lane: position.lane, reason }, 'lane opened');
+        opened = position;
+        proxy?.archiving?.opened(position);
+      },
       refusing: (reason) => proxy?.onRefusing(reason),
       expired: ({ path }) => logger.info({ path }, 'a file of the log expired'),
       hindered: (reason) => {
@@ -119,10 +133,18 @@ export class Proxy {
       freeBytesMin: config.wal.freeBytesMin,
       retentionMs: config.wal.retention,
       events,
-      known: cursor.position === undefined ? [] : [cursor.position],
+      known: [cursor.position, await archivedBefore(config.data)].filter(
+        (one) => one !== undefined,
+      ),
       openSink: timedSink((seconds) => metrics.sync.observe(seconds)),
+      ...(config.archive === 'on' && { barredAtFirst: NOT_REGISTERED }),
     });
-    proxy = new Proxy(options, { wal, cursor, facts });
+    const archiving =
+      config.archive === 'on'
+        ? new Archiving({ config, clock, logger, metrics: metrics.archive(), wal })
+        : undefined;
+    proxy = new Proxy(options, { wal, cursor, facts, archiving });
+    if (opened !== undefined) archiving?.opened(opened);
     proxy.#reportRecovery();
     return proxy;
   }
@@ -137,7 +159,7 @@ export class Proxy {
 
   /** Records of the log that cannot be read back, as this start and the follower have met them. */
   get holes(): readonly Hole[] {
-    return this.#holes;
+    return this.#holes.list;
   }
 
   get deadLetters(): number {
@@ -174,14 +196,18 @@ export class Proxy {
     this.#heartbeat.note(frame, this.#options.clock.monotonicMs());
     this.writePath.durable(position);
     this.#primary.wake();
+    this.archiving?.durable();
   }
 
   /** At the start and at the end it goes without saying. */
   onRefusing(reason: string | undefined): void {
-    if (this.#isEnding) return;
+    // A lane that is being registered takes no time worth telling.
+    if (this.#isEnding || reason === NOT_REGISTERED) return;
     const { logger } = this.#options;
-    if (reason === undefined) logger.info('the log takes data again');
-    else logger.error({ reason }, 'the log takes no data: clients are told to try again');
+    if (reason !== undefined) {
+      logger.error({ reason }, 'the log takes no data: clients are told to try again');
+    } else if (this.#isRefusalTold) logger.info('the log takes data again');
+    this.#isRefusalTold = reason !== undefined;
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
@@ -192,9 +218,16 @@ export class Proxy {
         clock.monotonicMs(),
         confirmed === undefined ? null : formatPosition(confirmed),
       );
-      await this.#wal.maintain(this.#cursor.position);
+      this.archiving?.beat();
+      await this.#wal.maintain(this.#passed());
       await clock.sleep(BEAT_MS, signal);
     }
+  }
+
+  /** What no follower needs any more. */
+  #passed(): Position | undefined {
+    const { position } = this.#cursor;
+    return this.archiving === undefined ? position : earlier(position, this.archiving.position);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -225,9 +258,8 @@ export class Proxy {
         logger.info({ ...facts, primary: this.#options.config.primary }, 'primary reached');
         void this.#facts.learn(facts);
       },
-      hole: (hole) => {
-        this.#noteHole(hole, 'records of the log cannot be delivered: they cannot be read');
-      },
+      hole: (hole) =>
+        this.#holes.note(hole, 'records of the log cannot be delivered: they cannot be read'),
     };
   }
 
@@ -253,7 +285,8 @@ export class Proxy {
     }
     this.#cursorError = undefined;
     this.writePath.confirmed(position);
-    this.#lag.forget(position);
+    const passed = this.#passed();
+    if (passed !== undefined) this.#lag.forget(passed);
   }
 
   /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
@@ -294,19 +327,8 @@ export class Proxy {
       );
     }
     for (const hole of holes) {
-      this.#noteHole(hole, 'the log is damaged: these records cannot be read back');
+      this.#holes.note(hole, 'the log is damaged: these records cannot be read back');
     }
-  }
-
-  /** Told once, though both a start and the follower may meet it. */
-  #noteHole(hole: Hole, told: string): void {
-    const isKnown = this.#holes.some(
-      ({ lane, from, to }) => lane === hole.lane && from <= hole.from && hole.to <= to,
-    );
-    if (isKnown) return;
-    if (this.#holes.length < HOLES_MAX) this.#holes.push(hole);
-    this.#metrics.holes.inc(hole.to - hole.from + 1);
-    this.#options.logger.error({ ...hole }, told);
   }
 }
 
@@ -314,4 +336,5 @@ interface Parts {
   readonly wal: Wal;
   readonly cursor: Cursor;
   readonly facts: PrimaryFacts;
+  readonly archiving: Archiving | undefined;
 }

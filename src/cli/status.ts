@@ -1,12 +1,13 @@
 import type { Health } from '../admin/admin-server.ts';
 import type { Config } from '../config/options.ts';
 import { formatPosition, type Position } from '../record/position.ts';
+import type { Archiving } from './archiving.ts';
 import type { Proxy } from './proxy.ts';
 import { VERSION } from './version.ts';
 
 /** What /status shows; its shape is part of the interface (docs/OPERATIONS.md). */
 export function statusOf(config: Config, proxy: Proxy, connections: number): unknown {
-  const { wal, primary } = proxy;
+  const { wal, primary, archiving } = proxy;
   const delivered = proxy.lagOf(primary.delivered);
   const confirmed = proxy.lagOf(primary.confirmed);
   return {
@@ -32,11 +33,37 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       ...primary.open,
       deadLetters: proxy.deadLetters,
     },
+    archive: archiving === undefined ? { mode: 'off' } : archiveStatus(config, proxy, archiving),
+  };
+}
+
+function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): object {
+  const { coverage, position } = archiving;
+  const lag = proxy.lagOf(position);
+  const restorable = coverage?.restorable ?? undefined;
+  return {
+    mode: 'on',
+    repository: config.repository,
+    id: archiving.repositoryId ?? null,
+    state: archiving.state,
+    registered: archiving.isRegistered,
+    archived: show(position),
+    lagSeconds: lag.seconds,
+    lagBytes: lag.bytes,
+    safeTime: showTime(coverage?.safeTimeMs),
+    recoverable: restorable
+      ? { from: showTime(restorable.fromMs), to: showTime(restorable.toMs) }
+      : null,
+    holes: coverage?.holes ?? 0,
+    conflicts: coverage?.conflicts ?? 0,
+    faults: coverage?.faults ?? 0,
+    troubles: archiving.troubles,
+    process: archiving.process,
   };
 }
 
 export function healthOf(proxy: Proxy): Health {
-  const { wal, primary } = proxy;
+  const { wal, primary, archiving } = proxy;
   const { refusal } = wal;
   const { state } = primary;
   const degraded = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
@@ -46,7 +73,7 @@ export function healthOf(proxy: Proxy): Health {
   return {
     ok: refusal === undefined,
     reasons: refusal === undefined ? [] : [refusal],
-    degraded: [...degraded, ...holes],
+    degraded: [...degraded, ...holes, ...(archiving?.troubles ?? [])],
   };
 }
 
@@ -64,4 +91,8 @@ export function telnetStats(proxy: Proxy): string {
 
 function show(position: Position | undefined): string | null {
   return position === undefined ? null : formatPosition(position);
+}
+
+function showTime(epochMs: number | null | undefined): string | null {
+  return epochMs === null || epochMs === undefined ? null : new Date(epochMs).toISOString();
 }

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { WalError } from '../runtime/errors.ts';
 import { nearest } from './nearest.ts';
+import { DATA_PREFIX } from './option.ts';
 import {
   ENVIRONMENT_PREFIX,
   environmentNameOf,
@@ -49,7 +51,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   );
   const placeOf = (key: string): string =>
     settings.findLast((setting) => setting.key === key)?.place ?? `in ${file}`;
-  const parsed = SCHEMA.safeParse(tree);
+  const parsed = SCHEMA.transform(withDataPaths).safeParse(tree);
   const problems = [
     ...unknownNames(environment),
     ...(parsed.error?.issues ?? []).flatMap((issue) => explain(issue, tree, placeOf)),
@@ -76,6 +78,12 @@ function defaultTree(table: OptionTable): Tree {
       isOption(node) ? node.default : defaultTree(node),
     ]),
   );
+}
+
+function withDataPaths(config: Config): Config {
+  const { data, repository } = config;
+  if (!repository.startsWith(DATA_PREFIX)) return config;
+  return { ...config, repository: resolve(data, repository.slice(DATA_PREFIX.length)) };
 }
 
 async function readTree(file: string): Promise<Tree> {

@@ -41,6 +41,9 @@ interface Listed extends Described<readonly string[]> {
 /** A timer that is set for longer than this fires at once. */
 const TIMER_MAX = '24d';
 
+/** At the beginning of a path: the data directory. */
+export const DATA_PREFIX = 'DATA/';
+
 export const option = {
   string: ({ default: written, describe }: Described<string>): Option<string> => ({
     ...base(written, describe, 'TEXT', 'some text'),
@@ -121,6 +124,21 @@ export const option = {
   path: ({ default: written, describe }: Described<string>): Option<string> => ({
     ...base(written, describe, 'PATH', 'a path, absolute or from where the process is started'),
     schema: schemaOf((raw) => (typeof raw === 'string' && raw !== '' ? resolve(raw) : undefined)),
+    format: (value) => value,
+  }),
+
+  /** An absolute path, or one that begins with DATA, which load.ts replaces. */
+  dataPath: ({ default: written, describe }: Described<string>): Option<string> => ({
+    ...base(
+      written,
+      describe,
+      'PATH',
+      'a path, absolute, from where the process is started, or from DATA/ for what `data` names',
+    ),
+    schema: schemaOf((raw) => {
+      if (typeof raw !== 'string' || raw === '') return undefined;
+      return raw.startsWith(DATA_PREFIX) ? raw : resolve(raw);
+    }),
     format: (value) => value,
   }),
 

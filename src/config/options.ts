@@ -19,6 +19,16 @@ export const OPTIONS = {
     describe:
       'The directory of the log and of what is known about its followers. One process at a time; not a network share.',
   }),
+  archive: option.choice(['on', 'off'], {
+    default: 'on',
+    describe:
+      'Whether what is logged is archived. off: nothing can be restored of what the log has dropped, and the log is kept for the primary only.',
+  }),
+  repository: option.dataPath({
+    default: 'DATA/repository',
+    describe:
+      'Where the log is archived to: a folder, best on another disk or machine, since what destroys the data directory destroys what is in it. Hard links must work there.',
+  }),
   admin: option.address({
     default: '127.0.0.1:4244',
     describe:
@@ -101,7 +111,7 @@ export const OPTIONS = {
       min: '0s',
       max: '3650d',
       describe:
-        'How long a part of the log is kept, at least, after the primary has confirmed all of it. wal.bytesMax comes first.',
+        'How long a part of the log is kept, at least, after the primary has confirmed and the repository holds all of it. wal.bytesMax comes first.',
     }),
     cutInterval: option.duration({
       default: '60s',
@@ -152,6 +162,19 @@ export const OPTIONS = {
       describe: "Bytes in one request to the primary. Keep it below the primary's own limit.",
     }),
   },
+  archiver: {
+    unregistered: option.choice(['refuse', 'allow'], {
+      default: 'refuse',
+      describe:
+        'What to do while the repository cannot be told of a new stretch of the log (a start, a failed write, a leap of the clock). refuse: answer 503 until it can. allow: take writes all the same; if the log is lost before it can, the repository will not know that something is missing.',
+    }),
+    memoryBytes: option.bytes({
+      default: '256MiB',
+      min: '128MiB',
+      describe:
+        'Memory for sorting and compressing in the archiver, a process of its own: one half for what comes in, one for merging. What needs more goes to disk.',
+    }),
+  },
   logLevel: option.choice(LOG_LEVELS, {
     default: 'info',
     describe:
@@ -165,6 +188,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   limits: 'Limits on clients',
   wal: 'The log',
   delivery: 'Delivery to the primary',
+  archiver: 'The archiver',
 };
 
 export type Config = Values<typeof OPTIONS>;

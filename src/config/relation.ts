@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Address } from './address.ts';
 import type { Config } from './options.ts';
 
@@ -19,6 +20,11 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
     {
       holds: ({ wal }) => wal.segmentBytes <= wal.bytesMax,
       says: 'wal.segmentBytes is above wal.bytesMax: the log could not hold one file',
+    },
+    {
+      holds: ({ data, repository }) =>
+        !['', 'wal', 'cursors', 'archiver'].some((own) => resolve(data, own) === repository),
+      says: 'repository is the data directory or a folder of its own use: give it another one',
     },
   ];
 

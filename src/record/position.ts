@@ -14,6 +14,12 @@ export function comparePositions(a: Position, b: Position): number {
   return a.ordinal - b.ordinal || a.seq - b.seq;
 }
 
+/** The one that stands first; undefined when one of them does not stand anywhere yet. */
+export function earlier(a: Position | undefined, b: Position | undefined): Position | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  return comparePositions(a, b) < 0 ? a : b;
+}
+
 /** The last record that is neither behind `position` nor at or behind one of the open ones. */
 export function lastBefore(
   position: Position | undefined,

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeArchiveHome } from '../../src/archive/archive-home.ts';
+import { createRepository } from '../../src/archive/repository.ts';
 
 const run = async (args: readonly string[]) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
@@ -78,6 +80,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(JSON.parse(stdout)).toMatchObject({ primary: primaryUrl, wal: { bytesMax: '64GiB' } });
       expect(stderr).toContain(`ok: primary ${primaryUrl} answers: OpenTSDB 2.4.1`);
       expect(stderr).toContain('b will be created');
+      expect(stderr).toMatch(/ok: repository .*b\/repository will be created/);
       expect(await readdir(folder)).toEqual([]);
     });
 
@@ -86,6 +89,35 @@ describe('the command line', { timeout: 30_000 }, () => {
       const { code, stderr } = await run(args);
       expect(code).toBe(0);
       expect(stderr).toContain('warning: primary http://127.0.0.1:1 does not answer');
+    });
+
+    test('says that a repository is gone, and that another one would begin anew', async () => {
+      const data = join(folder, 'a', 'b');
+      const place = join(data, 'repository');
+      await mkdir(place, { recursive: true });
+      const home = { repository: '00112233445566ff', place, lane: '00112233445566ff', ordinal: 1 };
+      await writeArchiveHome(data, home);
+      const args = ['check-config', ...quiet(), '--primary', primaryUrl];
+      const gone = await run(args);
+      expect(gone.code).toBe(1);
+      expect(gone.stderr).toContain(
+        'error REPOSITORY_MISSING: repository 00112233445566ff is gone',
+      );
+      expect(await readdir(place)).toEqual([]);
+      await createRepository(place, 1_000);
+      const other = await run(args);
+      expect(other.code).toBe(0);
+      expect(other.stderr).toMatch(/warning: repository .* history would begin anew/);
+    });
+
+    test('ends with an error when the repository does not answer', async () => {
+      await mkdir(join(folder, 'silent'));
+      // Whoever opens it to read waits for a writer that never comes.
+      execFileSync('/usr/bin/mkfifo', [join(folder, 'silent', 'repository.json')]);
+      const repository = ['--repository', join(folder, 'silent')];
+      const { code, stderr } = await run(['check-config', ...quiet(), ...repository]);
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('silent does not answer');
     });
 
     test('exits with 1 when an address is taken and the data directory is a file', async () => {

@@ -45,6 +45,17 @@ describe('the configuration', () => {
     expect(config.blockedPaths).toEqual(['/q', '/logs', '/diediedie']);
   });
 
+  test('puts the repository below the data directory unless it is given', async () => {
+    const repositoryOf = async (flags: Record<string, string>): Promise<string> =>
+      (await load({ flags })).repository;
+    expect(await repositoryOf({})).toBe(resolve('data/repository'));
+    expect(await repositoryOf({ data: '/srv/wal' })).toBe('/srv/wal/repository');
+    const flags = { data: '/srv/wal', repository: 'DATA/../archive' };
+    expect(await repositoryOf(flags)).toBe('/srv/archive');
+    expect(await repositoryOf({ ...flags, repository: './DATA/r' })).toBe(resolve('DATA/r'));
+    expect((await load({ yaml: 'archive: off' })).archive).toBe('off');
+  });
+
   test('comes from flags before environment before file before defaults', async () => {
     const yaml = 'ack: wal\nwal: {bytesMax: 1GiB, segmentBytes: 1MiB}\nlisten: 1';
     const environment = { TSDB_WAL_WAL_BYTES_MAX: '2GiB', TSDB_WAL_LISTEN: '2' };
@@ -132,6 +143,7 @@ describe('the configuration', () => {
     [{ 'limits.bodyBytesMax': '65MiB' }, 'limits.bodyBytesMax is above'],
     [{ 'limits.sourceInFlightBytesMax': '65MiB' }, 'limits.sourceInFlightBytesMax is above'],
     [{ 'wal.bytesMax': '1MiB' }, 'wal.segmentBytes is above'],
+    [{ repository: 'DATA/wal' }, 'repository is the data directory'],
   ])('refuses values that contradict each other: %j', async (flags, says) => {
     expect((await problemsOf({ flags })).join()).toContain(says);
   });

@@ -58,7 +58,7 @@ describeOnStack('what OpenTSDB was recorded to answer', (stack) => {
 
     beforeAll(async () => {
       tsd = await (await stack()).opentsdb('conformance');
-      const flags = ['--mutations', 'pass'];
+      const flags = ['--mutations', 'pass', '--archive', 'off'];
       proxy = await ProxyProcess.start({ primary: tsd.url, flags, until: 'live' });
       outcomes = await runConformance({
         base: proxy.address,
@@ -83,7 +83,8 @@ describeOnStack('what OpenTSDB was recorded to answer', (stack) => {
 
     beforeAll(async () => {
       tsd = await (await stack()).opentsdb('conformance');
-      proxy = await ProxyProcess.start({ primary: tsd.url, until: 'live' });
+      const flags = ['--archive', 'off'];
+      proxy = await ProxyProcess.start({ primary: tsd.url, flags, until: 'live' });
       await tsd.kill9();
       await proxy.until(({ primary }) => primary.state.kind === 'down');
       outcomes = await runConformance({

@@ -20,7 +20,8 @@ describeOnStack('a proxy that is killed again and again', (stack) => {
   beforeAll(async () => {
     tsd = await (await stack()).opentsdb('kill9-proxy');
     // Small files, so that kills also meet the change from one to the next.
-    const flags = ['--wal-segment-bytes', '256KiB', '--delivery-heal-window', '2s'];
+    const log = ['--wal-segment-bytes', '256KiB', '--archive', 'off'];
+    const flags = [...log, '--delivery-heal-window', '2s'];
     proxy = await ProxyProcess.start({ primary: tsd.url, flags, until: 'live' });
     return async () => {
       await proxy[Symbol.asyncDispose]();

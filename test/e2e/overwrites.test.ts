@@ -84,7 +84,7 @@ class Run implements AsyncDisposable {
     const settings = { 'tsd.storage.fix_duplicates': fixDuplicates };
     const tsd = await stack.opentsdb('overwrites', { settings });
     const wire = await TcpProxy.start(tsd.port);
-    const flags = ['--delivery-ack-timeout', '1s'];
+    const flags = ['--delivery-ack-timeout', '1s', '--archive', 'off'];
     return new Run(
       tsd,
       wire,

@@ -47,6 +47,21 @@ export interface ProxyStatus {
     readonly mends: number;
     readonly deadLetters: number;
   };
+  readonly archive: ArchiveStatus;
+}
+
+export interface ArchiveStatus {
+  readonly mode: 'on' | 'off';
+  readonly id: string | null;
+  readonly state: { readonly kind: string; readonly reason?: string };
+  readonly registered: boolean;
+  readonly archived: string | null;
+  readonly lagBytes: number;
+  readonly safeTime: string | null;
+  readonly recoverable: { readonly from: string; readonly to: string } | null;
+  readonly holes: number;
+  readonly troubles: readonly string[];
+  readonly process: { readonly pid: number | null; readonly starts: number };
 }
 
 /** The built proxy as a process of its own, on ports and a data directory that it keeps from start to start. */

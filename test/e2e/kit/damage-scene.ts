@@ -41,6 +41,7 @@ export class Scene implements AsyncDisposable {
   static async start(options: { readonly data?: string } = {}): Promise<Scene> {
     const tsd = await FakeTsd.start();
     const flags = [...SEGMENTS, '--wal-free-bytes-min', '0B', '--delivery-ack-timeout', '500ms'];
+    flags.push('--archive', 'off');
     const start = { primary: tsd.url, flags, until: 'live', ...options } as const;
     return new Scene(tsd, await ProxyProcess.start(start));
   }

@@ -1,0 +1,163 @@
+import { readdirSync } from 'node:fs';
+import { constants, hostname, setPriority } from 'node:os';
+import { join } from 'node:path';
+import { archivedBefore } from '../archive/archive-cursor.ts';
+import { CoverageWatch } from '../archive/coverage-watch.ts';
+import { readOpenings } from '../archive/lane-opening.ts';
+import type { Repository } from '../archive/repository.ts';
+import type { Config } from '../config/options.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Backlog } from './backlog.ts';
+import type { ArchiverReport } from './archiver-report.ts';
+import { LaneRegistrar } from './lane-registrar.ts';
+import { VERSION } from './version.ts';
+
+const LIMITS = {
+  /** The first lane is waited for so long before the rest begins. */
+  registerMsMax: 10_000,
+  memoryIntervalMs: 10_000,
+} as const;
+
+export interface Surroundings {
+  readonly config: Config;
+  readonly repository: Repository;
+  /** The archiver's own, below the data directory. */
+  readonly folder: string;
+  readonly report: ArchiverReport;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
+export async function runWorkers(around: Surroundings): Promise<void> {
+  const { config, repository, report, signal } = around;
+  const { data } = config;
+  const position = (await archivedBefore(data)) ?? null;
+  report.send({ kind: 'joined', id: repository.id, position });
+  const registrar = new LaneRegistrar({
+    repository,
+    data,
+    host: hostname(),
+    clock: systemClock,
+    registered: (lane) => report.send({ kind: 'registered', lane }),
+    unregistered: (lane, reason) => report.send({ kind: 'unregistered', lane, reason }),
+  });
+  report.onMessage(({ openings }) => registrar.want(openings));
+  const watch = new CoverageWatch({
+    repository,
+    clock: systemClock,
+    events: {
+      covered: (covered) => report.send({ kind: 'covered', report: covered }),
+      unreadable: (reason) => report.hinder('listing', reason),
+    },
+  });
+  await Promise.all([
+    registrar.run(signal),
+    watch.run(signal),
+    tellMemory(report, signal),
+    archiveAndMerge(around, registrar, watch),
+  ]);
+}
+
+async function tellMemory(report: ArchiverReport, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    report.send({ kind: 'memory', residentBytes: process.memoryUsage.rss() });
+    await systemClock.sleep(LIMITS.memoryIntervalMs, signal);
+  }
+}
+
+/** Registering comes first, at full speed, since writes wait for it; and also where DuckDB can't be loaded. */
+async function archiveAndMerge(
+  around: Surroundings,
+  registrar: LaneRegistrar,
+  watch: CoverageWatch,
+): Promise<void> {
+  const { report, signal } = around;
+  if (report.hasParent) await registrar.untilFirst(LIMITS.registerMsMax, signal);
+  giveWay();
+  const backlog = new Backlog(systemClock);
+  const workers = await report.persist('archiving', signal, async () => [
+    await createArchiver(around, registrar, { watch, backlog }),
+    await createMerger(around, { watch, backlog }),
+  ]);
+  await Promise.all((workers ?? []).map((worker) => worker.run(signal)));
+}
+
+interface Followed {
+  readonly watch: CoverageWatch;
+  readonly backlog: Backlog;
+}
+
+async function createArchiver(
+  { config, repository, folder, report, logger }: Surroundings,
+  registrar: LaneRegistrar,
+  { watch, backlog }: Followed,
+) {
+  const { Archiver } = await import('../archive/archiver.ts');
+  const { Duckdb } = await import('../archive/duckdb.ts');
+  const memoryMb = memoryMbOf(config);
+  return new Archiver({
+    data: config.data,
+    repository,
+    duckdb: await Duckdb.open({ scratch: join(folder, 'spill'), memoryMb, threads: 1 }),
+    folder: join(folder, 'segments'),
+    clock: systemClock,
+    random: Math.random,
+    version: VERSION,
+    register: async (segments) => registrar.register(await readOpenings(segments)),
+    events: {
+      archived: (last, sidecar) => {
+        const { points, data, toMs } = sidecar;
+        logger.debug({ last, points }, 'segment archived');
+        watch.added(sidecar);
+        backlog.archived(toMs);
+        report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
+      },
+      passed: (position) => report.send({ kind: 'passed', position }),
+      state: (state) =>
+        report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
+      hole: (hole) => logger.error({ ...hole }, 'records of the log cannot be archived'),
+    },
+  });
+}
+
+async function createMerger(
+  { config, repository, folder, logger }: Surroundings,
+  { watch, backlog }: Followed,
+) {
+  const { Merger } = await import('../archive/merger.ts');
+  return new Merger({
+    repository,
+    clock: systemClock,
+    writer: `tsdb-wal ${VERSION}`,
+    folder: join(folder, 'merging'),
+    memoryMb: memoryMbOf(config),
+    isBehind: () => backlog.isBehind(),
+    events: {
+      merged: (sidecar, parts) => {
+        const { lane, level, firstSeq, lastSeq } = sidecar;
+        logger.debug({ lane, level, firstSeq, lastSeq, parts }, 'segments merged');
+        watch.added(sidecar);
+      },
+      blocked: (object, reason) => logger.error({ object, reason }, 'segments cannot be merged'),
+      indexed: (months) => logger.info({ months }, 'months indexed'),
+      hindered: (reason) => {
+        if (reason === undefined) logger.info('merging goes on');
+        else logger.warn({ reason }, 'merging fails: it is tried again');
+      },
+    },
+  });
+}
+
+/** One half for what comes in, one for merging. */
+function memoryMbOf({ archiver }: Config): number {
+  return Math.floor(archiver.memoryBytes / 2 / 1_048_576);
+}
+
+/** To whatever takes writes. On Linux priority is a thread's own, and later threads have it from these. */
+function giveWay(): void {
+  const isLinux = process.platform === 'linux';
+  const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+}
