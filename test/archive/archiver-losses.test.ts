@@ -178,6 +178,7 @@ describe('what the repository lost', { timeout: 60_000 }, () => {
           renameSync(rig.place, `${rig.place}.away`);
           mkdirSync(rig.place);
         },
+        passed: () => undefined,
         state: (state) => rig.states.push(state.kind),
         hole: () => undefined,
       },

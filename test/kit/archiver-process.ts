@@ -24,6 +24,7 @@ const archiver = new Archiver({
   version: '0.0.0',
   events: {
     archived: ({ lane, seq }) => process.stdout.write(`${lane}/${seq}\n`),
+    passed: () => undefined,
     state: () => undefined,
     hole: () => undefined,
   },
