@@ -32,7 +32,7 @@ export interface ArchiverOptions {
 interface ArchiverEvents {
   /** A segment is committed, by this archiver or another; `position` is its last record. */
   archived(position: Position, sidecar: Sidecar): void;
-  /** The cursor has moved, durably: files of the log up to there may go. */
+  /** The cursor has moved, durably: files of the log up to there may go. It moves back while what was removed is archived again. */
   passed(position: Position): void;
   /** Called once a change. */
   state(state: ArchiverState): void;
