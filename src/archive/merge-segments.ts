@@ -10,7 +10,7 @@ import type { Merge } from './merge-plan.ts';
 import { partsFault, sumSidecars } from './merged-sidecar.ts';
 import { formatDataName, formatSidecarName, type SegmentName } from './object-names.ts';
 import type { Repository } from './repository.ts';
-import { digestQuery, mergeSegmentsStatement } from './segment-table.ts';
+import { digestQuery, type MergeManner, mergeSegmentsStatement } from './segment-table.ts';
 import type { DataObject, Sidecar } from './sidecar.ts';
 
 export interface MergeTools {
@@ -30,8 +30,13 @@ export type MergeOutcome =
   /** Nothing is merged until that is mended. */
   | { readonly kind: 'blocked'; readonly object: string; readonly reason: string };
 
-/** A sort takes about a hundred bytes of the disk for each. */
-const ROWS_MAX = 100_000_000;
+const LIMITS = {
+  rowsMax: 1_000_000_000,
+  /** A sort takes 130 bytes of the disk for each. */
+  sortedRowsMax: 20_000_000,
+  /** Packing them well takes five seconds of a processor for a million. */
+  packedRowsMax: 100_000_000,
+} as const;
 
 /**
  * Makes one segment of several. Every byte of these is checked before, and the rows of the merged file are compared
@@ -140,7 +145,7 @@ async function writeMerged(
   if (before.rows !== rows)
     return `the segments in it have ${before.rows} rows, and say that they have ${rows}`;
   signal.throwIfAborted();
-  await duckdb.run(mergeSegmentsStatement(segment.level, files, path));
+  await duckdb.run(mergeSegmentsStatement(files, path, mannerOf(segment, rows)));
   const after = await digestOf(duckdb, [path], signal);
   assert(
     after.rows === before.rows && after.digest === before.digest,
@@ -162,9 +167,17 @@ async function digestOf(
 
 function sizeFault(parts: readonly Sidecar[]): string | undefined {
   const rows = rowsOf(parts);
-  return rows > ROWS_MAX
-    ? `it would have ${rows} rows, and more than ${ROWS_MAX} are not merged`
+  return rows > LIMITS.rowsMax
+    ? `it would have ${rows} rows, and more than ${LIMITS.rowsMax} are not merged`
     : undefined;
+}
+
+/** A day is its hours, one behind the other: nothing is sorted again, and a reader of one metric skips most of each. */
+function mannerOf({ level }: SegmentName, rows: number): MergeManner {
+  return {
+    isSorted: level === 'hour' && rows <= LIMITS.sortedRowsMax,
+    compressionLevel: level === 'day' && rows <= LIMITS.packedRowsMax ? 19 : 9,
+  };
 }
 
 function rowsOf(parts: readonly Sidecar[]): number {

@@ -91,7 +91,6 @@ export class Merger {
       if (!signal.aborted) this.#tellHindrance((error as Error).message);
     } finally {
       signal.removeEventListener('abort', interrupt);
-      await this.#closeDuckdb();
     }
   }
 
@@ -169,6 +168,8 @@ export class Merger {
       // What fails is not to hold up everything behind it.
       if (!signal.aborted) this.#blocked.add(formatSidecarName(merge.segment));
       throw error;
+    } finally {
+      await this.#closeDuckdb();
     }
     this.#blocked.add(formatSidecarName(merge.segment));
     return false;
@@ -193,10 +194,12 @@ export class Merger {
     await mkdir(folder, { recursive: true });
     const { threads } = LIMITS;
     this.#duckdb = await Duckdb.open({ scratch: join(folder, 'spill'), memoryMb, threads });
+    // What is not sorted comes as it is in the parts.
+    await this.#duckdb.run('set preserve_insertion_order = true');
     return this.#duckdb;
   }
 
-  /** It gives its memory back until the next round. */
+  /** Each merge has one of its own: what a long-lived one holds on to grows with every merge. */
   async #closeDuckdb(): Promise<void> {
     if (this.#duckdb === undefined) return;
     this.#duckdb.close();

@@ -1,5 +1,4 @@
 import { literal } from './duckdb.ts';
-import type { Level } from './object-names.ts';
 import { parquetFiles } from './parquet-files.ts';
 
 /**
@@ -29,8 +28,11 @@ const ROW_ORDER = 'metric, tags, instant_ms, seq, idx';
 const PARQUET_OPTIONS =
   'format parquet, compression zstd, parquet_version v2, dictionary_size_limit 2000';
 
-/** Minutes and hours are soon part of a day, which stays for years: there an eighth less is worth twice the time. */
-const COMPRESSION_LEVEL: Record<Level, number> = { minute: 9, hour: 9, day: 19 };
+/**
+ * Rows packed together in what is merged. The points of one record, scattered by series, say its receive time again
+ * and again: with many series of an hour in one group, packing finds most of that, and a point takes a quarter less.
+ */
+const MERGED_GROUP_ROWS = 368_640;
 
 /** The fields of a line of the rows file, which DuckDB reads (segment-rows.ts writes it). */
 const ROW_FIELDS = {
@@ -86,17 +88,27 @@ export function writeSegmentStatement(options: {
     return isText && options.hasEscapes ? `${unescaped(column)} as ${column}` : column;
   });
   const source = `read_csv(${parquetFiles([options.rows])}, ${CSV_DIALECT}, columns={${types.join(', ')}})`;
-  return copyStatement('minute', `select ${columns.join(', ')} from ${source}`, options.target);
+  const query = `select ${columns.join(', ')} from ${source} order by ${ROW_ORDER}`;
+  return copyStatement(query, options.target, 'compression_level 9');
+}
+
+export interface MergeManner {
+  /** By series, over all files; otherwise the rows of one come behind those of the other, if DuckDB keeps their order. */
+  readonly isSorted: boolean;
+  /** 19 packs a fifth better than 9, and takes five times as long. */
+  readonly compressionLevel: 9 | 19;
 }
 
 /** The statement that makes one segment of the rows of others. */
 export function mergeSegmentsStatement(
-  level: Level,
   files: readonly string[],
   target: string,
+  { isSorted, compressionLevel }: MergeManner,
 ): string {
-  const query = `select ${SEGMENT_COLUMNS.join(', ')} from ${segmentRows(files)}`;
-  return copyStatement(level, query, target);
+  const rows = `select ${SEGMENT_COLUMNS.join(', ')} from ${segmentRows(files)}`;
+  const query = isSorted ? `${rows} order by ${ROW_ORDER}` : rows;
+  const options = `compression_level ${compressionLevel}, row_group_size ${MERGED_GROUP_ROWS}`;
+  return copyStatement(query, target, options);
 }
 
 /** Counts the rows of segments, and sums them up: `digest` is the same for the same rows in whichever order. */
@@ -118,9 +130,8 @@ export function countRowsQuery(file: string): string {
 const INSTANT =
   'case when "timestamp" > 4294967295 then "timestamp" else "timestamp" * 1000 end as instant_ms';
 
-function copyStatement(level: Level, query: string, target: string): string {
-  const options = `${PARQUET_OPTIONS}, compression_level ${COMPRESSION_LEVEL[level]}`;
-  return `copy (${query} order by ${ROW_ORDER}) to ${literal(target)} (${options})`;
+function copyStatement(query: string, target: string, options: string): string {
+  return `copy (${query}) to ${literal(target)} (${PARQUET_OPTIONS}, ${options})`;
 }
 
 function unescaped(column: string): string {

@@ -186,7 +186,8 @@ describe('a segment', { timeout: 60_000 }, () => {
       paths.push((await builder.finish()).data?.path ?? '');
     }
     const merged = join(folder.path, 'merged.parquet');
-    expect(await duckdb.run(mergeSegmentsStatement('hour', paths, merged))).toBe(9);
+    const manner = { isSorted: true, compressionLevel: 9 } as const;
+    expect(await duckdb.run(mergeSegmentsStatement(paths, merged, manner))).toBe(9);
     const rows = await duckdb.rows(`select metric || timestamp || '/' || seq as row
       from read_parquet(${parquetFiles([merged])}, file_row_number = true) order by file_row_number`);
     expect(rows.map(({ row }) => row)).toEqual([
