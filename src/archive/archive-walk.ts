@@ -3,7 +3,7 @@ import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { assert, WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
-import type { FrameRead, LogReader } from '../wal/log-reader.ts';
+import { type FrameRead, type LogReader, offsetOf } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import type { ArchiverOptions } from './archiver.ts';
 import { commitSegment } from './commit-segment.ts';
@@ -259,12 +259,4 @@ export class ArchiveWalk {
 
 function oldest({ segments: [first] }: PublishedLog): Position | undefined {
   return first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
-}
-
-/** Where a record begins in a frame's body. */
-function offsetOf({ body, firstSeq }: FrameRead, seq: number): number {
-  let at = 0;
-  // Only headers begin with `@`.
-  for (let before = firstSeq; before < seq; before += 1) at = body.indexOf('\n@', at) + 1;
-  return at;
 }

@@ -9,10 +9,13 @@ import type { Sidecar } from './sidecar.ts';
 import { SpansByTime } from './spans-by-time.ts';
 
 /** Segments that are no objects of the repository but files beside it, by the names of sidecars that they would have. */
-export type LocalSegments = ReadonlyMap<
-  string,
-  { readonly path: string; readonly sidecar: Sidecar }
->;
+export type LocalSegments = ReadonlyMap<string, LocalSegment>;
+
+export interface LocalSegment {
+  readonly sidecar: Sidecar;
+  /** Undefined when nothing of it is wanted; then it has no data. */
+  readonly path: string | undefined;
+}
 
 export interface SearchedSegmentsOptions {
   readonly store: ObjectStore;
@@ -61,9 +64,8 @@ export class SearchedSegments {
     if (local.size === 0) return;
     for (const segment of this.#lanes.flat()) {
       const { path, sidecar } = local.get(formatSidecarName(segment)) ?? {};
-      if (path === undefined || sidecar === undefined) continue;
-      this.#sidecars.set(segment, sidecar);
-      this.#paths.set(segment, path);
+      if (sidecar !== undefined) this.#sidecars.set(segment, sidecar);
+      if (path !== undefined) this.#paths.set(segment, path);
     }
   }
 

@@ -26,16 +26,16 @@ export function checkTarget(
   const lastWhole = restorable.findLast(({ fromMs }) => fromMs <= targetMs);
   const nearestBefore = lastWhole && Math.min(lastWhole.toMs, targetMs);
   if (startMs === undefined || safeTimeMs === undefined || safeTimeMs < startMs) {
-    const why = 'the repository holds nothing yet';
+    const why = 'nothing is there yet';
     return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter: undefined };
   }
   if (targetMs < startMs) {
-    const why = 'it is before the first thing that the repository holds';
+    const why = 'it is before the first thing that is there';
     const nearestAfter = allowHoles ? startMs : restorable[0]?.fromMs;
     return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter };
   }
   if (targetMs > safeTimeMs) {
-    const why = 'not everything that was received up to then is in the repository yet';
+    const why = 'not everything that was received up to then is there yet';
     return {
       kind: 'unreachable',
       why,

@@ -215,10 +215,10 @@ function addRestore(program: Command, settle: (code: ExitCode) => void): void {
     .description(
       'Brings an empty OpenTSDB to the state of a chosen moment: all that was received by then and not refused. Checks what it reads and the target first, and compares the target with what was meant afterwards. Interrupted, the same command goes on where it stood. docs/RECOVERY.md is the runbook.',
     )
-    .option('--repository <DIR>', `${REPOSITORY_HELP} By default --data/repository.`)
+    .option('--repository <DIR>', `${REPOSITORY_HELP} By default the one that --data archives to.`)
     .option(
       '--data <DIR>',
-      'Also read the log of this data directory, as far as it is not archived.',
+      'Also read the log of this data directory, as far as it is not archived; `start` may be running. Where nothing was ever archived, the log alone.',
     )
     .option('--target <URL>', 'The OpenTSDB to restore into, as http://tsdb-new:4242.')
     .requiredOption(

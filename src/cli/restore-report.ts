@@ -2,7 +2,9 @@ import { formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
 import type { RestoreEvent, RestorePlan, RestoreResult } from '../restore/restore-request.ts';
 
+const LOG_RANGES_SHOWN = 5;
 const NAMES = {
+  reading: 'reading the log',
   checking: 'checking segments',
   counting: 'counting',
   loading: 'loading',
@@ -52,7 +54,8 @@ function formatPlan(plan: RestorePlan): string {
   const { holes, laterHoles, damaged, disputed, bypasses } = plan;
   const last = bypasses.at(-1);
   return [
-    `the state at ${plan.to} (--to ${plan.toMs}), of repository ${plan.repository.place}`,
+    `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
+    ...formatLog(plan),
     `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, ranges ${plan.ranges}`,
     ...holes.map(
       ({ lane, firstSeq, lastSeq, reason }) =>
@@ -74,9 +77,34 @@ function formatPlan(plan: RestorePlan): string {
   ].join('\n');
 }
 
+function formatSources({ repository, log }: RestorePlan): string {
+  const places = [
+    ...(repository === null ? [] : [`repository ${repository.place}`]),
+    ...(log === null ? [] : [`the log of ${log.data}${log.isInUse ? ' (in use)' : ''}`]),
+  ];
+  return places.join(' and ');
+}
+
+function formatLog({ log }: RestorePlan): string[] {
+  if (log === null) return [];
+  const { archivedTo, ranges } = log;
+  const shown = ranges.slice(-LOG_RANGES_SHOWN);
+  const more = ranges.length - shown.length;
+  return [
+    archivedTo === null
+      ? '  nothing is archived yet'
+      : `  archived: all received up to ${archivedTo}`,
+    ...(more > 0 ? [`  in the log only: ${more} ranges, and`] : []),
+    ...shown.map(
+      ({ lane, firstSeq, lastSeq, from, to, points }) =>
+        `  in the log only: ${lane}/${firstSeq} to ${lastSeq}, received from ${from} to ${to}, points ${points}`,
+    ),
+  ];
+}
+
 function formatProgress(event: Extract<RestoreEvent, { event: 'progress' }>): string {
   const { phase, progress, done, perSecond, etaSeconds } = event;
-  const what = phase === 'checking' ? 'bytes' : 'points';
+  const what = phase === 'checking' || phase === 'reading' ? 'bytes' : 'points';
   const share = phase === 'checking' ? '' : ` ${(progress * 100).toFixed(1)} %,`;
   const left = etaSeconds === null || progress >= 1 ? '' : `, ${formatSeconds(etaSeconds)} left`;
   return `${NAMES[phase]}:${share} ${what} ${done}, ${perSecond}/s${left}`;

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { restore } from '../restore/restore.ts';
 import { parseTargetTime } from '../restore/target-time.ts';
 import type { RestoreEvent, RestoreRequest, RestoreResult } from '../restore/restore-request.ts';
@@ -59,9 +59,8 @@ function exitCodeFor({ outcome }: RestoreResult): ExitCode {
 /** Throws CONFIG_INVALID, with what would be right. */
 function requestOf(flags: RestoreFlags): RestoreRequest {
   const { data, target, rate, memory } = flags;
-  const repository =
-    flags.repository ?? (data === undefined ? undefined : join(data, 'repository'));
-  if (repository === undefined) {
+  const { repository } = flags;
+  if (repository === undefined && data === undefined) {
     throw wrong(
       '--repository is missing',
       'Name what `start` archives to, or its --data directory.',

@@ -44,6 +44,11 @@ export function* readRecords(body: Buffer): Generator<RecordView> {
   }
 }
 
+/** The header of the record that begins there. */
+export function recordHeaderAt(body: Buffer, at: number): RecordHeader {
+  return parseRecordHeader(body.toString('latin1', at, body.indexOf(NEWLINE, at)));
+}
+
 /** The lines of a record, without their `\n`. */
 export function* readLines(body: Buffer, record: RecordView): Generator<string> {
   let at = record.start;

@@ -1,17 +1,13 @@
-import { createHash } from 'node:crypto';
-import { isDamage } from '../archive/catalog.ts';
 import { Duckdb } from '../archive/duckdb.ts';
-import { formatInstant } from '../runtime/instant.ts';
+import { describePlan } from './describe-plan.ts';
 import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
 import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
-import { readTrustedSegments, type TrustedSegments } from './trusted-segments.ts';
+import { readTrustedSegments } from './trusted-segments.ts';
 
 /** Rows that are folded at once. Part of the meaning of a checkpoint. */
 const RANGE_ROWS = 1_250_000;
-const BYPASSES_SHOWN = 1_000;
-const FORMAT = 1;
 
 /** The state at a time, ready to be computed range by range. */
 export class ExpectedState implements AsyncDisposable {
@@ -43,10 +39,10 @@ export class ExpectedState implements AsyncDisposable {
     request: RestoreRequest,
     options: { readonly scratch: string; readonly onChecked: (bytes: number) => void },
   ): Promise<ExpectedState> {
-    const { repository, catalog, local, targetMs } = state;
+    const { sources, catalog, local, targetMs } = state;
     const { allowHoles, isOnlyConfirmed, memoryMb, threads } = request;
     const segments = await readTrustedSegments({
-      store: repository.store,
+      store: sources.store,
       catalog,
       local,
       targetMs,
@@ -59,7 +55,7 @@ export class ExpectedState implements AsyncDisposable {
       const fold = await Fold.open(database, segments.input, RANGE_ROWS);
       const ranges = await fold.ranges();
       const demands = await fold.demands();
-      const plan = await describe(state, segments, { fold, ranges, demands });
+      const plan = await describePlan(state, segments, { fold, ranges, demands });
       return new ExpectedState(database, fold, { ranges, demands, plan });
     } catch (error) {
       database.close();
@@ -104,42 +100,4 @@ export class StateTally {
     this.#sum.bytes += bytes;
     this.#sum.telnet += telnet;
   }
-}
-
-async function describe(
-  { repository, catalog, targetMs }: FoundState,
-  segments: TrustedSegments,
-  { fold, ranges, demands }: Pick<ExpectedState, 'fold' | 'ranges' | 'demands'>,
-): Promise<RestorePlan> {
-  const { selection, input, bypassFiles } = segments;
-  const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
-  const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
-  const content = [FORMAT, RANGE_ROWS, repository.id, targetMs, gaps, confirmed];
-  const digest = await fold.refusedDigest();
-  const plan = createHash('sha256')
-    .update(JSON.stringify([...content, digest]))
-    .digest('hex');
-  const bypasses = await fold.bypasses(bypassFiles, targetMs);
-  return {
-    to: formatInstant(targetMs),
-    toMs: targetMs,
-    repository: { place: repository.place, id: repository.id },
-    segments: segments.objects,
-    bytes: segments.bytes,
-    rows: demands.rows,
-    metrics: demands.metrics,
-    ranges: ranges.length,
-    holes: selection.holes,
-    laterHoles: selection.laterHoles,
-    damaged: [
-      ...catalog.faults.filter(isDamage).map(({ object, reason }) => ({ object, reason })),
-      ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
-    ],
-    disputed: selection.disputed,
-    bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
-      at: formatInstant(receivedAt),
-      change: payload,
-    })),
-    plan,
-  };
 }

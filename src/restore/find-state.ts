@@ -1,42 +1,61 @@
-import { type Catalog, isDamage, type ObjectFault, readCatalog } from '../archive/catalog.ts';
+import { type Catalog, isDamage, type ObjectFault } from '../archive/catalog.ts';
 import { computeCoverage, type CoverageHole } from '../archive/coverage.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
-import { openRepository, type Repository } from '../archive/repository.ts';
+import { findHistory, type FoundHistory, openSources, type Sources } from '../archive/sources.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { RestoreRequest } from './restore-request.ts';
 
 /** A time that can be restored, and what it can be restored from. */
-export interface FoundState {
-  readonly repository: Repository;
-  readonly catalog: Catalog;
+export interface FoundState extends FoundHistory {
+  readonly sources: Sources;
+  /** Segments made of what only the log has; none before that was read. */
   readonly local: LocalSegments;
   readonly targetMs: number;
 }
 
 const HOLES_SHOWN = 3;
 
-/** Lists the repository. Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY, each with the nearest times that can be had. */
+/** Lists what there is. Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY, each with the nearest times that can be had. */
 export async function findState(
-  request: Pick<RestoreRequest, 'repository' | 'to' | 'allowHoles'>,
+  request: Pick<RestoreRequest, 'repository' | 'data' | 'to' | 'allowHoles'>,
+  now: number,
 ): Promise<FoundState> {
-  const repository = await openRepository(request.repository);
-  const catalog = await readCatalog(repository.store);
-  const local: LocalSegments = new Map();
-  const coverage = computeCoverage(catalog);
+  const sources = await openSources(request);
+  const history = await findHistory(sources, now);
   const { allowHoles, to } = request;
-  const safe = allowHoles ? coverage.safeTimeMs : coverage.restorable.at(-1)?.toMs;
-  const targetMs = to.kind === 'at' ? to.ms : (safe ?? Number.NaN);
-  const check = checkTarget(coverage, targetMs, { allowHoles });
-  if (check.kind !== 'reachable') throw refusal(check, targetMs, catalog.faults.filter(isDamage));
-  return { repository, catalog, local, targetMs };
+  const targetMs =
+    to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);
+  const found = { sources, ...history, local: new Map(), targetMs };
+  checkState(found, allowHoles);
+  return found;
+}
+
+/** Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY. */
+export function checkState(found: FoundState, allowHoles: boolean): void {
+  const { catalog, targetMs, sources } = found;
+  const check = checkTarget(computeCoverage(catalog), targetMs, { allowHoles });
+  if (check.kind === 'reachable') return;
+  throw refusal(check, targetMs, { faults: catalog.faults.filter(isDamage), data: sources.data });
+}
+
+/** NaN when there is none, not even one with a hole in the way. */
+function safeTimeOf(catalog: Catalog, allowHoles: boolean): number {
+  const { safeTimeMs = Number.NaN, restorable } = computeCoverage(catalog);
+  const safeMs = allowHoles ? safeTimeMs : (restorable.at(-1)?.toMs ?? safeTimeMs);
+  // Behind the last record that there is, a later time would be the same state by another name.
+  let lastMs = -Infinity;
+  for (const { objects } of catalog.lanes.values()) {
+    for (const { toMs } of objects) lastMs = Math.max(lastMs, toMs);
+  }
+  return lastMs < safeMs ? lastMs : safeMs;
 }
 
 function refusal(
   check: Exclude<TargetCheck, { kind: 'reachable' }>,
   targetMs: number,
-  faults: readonly ObjectFault[],
+  { faults, data }: { readonly faults: readonly ObjectFault[]; readonly data: string | undefined },
 ): WalError {
   const maybe = suspicion(faults);
   const at = Number.isNaN(targetMs) ? 'any time' : formatInstant(targetMs);
@@ -60,7 +79,7 @@ function refusal(
   const nearest = times.length === 0 ? '' : `The nearest that can be had: ${times.join(', ')}. `;
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
     context: { nearestBefore, nearestAfter, damaged: faults },
-    hint: `${nearest}\`tsdb-wal info\` shows what the repository holds; --data DIR adds the log that is not archived yet.${maybe}`,
+    hint: `${nearest}\`tsdb-wal info\` shows what the repository holds${data === undefined ? '; --data DIR adds the log that is not archived yet' : ''}.${maybe}`,
   });
 }
 

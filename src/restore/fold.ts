@@ -43,6 +43,10 @@ export class Fold {
     return new Fold(database, rowsMax);
   }
 
+  get rowsMax(): number {
+    return this.#rowsMax;
+  }
+
   /** All points, in the order of metrics, tags and instants. */
   ranges(): Promise<FoldRange[]> {
     return this.#alone(async () => {

@@ -4,6 +4,6 @@ import { WalError } from '../runtime/errors.ts';
 export function interrupted(work: string, targetMs: number): WalError {
   return new WalError('RESTORE_INTERRUPTED', 'the restore was interrupted', {
     context: { work },
-    hint: `The same command with --to ${targetMs} goes on where it stood (${work}).`,
+    hint: `The same command goes on where it stood, at --to ${targetMs} (${work}).`,
   });
 }

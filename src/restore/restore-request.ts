@@ -4,7 +4,8 @@ import type { TargetTime } from './target-time.ts';
 import type { VerificationCounts } from './verification.ts';
 
 export interface RestoreRequest {
-  readonly repository: string;
+  /** Undefined: the one that `data` archives to. */
+  readonly repository: string | undefined;
   /** A data directory whose log is newer than the repository. */
   readonly data: string | undefined;
   /** Undefined only for a dry run. */
@@ -26,7 +27,10 @@ export interface RestoreRequest {
 export interface RestorePlan {
   readonly to: string;
   readonly toMs: number;
-  readonly repository: { readonly place: string; readonly id: string };
+  /** Null when nothing was ever archived, and the log tells everything. */
+  readonly repository: { readonly place: string; readonly id: string } | null;
+  /** The log that is read, too; null without --data. */
+  readonly log: PlannedLog | null;
   readonly segments: number;
   readonly bytes: number;
   /** Points received by then, before the fold. */
@@ -48,6 +52,23 @@ export interface RestorePlan {
   readonly bypasses: readonly { readonly at: string; readonly change: string }[];
   /** Names the content: it is the same as long as this is. */
   readonly plan: string;
+}
+
+interface PlannedLog {
+  readonly data: string;
+  /** Some process writes it now. */
+  readonly isInUse: boolean;
+  /** Up to then the repository alone is complete; null: it holds nothing yet. */
+  readonly archivedTo: string | null;
+  /** What only the log has, at most the last LOG_RANGES_SHOWN; times are those of before the first record, and of the last. */
+  readonly ranges: readonly {
+    readonly lane: string;
+    readonly firstSeq: number;
+    readonly lastSeq: number;
+    readonly from: string;
+    readonly to: string;
+    readonly points: number;
+  }[];
 }
 
 export interface StateCounts {
@@ -73,7 +94,7 @@ export interface RestoreResult {
   readonly seconds: number;
 }
 
-export type Phase = 'checking' | 'counting' | 'loading' | 'comparing';
+export type Phase = 'reading' | 'checking' | 'counting' | 'loading' | 'comparing';
 
 export type RestoreEvent =
   | ({ readonly event: 'planned' } & RestorePlan)
@@ -87,7 +108,7 @@ export type RestoreEvent =
       readonly phase: Phase;
       /** 0 to 1. */
       readonly progress: number;
-      /** In this phase of this run: points, or bytes while `checking`. */
+      /** In this phase of this run: points, or bytes while `reading` (the log) and `checking`. */
       readonly done: number;
       readonly perSecond: number;
       readonly etaSeconds: number | null;

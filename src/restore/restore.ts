@@ -1,8 +1,10 @@
 import { QueryClient } from '../opentsdb/query-client.ts';
+import type { Sources } from '../archive/sources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Measure, Progress } from '../runtime/progress.ts';
 import { ExpectedState } from './expected-state.ts';
-import { findState, type FoundState } from './find-state.ts';
+import { sourceName } from './describe-plan.ts';
+import { checkState, findState, type FoundState } from './find-state.ts';
 import { interrupted } from './interruption.ts';
 import { loadState } from './load-state.ts';
 import { preflight, refuseFaults } from './preflight.ts';
@@ -14,6 +16,8 @@ import type {
   RestoreResult,
   StateCounts,
 } from './restore-request.ts';
+import { readLog } from './read-log.ts';
+import { SafeTarget } from './safe-target.ts';
 import { QUERY_LIMITS, verifyState } from './verify-state.ts';
 import { type Checkpoint, WorkDirectory } from './work-directory.ts';
 
@@ -31,11 +35,15 @@ export interface RestoreOptions {
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { request, report, clock } = options;
   const startedMs = clock.monotonicMs();
-  const found = await findState(request);
-  const work = await WorkDirectory.open(request.work, requestKey(request, found));
+  const found = await findState(request, clock.now());
+  const safe = new SafeTarget(request.work, (ms) => requestKey(request, found.sources, ms));
+  const targetMs = isLasting(request) ? await safe.resolve(found.targetMs) : found.targetMs;
+  if (targetMs !== found.targetMs) checkState({ ...found, targetMs }, request.allowHoles);
+  const key = requestKey(request, found.sources, targetMs);
+  const work = await WorkDirectory.open(request.work, key);
   let isOver = false;
   try {
-    const run = new Run(options, found, work);
+    const run = new Run(options, { ...found, targetMs }, work);
     const result = {
       ...(await run.result()),
       seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
@@ -45,14 +53,22 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     return result;
   } finally {
     // What never began to load, or is complete, leaves nothing.
-    await (isOver || (await work.checkpoint()) === undefined ? work.remove() : work.close());
+    const isToBeContinued = !isOver && (await work.checkpoint()) !== undefined;
+    await (isToBeContinued ? work.close() : work.remove());
+    if (!isToBeContinued && isLasting(request)) await safe.forget();
   }
 }
 
+/** Whether what `safe` stands for has to be the same when the restore goes on after an interruption. */
+function isLasting({ to, isDryRun }: RestoreRequest): boolean {
+  return to.kind === 'safe' && !isDryRun;
+}
+
 /** What makes two requests the same restore. */
-function requestKey(request: RestoreRequest, { repository, targetMs }: FoundState): unknown[] {
+function requestKey(request: RestoreRequest, sources: Sources, targetMs: number): unknown[] {
   const { target, isOnlyConfirmed, allowHoles, isDryRun } = request;
-  return [repository.id, targetMs, target?.origin ?? '', isOnlyConfirmed, allowHoles, isDryRun];
+  const origin = target?.origin ?? '';
+  return [sourceName(sources), targetMs, origin, isOnlyConfirmed, allowHoles, isDryRun];
 }
 
 class Run {
@@ -68,7 +84,8 @@ class Run {
 
   async result(): Promise<Omit<RestoreResult, 'seconds'>> {
     const { request, report, clock, signal } = this.#options;
-    await using state = await this.#openState();
+    const found = await readLog(this.#found, { ...this.#options, work: this.#work });
+    await using state = await this.#openState(found);
     report({ event: 'planned', ...state.plan });
     const { target } = request;
     const checkpoint = request.isDryRun ? undefined : await this.#checkpoint(state);
@@ -100,7 +117,7 @@ class Run {
     };
   }
 
-  async #openState(): Promise<ExpectedState> {
+  async #openState(found: FoundState): Promise<ExpectedState> {
     const { request } = this.#options;
     let bytes = 0;
     const progress = this.#progress('checking', () => ({ progress: 0, done: bytes }));
@@ -108,7 +125,7 @@ class Run {
       const onChecked = (more: number): void => {
         bytes += more;
       };
-      return await ExpectedState.open(this.#found, request, {
+      return await ExpectedState.open(found, request, {
         scratch: this.#work.scratch,
         onChecked,
       });

@@ -26,6 +26,7 @@ interface Place {
 }
 
 const FORMAT = 1;
+const CHECKPOINT = 'checkpoint.json';
 
 /**
  * What a restore keeps on the disk: `checkpoint.json`, its temporary files, and lists of refused points and of
@@ -42,13 +43,12 @@ export class WorkDirectory {
 
   /** Below `base`, named by what is asked for, so that the same command finds it again. Temporary files of earlier runs are removed. */
   static async open(base: string, request: readonly unknown[]): Promise<WorkDirectory> {
-    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-    const path = join(base, `restore-${hash.slice(0, 12)}`);
+    const path = pathOf(base, request);
     try {
       await makeFolder(path);
       const lock = await DirectoryLock.acquire(path);
       const work = new WorkDirectory(path, lock);
-      for (const folder of [work.scratch, work.ranges]) {
+      for (const folder of [work.scratch, work.ranges, work.log]) {
         await rm(folder, { recursive: true, force: true });
         await mkdir(folder);
       }
@@ -65,6 +65,11 @@ export class WorkDirectory {
     }
   }
 
+  /** Whether an earlier run of that request began to load, and is not complete. */
+  static async hasCheckpoint(base: string, request: readonly unknown[]): Promise<boolean> {
+    return (await readCheckpoint(join(pathOf(base, request), CHECKPOINT))) !== undefined;
+  }
+
   /** For DuckDB. */
   get scratch(): string {
     return join(this.path, 'scratch');
@@ -73,6 +78,11 @@ export class WorkDirectory {
   /** For folded lines. */
   get ranges(): string {
     return join(this.path, 'ranges');
+  }
+
+  /** For segments made of the log. */
+  get log(): string {
+    return join(this.path, 'log');
   }
 
   get refusedPath(): string {
@@ -85,8 +95,7 @@ export class WorkDirectory {
 
   /** Undefined when there is none, or what is there is not whole. */
   async checkpoint(): Promise<Checkpoint | undefined> {
-    const content = await readFile(this.#checkpointPath).catch(() => undefined);
-    return content && parseCheckpoint(content);
+    return readCheckpoint(this.#checkpointPath);
   }
 
   /** Durable when it resolves. */
@@ -121,6 +130,7 @@ export class WorkDirectory {
   async close(): Promise<void> {
     await rm(this.scratch, { recursive: true, force: true });
     await rm(this.ranges, { recursive: true, force: true });
+    await rm(this.log, { recursive: true, force: true });
     await this.#lock.release();
   }
 
@@ -131,8 +141,18 @@ export class WorkDirectory {
   }
 
   get #checkpointPath(): string {
-    return join(this.path, 'checkpoint.json');
+    return join(this.path, CHECKPOINT);
   }
+}
+
+function pathOf(base: string, request: readonly unknown[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  return join(base, `restore-${hash.slice(0, 12)}`);
+}
+
+async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const content = await readFile(path).catch(() => undefined);
+  return content && parseCheckpoint(content);
 }
 
 function parseCheckpoint(content: Buffer): Checkpoint | undefined {

@@ -132,6 +132,14 @@ export class LogReader {
   }
 }
 
+/** Where a record of a frame begins in its body. */
+export function offsetOf({ body, firstSeq }: FrameRead, seq: number): number {
+  let at = 0;
+  // Only headers begin with `@`.
+  for (let before = firstSeq; before < seq; before += 1) at = body.indexOf('\n@', at) + 1;
+  return at;
+}
+
 const MISSING = 'missing from the log';
 
 function missing(position: Position, to: number, reason = MISSING): LogRead {

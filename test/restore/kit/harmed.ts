@@ -118,10 +118,11 @@ export class HarmedRepository implements AsyncDisposable {
   }> {
     const to = { kind: 'at', ms: targetMs } as const;
     const { place } = this.made.repository;
-    const { repository, ...found } = await findState({ repository: place, to, allowHoles: false });
+    const request = { repository: place, data: undefined, to, allowHoles: false };
+    const { sources, ...found } = await findState(request, 0);
     const { input, selection } = await readTrustedSegments({
       ...found,
-      store: repository.store,
+      store: sources.store,
       allowHoles: false,
       isOnlyConfirmed: false,
       onChecked: () => undefined,

@@ -1,0 +1,188 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hole } from '../record/control.ts';
+import { recordHeaderAt } from '../record/record.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { Segment } from '../wal/log-files.ts';
+import { offsetOf } from '../wal/log-reader.ts';
+import { PublishedLog } from '../wal/published-log.ts';
+import type { Holdings, LaneHoldings } from './coverage.ts';
+import { LaneArchive } from './lane-archive.ts';
+import { type LaneOpening, readOpenings } from './lane-opening.ts';
+import type { Span } from './object-names.ts';
+import type { Begin, HoleMarker } from './sidecar.ts';
+import { type TailRead, walkTail } from './tail-walk.ts';
+
+/** What the log of a data directory holds beyond a repository. */
+export interface LogTail {
+  readonly log: PublishedLog;
+  /** In log order. */
+  readonly lanes: readonly LaneTail[];
+  /** Some file went while it was read, as one that was archived meanwhile: look again. */
+  readonly isMoved: boolean;
+}
+
+export interface LaneTail {
+  readonly begin: Begin;
+  /** Runs of records that only the log has; in order, apart from each other. */
+  readonly runs: readonly TailRun[];
+  /** Why records are neither here nor there. */
+  readonly holes: readonly HoleMarker[];
+  /** Receive time of the last record, wherever it is; epoch ms. */
+  readonly toMs: number;
+  /** The last record that the log has, or had. */
+  readonly lastSeq: number;
+}
+
+interface TailRun extends Span {
+  readonly points: number;
+  /** Of the log. */
+  readonly bytes: number;
+}
+
+/** Throws DATA_UNUSABLE. */
+export async function openLog(data: string): Promise<PublishedLog> {
+  try {
+    return await PublishedLog.open(data);
+  } catch (cause) {
+    const directory = join(data, 'wal');
+    throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Name the data directory of the proxy.',
+    });
+  }
+}
+
+/** Reads all that isn't in `holdings`, which has to be listed after the log was opened: what is archived meanwhile is then in one of them. */
+export async function readTail(log: PublishedLog, { lanes }: Holdings): Promise<LogTail> {
+  const openings = new Map((await readOpenings(log.segments)).map((one) => [one.lane, one]));
+  const found: LaneTail[] = [];
+  let isMoved = false;
+  for (const lane of new Set(log.segments.map((segment) => segment.lane))) {
+    const holdings = lanes.get(lane) ?? NOTHING;
+    const opening = openings.get(lane);
+    const begin = holdings.begin ?? (opening && beginOf(opening));
+    // Nothing of it can be read: the lane behind it names it.
+    if (begin === undefined) continue;
+    const scan = new LaneScan(log, begin, holdings);
+    found.push(await scan.run());
+    isMoved ||= scan.isMoved;
+  }
+  return { log, lanes: found, isMoved };
+}
+
+/** Whether a file with some of these records isn't there any more. */
+export async function isGone(files: readonly Segment[], hole: Hole): Promise<boolean> {
+  for (const { path, lane, firstSeq, lastSeq } of files) {
+    if (lane !== hole.lane || firstSeq > hole.to || lastSeq < hole.from) continue;
+    const isThere = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return true;
+  }
+  return false;
+}
+
+const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
+const EXPIRED = 'no longer in the log, and not archived';
+
+/** Of a lane that no repository knows: what its own first record says. */
+function beginOf(opening: LaneOpening): Begin {
+  const {
+    lane,
+    ordinal,
+    firstSeq,
+    receivedAt,
+    notBefore = 0,
+    previous,
+    reason,
+    disputed,
+  } = opening;
+  const openedAt = firstSeq === 1 ? receivedAt : Math.min(receivedAt, notBefore);
+  const known = { lane, ordinal, reason, disputed, host: '' };
+  return { ...known, firstSeq: 1, openedAt, previous: previous ?? null };
+}
+
+/** Reads what the log has of one lane, to know what is there. */
+class LaneScan {
+  readonly #log: PublishedLog;
+  readonly #archive: LaneArchive;
+  readonly #files: readonly Segment[];
+  readonly #runs: TailRun[] = [];
+  readonly #holes: HoleMarker[] = [];
+  #run: TailRun | undefined;
+  #isMoved = false;
+
+  constructor(log: PublishedLog, begin: Begin, { objects, holes }: LaneHoldings) {
+    this.#log = log;
+    this.#archive = new LaneArchive(begin, objects, holes);
+    this.#files = log.segments.filter(({ lane }) => lane === begin.lane);
+  }
+
+  get isMoved(): boolean {
+    return this.#isMoved;
+  }
+
+  async run(): Promise<LaneTail> {
+    const { begin } = this.#archive;
+    const firstSeq = this.#files[0]?.firstSeq ?? 1;
+    for (const gap of this.#archive.gaps(begin.firstSeq, firstSeq - 1)) {
+      this.#note({ lane: begin.lane, from: gap.firstSeq, to: gap.lastSeq, reason: EXPIRED });
+    }
+    for await (const read of walkTail(this.#log, this.#archive)) {
+      if (read.kind === 'hole') await this.#pass(read.hole);
+      else this.#take(read);
+    }
+    this.#endRun();
+    const lastSeq = this.#files.at(-1)?.lastSeq ?? 0;
+    const toMs = this.#archive.fromMs(Infinity);
+    return { begin, runs: this.#runs, holes: this.#holes, toMs, lastSeq };
+  }
+
+  #take({ frame, firstSeq, lastSeq }: TailRead & { kind: 'frame' }): void {
+    if (this.#run !== undefined && this.#run.lastSeq + 1 !== firstSeq) this.#endRun();
+    const { body } = frame;
+    const start = offsetOf(frame, firstSeq);
+    const end = lastSeq === frame.lastSeq ? body.length : offsetOf(frame, lastSeq + 1);
+    const { receivedAt: toMs } = recordHeaderAt(body, offsetOf(frame, lastSeq));
+    const {
+      points = 0,
+      bytes = 0,
+      ...run
+    } = this.#run ?? {
+      firstSeq,
+      fromMs: this.#archive.fromMs(firstSeq),
+    };
+    const more = pointsIn(body.subarray(start, end));
+    this.#run = { ...run, lastSeq, toMs, points: points + more, bytes: bytes + end - start };
+  }
+
+  async #pass(hole: Hole): Promise<void> {
+    this.#endRun();
+    this.#note(hole);
+    this.#isMoved ||= await isGone(this.#files, hole);
+  }
+
+  #endRun(): void {
+    if (this.#run === undefined) return;
+    this.#runs.push(this.#run);
+    this.#archive.add(this.#run);
+    this.#run = undefined;
+  }
+
+  #note({ lane, from: firstSeq, to: lastSeq, reason }: Hole): void {
+    const fromMs = this.#archive.fromMs(firstSeq);
+    this.#holes.push({ lane, firstSeq, lastSeq, fromMs, toMs: null, reason, notedAt: fromMs });
+  }
+}
+
+const POINT_STARTS = ['\nput ', '\nhttp POST /api/put '].map((text) => Buffer.from(text));
+
+function pointsIn(records: Buffer): number {
+  let points = 0;
+  for (const start of POINT_STARTS) {
+    for (let at = records.indexOf(start); at >= 0; at = records.indexOf(start, at + 1)) points += 1;
+  }
+  return points;
+}

@@ -1,0 +1,65 @@
+import type { Catalog } from './catalog.ts';
+import type { LogTail } from './log-tail.ts';
+import type { SegmentName } from './object-names.ts';
+import type { Begin, HoleMarker } from './sidecar.ts';
+
+/** What is known of a lane beside what its repository tells. */
+export interface LaneAddition {
+  readonly begin: Begin;
+  readonly objects: readonly SegmentName[];
+  readonly holes: readonly HoleMarker[];
+}
+
+/** What the log holds counts as if it were archived, each run as one segment. */
+export function withTail(catalog: Catalog, tail: LogTail, now: number): Catalog {
+  const additions = tail.lanes.map(({ begin, runs, holes }) => {
+    const objects = runs.map(({ firstSeq, lastSeq, fromMs, toMs }) => {
+      return { lane: begin.lane, level: 'minute' as const, firstSeq, lastSeq, fromMs, toMs };
+    });
+    return { begin, objects, holes };
+  });
+  return withAdditions(catalog, additions, restOf(catalog, tail, now));
+}
+
+export function withAdditions(
+  catalog: Catalog,
+  additions: readonly LaneAddition[],
+  rest: Begin | undefined,
+): Catalog {
+  const lanes = new Map(catalog.lanes);
+  for (const { begin, objects, holes } of additions) {
+    const known = lanes.get(begin.lane);
+    lanes.set(begin.lane, {
+      begin: known?.begin ?? begin,
+      objects: [...(known?.objects ?? []), ...objects],
+      holes: [...(known?.holes ?? []), ...holes],
+    });
+  }
+  if (rest !== undefined) lanes.set(rest.lane, { begin: rest, objects: [], holes: [] });
+  return { ...catalog, lanes };
+}
+
+/** No lane has this id. */
+const REST = 'ffffffffffffffff';
+
+/**
+ * Nobody writes the log: whatever comes later is of a later lane, whose begin this stands for. So the last lane is complete.
+ * Undefined when somebody does; or when the repository has more of the lane: this log is then a copy from before.
+ */
+export function restOf({ lanes }: Catalog, tail: LogTail, now: number): Begin | undefined {
+  const last = tail.lanes.at(-1);
+  if (last === undefined || tail.log.holder !== undefined) return undefined;
+  const { begin, lastSeq, toMs } = last;
+  const known = lanes.get(begin.lane)?.objects ?? [];
+  if (known.some((object) => object.lastSeq > lastSeq)) return undefined;
+  return {
+    lane: REST,
+    ordinal: begin.ordinal + 1,
+    firstSeq: 1,
+    openedAt: Math.max(now, toMs + 1),
+    previous: { lane: begin.lane, lastSeq },
+    reason: 'nobody writes the log',
+    disputed: null,
+    host: '',
+  };
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { isDamage } from '../archive/catalog.ts';
+import { computeCoverage } from '../archive/coverage.ts';
+import type { Sources } from '../archive/sources.ts';
+import { formatInstant } from '../runtime/instant.ts';
+import type { ExpectedState } from './expected-state.ts';
+import type { FoundState } from './find-state.ts';
+import type { RestorePlan } from './restore-request.ts';
+import type { TrustedSegments } from './trusted-segments.ts';
+
+/** Part of the meaning of a checkpoint. */
+const FORMAT = 1;
+const BYPASSES_SHOWN = 1_000;
+const LOG_RANGES_SHOWN = 1_000;
+
+/** What is told of a state before it is loaded. */
+export async function describePlan(
+  found: FoundState,
+  segments: TrustedSegments,
+  { fold, ranges, demands }: Pick<ExpectedState, 'fold' | 'ranges' | 'demands'>,
+): Promise<RestorePlan> {
+  const { sources, catalog, targetMs } = found;
+  const { repository = null } = sources;
+  const { selection, input, bypassFiles } = segments;
+  const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
+  const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
+  const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, gaps, confirmed];
+  const digest = await fold.refusedDigest();
+  const plan = createHash('sha256')
+    .update(JSON.stringify([...content, digest]))
+    .digest('hex');
+  const bypasses = await fold.bypasses(bypassFiles, targetMs);
+  return {
+    to: formatInstant(targetMs),
+    toMs: targetMs,
+    repository,
+    log: describeLog(found),
+    segments: segments.objects,
+    bytes: segments.bytes,
+    rows: demands.rows,
+    metrics: demands.metrics,
+    ranges: ranges.length,
+    holes: selection.holes,
+    laterHoles: selection.laterHoles,
+    damaged: [
+      ...catalog.faults.filter(isDamage).map(({ object, reason }) => ({ object, reason })),
+      ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
+    ],
+    disputed: selection.disputed,
+    bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
+      at: formatInstant(receivedAt),
+      change: payload,
+    })),
+    plan,
+  };
+}
+
+/** The same, however much of the log is archived meanwhile; and wherever the repository was mounted. */
+export function sourceName({ repository, data }: Sources): string {
+  return repository?.id ?? resolve(data ?? '');
+}
+
+function describeLog({ sources, archived, tail }: FoundState): RestorePlan['log'] {
+  if (tail === undefined || sources.data === undefined) return null;
+  const { safeTimeMs } = computeCoverage(archived);
+  const ranges = tail.lanes.flatMap(({ begin, runs }) =>
+    runs.map(({ firstSeq, lastSeq, fromMs, toMs, points }) => ({
+      lane: begin.lane,
+      firstSeq,
+      lastSeq,
+      from: formatInstant(fromMs),
+      to: formatInstant(toMs),
+      points,
+    })),
+  );
+  return {
+    data: sources.data,
+    isInUse: tail.log.holder !== undefined,
+    archivedTo: safeTimeMs === undefined ? null : formatInstant(safeTimeMs),
+    ranges: ranges.slice(-LOG_RANGES_SHOWN),
+  };
+}

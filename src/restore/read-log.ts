@@ -1,0 +1,77 @@
+import { Duckdb } from '../archive/duckdb.ts';
+import { buildTail, type BuiltTail } from '../archive/tail-builder.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { checkState, findState, type FoundState } from './find-state.ts';
+import { interrupted } from './interruption.ts';
+import { phaseProgress } from './phase-progress.ts';
+import type { RestoreEvent, RestoreRequest } from './restore-request.ts';
+import type { WorkDirectory } from './work-directory.ts';
+
+export interface ReadLogOptions {
+  readonly request: RestoreRequest;
+  readonly work: WorkDirectory;
+  readonly clock: Clock;
+  readonly report: (event: RestoreEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+const ATTEMPTS_MAX = 3;
+
+/**
+ * Makes segments of what only the log has. What is archived, and leaves the log, while that goes on is looked for in the repository.
+ * Throws as `findState` does, for what shows only now; RESTORE_INTERRUPTED when the signal aborts.
+ */
+export async function readLog(found: FoundState, options: ReadLogOptions): Promise<FoundState> {
+  if (found.tail === undefined) return found;
+  const { request, clock } = options;
+  const { allowHoles } = request;
+  const to = { kind: 'at', ms: found.targetMs } as const;
+  let listed = found;
+  for (let attempt = 1; ; attempt += 1) {
+    const { catalog, local, isMoved } = await buildOnce(listed, options);
+    if (!isMoved || attempt === ATTEMPTS_MAX) {
+      const read = { ...listed, catalog, local };
+      checkState(read, allowHoles);
+      return read;
+    }
+    listed = await findState({ ...request, to }, clock.now());
+  }
+}
+
+async function buildOnce(
+  { archived, tail, targetMs }: FoundState,
+  { request, work, clock, report, signal }: ReadLogOptions,
+): Promise<Pick<BuiltTail, 'catalog' | 'local' | 'isMoved'>> {
+  if (tail === undefined) throw new Error('there is no log to read');
+  const runs = tail.lanes.flatMap((lane) => lane.runs);
+  const total = runs.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  const measure = (): { progress: number; done: number } => ({
+    progress: total === 0 ? 1 : done / total,
+    done,
+  });
+  const { memoryMb, threads } = request;
+  const duckdb = await Duckdb.open({ scratch: work.scratch, memoryMb, threads });
+  const progress = phaseProgress({ clock, report, phase: 'reading', measure });
+  try {
+    return await buildTail({
+      catalog: archived,
+      tail,
+      duckdb,
+      folder: work.log,
+      // Of later records only what they say of earlier ones is of interest.
+      isWanted: ({ firstMs, refused }) => firstMs <= targetMs || refused > 0,
+      onRead: (bytes) => {
+        done += bytes;
+      },
+      now: clock.now(),
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw interrupted(work.path, targetMs);
+    throw error;
+  } finally {
+    progress.end();
+    duckdb.close();
+  }
+}

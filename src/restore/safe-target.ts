@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { WorkDirectory } from './work-directory.ts';
+
+/**
+ * The time that `--to safe` stands for in one restore, however often it is interrupted: the file `safe-<hash>` beside the work
+ * directories holds it until the restore is complete.
+ */
+export class SafeTarget {
+  readonly #base: string;
+  readonly #keyAt: (targetMs: number) => readonly unknown[];
+
+  /** `keyAt`: what the request is for a time, as the work directory has it. */
+  constructor(base: string, keyAt: (targetMs: number) => readonly unknown[]) {
+    this.#base = base;
+    this.#keyAt = keyAt;
+  }
+
+  /** The time of an earlier run that began to load; else `safeMs`, which is kept from now on. */
+  async resolve(safeMs: number): Promise<number> {
+    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    const earlierMs = /^\d{1,15}\n$/.test(text) ? Number(text) : undefined;
+    if (earlierMs !== undefined && (await this.#hasBegun(earlierMs))) return earlierMs;
+    await makeFolder(this.#base);
+    await writeFileAtomic(this.#path, `${safeMs}\n`);
+    return safeMs;
+  }
+
+  /** The next one is to be a restore of its own. */
+  async forget(): Promise<void> {
+    await rm(this.#path, { force: true });
+  }
+
+  async #hasBegun(targetMs: number): Promise<boolean> {
+    return WorkDirectory.hasCheckpoint(this.#base, this.#keyAt(targetMs));
+  }
+
+  get #path(): string {
+    const key = JSON.stringify(this.#keyAt(0));
+    return join(this.#base, `safe-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`);
+  }
+}

@@ -1,0 +1,203 @@
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseObjectName } from '../../../src/archive/object-names.ts';
+import { type Control, parseControl } from '../../../src/record/control.ts';
+import type { Position } from '../../../src/record/position.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { ExpectedState } from '../../../src/restore/expected-state.ts';
+import { findState, type FoundState } from '../../../src/restore/find-state.ts';
+import { readLog } from '../../../src/restore/read-log.ts';
+import type {
+  RestoreEvent,
+  RestorePlan,
+  RestoreRequest,
+} from '../../../src/restore/restore-request.ts';
+import type { TargetTime } from '../../../src/restore/target-time.ts';
+import { WorkDirectory } from '../../../src/restore/work-directory.ts';
+import { ArchiveRig } from '../../archive/archive-rig.ts';
+import { ManualClock } from '../../kit/wal-clock.ts';
+import { present, TestLog } from '../../kit/wal-log.ts';
+import type { MadeHistory } from './histories.ts';
+import { keyOf, type MadeLane, type MadeRecord } from './history.ts';
+
+/** What a restore of some time would write, by the names of instants, and what it says of itself. */
+export interface Restored {
+  readonly lines: ReadonlyMap<string, string>;
+  readonly plan: RestorePlan;
+  readonly found: FoundState;
+}
+
+/** A data directory, a repository that has some of its log, and restores of both. */
+export class LogScene implements AsyncDisposable {
+  readonly rig: ArchiveRig;
+  readonly events: RestoreEvent[] = [];
+  /** Sidecars that are hidden, by name. */
+  readonly #hidden = new Map<string, string>();
+
+  private constructor(rig: ArchiveRig) {
+    this.rig = rig;
+  }
+
+  static async create(): Promise<LogScene> {
+    return new LogScene(await ArchiveRig.create());
+  }
+
+  /** Writes a history as the log takes it, a file every 2 KB. */
+  async write({ lanes, cuts }: MadeHistory): Promise<void> {
+    const clock = new ManualClock();
+    const places = new Map<string, Position>();
+    for (const { lane, records } of lanes) {
+      moveTo(clock, records[0]?.receivedAt ?? 0);
+      const log = await TestLog.open(this.rig.wal, { segmentBytes: 2_000, clock });
+      for (const [index, record] of records.entries()) {
+        moveTo(clock, record.receivedAt);
+        const position = append(log, record, places);
+        places.set(`${lane}/${index + 1}`, position);
+        if (index % (cuts[0] ?? 1) === 0) log.wal.appendControl({ kind: 'cut' });
+        if (index % 3 === 0) await log.settle();
+      }
+      await log.wal.close();
+    }
+  }
+
+  /** The segments that are committed are no more, but for those whose place in their order is kept. */
+  async hide(isHidden: (index: number) => boolean): Promise<void> {
+    const { store } = this.rig.repository;
+    const names: string[] = [];
+    for await (const { name } of store.list('lanes')) {
+      if (parseObjectName(name)?.kind === 'sidecar') names.push(name);
+    }
+    for (const [index, name] of names.entries()) {
+      if (!isHidden(index)) continue;
+      const hidden = join(this.rig.data, '..', 'hidden', name);
+      await mkdir(dirname(hidden), { recursive: true });
+      await rename(join(store.root, name), hidden);
+      this.#hidden.set(name, hidden);
+    }
+  }
+
+  /** What was hidden is committed. */
+  async commitHidden(): Promise<void> {
+    for (const [name, hidden] of this.#hidden) {
+      await rename(hidden, join(this.rig.repository.store.root, name));
+    }
+    this.#hidden.clear();
+  }
+
+  /** The whole log, as it is on the disk. */
+  async lanes(): Promise<MadeLane[]> {
+    const lanes = await this.rig.records();
+    return [...lanes].map(([lane, records]) => ({
+      lane,
+      records: records.map(({ receivedAt, transport, lines }): MadeRecord => {
+        return { receivedAt, transport: transport as MadeRecord['transport'], lines };
+      }),
+    }));
+  }
+
+  request(to: TargetTime, more: Partial<RestoreRequest> = {}): RestoreRequest {
+    return {
+      repository: this.rig.place,
+      data: this.rig.data,
+      target: undefined,
+      to,
+      isDryRun: true,
+      rate: Infinity,
+      isOnlyConfirmed: false,
+      allowHoles: false,
+      isVerified: false,
+      work: join(this.rig.data, '..', 'work'),
+      memoryMb: 200,
+      threads: 1,
+      ...more,
+    };
+  }
+
+  find(to: TargetTime, more: Partial<RestoreRequest> = {}): Promise<FoundState> {
+    return findState(this.request(to, more), systemClock.now());
+  }
+
+  async restore(to: TargetTime, more: Partial<RestoreRequest> = {}): Promise<Restored> {
+    return this.finish(await this.find(to, more), more);
+  }
+
+  /** Of a state that was found before. */
+  async finish(state: FoundState, more: Partial<RestoreRequest> = {}): Promise<Restored> {
+    const request = this.request({ kind: 'at', ms: state.targetMs }, more);
+    const folder = await mkdtemp(join(this.rig.data, '..', 'restore-'));
+    const work = await WorkDirectory.open(folder, []);
+    try {
+      const found = await readLog(state, {
+        request,
+        work,
+        clock: systemClock,
+        report: (event) => this.events.push(event),
+        signal: new AbortController().signal,
+      });
+      const options = { scratch: work.scratch, onChecked: () => undefined };
+      await using expected = await ExpectedState.open(found, request, options);
+      return { lines: await linesOf(expected, folder), plan: expected.plan, found };
+    } finally {
+      await work.remove();
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rig[Symbol.asyncDispose]();
+  }
+}
+
+/** As `Restored.lines` has them. */
+export function asLines(
+  state: ReadonlyMap<string, { readonly line: string; readonly transport: string }>,
+): Map<string, string> {
+  return new Map(
+    [...state].map(([key, { line, transport }]) => [key, `${transport} ${sorted(line)}`]),
+  );
+}
+
+function moveTo(clock: ManualClock, ms: number): void {
+  clock.pass(ms - clock.wall);
+}
+
+function append(
+  log: TestLog,
+  { transport, lines }: MadeRecord,
+  places: ReadonlyMap<string, Position>,
+): Position {
+  if (transport !== 'log') return present(log.append(lines, transport));
+  let last: Position | undefined;
+  for (const line of lines) last = log.wal.appendControl(translated(line, places));
+  return present(last);
+}
+
+/** Histories name lanes and sequences that only this log knows. */
+function translated(line: string, places: ReadonlyMap<string, Position>): Control {
+  const control = parseControl(line);
+  if (control?.kind !== 'outcome') return { kind: 'tick', confirmed: null };
+  const { lane, seq } = present(places.get(`${control.lane}/${control.seq}`));
+  return { ...control, lane, seq };
+}
+
+async function linesOf(expected: ExpectedState, folder: string): Promise<Map<string, string>> {
+  const lines = new Map<string, string>();
+  const paths = { http: join(folder, 'http'), telnet: join(folder, 'telnet') };
+  for (const range of expected.ranges) {
+    await expected.fold.writeLines(range, paths);
+    for (const transport of ['http', 'telnet'] as const) {
+      const text = await readFile(paths[transport], 'utf8');
+      for (const line of text.split('\n').slice(0, -1)) {
+        lines.set(keyOf(line), `${transport} ${sorted(line)}`);
+      }
+    }
+  }
+  return lines;
+}
+
+/** Restores have the tags in the order of their names. */
+function sorted(line: string): string {
+  if (line.startsWith('http ')) return line;
+  const [put, metric, timestamp, value, ...tags] = line.split(' ');
+  return [put, metric, timestamp, value, ...tags.toSorted()].join(' ');
+}
