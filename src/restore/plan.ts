@@ -53,11 +53,17 @@ export function selectSegments(
     holes: coverage.holes.filter(({ fromMs }) => fromMs <= targetMs),
     laterHoles: coverage.holes.filter(({ fromMs }) => fromMs > targetMs),
     disputed: coverage.lanes.flatMap(({ lane, disputed }) =>
-      disputed !== undefined && disputed.from <= targetMs && targetMs <= disputed.to
-        ? [{ lane, ...disputed }]
-        : [],
+      disputed !== undefined && isWithin(disputed, targetMs) ? [{ lane, ...disputed }] : [],
     ),
   };
+}
+
+/** The clock may have leapt back: then the interval ends where it begins. */
+function isWithin(
+  { from, to }: { readonly from: number; readonly to: number },
+  ms: number,
+): boolean {
+  return Math.min(from, to) <= ms && ms <= Math.max(from, to);
 }
 
 /**

@@ -143,23 +143,28 @@ function missingFile(link: SegmentLink, before: FoundFile, lastSeq: number): Hol
 export interface Scan extends FileEnd {
   readonly endOffset: number;
   readonly closed: boolean;
+  /** Of the last record, epoch ms; without one, when the file was made. */
+  readonly lastReceivedAt: number;
 }
 
 /** Reads a file whole. */
-export async function scanToEnd({ path, lane }: FoundFile): Promise<Scan> {
+export async function scanToEnd({ path, lane, createdAt }: FoundFile): Promise<Scan> {
   const reader = await SegmentReader.open(path);
   const holes: Hole[] = [];
   let closed = false;
+  let lastReceivedAt = createdAt;
   try {
     for (;;) {
       const read = await reader.next();
       if (read.kind === 'frame') {
         closed = read.body.includes('\n!close ');
+        ({ lastReceivedAt } = read.header);
       } else if (read.kind === 'damage') {
         holes.push({ lane, from: read.from, to: read.to, reason: read.reason });
       } else {
         const { tornBytes, offset: endOffset } = read;
-        return { lastSeq: reader.nextSeq - 1, endOffset, tornBytes, holes, closed };
+        const lastSeq = reader.nextSeq - 1;
+        return { lastSeq, endOffset, tornBytes, holes, closed, lastReceivedAt };
       }
     }
   } finally {

@@ -115,8 +115,10 @@ export class Wal {
       await makeFolder(directory);
       const recovered = await recoverLog(directory, { repair: true, known });
       const wal = new Wal(options, recovered);
-      const { end: previous, holes } = recovered;
-      await wal.#openOrRetry({ reason: 'start', previous, holes }, PASSING_ERRORS);
+      const { end: previous, holes, lastReceivedAt = 0 } = recovered;
+      const disputed = wal.#time.follow(lastReceivedAt);
+      const opening = { reason: 'start', previous, holes, ...(disputed && { disputed }) } as const;
+      await wal.#openOrRetry(opening, PASSING_ERRORS);
       return wal;
     } catch (cause) {
       throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {

@@ -6,7 +6,7 @@ const LEAP_MS = 1_000;
 const SLEW_MAX = 0.01;
 
 export interface Leap {
-  /** The receive time reached when the leap was noticed, epoch ms. */
+  /** The receive time reached when the leap was noticed, epoch ms; at a start that of the last record. */
   readonly from: number;
   /** The wall clock's reading then. */
   readonly to: number;
@@ -28,6 +28,13 @@ export class ReceiveClock {
     this.#clock = clock;
     this.#baseWall = clock.now();
     this.#baseMonotonic = clock.monotonicMs();
+  }
+
+  /** Goes on behind the last record of an earlier run. Returns a leap when the wall clock is further behind than it drifts. */
+  follow(lastMs: number): Leap | undefined {
+    if (lastMs - this.#baseWall > LEAP_MS) return { from: lastMs, to: Math.floor(this.#baseWall) };
+    this.#last = lastMs + 1;
+    return undefined;
   }
 
   /** Epoch milliseconds, whole; equal or later than any read before. */

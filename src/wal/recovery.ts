@@ -16,6 +16,8 @@ export interface RecoveredLog {
   readonly end: (SegmentLink & { readonly ordinal: number; readonly closed: boolean }) | undefined;
   /** Bytes of a last, unfinished write that were cut off. */
   readonly tornBytes: number;
+  /** Receive time of the last record that is here, epoch ms. */
+  readonly lastReceivedAt: number | undefined;
   /** What the writing process published last. */
   readonly mark: DurableMark | undefined;
   /** See ListedFiles. */
@@ -59,7 +61,8 @@ export async function recoverLog(
   }
   const end = settleEnd(segments, beyond, tail);
   if (options.repair && tail !== undefined) await settleTail(segments, tail, beyond !== undefined);
-  return { segments, holes, end, tornBytes: tail?.tornBytes ?? 0, mark, strangers };
+  const { tornBytes = 0, lastReceivedAt } = tail ?? {};
+  return { segments, holes, end, tornBytes, lastReceivedAt, mark, strangers };
 }
 
 function markClaim(mark: DurableMark | undefined): Claim[] {

@@ -82,3 +82,28 @@ test.each([5_000, -5_000])(
     await log.wal.close();
   },
 );
+
+test.each([
+  [-400, 'goes on behind the last record', undefined],
+  [-60_000, 'tells the disputed interval', { from: 1_700_000_000_010, to: 1_699_999_940_020 }],
+])('a start whose clock stands %i ms off %s', async (leap, _what, disputed) => {
+  await using folder = await tempDirectory('behind');
+  const clock = new ManualClock();
+  const first = await TestLog.open(folder.path, { clock });
+  clock.pass(10);
+  await first.write(['put a 1 1 a=b']);
+  await first.wal.close();
+  const reached = clock.wall;
+  clock.pass(10);
+  clock.wall += leap;
+  const second = await TestLog.open(folder.path, { clock });
+  await second.write(['put a 1 2 a=b']);
+  const { entries } = await readLog(second.wal);
+  const open = parseControl(entries.find((e) => e.position.ordinal === 2)?.lines[0] ?? '');
+  expect(open?.kind === 'open' && open.disputed).toEqual(disputed);
+  expect(second.wal.now() > reached).toBe(disputed === undefined);
+  // Behind what it stood at, in real time.
+  clock.pass(500);
+  expect(second.wal.now()).toBe(disputed === undefined ? clock.wall : reached + 10 + leap + 500);
+  await second.wal.close();
+});
