@@ -57,7 +57,7 @@ export const OPTIONS = {
       describe: 'The largest body of a request, as received. A larger one is answered 413.',
     }),
     inflatedBytesMax: option.bytes({
-      default: '64MiB',
+      default: '16MiB',
       describe:
         'The largest body after gzip or deflate is undone. A larger one is answered 413, and is not inflated further.',
     }),

@@ -14,6 +14,10 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
       says: 'limits.bodyBytesMax is above limits.inflatedBytesMax, so it can never be reached',
     },
     {
+      holds: ({ limits }) => limits.inflatedBytesMax <= limits.sourceInFlightBytesMax,
+      says: 'limits.inflatedBytesMax is above limits.sourceInFlightBytesMax: such a body would be answered 503 each time',
+    },
+    {
       holds: ({ limits }) => limits.sourceInFlightBytesMax <= limits.inFlightBytesMax,
       says: 'limits.sourceInFlightBytesMax is above limits.inFlightBytesMax, so one client could take all',
     },

@@ -76,7 +76,10 @@ export class DurableWritePath implements WritePath {
   async submit(submission: Submission): Promise<WriteOutcome> {
     const { wal, clock } = this.#options;
     const records = splitLines(submission.lines, submission.count);
-    if (records === undefined) return { kind: 'unavailable', reason: 'a point is too long to log' };
+    if (records === undefined) return { kind: 'too large', reason: 'A point is too long' };
+    if (submission.lines.length > wal.linesBytesMax) {
+      return { kind: 'too large', reason: 'The points are too many for one request' };
+    }
     const positions: Position[] = [];
     const linesBefore: number[] = [];
     let lines = 0;

@@ -103,6 +103,11 @@ export class PutHandler {
       this.#countInvalid(points.failures);
       return exchange.answerBusy(outcome.reason);
     }
+    if (outcome.kind === 'too large') {
+      this.#countRefused(points.accepted, 'too-large');
+      this.#countInvalid(points.failures);
+      return exchange.answerError(413, outcome.reason);
+    }
     const { refusals } = outcome;
     const stored =
       !flags.sync || refusals.length === points.accepted

@@ -14,7 +14,9 @@ export type WriteOutcome =
   /** Durable in the log, and delivered to the primary unless the proxy is degraded. */
   | { readonly kind: 'accepted'; readonly last: Position; readonly refusals: readonly Refusal[] }
   /** Nothing was logged; the client may try again. */
-  | { readonly kind: 'unavailable'; readonly reason: string };
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** Nothing was logged, nor ever will be: the log can't take so much at once. */
+  | { readonly kind: 'too large'; readonly reason: string };
 
 export interface Submission {
   readonly transport: Transport;

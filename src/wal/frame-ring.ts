@@ -55,6 +55,12 @@ export class FrameRing {
     this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, 4 * FRAME_BODY_BYTES_MAX));
   }
 
+  /** Lines of so many bytes, in any number of records, surely fit once all before them is durable. */
+  get linesBytesMax(): number {
+    // What is left over where the tape wraps, and the heads.
+    return this.#memory.length - 2 * FRAME_BODY_BYTES_MAX;
+  }
+
   /** Frames from here on belong to this lane. What was not durable is dropped: it never will be. */
   openLane(lane: string, ordinal: number): void {
     this.#open = undefined;

@@ -167,6 +167,11 @@ export class Wal {
     if (lane === this.#lane && this.#barred !== undefined) this.#bar(reason);
   }
 
+  /** More bytes of lines can't be added one right after the other. */
+  get linesBytesMax(): number {
+    return this.#ring.linesBytesMax;
+  }
+
   /** The receive time that a record appended now would get, epoch ms. */
   now(): number {
     return this.#time.read();

@@ -6,7 +6,7 @@ import type { Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Wal } from '../../src/wal/log.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
-import { readLog } from '../kit/wal-log.ts';
+import { dataOf, readLog } from '../kit/wal-log.ts';
 
 let data: TempDirectory;
 let wal: Wal;
@@ -73,6 +73,18 @@ async function outcomes(): Promise<{ seq: number; refused: readonly object[] }[]
 }
 
 const line = 'put a 1 1 h=x\n';
+
+test('what can never be logged at once is too large, and nothing of it is logged', async () => {
+  const most = line.repeat(Math.floor(wal.linesBytesMax / line.length));
+  expect(await submit(`${most}${line}`, 1)).toMatchObject({ kind: 'too large' });
+  const long = `put ${'m'.repeat(300_000)} 1 1 h=x\n`;
+  expect(await submit(`${line}${long}`, 2)).toMatchObject({ kind: 'too large' });
+  isLive = false;
+  expect(await submit(most, most.length / line.length)).toMatchObject({ kind: 'accepted' });
+  const { entries } = await readLog(wal);
+  const logged = dataOf(entries).map(([, text]) => `${text}\n`);
+  expect(logged.join('')).toBe(most);
+});
 
 function at(seq: number): Position {
   return { ...wal.durable, seq };
@@ -153,11 +165,6 @@ describe('the write path', () => {
       position: outcome.last,
     };
     expect(path.delivered(outcome.last, [point])).toEqual([point]);
-  });
-
-  test('a point that no record can hold is not taken', async () => {
-    const long = `put ${'m'.repeat(300_000)} 1 1 h=x\n`;
-    expect((await submit(`${line}${long}`, 2)).kind).toBe('unavailable');
   });
 
   test('what the log lost is answered as not taken, and later lanes wait on', async () => {
