@@ -12,7 +12,7 @@ const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 export class HttpConnection implements Peer {
   readonly address: string;
   readonly source: string;
-  /** Further answers say that the connection closes. */
+  /** The connection ends when all that was asked is answered. */
   closing = false;
   readonly #socket: Socket;
   readonly #turns: Turns;
@@ -34,8 +34,15 @@ export class HttpConnection implements Peer {
     this.#turns = turns;
   }
 
+  /** Whether the answer that is due is the last: with it Node would end the connection, and drop those behind it. */
+  get isEnding(): boolean {
+    return this.closing && this.#open === 1;
+  }
+
   /** To be called once the HTTP server has the socket: its own listeners must come first. */
   run(): void {
+    // Node would tell the answer under way that it is the last, but forgets it when the head is written.
+    this.#socket.once('end', () => (this.closing = true));
     // Whoever begins to read a body resumes the socket.
     this.#socket.on('resume', () => {
       if (this.#isCrowded) this.#socket.pause();

@@ -109,7 +109,7 @@ export class HttpExchange {
 
   /** OpenTSDB sends no Connection header; ours is sent when the connection is about to close. */
   keepHeadPlain(): void {
-    if (this.connection.closing) this.response.shouldKeepAlive = false;
+    if (this.connection.isEnding) this.response.shouldKeepAlive = false;
     if (this.response.shouldKeepAlive) this.response.removeHeader('connection');
   }
 

@@ -105,6 +105,19 @@ describe('an HTTP connection', () => {
     expect(statuses(client.received)).toEqual([204, 204]);
   });
 
+  test('has all that it asked answered when the door closes, and ends', async () => {
+    const { door, port, path } = await openDoor();
+    path.auto = false;
+    const client = new Client(port);
+    client.send(Buffer.concat([post('/api/put', point(1)), post('/api/put', point(2))]));
+    await eventually(() => path.submitted[1]);
+    const closing = door.close(5_000);
+    for (const submitted of path.submitted) submitted.settle(path.accepted());
+    await closing;
+    await client.untilClosed();
+    expect(statuses(client.received)).toEqual([204, 204]);
+  });
+
   test('may expect what nobody knows, and have more headers than anyone counts', async () => {
     const { port, path } = await openDoor();
     const expecting = await answer(port, post('/api/put', point(1), ['Expect: the-best']));
