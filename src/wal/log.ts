@@ -100,9 +100,9 @@ export class Wal {
     this.#time = new ReceiveClock(options.clock);
     this.#published = new DurablePublisher(join(options.directory, 'durable'));
     this.#segments = [...recovered.segments];
-    this.#ordinal = recovered.end?.ordinal ?? 0;
-    const { lane, lastSeq } = recovered.end ?? { lane: '', lastSeq: 0 };
-    this.#durable = { lane, ordinal: this.#ordinal, seq: lastSeq };
+    const { lane, ordinal, lastSeq: seq } = recovered.end ?? { lane: '', ordinal: 0, lastSeq: 0 };
+    this.#durable = { lane, ordinal, seq };
+    this.#ordinal = ordinal;
   }
 
   /**
@@ -110,15 +110,14 @@ export class Wal {
    * is there for its readers, refuses data, and opens the lane as soon as it can.
    */
   static async open(options: WalOptions): Promise<Wal> {
-    const { directory, known = [] } = options;
+    const { directory } = options;
     try {
       await makeFolder(directory);
-      const recovered = await recoverLog(directory, { repair: true, known });
+      const recovered = await recoverLog(directory, { repair: true, known: options.known ?? [] });
       const wal = new Wal(options, recovered);
       const { end: previous, holes, lastReceivedAt = 0 } = recovered;
-      const disputed = wal.#time.follow(lastReceivedAt);
-      const opening = { reason: 'start', previous, holes, ...(disputed && { disputed }) } as const;
-      await wal.#openOrRetry(opening, PASSING_ERRORS);
+      const opening = { previous, holes, ...wal.#time.follow(lastReceivedAt) };
+      await wal.#openOrRetry({ reason: 'start', ...opening }, PASSING_ERRORS);
       return wal;
     } catch (cause) {
       throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
@@ -362,8 +361,7 @@ export class Wal {
     });
     let hindrance: string | undefined;
     for (const segment of expired) {
-      hindrance = await removeSegment(segment);
-      if (hindrance !== undefined) break;
+      if ((hindrance = await removeSegment(segment)) !== undefined) break;
       this.#segments = this.#segments.filter((kept) => kept !== segment);
       this.#options.events.expired?.(segment);
     }

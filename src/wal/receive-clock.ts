@@ -30,11 +30,12 @@ export class ReceiveClock {
     this.#baseMonotonic = clock.monotonicMs();
   }
 
-  /** Goes on behind the last record of an earlier run. Returns a leap when the wall clock is further behind than it drifts. */
-  follow(lastMs: number): Leap | undefined {
-    if (lastMs - this.#baseWall > LEAP_MS) return { from: lastMs, to: Math.floor(this.#baseWall) };
+  /** Goes on behind the last record of an earlier run, or tells that the wall clock is further behind than it drifts. */
+  follow(lastMs: number): { readonly disputed?: Leap } {
+    const to = Math.floor(this.#baseWall);
+    if (lastMs - to > LEAP_MS) return { disputed: { from: lastMs, to } };
     this.#last = lastMs + 1;
-    return undefined;
+    return {};
   }
 
   /** Epoch milliseconds, whole; equal or later than any read before. */
