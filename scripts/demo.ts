@@ -2,29 +2,34 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Collector, startCollectd, startHttpSource } from './demo/collectors.ts';
 import { compareCells } from './demo/comparison.ts';
 import { CountingClient } from './demo/counting-client.ts';
 import { Endings } from './demo/endings.ts';
-import { readLoggedCells } from './demo/logged-cells.ts';
+import { type LoggedCells, readLoggedCells } from './demo/logged-cells.ts';
 import { Narrator } from './demo/narrator.ts';
 import { DemoProxy } from './demo/proxy.ts';
 import { report } from './demo/report.ts';
+import { type Recovery, askBySql, nameWriters, restoreMoment, spoil } from './demo/recovery.ts';
 import { queryStoredCells } from './demo/stored-cells.ts';
 import { playTimeline } from './demo/timeline.ts';
 import { allConfirmed, watch } from './demo/watch.ts';
 import { missingTools } from './stack/jars.ts';
 import type { Tsd } from './stack/opentsdb.ts';
 import { sweep, throwawayPlace } from './stack/places.ts';
-import { startStack, stopAll } from './stack/stack.ts';
+import { type Stack, startStack, stopAll } from './stack/stack.ts';
 
 const USAGE = `usage: npm run demo -- [--seconds N] [--keep]
 Real collectors feed the proxy for N seconds (60, at least 30) while a real OpenTSDB and the proxy are killed and come
-back; then every cell of the log is looked up in OpenTSDB. Exits with 0 when none is missing or different.
+back; then every cell of the log is looked up in OpenTSDB. After that a script with a mistake writes over some series,
+and the moment before is restored into an empty OpenTSDB, where again every cell is looked up. Exits with 0 when none
+is missing or different.
 --keep: leave the log of the proxy, and what all programs printed, in a directory that is told.
 `;
 const LIMITS = { secondsMin: 30, secondsMax: 600, confirmMsMax: 180_000 } as const;
+const MOMENT_MS = 2_500;
 const SECONDS_EACH = { collectd: 1, netdata: 2 } as const;
 
 const { seconds, keep } = readOptions();
@@ -51,7 +56,8 @@ async function demonstrate(): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'tsdb-wal-demo-'));
   if (keep) narrator.say('keep', directory);
   else endings.add(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const tsd = await startOpentsdb();
+  const stack = await startHbase();
+  const tsd = await stack.opentsdb('demo');
   const proxy = await DemoProxy.create(tsd.url, directory);
   endings.add(() => proxy.kill9());
   await proxy.start();
@@ -59,23 +65,61 @@ async function demonstrate(): Promise<boolean> {
   const client = await feed({ tsd, proxy, directory });
   await allConfirmed(proxy, { msMax: LIMITS.confirmMsMax, signal });
   narrator.say('confirmed', 'OpenTSDB stores all that the log holds, by what the proxy says');
-  narrator.say('proxy', `asked to end: exit code ${await proxy.terminate()}`);
   const logged = await readLoggedCells(proxy.dataDirectory);
   const runs = `${logged.lanes} runs of the proxy wrote to it, holes: ${logged.holes.length}`;
   narrator.say('log', `${logged.cells.size} cells in it; ${runs}`);
   const stored = await queryStoredCells(tsd.url, [...logged.cells.values()]);
   narrator.say('opentsdb', `answers ${stored.size} cells of the same metrics`);
-  return report(compareCells(logged, stored, client.ledger), { client, narrator });
+  const isWhole = report(compareCells(logged, stored, client.ledger), { client, narrator });
+  const empty = await stack.opentsdb('demo-restored');
+  const recovery: Recovery = { proxy, narrator, momentMs: Date.now() };
+  const isRestored = await recover(recovery, {
+    empty,
+    client,
+    logged,
+    work: join(directory, 'work'),
+  });
+  narrator.say('proxy', `asked to end: exit code ${await proxy.terminate()}`);
+  await nameWriters(recovery);
+  await askBySql(recovery);
+  return isWhole && isRestored;
 }
 
-async function startOpentsdb(): Promise<Tsd> {
+interface Loss {
+  readonly empty: Tsd;
+  readonly client: CountingClient;
+  /** What was there at the moment to go back to. */
+  readonly logged: LoggedCells;
+  readonly work: string;
+}
+
+/** Someone writes over what is there; the moment before is restored beside it, and compared. */
+async function recover(
+  recovery: Recovery,
+  { empty, client, logged, work }: Loss,
+): Promise<boolean> {
+  narrator.line();
+  narrator.say('moment', new Date(recovery.momentMs).toISOString());
+  // The moment is then over before anything else is received.
+  await sleep(MOMENT_MS, undefined, { signal });
+  narrator.say('mistake', `a script puts 0 over ${await spoil(recovery, client)} points`);
+  // Of the moment itself all is known once something later is in the log, which idle seconds are, too.
+  await sleep(MOMENT_MS, undefined, { signal });
+  const code = await restoreMoment(recovery, empty, work);
+  const restored = await queryStoredCells(empty.url, [...logged.cells.values()]);
+  narrator.say('opentsdb', `the restored one answers ${restored.size} cells`);
+  const isSame = report(compareCells(logged, restored, client.ledger), { client, narrator });
+  return code === 0 && isSame;
+}
+
+async function startHbase(): Promise<Stack> {
   await sweep();
   const place = await throwawayPlace();
   endings.add(() => stopAll(place.directory, place.purpose));
   narrator.say('start', 'HBase and OpenTSDB, with empty tables');
   const stack = await startStack(place);
   signal.throwIfAborted();
-  return stack.opentsdb('demo');
+  return stack;
 }
 
 /** Lets the sources send while the timeline plays; resolves when they have ended. */
