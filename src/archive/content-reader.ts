@@ -10,10 +10,13 @@ import {
 /** Reads what is in data objects. After a failed statement DuckDB is opened anew: it may be of no more use. */
 export class ContentReader {
   readonly #open: () => Promise<Duckdb>;
+  readonly #signal: AbortSignal | undefined;
   #duckdb: Duckdb | undefined;
 
-  constructor(open: () => Promise<Duckdb>) {
+  /** When `signal` aborts, what is being read rejects. */
+  constructor(open: () => Promise<Duckdb>, signal?: AbortSignal) {
     this.#open = open;
+    this.#signal = signal;
   }
 
   /** By path: what the rows come to, or why they can't be read. Several of one lane at once, when no parts are asked for. */
@@ -34,6 +37,7 @@ export class ContentReader {
       }
     } catch (error) {
       this.close();
+      if (this.#signal?.aborted === true || IS_OUR_OWN.test(firstLine(error))) throw error;
       if (questions.length === 1) {
         return new Map(
           questions.map(({ path }) => [path, `DuckDB cannot read it: ${firstLine(error)}`]),
@@ -52,10 +56,20 @@ export class ContentReader {
   }
 
   readonly #run: RunQuery = async (sql) => {
-    this.#duckdb ??= await this.#open();
-    return this.#duckdb.rows(sql);
+    const duckdb = (this.#duckdb ??= await this.#open());
+    const interrupt = (): void => duckdb.interrupt();
+    this.#signal?.throwIfAborted();
+    this.#signal?.addEventListener('abort', interrupt, { once: true });
+    try {
+      return await duckdb.rows(sql);
+    } finally {
+      this.#signal?.removeEventListener('abort', interrupt);
+    }
   };
 }
+
+/** For want of memory or of room for what doesn't fit into it: nothing is wrong with the file. */
+const IS_OUR_OWN = /Out of Memory Error|No space left on device/;
 
 function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';

@@ -141,7 +141,10 @@ export class LaneCheck {
     }
   }
 
-  /** Where segments do not join on to what is before them in the lane. */
+  /**
+   * Where segments do not join on to what is before them in the lane. They may begin earlier: what is before them may
+   * have been a hole once.
+   */
   #orderFaults(segments: readonly SegmentName[]): Finding[] {
     const ends = new Map(segments.map((segment) => [segment.lastSeq, segment.toMs]));
     const last = this.#last;
@@ -152,7 +155,7 @@ export class LaneCheck {
       const reason =
         last !== undefined && firstSeq <= last.lastSeq
           ? `it begins at record ${firstSeq}, though an earlier day ends with ${last.lastSeq}`
-          : before !== undefined && before !== fromMs
+          : before !== undefined && fromMs > before
             ? `it begins at ${fromMs}, what is before it ends at ${before}`
             : undefined;
       if (reason === undefined) return [];

@@ -54,17 +54,36 @@ export async function readContents(
   const parts = questions.length === 1 ? first.parts : [];
   const files = parquetFiles(questions.map(({ path }) => path));
   const rows = await run(factsQuery(files, first.lane, parts));
-  const repeated = await run(repeatedQuery(files));
+  const all = sumOf(rows.map(factsOf));
+  const repeated = new Map<unknown, number>();
+  for (const slice of slicesOf(all)) {
+    for (const row of await run(repeatedQuery(files, slice))) {
+      const before = repeated.get(row['filename']) ?? 0;
+      repeated.set(row['filename'], before + Number(row['repeated']));
+    }
+  }
   return questions.map(({ path }) => {
     const own = rows.filter(({ filename }) => filename === path);
     const facts = new Map(own.map((row) => [Number(row['part']), factsOf(row)]));
-    const found = repeated.find(({ filename }) => filename === path);
     return {
       ...sumOf([...facts.values()]),
       parts: parts.map((_, part) => facts.get(part) ?? NO_ROWS),
-      repeated: Number(found?.['repeated'] ?? 0),
+      repeated: repeated.get(path) ?? 0,
     };
   });
+}
+
+/** Rows whose positions fit into memory, at some tens of bytes each. */
+const SLICE_ROWS_MAX = 4_000_000;
+
+/** Cuts the sequences so that none of the slices has too many rows, if they are spread evenly. */
+function slicesOf({ rows, seqs }: ContentFacts): Range[] {
+  if (seqs === undefined) return [];
+  const { from, to } = seqs;
+  const step = Math.ceil((to - from + 1) / Math.ceil(rows / SLICE_ROWS_MAX));
+  const slices: Range[] = [];
+  for (let at = from; at <= to; at += step) slices.push({ from: at, to: at + step - 1 });
+  return slices;
 }
 
 /** What of the columns is not as docs/FORMATS.md has it, by path; more columns are fine. */
@@ -108,11 +127,10 @@ function factsQuery(files: string, lane: string, parts: ContentQuestion['parts']
     from read_parquet(${files}, filename = true, hive_partitioning = false) group by all`;
 }
 
-/** Out of core when need be: DuckDB's aggregates go to its temporary folder. */
-function repeatedQuery(files: string): string {
+function repeatedQuery(files: string, { from, to }: Range): string {
   return `select filename, sum(n - 1)::bigint as repeated from (
     select filename, count(*) as n from read_parquet(${files}, filename = true, hive_partitioning = false)
-    group by filename, seq, idx having count(*) > 1) group by filename`;
+    where seq between ${from} and ${to} group by filename, seq, idx having count(*) > 1) group by filename`;
 }
 
 /** The number of the part that has `seq`, or -1: by halves, as a long list of cases would be looked through for each row. */

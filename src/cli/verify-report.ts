@@ -54,12 +54,13 @@ function formatResult(result: VerifyResult): string {
     hole: 'HOLES: records are missing',
     damaged: 'DAMAGED',
   };
+  const isUnknown = result.state === 'whole' && !result.isComplete;
   const scope = [
     ...(since === null ? [] : [`only segments that end after ${since} were looked into`]),
     ...(isQuick ? ['only sizes of data were looked at (--quick)'] : []),
   ];
   return [
-    `${heads[result.state]}: repository ${result.repository.place}, id ${result.repository.id ?? 'unknown'}`,
+    `${isUnknown ? 'nothing wrong so far' : heads[result.state]}: repository ${result.repository.place}, id ${result.repository.id ?? 'unknown'}`,
     `  looked into: segments ${result.segments}, bytes ${result.bytes}, records ${result.records}, points ${result.points}, lanes ${result.lanes}`,
     ...scope.map((line) => `  ${line}`),
     `  found: damage ${findings.damage}, holes ${findings.hole}, notes ${findings.note}`,

@@ -59,8 +59,9 @@ export async function verify(
   });
   let verified: Verified;
   await using folder = await scratchFolder();
-  const contents = new ContentReader(() =>
-    Duckdb.open({ scratch: folder.path, memoryMb: MEMORY_MB, threads: THREADS }),
+  const contents = new ContentReader(
+    () => Duckdb.open({ scratch: folder.path, memoryMb: MEMORY_MB, threads: THREADS }),
+    signal,
   );
   try {
     verified = await verifyRepository({

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { isDamage, readCatalog, readSidecar } from '../../src/archive/catalog.ts';
+import { ContentReader } from '../../src/archive/content-reader.ts';
 import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
 import type { Duckdb } from '../../src/archive/duckdb.ts';
 import { outermost } from '../../src/archive/lane-spans.ts';
 import { SEGMENT_COLUMNS, segmentRows } from '../../src/archive/segment-table.ts';
 import type { Sidecar } from '../../src/archive/sidecar.ts';
 import type { Hole } from '../../src/record/control.ts';
+import { findingsOf } from '../kit/verifying.ts';
 import { type PlainRecord, plainRows, type PlainRow } from '../kit/plain-rows.ts';
 import { present } from '../kit/wal-log.ts';
 import type { ArchiveRig } from './archive-rig.ts';
@@ -58,6 +60,11 @@ export async function expectSame(
   expect(sum(({ records }) => records)).toBe(lanes.reduce((n, [, { length }]) => n + length, 0));
   expect(sum(({ data }) => data?.rows ?? 0)).toBe(rows.length);
   if (!isMended) for (const sidecar of sidecars) expectCut(sidecar, coverage, new Map(lanes));
+  const contents = new ContentReader(() => Promise.resolve(rig.duckdb));
+  const findings = await findingsOf(rig.repository.store, contents);
+  const { length } = findings.filter(({ kind }) => kind === 'hole');
+  expect(length).toBe(holes.length);
+  expect(findings.filter(({ severity }) => severity === 'damage')).toEqual([]);
 }
 
 async function readRows(duckdb: Duckdb, paths: readonly string[]): Promise<PlainRow[]> {

@@ -2,8 +2,19 @@ import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatHoleName, type Span } from '../../src/archive/object-names.ts';
+import type { Finding } from '../../src/archive/finding.ts';
+import {
+  formatMonthIndex,
+  type MonthIndex,
+  type MonthLane,
+} from '../../src/archive/month-index-file.ts';
+import { present } from '../kit/wal-log.ts';
+import { NO_TOTALS } from '../../src/archive/tally.ts';
+import { unseal } from '../../src/archive/sealed-json.ts';
+import { formatHoleMarker } from '../../src/archive/sidecar.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
-import { namesOf, Verifying } from '../kit/verifying.ts';
+import { damagedObjects, namesOf, Verifying } from '../kit/verifying.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';
 import { histories, objectsOf } from '../restore/kit/histories.ts';
 import { LANES, smallRepository } from '../restore/kit/small-repository.ts';
@@ -75,6 +86,74 @@ describe('verify', { timeout: 120_000 }, () => {
     expect(findings.find(({ kind }) => kind === 'leftover')?.reason).toContain(
       '(bytes 3, 120 min old)',
     );
+  });
+
+  test('tells a hole with the reason of its marker, and a marker that is damaged', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    const { place, store } = made.repository;
+    for (const name of await namesOf(store, `${SECOND}/minute/`, '7_')) await rm(join(place, name));
+    const hole = { lane: SECOND, firstSeq: 6, lastSeq: 7 };
+    const times = { fromMs: 1, toMs: null, notedAt: 1 };
+    const marker = formatHoleMarker({ ...hole, ...times, reason: 'files of the log are gone' });
+    const name = formatHoleName(hole);
+    await store.create(name, Buffer.from(marker));
+    const { findings } = await verifying.run(store);
+    expect(findings[0]).toMatchObject({
+      severity: 'hole',
+      object: `lanes/${SECOND}`,
+      reason: 'records 6 to 7 are missing: files of the log are gone',
+    });
+    for (let at = 0; at < marker.length; at += 25) {
+      const bytes = Buffer.from(marker);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(join(place, name), bytes);
+      const harmed = (await verifying.run(store, { contents: undefined })).findings;
+      expect(damagedObjects(harmed)).toContain(name);
+      expect(harmed).toContainEqual(
+        expect.objectContaining({ severity: 'hole', object: `lanes/${SECOND}` }),
+      );
+    }
+  });
+
+  test('says whether others hold the records of what is damaged', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    const { place, store } = made.repository;
+    const minute = await nameOf(store, `${FIRST}/minute/`, '.parquet');
+    await writeFile(join(place, minute), 'x');
+    const held = (await verifying.run(store)).findings;
+    expect(held).toMatchObject([
+      { object: minute, effect: expect.stringMatching(/^none now/) as string },
+    ]);
+    // Minutes 4-6 and 7-12 are left, and nothing of 1-3.
+    for (const name of await namesOf(store, FIRST, '000000001-', '.parquet')) {
+      await writeFile(join(place, name), 'x');
+    }
+    const { findings, coverage } = await verifying.run(store);
+    expect(findings.map(({ effect }) => effect.slice(0, 18))).toEqual(
+      Array.from({ length: 3 }, () => 'nothing else holds'),
+    );
+    expect(coverage?.holes).toMatchObject([{ firstSeq: 1, lastSeq: 3 }]);
+  });
+
+  test('lets an index be older than its month, and not sum it up otherwise', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    const { place, store } = made.repository;
+    const name = 'index/2026-05.json';
+    const index = unseal((await store.read(name)) ?? '') as unknown as MonthIndex;
+    const { lane, covered, totals } = present(index.lanes[0]);
+    const findingsBy = async (changed: Partial<MonthLane>): Promise<readonly Finding[]> => {
+      const lanes = [{ lane, covered, totals, ...changed }];
+      await writeFile(join(place, name), formatMonthIndex({ ...index, lanes }));
+      return (await verifying.run(store)).findings;
+    };
+    const upTo = (lastSeq: number): Span[] => [{ ...present(covered[0]), lastSeq }];
+    expect(await findingsBy({ covered: upTo(6), totals: NO_TOTALS })).toEqual([]);
+    expect(await findingsBy({ totals: { ...totals, points: 1 } })).toMatchObject([
+      { kind: 'contradiction', object: name },
+    ]);
+    expect(await findingsBy({ covered: upTo(99) })).toMatchObject([
+      { kind: 'missing', object: `lanes/${FIRST}` },
+    ]);
   });
 
   test('with a time, looks into what is later only, and still sees every hole', async () => {

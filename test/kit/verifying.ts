@@ -30,18 +30,7 @@ export class Verifying implements AsyncDisposable {
     store: FileStore,
     options: Partial<VerifyOptions> = {},
   ): Promise<Verified & { readonly findings: readonly Finding[] }> {
-    const findings: Finding[] = [];
-    const verified = await verifyRepository({
-      store,
-      contents: this.contents,
-      sinceMs: -Infinity,
-      signal: new AbortController().signal,
-      now: () => Date.now(),
-      report: (finding) => findings.push(finding),
-      onChecked: () => undefined,
-      ...options,
-    });
-    return { ...verified, findings };
+    return verifyStore(store, { contents: this.contents, ...options });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,6 +38,31 @@ export class Verifying implements AsyncDisposable {
     this.contents.close();
     await this.#folder[Symbol.asyncDispose]();
   }
+}
+
+async function verifyStore(
+  store: FileStore,
+  options: Partial<VerifyOptions>,
+): Promise<Verified & { readonly findings: readonly Finding[] }> {
+  const findings: Finding[] = [];
+  const verified = await verifyRepository({
+    store,
+    contents: undefined,
+    sinceMs: -Infinity,
+    signal: new AbortController().signal,
+    now: () => Date.now(),
+    report: (finding) => findings.push(finding),
+    onChecked: () => undefined,
+    ...options,
+  });
+  return { ...verified, findings };
+}
+
+export async function findingsOf(
+  store: FileStore,
+  contents: ContentReader,
+): Promise<readonly Finding[]> {
+  return (await verifyStore(store, { contents })).findings;
 }
 
 /** The objects of those that restores care for. */

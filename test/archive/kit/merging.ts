@@ -1,8 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCatalog, readSidecar } from '../../../src/archive/catalog.ts';
-import { computeCoverage } from '../../../src/archive/coverage.ts';
-import { checkDataObject } from '../../../src/archive/data-object.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
 import { outermost } from '../../../src/archive/lane-spans.ts';
 import { Merger, type MergerEvents } from '../../../src/archive/merger.ts';
@@ -12,6 +10,7 @@ import type { Repository } from '../../../src/archive/repository.ts';
 import type { Sidecar } from '../../../src/archive/sidecar.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import { SkippingClock } from '../../kit/skipping-clock.ts';
+import { Verifying } from '../../kit/verifying.ts';
 import type { Fabricated, MadeObject } from '../../restore/kit/fabricated.ts';
 import type { MadeLane, MadeRecord } from '../../restore/kit/history.ts';
 
@@ -114,22 +113,11 @@ export function levelsOf(segments: readonly SegmentName[]): string[] {
   return outermost(segments).map(({ level }) => level);
 }
 
-/** What is wrong with a repository: contradictions, holes, damage, data that no sidecar names, leftovers. */
+/** What `verify` finds amiss in a repository. */
 export async function faultsOf({ store }: Repository): Promise<string[]> {
-  const catalog = await readCatalog(store);
-  const { conflicts, holes } = computeCoverage(catalog);
-  const faults = [...catalog.faults, ...conflicts, ...holes].map((fault) => JSON.stringify(fault));
-  const named = new Set<string>();
-  for (const { objects } of catalog.lanes.values()) {
-    for (const segment of objects) {
-      const sidecar = await readSidecar(store, segment);
-      if (sidecar === undefined || sidecar.data === null) continue;
-      named.add(sidecar.data.object);
-      const { kind } = await checkDataObject(store, sidecar.data);
-      if (kind !== 'whole') faults.push(`${sidecar.data.object} is ${kind}`);
-    }
-  }
-  return faults;
+  await using verifying = await Verifying.open();
+  const { findings } = await verifying.run(store);
+  return findings.filter(({ severity }) => severity !== 'note').map((one) => JSON.stringify(one));
 }
 
 /** Names of files that mean nothing. */
