@@ -1,4 +1,5 @@
 import type { FoundWrite, SearchEvent } from '../archive/search.ts';
+import type { Sources } from '../archive/sources.ts';
 import { formatInstant } from '../runtime/instant.ts';
 
 /** What a search prints: the writes on `out`; whatever makes them less than complete beside them. */
@@ -7,17 +8,12 @@ export interface GrepReport {
   readonly err: string;
 }
 
-/** What `log grep --json` prints first; docs/JSON.md is the contract. */
-export interface GrepHead {
-  readonly repository: { readonly place: string; readonly id: string };
-  /** Epoch ms. */
-  readonly at: number;
-}
-
-export function jsonHead({ repository, at }: GrepHead): string {
-  const { place, id } = repository;
+/** What `log grep --json` prints first; docs/JSON.md is the contract. `at`: epoch ms. */
+export function jsonHead(sources: Sources, at: number): string {
+  const { repository, data } = sources;
   const head = { contract: 'tsdb-wal log grep', version: 1, at: formatInstant(at) };
-  return `${JSON.stringify({ kind: 'search', ...head, repository: { place, id } })}\n`;
+  const of = { repository: repository ?? null, data: data ?? null };
+  return `${JSON.stringify({ kind: 'search', ...head, ...of })}\n`;
 }
 
 export function formatJson(event: SearchEvent): GrepReport {
@@ -77,8 +73,8 @@ function textOther(event: Exclude<SearchEvent, { kind: 'writes' }>): string {
     case 'behind': {
       const { safeTimeMs } = event;
       return safeTimeMs === undefined
-        ? 'note: nothing is archived yet\n'
-        : `note: complete for what was received up to ${formatInstant(safeTimeMs)}; of what came later not all is archived yet\n`;
+        ? 'note: nothing is there yet\n'
+        : `note: complete for what was received up to ${formatInstant(safeTimeMs)}; of what came later not all is there yet\n`;
     }
     case 'bypass':
       return `warning: at ${formatInstant(event.receivedAt)} a change went round the log: ${event.method} ${event.path}, from ${event.source}\n`;

@@ -3,6 +3,7 @@ import { computeCoverage, type CoverageHole, type LaneCoverage } from '../archiv
 import type { Span } from '../archive/object-names.ts';
 import type { Summary } from '../archive/summary.ts';
 import { NO_TOTALS, type Totals } from '../archive/tally.ts';
+import type { InfoLog } from './info-log.ts';
 
 /** What `info --json` prints; docs/JSON.md is the contract. Times are RFC 3339, UTC, ready for `restore --to`. */
 export interface Info {
@@ -15,6 +16,8 @@ export interface Info {
   readonly safeTime: string | null;
   readonly restorable: readonly InfoRange[];
   readonly lagSeconds: number | null;
+  /** Null without --data. */
+  readonly log: InfoLog | null;
   readonly totals: Totals & { readonly lanes: number };
   readonly indexedMonths: number;
   readonly lanes: readonly InfoLane[];
@@ -55,11 +58,12 @@ export interface InfoHole {
   readonly reason: string;
 }
 
-/** `now` in epoch ms. */
+/** `now` in epoch ms; `log`: how far it is behind that. */
 export function describeRepository(
   repository: { readonly place: string; readonly id: string; readonly createdAt: number },
   summary: Summary,
   now: number,
+  log: InfoLog | null = null,
 ): Info {
   const { place, id, createdAt } = repository;
   const coverage = computeCoverage(summary);
@@ -76,6 +80,7 @@ export function describeRepository(
     safeTime: safeTimeMs === undefined ? null : timeOf(safeTimeMs),
     restorable: restorable.map(({ fromMs, toMs }) => ({ from: timeOf(fromMs), to: timeOf(toMs) })),
     lagSeconds: safeTimeMs === undefined ? null : (now - safeTimeMs) / 1_000,
+    log,
     totals: { lanes: lanes.length, ...sumOf(lanes) },
     indexedMonths: summary.indexedMonths,
     lanes,

@@ -1,11 +1,19 @@
+import { join } from 'node:path';
+import { openLog, readTail } from '../archive/log-tail.ts';
 import { openRepository } from '../archive/repository.ts';
-import { readSummary } from '../archive/summary.ts';
+import { openSources } from '../archive/sources.ts';
+import { readSummary, type Summary } from '../archive/summary.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { describeRepository, type Info, type InfoHole, type InfoLane } from './info-contract.ts';
+import { describeLog, type InfoLog } from './info-log.ts';
 import { type Print, printToStdout } from './print.ts';
 
 export interface InfoOptions {
-  readonly repository: string;
+  /** Undefined: the one that `data` archives to. */
+  readonly repository?: string;
+  readonly data?: string;
   readonly json?: boolean;
   /** False for --no-index. */
   readonly index: boolean;
@@ -16,11 +24,39 @@ export async function showInfo(
   options: InfoOptions,
   print: Print = printToStdout,
 ): Promise<ExitCode> {
-  const repository = await openRepository(options.repository);
-  const summary = await readSummary(repository.store, { useIndex: options.index });
-  const described = describeRepository(repository, summary, Date.now());
+  const repository = await openRepository(await placeOf(options));
+  const { summary, log } = await summarize(repository.store, options);
+  const described = describeRepository(repository, summary, Date.now(), log);
   await print(options.json === true ? `${JSON.stringify(described)}\n` : formatInfo(described));
   return EXIT_OF[described.state];
+}
+
+/** Throws CONFIG_INVALID when neither is named. */
+async function placeOf({ repository, data }: InfoOptions): Promise<string> {
+  if (repository !== undefined) return repository;
+  if (data === undefined) {
+    throw new WalError('CONFIG_INVALID', '--repository is missing', {
+      hint: 'Name what `start` archives to, or its --data directory.',
+    });
+  }
+  return (await openSources({ data })).repository?.place ?? join(data, 'repository');
+}
+
+const ATTEMPTS_MAX = 3;
+
+/** The log before the repository, as what leaves the one is in the other. */
+async function summarize(
+  store: ObjectStore,
+  { data, index }: InfoOptions,
+): Promise<{ readonly summary: Summary; readonly log: InfoLog | null }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const log = data === undefined ? undefined : await openLog(data);
+    const summary = await readSummary(store, { useIndex: index });
+    if (data === undefined || log === undefined) return { summary, log: null };
+    const tail = await readTail(log, summary);
+    if (tail.isMoved && attempt < ATTEMPTS_MAX) continue;
+    return { summary, log: describeLog(data, tail, summary.lanes) };
+  }
 }
 
 const EXIT_OF = { whole: EXIT.ok, hole: EXIT.hole, damaged: EXIT.spoilt } as const;
@@ -39,6 +75,7 @@ function formatInfo(info: Info): string {
       : [
           `  closed months told by their indexes: ${info.indexedMonths} (--no-index lists what is there now)`,
         ]),
+    ...formatLog(info),
     ...lanes.flatMap(formatLane),
     `holes: ${holes.length === 0 ? 'none' : ''}`,
     ...holes.map(formatHole),
@@ -46,6 +83,19 @@ function formatInfo(info: Info): string {
     ...faults.map(({ kind, object, reason }) => `  ${kind} ${object}: ${reason}`),
     '',
   ].join('\n');
+}
+
+function formatLog({ log }: Info): string[] {
+  if (log === null) return [];
+  const { data, inUse, to, records, points } = log;
+  const behind = log.lanes.filter((lane) => lane.records > 0);
+  return [
+    `log of ${data}${inUse ? ', in use' : ''}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
+    ...behind.map(
+      (lane) =>
+        `  of lane ${lane.lane}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}${lane.registered ? '' : ', and the repository does not know the lane'}`,
+    ),
+  ];
 }
 
 function formatLane(lane: InfoLane): string[] {

@@ -1,17 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCatalog } from '../archive/catalog.ts';
 import { Duckdb } from '../archive/duckdb.ts';
-import { openRepository } from '../archive/repository.ts';
+import { readHistory } from '../archive/read-history.ts';
 import { type SearchEvent, searchWrites } from '../archive/search.ts';
+import { openSources } from '../archive/sources.ts';
+import { touches } from '../archive/write-filter.ts';
+import { WalError } from '../runtime/errors.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
 import { formatJson, formatText, jsonHead } from './grep-report.ts';
 import { type Print, printToStdout } from './print.ts';
 
 export interface GrepOptions extends GrepFilterOptions {
-  readonly repository: string;
+  readonly repository?: string;
+  readonly data?: string;
   readonly limit?: string;
   readonly json?: boolean;
 }
@@ -21,6 +24,7 @@ export interface GrepOutput {
   readonly warn: (text: string) => void;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
 
 const TERMINAL: GrepOutput = {
@@ -35,26 +39,42 @@ export async function grepLog(
 ): Promise<ExitCode> {
   const filter = parseGrepFilter(options);
   const limit = parseLimit(options.limit);
-  const repository = await openRepository(options.repository);
-  const { store } = repository;
+  if (options.repository === undefined && options.data === undefined) throw noSource();
+  const sources = await openSources(options);
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  for (const signal of SIGNALS) process.once(signal, interrupt);
   const folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-grep-'));
   try {
     const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
     try {
-      const catalog = await readCatalog(store);
-      if (options.json === true) await output.print(jsonHead({ repository, at: Date.now() }));
-      const search = { store, catalog, local: new Map(), duckdb, filter, limit };
-      return await show(searchWrites({ ...search, signal: stop.signal }), options, output);
+      const now = Date.now();
+      if (options.json === true) await output.print(jsonHead(sources, now));
+      const { signal } = stop;
+      const history = await readHistory(sources, {
+        duckdb,
+        folder,
+        isWanted: ({ firstMs, lastMs, refused }) =>
+          refused > 0 || touches(filter.received, { from: firstMs, to: lastMs }),
+        onRead: () => undefined,
+        now,
+        signal,
+      });
+      const search = { ...history, store: sources.store, duckdb, filter, limit, signal };
+      return await show(searchWrites(search), options, output);
     } finally {
       duckdb.close();
     }
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+    for (const signal of SIGNALS) process.off(signal, interrupt);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function noSource(): WalError {
+  return new WalError('CONFIG_INVALID', '--repository is missing', {
+    hint: 'Name what `start` archives to, or its --data directory.',
+  });
 }
 
 async function show(

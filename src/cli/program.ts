@@ -127,7 +127,8 @@ function addInfo(program: Command, settle: (code: ExitCode) => void): void {
     .description(
       'Shows what a repository holds of each lane, its holes, and which moments can be restored. Changes nothing; `start` may be running.',
     )
-    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option('--repository <DIR>', `${REPOSITORY_HELP} By default the one that --data archives to.`)
+    .option('--data <DIR>', 'Also tell what of the log of this data directory is not archived yet.')
     .option('--json', 'Print JSON, as docs/JSON.md has it.')
     .option('--no-index', 'List every object, instead of believing the index of closed months.')
     .addHelpText('after', EXIT_HELP)
@@ -142,14 +143,18 @@ function addLog(program: Command, settle: (code: ExitCode) => void): void {
   program
     .command('log')
     .summary('look into what was written')
-    .description('Looks into what was written, as the repository has it.')
+    .description('Looks into what was written, as the repository and the log have it.')
     .addHelpText('after', examples(GREP_EXAMPLE))
     .command('grep')
     .summary('show who wrote what, when, from where')
     .description(
       'Shows the writes that fit everything that is named, in the order in which they were received: when, by which transport, from where, the line, and LANE/SEQ of its record; those that the primary refused are marked. Missing records, and changes that went round the log meanwhile, are told on stderr. Checks what it reads. Changes nothing; `start` may be running.',
     )
-    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option('--repository <DIR>', `${REPOSITORY_HELP} By default the one that --data archives to.`)
+    .option(
+      '--data <DIR>',
+      'Also look into the log of this data directory, as far as it is not archived.',
+    )
     .option('--metric <NAME>', 'Only this metric; * stands for any characters.')
     .option(
       '--tag <KEY=VALUE>',

@@ -12,6 +12,7 @@ import { readSummary } from '../../src/archive/summary.ts';
 import { describeRepository, type Info } from '../../src/cli/info-contract.ts';
 import { showInfo } from '../../src/cli/info.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
+import { ArchiveRig, writeLane } from '../archive/archive-rig.ts';
 import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
 import { type TempDirectory, tempDirectory } from '../kit/temp.ts';
 
@@ -61,6 +62,15 @@ async function show(place: string, json: boolean): Promise<{ code: number; text:
     return Promise.resolve(true);
   });
   return { code, text };
+}
+
+async function showWithLog(data: string): Promise<Info> {
+  let text = '';
+  await showInfo({ data, json: true, index: true }, (more) => {
+    text += more;
+    return Promise.resolve(true);
+  });
+  return JSON.parse(text) as Info;
 }
 
 async function repository(): Promise<TempDirectory & { readonly store: FileStore }> {
@@ -141,6 +151,26 @@ describe('info', () => {
     const { code, text } = await show(folder.path, false);
     expect(code).toBe(0);
     expect(text).toContain('restorable: nothing\nsafe time: none\n');
+  });
+
+  test('--data tells what of the log is not archived yet, lane by lane', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 10);
+    await rig.archiveAll();
+    const before = await showWithLog(rig.data);
+    expect(before.repository.place).toBe(rig.place);
+    expect(before.log).toMatchObject({ inUse: false, records: 0, points: 0 });
+    expect(before.log?.lanes).toMatchObject([{ registered: true, records: 0, lagSeconds: 0 }]);
+    await writeLane(rig.wal, 5, 10);
+    const { log, lanes } = await showWithLog(rig.data);
+    const [, records] = [...(await rig.records()).values()];
+    expect(log).toMatchObject({ records: records?.length, points: 5 });
+    expect(log?.to).toBe(new Date(records?.at(-1)?.receivedAt ?? 0).toISOString());
+    expect(log?.lanes[1]).toMatchObject({ ordinal: 2, registered: false, points: 5 });
+    expect(log?.lanes[1]?.lagSeconds).toBeGreaterThan(0);
+    expect(lanes).toHaveLength(1);
+    await rig.archiveAll();
+    expect((await showWithLog(rig.data)).log).toMatchObject({ records: 0, points: 0 });
   });
 
   test('of a place that is no repository is refused', async () => {

@@ -1,8 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { parseGrepFilter } from '../../src/cli/grep-filter.ts';
 import { type GrepOptions, grepLog } from '../../src/cli/log-grep.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { ArchiveRig, writeLane } from '../archive/archive-rig.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';
 import type { MadeLane } from '../restore/kit/history.ts';
 
@@ -39,21 +41,20 @@ async function repository(missing = 0): Promise<Fabricated> {
   return made;
 }
 
-async function grep(made: Fabricated, options: Partial<GrepOptions> = {}) {
+async function grep(made: Fabricated, options: GrepOptions = {}) {
+  return search({ repository: made.repository.store.root, ...options });
+}
+
+async function search(options: GrepOptions) {
   const shown = { out: '', err: '' };
-  const code = await grepLog(
-    { repository: made.repository.store.root, ...options },
-    {
-      print: (text) => {
-        shown.out += text;
-        return Promise.resolve(true);
-      },
-      warn: (text) => {
-        shown.err += text;
-      },
-    },
-  );
-  return { code, ...shown };
+  const print = (text: string): Promise<boolean> => {
+    shown.out += text;
+    return Promise.resolve(true);
+  };
+  const warn = (text: string): void => {
+    shown.err += text;
+  };
+  return { code: await grepLog(options, { print, warn }), ...shown };
 }
 
 describe('log grep', () => {
@@ -65,7 +66,7 @@ describe('log grep', () => {
         `2026-06-01T12:00:00.000Z telnet 127.0.0.1:1 put sys.cpu 1780315200 1.10 host=a @${LANE}/1\n` +
         `2026-06-01T12:00:00.001Z http 127.0.0.1:1 put sys.mem 1780315200 7 host=a @${LANE}/2 REFUSED: no such metric\n`,
       err:
-        'note: complete for what was received up to 2026-06-01T12:00:00.008Z; of what came later not all is archived yet\n' +
+        'note: complete for what was received up to 2026-06-01T12:00:00.008Z; of what came later not all is there yet\n' +
         'warning: at 2026-06-01T12:00:00.002Z a change went round the log: POST /api/uid, from 10.0.0.1:1\n',
     });
   });
@@ -110,6 +111,7 @@ describe('log grep', () => {
       version: 1,
       at: expect.stringMatching(/Z$/) as string,
       repository: { place, id },
+      data: null,
     });
     expect(behind).toEqual({ kind: 'behind', safeTime: '2026-06-01T12:00:00.008Z' });
     expect(bypass).toEqual({
@@ -137,6 +139,32 @@ describe('log grep', () => {
     });
     expect(rest.map(({ kind }) => kind)).toEqual(['write', 'end']);
     expect(rest.at(-1)).toEqual({ kind: 'end', writes: 2, isLimited: false });
+  });
+
+  test('--data adds what is not archived yet, and the log alone answers where nothing ever was', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 10);
+    await rig.archiveAll();
+    await writeLane(rig.wal, 5, 10);
+    const lines = async (options: GrepOptions): Promise<number> => {
+      const { code, out } = await search(options);
+      expect(code).toBe(0);
+      return out.split('\n').length - 1;
+    };
+    expect(await lines({ repository: rig.place })).toBe(20);
+    const both = { repository: rig.place, data: rig.data };
+    expect(await lines(both)).toBe(25);
+    expect((await search(both)).err).toMatch(
+      /^note: complete for what was received up to [^\n]*\n$/,
+    );
+    expect(await lines({ data: rig.data })).toBe(25);
+    const [, last] = [...(await rig.records()).values()];
+    const from = String(last?.[0]?.receivedAt);
+    expect(await lines({ data: rig.data, from })).toBe(5);
+    await rm(rig.place, { recursive: true });
+    await rm(join(rig.data, 'archive.json'));
+    expect(await lines({ data: rig.data })).toBe(25);
+    await expect(search({})).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   test('leaves no temporary files, and stops when nobody reads on', async () => {

@@ -1,0 +1,19 @@
+import type { Catalog } from './catalog.ts';
+import type { LocalSegments } from './searched-segments.ts';
+import { findHistory, type Sources } from './sources.ts';
+import { buildTail, type TailBuilderOptions } from './tail-builder.ts';
+
+const ATTEMPTS_MAX = 3;
+
+/** What the sources hold, with segments made of what only the log has. What is archived meanwhile is looked for anew. */
+export async function readHistory(
+  sources: Sources,
+  options: Omit<TailBuilderOptions, 'catalog' | 'tail'>,
+): Promise<{ readonly catalog: Catalog; readonly local: LocalSegments }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { archived, tail } = await findHistory(sources, options.now);
+    if (tail === undefined) return { catalog: archived, local: new Map() };
+    const built = await buildTail({ ...options, catalog: archived, tail });
+    if (!built.isMoved || attempt === ATTEMPTS_MAX) return built;
+  }
+}
