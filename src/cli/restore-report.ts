@@ -56,7 +56,7 @@ function formatPlan(plan: RestorePlan): string {
   return [
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
     ...formatLog(plan),
-    `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, ranges ${plan.ranges}`,
+    `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, series ${plan.series}, ranges ${plan.ranges}`,
     ...holes.map(
       ({ lane, firstSeq, lastSeq, reason }) =>
         `  LACKS records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`,

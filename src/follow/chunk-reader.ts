@@ -8,6 +8,8 @@ export interface ChunkLimits {
   readonly bytes: number;
 }
 
+/** `put m 1 1 a=b` */
+const LINE_BYTES_MIN = 14;
 const AT = 0x40;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
@@ -63,7 +65,9 @@ export class ChunkReader {
       const end = endOfLines(body, headEnd + 1);
       if (seq > passed) {
         const bytes = end - headEnd - 1;
-        const isFull = chunk.count >= limits.lines || chunk.length + bytes > limits.bytes;
+        const isFull =
+          chunk.length + bytes > limits.bytes ||
+          hasMoreLines(body, headEnd + 1, end, limits.lines - chunk.count);
         if (isFull && chunk.count > 0) {
           this.#mark = { ordinal, firstSeq, seq, offset };
           return true;
@@ -92,6 +96,17 @@ export class ChunkReader {
     const isMarked = ordinal === frame.ordinal && firstSeq === frame.firstSeq && seq <= passed + 1;
     return isMarked ? { seq, offset } : { seq: frame.firstSeq, offset: 0 };
   }
+}
+
+/** Whether there are more than so many lines in [start, end). They are counted only where it may matter. */
+function hasMoreLines(body: Buffer, start: number, end: number, lines: number): boolean {
+  if (end - start <= lines * LINE_BYTES_MIN) return false;
+  let left = lines;
+  for (let at = start; at < end; left -= 1) {
+    if (left <= 0) return true;
+    at = body.indexOf(NEWLINE, at) + 1;
+  }
+  return false;
 }
 
 /** First letter of the transport in the record header at `offset`: `@<seq> <receivedAt> <transport> …`. */

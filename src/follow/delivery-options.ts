@@ -39,6 +39,8 @@ export interface DeliveryOptions {
   readonly end: () => Position;
   readonly pointsMax: number;
   readonly bytesMax: number;
+  /** Whether what comes next is read while an HTTP batch is under way, instead of gathering until it can be sent. */
+  readonly readsAhead: boolean;
   /** A batch answered later than this shows a primary that answers should not wait for. */
   readonly promptMs: number;
   /** How long the TSD may hold writes before it flushes them, and a margin. */

@@ -119,7 +119,8 @@ export class Delivery {
     const isDue = (this.#repeats.nextDueMs() ?? Infinity) <= clock.monotonicMs();
     const isOver = this.#current?.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
-    if (!isDue && isOver && this.#hasRoom(true)) await this.#load();
+    const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
+    if (!isDue && isOver && mayRead) await this.#load();
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     if (!isDue && telnet !== undefined && !this.#repeats.isFull(nowMs) && this.#hasRoom(telnet)) {

@@ -75,6 +75,7 @@ export class Primary {
         end: () => wal.durable,
         pointsMax: options.batchPointsMax,
         bytesMax: options.batchBytesMax,
+        readsAhead: false,
         promptMs: options.ackTimeoutMs / 2,
         flushSpanMs,
       },

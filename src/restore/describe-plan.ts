@@ -40,6 +40,7 @@ export async function describePlan(
     bytes: segments.bytes,
     rows: demands.rows,
     metrics: demands.metrics,
+    series: demands.series,
     ranges: ranges.length,
     holes: selection.holes,
     laterHoles: selection.laterHoles,

@@ -65,10 +65,10 @@ export class ExpectedState implements AsyncDisposable {
 
   /** Folds all of it, to count it. */
   async count(onRange: (range: FoldRange, counts: FoldCounts) => void): Promise<StateCounts> {
-    const total = new StateTally();
+    const total = new StateTally(this.demands.series);
     for (const range of this.ranges) {
       const counts = await this.fold.count(range);
-      total.add(range, counts);
+      total.add(counts);
       onRange(range, counts);
     }
     return total.counts;
@@ -81,21 +81,20 @@ export class ExpectedState implements AsyncDisposable {
 
 /** Adds up what ranges hold. */
 export class StateTally {
-  readonly #sum = { points: 0, series: 0, provisional: 0, bytes: 0, telnet: 0 };
-  #lastSeries = '';
+  readonly #sum = { points: 0, provisional: 0, bytes: 0, telnet: 0 };
+  readonly #series: number;
 
-  get counts(): StateCounts {
-    return { ...this.#sum };
+  /** A series with points received has some in the state. */
+  constructor(series: number) {
+    this.#series = series;
   }
 
-  /** The ranges in their order. */
-  add(range: FoldRange, { points, series, provisional, bytes, telnet }: FoldCounts): void {
-    const name = range.kind === 'instants' ? `${range.metric} ${range.tags}` : '';
-    // The parts of a series that is cut come one behind the other.
-    const isCounted = name !== '' && name === this.#lastSeries;
-    if (points > 0) this.#lastSeries = name;
+  get counts(): StateCounts {
+    return { ...this.#sum, series: this.#series };
+  }
+
+  add({ points = 0, provisional = 0, bytes = 0, telnet = 0 }: Partial<FoldCounts>): void {
     this.#sum.points += points;
-    this.#sum.series += isCounted ? 0 : series;
     this.#sum.provisional += provisional;
     this.#sum.bytes += bytes;
     this.#sum.telnet += telnet;

@@ -51,7 +51,6 @@ export interface FoldInput {
 
 export interface FoldCounts {
   readonly points: number;
-  readonly series: number;
   /** Points that the primary may still refuse. */
   readonly provisional: number;
   /** Of their lines. */
@@ -64,6 +63,7 @@ export interface Demands {
   /** Points received, before the fold. */
   readonly rows: number;
   readonly metrics: number;
+  readonly series: number;
   /** The most tags of a series. */
   readonly tags: number;
   /** Instants of the points, epoch ms. */
@@ -82,6 +82,10 @@ const COLUMNS =
 /** In canonical order; what the archive encodes a put line carries as it is. */
 const TAGS_AS_SENT = "case when contains(tags, '%') then url_decode(tags) else tags end";
 const HOUR_MS = 3_600_000;
+/** The first range is so much smaller, so that something is soon there to be sent. */
+const FIRST_RANGE_PART = 16;
+/** Between the lines that came by HTTP and those that came by telnet. */
+export const SECTION_END = '-';
 /** OpenTSDB's rows begin at seconds of four bytes: what is later than those can hold shows at an earlier time. */
 const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
   else ((instant_ms // 1000) % 4294967296) * 1000 + instant_ms % 1000 end`;
@@ -107,9 +111,9 @@ export function viewStatements(input: FoldInput): string[] {
   ];
 }
 
-/** Cuts the points into ranges of metrics; a metric with more rows than that is a range of its own. */
+/** Cuts the points into ranges of metrics; a metric with more rows than that is a range of its own. The first is small. */
 export function metricRangesQuery(rowsMax: number): string {
-  return rangesQuery('metric', 'true', rowsMax);
+  return rangesQuery('metric', 'true', rowsMax, Math.ceil(rowsMax / FIRST_RANGE_PART));
 }
 
 export function seriesRangesQuery(metric: string, rowsMax: number): string {
@@ -129,23 +133,37 @@ export function rangeOfHours(first: number, last: number): { first: number; last
 /** Makes the table `folded`: the state within a range. */
 export function foldStatement(range: FoldRange): string {
   return `create or replace temp table folded as
-    select metric, tags, instant_ms, transport, kind, timestamp, value, payload, provisional from (
-      select *, lead(instant_ms) over (
-        partition by metric, tags order by instant_ms, received_at, lane, seq, idx) as next_ms
-      from points where ${rangeCondition(range)})
-    where next_ms is null or next_ms <> instant_ms`;
+    select metric, tags, instant_ms, transport, kind, timestamp, value, payload, provisional from (${foldQuery(range)})`;
 }
 
 /** Counts of the table `folded`. */
-export const COUNT_FOLDED = `select count(*) as points, count(distinct (metric, tags)) as series,
-  count(*) filter (provisional) as provisional, coalesce(sum(strlen(${lineOf()}) + 1), 0)::bigint as bytes,
-  count(*) filter (transport = 'telnet') as telnet from folded`;
+export const COUNT_FOLDED = `select count(*) as points, count(*) filter (provisional) as provisional,
+  coalesce(sum(strlen(${lineOf()}) + 1), 0)::bigint as bytes, count(*) filter (transport = 'telnet') as telnet from folded`;
 
-/** Writes the lines of the table `folded` that came by one transport, in the order of series. */
-export function writeLinesStatement(transport: 'http' | 'telnet', path: string): string {
-  const isTelnet = transport === 'telnet' ? '=' : '<>';
-  return `copy (select ${lineOf()} from folded where transport ${isTelnet} 'telnet' order by metric, tags, instant_ms)
+/** Writes the lines of the state within a range: those that came by HTTP, SECTION_END, those by telnet; each in the order of series. */
+export function writeLinesStatement(range: FoldRange, path: string): string {
+  return `copy (select line from (
+      select case transport when 'telnet' then 2 else 0 end as section, metric, tags, instant_ms, ${lineOf()} as line
+      from (${foldQuery(range)})
+      union all select 1, '', '', 0, ${text(SECTION_END)})
+    order by section, metric, tags, instant_ms)
     to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+}
+
+/** How many points of the state within a range are provisional, from the instants that have such points only. */
+export function provisionalQuery(range: FoldRange): string {
+  const touched = `select distinct metric, tags, instant_ms from points where ${rangeCondition(range)} and provisional`;
+  return `with touched as (${touched})
+    select count(*) filter (provisional) as provisional from (${foldQuery(range, 'semi join touched using (metric, tags, instant_ms)')})`;
+}
+
+/** The state within a range: the last row of each instant. */
+function foldQuery(range: FoldRange, join = ''): string {
+  return `select * from (
+      select *, lead(instant_ms) over (
+        partition by metric, tags order by instant_ms, received_at, lane, seq, idx) as next_ms
+      from points ${join} where ${rangeCondition(range)})
+    where next_ms is null or next_ms <> instant_ms`;
 }
 
 /** Writes the cells of the table `folded` for a comparison: metric, tags, instant, transport and value between tabs. */
@@ -162,9 +180,11 @@ export const REFUSED_QUERY = `select md5(coalesce(string_agg(lane || '/' || seq 
   from refused`;
 
 /** What of the names and instants a target must be able to take, over all points. */
-export const DEMANDS_QUERY = `select count(*) as rows, count(distinct metric) as metrics,
+export const DEMANDS_QUERY = `select coalesce(sum(n), 0)::bigint as rows, count(distinct metric) as metrics, count(*) as series,
   coalesce(max(len(string_split(tags, ' '))), 0) as tags,
-  coalesce(min(instant_ms), 0) as first_ms, coalesce(max(instant_ms), 0) as last_ms from points`;
+  coalesce(min(first_ms), 0) as first_ms, coalesce(max(last_ms), 0) as last_ms from (
+    select metric, tags, count(*) as n, min(instant_ms) as first_ms, max(instant_ms) as last_ms
+    from points group by metric, tags)`;
 
 /** The characters of names; those of tags that are encoded are asked for apart. */
 export const CHARACTERS_QUERY = `select string_agg(distinct c, '') as plain from (
@@ -184,10 +204,12 @@ export function bypassQuery(files: readonly string[], throughMs: number): string
     where kind = 'bypass' and received_at <= ${throughMs} order by received_at, lane, seq`;
 }
 
-function rangesQuery(key: string, condition: string, rowsMax: number): string {
+function rangesQuery(key: string, condition: string, rowsMax: number, firstMax = rowsMax): string {
   // Each item goes by where its rows begin; one that is too large comes alone, behind the small ones of its place.
   return `with counts as (select ${key} as k, count(*) as n from points where ${condition} group by 1),
-    placed as (select k, n, (sum(n) over (order by k) - n) // ${rowsMax} as place, n > ${rowsMax} as is_large from counts)
+    begins as (select k, n, sum(n) over (order by k) - n as before from counts),
+    placed as (select k, n, n > ${rowsMax} as is_large,
+      case when before < ${firstMax} then -1 else (before - ${firstMax}) // ${rowsMax} end as place from begins)
     select min(k) as first, max(k) as last, sum(n)::bigint as rows from placed
     group by place, is_large order by place, is_large`;
 }

@@ -1,14 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { LogRead } from '../wal/log-reader.ts';
-import { LineFile } from './line-file.ts';
+import { countLines, LineFile } from './line-file.ts';
 import type { RateLimit } from './rate-limit.ts';
-
-/** The lines of a range, by transport. */
-export interface RangePaths {
-  readonly http: string;
-  readonly telnet: string;
-}
 
 export interface FoldSourceOptions {
   /** Names the stream; the same for the same content. */
@@ -16,8 +9,8 @@ export interface FoldSourceOptions {
   /** Where reading begins; undefined: at the start. */
   readonly from: Position | undefined;
   readonly ranges: number;
-  /** Makes the files of a range, counted from 0; called for one range after the other. */
-  readonly produce: (range: number) => Promise<RangePaths>;
+  /** Makes the lines of a range, counted from 0; called for one range after the other. */
+  readonly produce: (range: number) => Promise<LineFile>;
   readonly limit: RateLimit;
   /** There is something to read. */
   readonly wake: () => void;
@@ -27,16 +20,8 @@ export interface FoldSourceOptions {
   readonly atMs: number;
 }
 
-interface OpenRange {
-  readonly paths: RangePaths;
-  readonly http: LineFile;
-  readonly telnet: LineFile;
-  readonly records: number;
-}
-
 /** Records in a frame, unless a rate is to be kept. */
 const FRAME_RECORDS = 16;
-const NEWLINE = 0x0a;
 /** Ranges that are ready before they are wanted. */
 const RANGES_AHEAD = 1;
 
@@ -47,7 +32,7 @@ const RANGES_AHEAD = 1;
  */
 export class FoldSource {
   readonly #options: FoldSourceOptions;
-  readonly #ranges = new Map<number, OpenRange>();
+  readonly #ranges = new Map<number, LineFile>();
   /** The last record of the last range that has any; set once all ranges are known. */
   #end: Position | undefined;
   #lastFull: Position;
@@ -67,7 +52,8 @@ export class FoldSource {
 
   /** How much of a range stands up to record `seq`: 0 to 1. */
   partOf(ordinal: number, seq: number): number {
-    const { records = 0 } = this.#ranges.get(ordinal) ?? {};
+    const range = this.#ranges.get(ordinal);
+    const records = range === undefined ? 0 : recordsOf(range);
     return records === 0 ? 0 : seq / records;
   }
 
@@ -82,7 +68,7 @@ export class FoldSource {
         return undefined;
       }
       if (ordinal + RANGES_AHEAD <= this.#options.ranges) this.#produce(ordinal + RANGES_AHEAD);
-      if (seq < range.records) return this.#frame(range, ordinal, seq);
+      if (seq < recordsOf(range)) return this.#frame(range, ordinal, seq);
     }
     return undefined;
   }
@@ -97,7 +83,7 @@ export class FoldSource {
     for (const [ordinal, range] of this.#ranges) {
       if (ordinal >= position.ordinal) continue;
       this.#ranges.delete(ordinal);
-      await discard(range);
+      await range.discard();
     }
   }
 
@@ -106,21 +92,22 @@ export class FoldSource {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#producing;
-    for (const range of this.#ranges.values()) await discard(range);
+    for (const range of this.#ranges.values()) await range.discard();
   }
 
-  async #frame(range: OpenRange, ordinal: number, seq: number): Promise<LogRead | undefined> {
+  async #frame(range: LineFile, ordinal: number, seq: number): Promise<LogRead | undefined> {
     const { limit, lane, atMs } = this.#options;
     const { waitMs } = limit;
     if (waitMs > 0) {
       this.#wakeIn(waitMs);
       return undefined;
     }
-    const isTelnet = seq >= range.http.records;
-    const file = isTelnet ? range.telnet : range.http;
-    const index = isTelnet ? seq - range.http.records : seq;
-    const { bytes, starts } = await file.read(index, limit.isSet ? 1 : FRAME_RECORDS);
-    limit.take(countLines(bytes));
+    const { http, telnet } = range;
+    const isTelnet = seq >= http.records;
+    const section = isTelnet ? telnet : http;
+    const index = isTelnet ? seq - http.records : seq;
+    const { bytes, starts } = await section.read(index, limit.isSet ? 1 : FRAME_RECORDS);
+    if (limit.isSet) limit.take(countLines(bytes));
     const parts: Buffer[] = [];
     for (let record = 0; record + 1 < starts.length; record += 1) {
       const transport = isTelnet ? 'telnet' : 'http';
@@ -152,13 +139,10 @@ export class FoldSource {
 
   async #open(ordinal: number): Promise<void> {
     const { produce, ranges, lane } = this.#options;
-    const paths = await produce(ordinal - 1);
-    const http = await LineFile.open(paths.http);
-    const telnet = await LineFile.open(paths.telnet);
-    const records = http.records + telnet.records;
-    this.#ranges.set(ordinal, { paths, http, telnet, records });
-    const last = { lane, ordinal, seq: records };
-    if (records > 0 && comparePositions(last, this.#lastFull) > 0) this.#lastFull = last;
+    const range = await produce(ordinal - 1);
+    this.#ranges.set(ordinal, range);
+    const last = { lane, ordinal, seq: recordsOf(range) };
+    if (last.seq > 0 && comparePositions(last, this.#lastFull) > 0) this.#lastFull = last;
     if (ordinal === ranges) this.#end = this.#lastFull;
   }
 
@@ -168,15 +152,6 @@ export class FoldSource {
   }
 }
 
-async function discard({ paths, http, telnet }: OpenRange): Promise<void> {
-  await http[Symbol.asyncDispose]();
-  await telnet[Symbol.asyncDispose]();
-  await rm(paths.http, { force: true });
-  await rm(paths.telnet, { force: true });
-}
-
-function countLines(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
-  return lines;
+function recordsOf({ http, telnet }: LineFile): number {
+  return http.records + telnet.records;
 }

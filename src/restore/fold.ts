@@ -15,6 +15,7 @@ import {
   metricRangesQuery,
   METRICS_QUERY,
   type MetricSpan,
+  provisionalQuery,
   rangeOfHours,
   REFUSED_QUERY,
   seriesRangesQuery,
@@ -30,17 +31,19 @@ import {
 export class Fold {
   readonly #database: Duckdb;
   readonly #rowsMax: number;
+  readonly #mayBeProvisional: boolean;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(database: Duckdb, rowsMax: number) {
+  private constructor(database: Duckdb, rowsMax: number, mayBeProvisional: boolean) {
     this.#database = database;
     this.#rowsMax = rowsMax;
+    this.#mayBeProvisional = mayBeProvisional;
   }
 
   /** `rowsMax`: rows in one range, unless more of them are of one hour of one series. */
   static async open(database: Duckdb, input: FoldInput, rowsMax: number): Promise<Fold> {
     for (const statement of viewStatements(input)) await database.run(statement);
-    return new Fold(database, rowsMax);
+    return new Fold(database, rowsMax, input.unconfirmed.size > 0);
   }
 
   get rowsMax(): number {
@@ -63,8 +66,9 @@ export class Fold {
   demands(): Promise<Demands> {
     return this.#alone(async () => {
       const [row = {}] = await this.#database.rows(DEMANDS_QUERY);
-      const { rows = 0, metrics = 0, tags = 0, first_ms = 0, last_ms = 0 } = numbers(row);
-      return { rows, metrics, tags, firstMs: first_ms, lastMs: last_ms };
+      const { rows = 0, metrics = 0, series = 0, tags = 0 } = numbers(row);
+      const { first_ms = 0, last_ms = 0 } = numbers(row);
+      return { rows, metrics, series, tags, firstMs: first_ms, lastMs: last_ms };
     });
   }
 
@@ -108,26 +112,22 @@ export class Fold {
     });
   }
 
-  /** Writes the lines of a range, those that came by HTTP and by telnet apart. */
-  writeLines(
-    range: FoldRange,
-    paths: { readonly http: string; readonly telnet: string },
-  ): Promise<FoldCounts> {
+  /** Writes the lines of a range (LineFiles reads them back); resolves to how many of them are provisional. */
+  writeLines(range: FoldRange, path: string): Promise<number> {
     return this.#alone(async () => {
-      await this.#database.run(foldStatement(range));
-      await this.#database.run(writeLinesStatement('http', paths.http));
-      await this.#database.run(writeLinesStatement('telnet', paths.telnet));
-      return this.#countFolded();
+      await this.#database.run(writeLinesStatement(range, path));
+      if (!this.#mayBeProvisional) return 0;
+      const [row = {}] = await this.#database.rows(provisionalQuery(range));
+      return Number(row['provisional']);
     });
   }
 
   /** Writes the cells of a range: by metric and then instant, but a part of a metric by series. */
-  writeCells(range: FoldRange, path: string): Promise<FoldCounts> {
+  writeCells(range: FoldRange, path: string): Promise<void> {
     return this.#alone(async () => {
       await this.#database.run(foldStatement(range));
       const order = range.kind === 'metrics' ? 'by instant' : 'by series';
       await this.#database.run(writeCellsStatement(order, path));
-      return this.#countFolded();
     });
   }
 
@@ -170,8 +170,8 @@ export class Fold {
 
   async #countFolded(): Promise<FoldCounts> {
     const [row = {}] = await this.#database.rows(COUNT_FOLDED);
-    const { points = 0, series = 0, provisional = 0, bytes = 0, telnet = 0 } = numbers(row);
-    return { points, series, provisional, bytes, telnet };
+    const { points = 0, provisional = 0, bytes = 0, telnet = 0 } = numbers(row);
+    return { points, provisional, bytes, telnet };
   }
 
   /** The table `folded` belongs to one call at a time. */

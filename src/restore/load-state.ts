@@ -36,7 +36,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   const keeper = new Keeper(run, position, stored);
   // From here on the target may hold something: the next run must know that it is from this one.
   if (isFresh) await keeper.save('loading');
-  const tally = new StateTally();
+  const tally = new StateTally(state.demands.series);
   let done = 0;
   const load = new Load({
     target,
@@ -44,17 +44,24 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
     lane,
     ranges,
     directory: work.ranges,
-    writeLines: async (range, paths) => {
-      tally.add(range, await fold.writeLines(range, paths));
+    writeLines: async (range, path) => {
+      tally.add({ provisional: await fold.writeLines(range, path) });
     },
     from: position === null ? undefined : { lane, ...position },
     earlier: stored === null ? undefined : { ...stored, position: { lane, ...stored.place } },
     targetMs: plan.toMs,
     rate,
     limits: LOAD_LIMITS,
-    events: eventsOf(run, keeper, (points) => {
-      done += points;
-    }),
+    events: {
+      ...eventsOf(run, keeper),
+      produced: ({ http, telnet }) => {
+        const points = http.count + telnet.count;
+        tally.add({ points, telnet: telnet.count, bytes: http.bytes + telnet.bytes });
+      },
+      answered: (points) => {
+        done += points;
+      },
+    },
   });
   if (checkpoint !== undefined) {
     report({ event: 'resuming', work: work.path, progress: load.progress });
@@ -71,7 +78,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   return isFresh ? tally.counts : null;
 }
 
-function eventsOf(run: LoadRun, keeper: Keeper, onAnswered: (points: number) => void): LoadEvents {
+function eventsOf(run: LoadRun, keeper: Keeper): Omit<LoadEvents, 'produced' | 'answered'> {
   const { report, work } = run;
   return {
     state: (now) => {
@@ -79,7 +86,6 @@ function eventsOf(run: LoadRun, keeper: Keeper, onAnswered: (points: number) => 
       report({ event: 'state', state: now.kind, reason });
     },
     resumed: (reason) => report({ event: 'state', state: 'behind', reason }),
-    answered: onAnswered,
     stored: (earlier) => keeper.noteStored(earlier),
     confirmed: (position) => keeper.noteConfirmed(position),
     refused: async (points) => {

@@ -10,8 +10,10 @@ import { TelnetClient } from '../opentsdb/telnet-client.ts';
 import type { Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { assert } from '../runtime/errors.ts';
 import type { FoldRange } from './fold-query.ts';
-import { FoldSource, type RangePaths } from './fold-source.ts';
+import { FoldSource } from './fold-source.ts';
+import { LineFile } from './line-file.ts';
 import { RateLimit } from './rate-limit.ts';
 
 export interface LoadOptions {
@@ -22,7 +24,7 @@ export interface LoadOptions {
   readonly ranges: readonly FoldRange[];
   /** Of the ranges' lines. */
   readonly directory: string;
-  readonly writeLines: (range: FoldRange, paths: RangePaths) => Promise<unknown>;
+  readonly writeLines: (range: FoldRange, path: string) => Promise<unknown>;
   /** What an earlier run has confirmed. */
   readonly from: Position | undefined;
   /** And what it had proven stored beyond that. */
@@ -58,6 +60,8 @@ export const LOAD_LIMITS: LoadLimits = {
 
 export interface LoadEvents {
   state(state: FollowerState): void;
+  /** The lines of one more range are there to be sent. */
+  produced(lines: Pick<LineFile, 'http' | 'telnet'>): void;
   /** Delivery goes back to what was last confirmed. */
   resumed(reason: string): void;
   /** So many points were answered. */
@@ -168,18 +172,12 @@ export class Load {
   }
 
   #createSource(): FoldSource {
-    const { ranges, directory, writeLines, lane, rate, clock, targetMs } = this.#options;
+    const { ranges, lane, rate, clock, targetMs } = this.#options;
     return new FoldSource({
       lane,
       from: this.#start,
       ranges: ranges.length,
-      produce: async (index) => {
-        const http = join(directory, `${index}.http`);
-        const telnet = join(directory, `${index}.telnet`);
-        const range = ranges[index];
-        if (range !== undefined) await writeLines(range, { http, telnet });
-        return { http, telnet };
-      },
+      produce: (index) => this.#produce(index),
       limit: new RateLimit(rate, () => clock.monotonicMs()),
       wake: () => {
         this.#endIfStored();
@@ -191,6 +189,17 @@ export class Load {
       },
       atMs: targetMs,
     });
+  }
+
+  async #produce(index: number): Promise<LineFile> {
+    const { ranges, directory, writeLines, events } = this.#options;
+    const path = join(directory, `${index}.lines`);
+    const range = ranges[index];
+    assert(range !== undefined, 'only ranges that there are are asked for');
+    await writeLines(range, path);
+    const file = await LineFile.open(path);
+    events.produced(file);
+    return file;
   }
 
   #createDelivery(): Delivery {
@@ -211,6 +220,7 @@ export class Load {
         end: () => NO_END,
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
+        readsAhead: true,
         promptMs: limits.requestTimeoutMs,
         flushSpanMs: () => this.#flushIntervalMs + FLUSH_MARGIN_MS,
       },

@@ -36,6 +36,7 @@ export interface RestorePlan {
   /** Points received by then, before the fold. */
   readonly rows: number;
   readonly metrics: number;
+  readonly series: number;
   readonly ranges: number;
   /** Missing records that the state does without (--allow-holes). */
   readonly holes: readonly CoverageHole[];

@@ -8,6 +8,7 @@ import { FoldSource, type FoldSourceOptions } from '../../src/restore/fold-sourc
 import { LineFile } from '../../src/restore/line-file.ts';
 import { RateLimit } from '../../src/restore/rate-limit.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { writeLineFile } from './kit/line-files.ts';
 
 interface Range {
   readonly http: readonly string[];
@@ -27,20 +28,31 @@ describe('a file of lines', () => {
   test('is cut into records that are whole lines, at most 16 KiB or a single one', async () => {
     await using temp = await tempDirectory('lines');
     await fc.assert(
-      fc.asyncProperty(textsOfLines(), async (written) => {
+      fc.asyncProperty(textsOfLines(), textsOfLines(), async (http, telnet) => {
         const path = join(temp.path, 'lines');
-        await writeFile(path, written.map((line) => `${line}\n`).join(''));
-        await using file = await LineFile.open(path);
-        const records: Buffer[] = [];
-        for (let index = 0; index < file.records; index += 1) {
-          records.push((await file.read(index, 1)).bytes);
+        await writeLineFile(path, { http, telnet });
+        const file = await LineFile.open(path);
+        for (const [section, written] of [
+          [file.http, http],
+          [file.telnet, telnet],
+        ] as const) {
+          const records: Buffer[] = [];
+          for (let index = 0; index < section.records; index += 1) {
+            records.push((await section.read(index, 1)).bytes);
+          }
+          for (const record of records) {
+            expect(record.at(-1)).toBe(0x0a);
+            const isSingle = record.indexOf(0x0a) === record.length - 1;
+            expect(isSingle || record.length <= 16 * 1024).toBe(true);
+          }
+          const all = Buffer.concat(records);
+          expect(splitLines(all)).toEqual(written);
+          expect({ count: section.count, bytes: section.bytes }).toEqual({
+            count: written.length,
+            bytes: all.length,
+          });
         }
-        for (const record of records) {
-          expect(record.at(-1)).toBe(0x0a);
-          const isSingle = record.indexOf(0x0a) === record.length - 1;
-          expect(isSingle || record.length <= 16 * 1024).toBe(true);
-        }
-        expect(splitLines(Buffer.concat(records))).toEqual(written);
+        await file.discard();
       }),
       { numRuns: 30 },
     );
@@ -50,22 +62,43 @@ describe('a file of lines', () => {
     await using temp = await tempDirectory('lines');
     const path = join(temp.path, 'lines');
     const written = Array.from({ length: 60_000 }, (_, n) => `${n} ${'x'.repeat(n % 97)}`);
-    await writeFile(path, written.map((line) => `${line}\n`).join(''));
-    await using file = await LineFile.open(path);
-    const { bytes, starts } = await file.read(0, Infinity);
-    expect(splitLines(bytes)).toEqual(written);
-    const sizes = starts.slice(1).map((end, index) => end - (starts[index] ?? 0));
-    // None could have taken one more line.
-    expect(sizes.slice(0, -1).every((size) => size > 16 * 1024 - 110 && size <= 16 * 1024)).toBe(
-      true,
-    );
+    await writeLineFile(path, { http: written, telnet: written });
+    const file = await LineFile.open(path);
+    for (const section of [file.http, file.telnet]) {
+      const { bytes, starts } = await section.read(0, Infinity);
+      expect(splitLines(bytes)).toEqual(written);
+      const sizes = starts.slice(1).map((end, index) => end - (starts[index] ?? 0));
+      // None could have taken one more line.
+      expect(sizes.slice(0, -1).every((size) => size > 16 * 1024 - 110 && size <= 16 * 1024)).toBe(
+        true,
+      );
+      expect(section.count).toBe(60_000);
+    }
+    await file.discard();
   });
 
-  test('without the end of its last line is refused', async () => {
+  test('has its sections told apart wherever the end of the first lies', async () => {
     await using temp = await tempDirectory('lines');
     const path = join(temp.path, 'lines');
-    await writeFile(path, 'put m 1 1 a=b\nput m 2');
-    await expect(LineFile.open(path)).rejects.toThrow('without an end');
+    const blockBytes = 1024 * 1024;
+    for (let more = -4; more <= 4; more += 1) {
+      const http = ['a'.repeat(blockBytes / 2), 'b'.repeat(blockBytes / 2 + more)];
+      await writeLineFile(path, { http, telnet: ['-x'] });
+      const file = await LineFile.open(path);
+      expect([file.http.bytes, file.telnet.bytes]).toEqual([blockBytes + more + 2, 3]);
+      await file.discard();
+    }
+  });
+
+  test.each([
+    ['without the end of its last line', 'put m 1 1 a=b\n-\nput m 2', 'without an end'],
+    ['without its second section', 'put m 1 1 a=b\nput m 2 1 a=b\n', 'breaks off'],
+    ['that is empty', '', 'breaks off'],
+  ])('%s is refused', async (_, text, reason) => {
+    await using temp = await tempDirectory('lines');
+    const path = join(temp.path, 'lines');
+    await writeFile(path, text);
+    await expect(LineFile.open(path)).rejects.toThrow(reason);
   });
 });
 
@@ -110,9 +143,9 @@ describe('the folded state as a log', () => {
     const given = Array.from({ length: 4 }, () => ({ http: manyLines(10), telnet: [] }));
     await using scene = await Scene.open(given);
     await scene.readAll(undefined);
-    expect(await scene.files()).toHaveLength(8);
-    await scene.source.forget({ lane: 'x', ordinal: 3, seq: 1 });
     expect(await scene.files()).toHaveLength(4);
+    await scene.source.forget({ lane: 'x', ordinal: 3, seq: 1 });
+    expect(await scene.files()).toHaveLength(2);
     expect(await scene.readAll({ lane: 'x', ordinal: 3, seq: 0 })).toHaveLength(20);
   });
 
@@ -174,14 +207,9 @@ class Scene implements AsyncDisposable {
       from: undefined,
       ranges: given.length,
       produce: async (index) => {
-        const paths = {
-          http: join(directory, `${index}.http`),
-          telnet: join(directory, `${index}.telnet`),
-        };
-        const range = given[index] ?? { http: [], telnet: [] };
-        await writeFile(paths.http, range.http.map((line) => `${line}\n`).join(''));
-        await writeFile(paths.telnet, range.telnet.map((line) => `${line}\n`).join(''));
-        return paths;
+        const path = join(directory, String(index));
+        await writeLineFile(path, given[index] ?? { http: [], telnet: [] });
+        return LineFile.open(path);
       },
       limit: new RateLimit(Infinity, () => 0),
       wake: () => this.#wake(),

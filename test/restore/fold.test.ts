@@ -102,6 +102,7 @@ describe('the fold', () => {
       'http put m 4 1 h=a',
     ]);
     expect(await all.counts()).toMatchObject({ points: 4, provisional: 2, series: 1 });
+    expect(all.provisional).toBe(2);
     await using confirmed = await Folded.open(made, {
       targetMs: START_MS + 5,
       isOnlyConfirmed: true,

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Suspect } from '../../src/follow/suspects.ts';
@@ -9,6 +9,7 @@ import { FakeTsd } from '../kit/fake-tsd.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { writeLineFile } from './kit/line-files.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -172,10 +173,10 @@ class Scene implements AsyncDisposable {
       lane: 'restore',
       ranges,
       directory: join(this.#temp.path, 'ranges'),
-      writeLines: async (range, paths) => {
+      writeLines: async (range, path) => {
         const lines = this.#ranges[ranges.indexOf(range)] ?? [];
-        await writeFile(paths.http, text(lines.filter((line) => !isTelnet(line))));
-        await writeFile(paths.telnet, text(lines.filter(isTelnet)));
+        const telnet = lines.filter(isTelnet);
+        await writeLineFile(path, { http: lines.filter((line) => !isTelnet(line)), telnet });
       },
       from: undefined,
       earlier: undefined,
@@ -190,6 +191,7 @@ class Scene implements AsyncDisposable {
   events(events: Partial<LoadOptions['events']> = {}): LoadOptions['events'] {
     return {
       state: () => undefined,
+      produced: () => undefined,
       resumed: () => undefined,
       answered: () => undefined,
       stored: () => undefined,
@@ -222,10 +224,6 @@ class Scene implements AsyncDisposable {
     await this.tsd[Symbol.asyncDispose]();
     await this.#temp[Symbol.asyncDispose]();
   }
-}
-
-function text(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
 }
 
 function compare(a: string, b: string): number {

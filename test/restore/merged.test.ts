@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { NEVER, newMerger } from '../archive/kit/merging.ts';
 import { Fabricated } from './kit/fabricated.ts';
 import { histories, type MadeHistory, objectsOf, START_MS } from './kit/histories.ts';
 import type { MadeLane } from './kit/history.ts';
+import { readLineFile } from './kit/line-files.ts';
 
 /** A millisecond of the history made is a quarter of an hour. */
 const STRETCH = 900_000;
@@ -46,12 +47,9 @@ async function linesAt(made: Fabricated, targetMs: number): Promise<string[]> {
     const fold = await Fold.open(database, input, 1_000_000);
     const lines: string[] = [];
     for (const range of await fold.ranges()) {
-      const paths = { http: join(scratch, 'http'), telnet: join(scratch, 'telnet') };
-      await fold.writeLines(range, paths);
-      for (const [transport, path] of Object.entries(paths)) {
-        const text = await readFile(path, 'utf8');
-        lines.push(...text.split('\n').map((line) => `${transport} ${line}`));
-      }
+      const path = join(scratch, 'lines');
+      await fold.writeLines(range, path);
+      lines.push(...(await readLineFile(path)));
     }
     return lines;
   } finally {

@@ -1,16 +1,19 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCatalog } from '../../../src/archive/catalog.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
 import { Fold } from '../../../src/restore/fold.ts';
-import type { FoldInput, FoldRange } from '../../../src/restore/fold-query.ts';
+import type { FoldCounts, FoldInput, FoldRange } from '../../../src/restore/fold-query.ts';
 import { readTrustedSegments } from '../../../src/restore/trusted-segments.ts';
 import type { Fabricated } from './fabricated.ts';
 import { keyOf } from './history.ts';
+import { readLineFile } from './line-files.ts';
 
 /** The state at a time as a restore computes it, of what it trusts. */
 export class Folded implements AsyncDisposable {
   readonly ranges: readonly FoldRange[];
+  /** Lines that are, as far as they were written. */
+  provisional = 0;
   readonly #fold: Fold;
   readonly #database: Duckdb;
   readonly #scratch: string;
@@ -50,32 +53,25 @@ export class Folded implements AsyncDisposable {
 
   async lines(): Promise<string[]> {
     const lines: string[] = [];
+    this.provisional = 0;
     for (const range of this.ranges) {
-      const paths = { http: join(this.#scratch, 'http'), telnet: join(this.#scratch, 'telnet') };
-      await this.#fold.writeLines(range, paths);
-      for (const transport of ['http', 'telnet'] as const) {
-        const text = await readFile(paths[transport], 'utf8');
-        lines.push(
-          ...text
-            .split('\n')
-            .slice(0, -1)
-            .map((line) => `${transport} ${line}`),
-        );
-      }
+      const path = join(this.#scratch, 'lines');
+      this.provisional += await this.#fold.writeLines(range, path);
+      lines.push(...(await readLineFile(path)));
     }
     return lines;
   }
 
-  async counts(): Promise<{ points: number; series: number; provisional: number; bytes: number }> {
-    const sum = { points: 0, series: 0, provisional: 0, bytes: 0 };
+  async counts(): Promise<FoldCounts & { series: number }> {
+    const sum = { points: 0, provisional: 0, bytes: 0, telnet: 0 };
     for (const range of this.ranges) {
-      const counts = await this.#fold.count(range);
-      sum.points += counts.points;
-      sum.series += counts.series;
-      sum.provisional += counts.provisional;
-      sum.bytes += counts.bytes;
+      const { points, provisional, bytes, telnet } = await this.#fold.count(range);
+      sum.points += points;
+      sum.provisional += provisional;
+      sum.bytes += bytes;
+      sum.telnet += telnet;
     }
-    return sum;
+    return { ...sum, series: (await this.#fold.demands()).series };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

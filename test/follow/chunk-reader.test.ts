@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { Chunk } from '../../src/follow/chunk.ts';
+import { ChunkReader } from '../../src/follow/chunk-reader.ts';
+import type { Position } from '../../src/record/position.ts';
+import type { FrameRead } from '../../src/wal/log-reader.ts';
+
+describe('a chunk', () => {
+  test.each([
+    { lines: [4, 4, 4, 1], limit: 10, taken: [8, 5] },
+    { lines: [4, 6, 4], limit: 10, taken: [10, 4] },
+    { lines: [12, 1], limit: 10, taken: [12, 1] },
+    { lines: [1, 12, 1], limit: 10, taken: [1, 12, 1] },
+  ])(
+    'of at most $limit lines takes $taken of records with $lines',
+    async ({ lines, limit, taken }) => {
+      const reader = new ChunkReader(logOf(lines), () => undefined);
+      const chunk = new Chunk(64, 4);
+      const found: number[] = [];
+      for (let place: Position | undefined; ; place = chunk.last) {
+        chunk.clear();
+        await reader.fill(chunk, place, { lines: limit, bytes: 1_000_000 });
+        if (chunk.last === undefined) break;
+        found.push(chunk.count);
+      }
+      expect(found).toEqual(taken);
+    },
+  );
+});
+
+/** One frame with records of so many of the shortest lines. */
+function logOf(lines: readonly number[]): ConstructorParameters<typeof ChunkReader>[0] {
+  const records = lines.map(
+    (count, index) => `@${index + 1} 1 http -\n${'put m 1 1 a=b\n'.repeat(count)}`,
+  );
+  const frame: FrameRead = {
+    kind: 'frame',
+    lane: 'a',
+    ordinal: 1,
+    firstSeq: 1,
+    lastSeq: lines.length,
+    body: Buffer.from(records.join('')),
+  };
+  return {
+    next: (after) => Promise.resolve((after?.seq ?? 0) < lines.length ? frame : undefined),
+    peek: () => undefined,
+  };
+}
