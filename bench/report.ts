@@ -58,7 +58,7 @@ export function verdictTable(verdicts: readonly Verdict[]): string {
   return table([['target', 'measure', 'reach', 'goal', 'measured', 'verdict'], ...body]);
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const [header = []] = rows;
   const widths = header.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
@@ -67,11 +67,11 @@ function table(rows: readonly (readonly string[])[]): string {
   return [line(header), rule, ...rows.slice(1).map(line)].join('\n');
 }
 
-function fixed(value: number | undefined, digits = 2): string {
+export function fixed(value: number | undefined, digits = 2): string {
   return value === undefined ? '' : value.toFixed(digits);
 }
 
-function rate(value: number | undefined): string {
+export function rate(value: number | undefined): string {
   if (value === undefined) return '';
   if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
   return value >= 1e4 ? `${(value / 1e3).toFixed(0)} k` : `${(value / 1e3).toFixed(2)} k`;

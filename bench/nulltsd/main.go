@@ -345,6 +345,8 @@ func serveHTTP(c net.Conn, br *bufio.Reader) {
 				fTelErr.Store(int64(n))
 			}
 			resp = "ok\n"
+		case "/api/suggest":
+			status, resp = 200, `[]` // An empty OpenTSDB knows no names.
 		case "/api/version", "/version":
 			status = 200
 			resp = `{"version":"2.4.1","short_revision":"0000000","host":"localhost"}`

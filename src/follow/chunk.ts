@@ -1,9 +1,8 @@
 import { parsePutLine } from '../opentsdb/put-line.ts';
-import type { Position } from '../record/position.ts';
+import { NOWHERE, type Position } from '../record/position.ts';
 import { WORD_SLACK_BYTES } from '../record/line-buffer.ts';
 import { PointKey, PointKeyReader } from './point-key.ts';
 
-const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
 const NEWLINE = 0x0a;
 const LETTER_P = 0x70;
 

@@ -1,4 +1,4 @@
-import { comparePositions, lastBefore, type Position } from '../record/position.ts';
+import { comparePositions, lastBefore, NOWHERE, type Position } from '../record/position.ts';
 import type { Applied } from './applier.ts';
 import { type Batch, ChunkBatches } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
@@ -360,5 +360,3 @@ export class Delivery {
     return undefined;
   }
 }
-
-const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };

@@ -9,6 +9,9 @@ export interface Position {
   readonly seq: number;
 }
 
+/** Before everything. */
+export const NOWHERE: Position = { lane: '', ordinal: 0, seq: 0 };
+
 /** Negative when `a` stands before `b` in the log of one data directory, 0 when they are equal. */
 export function comparePositions(a: Position, b: Position): number {
   return a.ordinal - b.ordinal || a.seq - b.seq;

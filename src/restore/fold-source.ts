@@ -1,6 +1,6 @@
 import { comparePositions, type Position } from '../record/position.ts';
 import type { LogRead } from '../wal/log-reader.ts';
-import { countLines, LineFile } from './line-file.ts';
+import { countLines, type LineFile } from './line-file.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface FoldSourceOptions {

@@ -7,7 +7,7 @@ import { Follower, type FollowerState } from '../follow/follower.ts';
 import type { Suspect } from '../follow/suspects.ts';
 import { PutClient } from '../opentsdb/put-client.ts';
 import { TelnetClient } from '../opentsdb/telnet-client.ts';
-import type { Position } from '../record/position.ts';
+import { NOWHERE, type Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert } from '../runtime/errors.ts';
@@ -76,8 +76,6 @@ export interface LoadEvents {
 
 const BACKOFF = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random };
 const FLUSH_MARGIN_MS = 500;
-/** The state holds one value for an instant: there is nothing to fold, so the end is never near. */
-const NO_END: Position = { lane: '', ordinal: 0, seq: 0 };
 
 /** Brings the folded state into an OpenTSDB by the one way in which tsdb-wal writes to any. */
 export class Load {
@@ -217,7 +215,8 @@ export class Load {
           mended: () => undefined,
           answered: (points) => events.answered(points),
         },
-        end: () => NO_END,
+        // The state holds one value for an instant: there is nothing to fold, so its end is never far.
+        end: () => NOWHERE,
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
         readsAhead: true,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Chunk } from '../../src/follow/chunk.ts';
+import { ChunkPool } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
 import type { Position } from '../../src/record/position.ts';
 import type { FrameRead } from '../../src/wal/log-reader.ts';
@@ -14,13 +14,16 @@ describe('a chunk', () => {
     'of at most $limit lines takes $taken of records with $lines',
     async ({ lines, limit, taken }) => {
       const reader = new ChunkReader(logOf(lines), () => undefined);
-      const chunk = new Chunk(64, 4);
+      const pool = new ChunkPool(1);
       const found: number[] = [];
-      for (let place: Position | undefined; ; place = chunk.last) {
-        chunk.clear();
+      let place: Position | undefined;
+      for (;;) {
+        const chunk = pool.take([]);
+        if (chunk === undefined) throw new Error('there is no chunk');
         await reader.fill(chunk, place, { lines: limit, bytes: 1_000_000 });
         if (chunk.last === undefined) break;
         found.push(chunk.count);
+        place = chunk.last;
       }
       expect(found).toEqual(taken);
     },
