@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseObjectName } from '../../../src/archive/object-names.ts';
 import { type Control, parseControl } from '../../../src/record/control.ts';
@@ -17,8 +17,10 @@ import { WorkDirectory } from '../../../src/restore/work-directory.ts';
 import { ArchiveRig } from '../../archive/archive-rig.ts';
 import { ManualClock } from '../../kit/wal-clock.ts';
 import { present, TestLog } from '../../kit/wal-log.ts';
+import { asMap, sorted } from './folded.ts';
 import type { MadeHistory } from './histories.ts';
-import { keyOf, type MadeLane, type MadeRecord } from './history.ts';
+import type { MadeLane, MadeRecord } from './history.ts';
+import { readLineFile } from './line-files.ts';
 
 /** What a restore of some time would write, by the names of instants, and what it says of itself. */
 export interface Restored {
@@ -181,23 +183,11 @@ function translated(line: string, places: ReadonlyMap<string, Position>): Contro
 }
 
 async function linesOf(expected: ExpectedState, folder: string): Promise<Map<string, string>> {
-  const lines = new Map<string, string>();
-  const paths = { http: join(folder, 'http'), telnet: join(folder, 'telnet') };
+  const lines: string[] = [];
+  const path = join(folder, 'lines');
   for (const range of expected.ranges) {
-    await expected.fold.writeLines(range, paths);
-    for (const transport of ['http', 'telnet'] as const) {
-      const text = await readFile(paths[transport], 'utf8');
-      for (const line of text.split('\n').slice(0, -1)) {
-        lines.set(keyOf(line), `${transport} ${sorted(line)}`);
-      }
-    }
+    await expected.fold.writeLines(range, path);
+    lines.push(...(await readLineFile(path)));
   }
-  return lines;
-}
-
-/** Restores have the tags in the order of their names. */
-function sorted(line: string): string {
-  if (line.startsWith('http ')) return line;
-  const [put, metric, timestamp, value, ...tags] = line.split(' ');
-  return [put, metric, timestamp, value, ...tags.toSorted()].join(' ');
+  return asMap(lines);
 }
