@@ -39,6 +39,7 @@ const HOUR_MS = 3_600_000;
 const BATCHES = [1, 2, 5, 3, 4] as const;
 /** Of some 30 points each. */
 const FLUSH_RECORDS = 256;
+const FLUSH_MS = 10_000;
 const SEED = 12_345;
 
 export async function writeLog(plan: LogPlan): Promise<WrittenLog> {
@@ -70,6 +71,7 @@ class LogWriter {
   #points = 0;
   #records = 0;
   #beatMs: number;
+  #flushedMs = 0;
 
   private constructor(plan: LogPlan, wal: Wal, clock: MovedClock) {
     const { cutBytes, cutIntervalMs } = START;
@@ -147,20 +149,27 @@ class LogWriter {
     }
     const lines = Buffer.from(text);
     const count = hosts.length * METRICS.length;
-    while (this.#wal.append('http', source, lines, count) === undefined) {
-      if (this.#wal.refusal !== undefined) throw new BenchError(`bench: ${this.#wal.refusal}`);
-      await sleep(1); // The disk is behind.
+    let position = this.#wal.append('http', source, lines, count);
+    while (position === undefined) {
+      await this.#pause(); // The disk is behind.
+      position = this.#wal.append('http', source, lines, count);
     }
     this.#points += count;
     this.#records += 1;
-    // Frames as of a busy proxy, so that cut marks come where their bytes ask for them.
-    if (this.#records % FLUSH_RECORDS === 0) await this.#flush();
+    // The frames in which cut marks are seen to be due come as often as those of a proxy, or nearly.
+    const isLate = this.nowMs - this.#flushedMs >= FLUSH_MS;
+    if (isLate || this.#records % FLUSH_RECORDS === 0) await this.#flush(position.seq);
   }
 
-  async #flush(): Promise<void> {
-    const last = this.#wal.appendControl({ kind: 'tick', confirmed: null });
-    while (last !== undefined && this.#wal.durable.seq < last.seq) await sleep(1);
+  async #flush(seq: number): Promise<void> {
+    this.#flushedMs = this.nowMs;
+    while (this.#wal.durable.seq < seq) await this.#pause();
+  }
+
+  /** Throws when the disk doesn't take it. */
+  async #pause(): Promise<void> {
     if (this.#wal.refusal !== undefined) throw new BenchError(`bench: ${this.#wal.refusal}`);
+    await sleep(1);
   }
 
   #batches(): readonly Batch[] {
