@@ -1,8 +1,9 @@
-import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
+import { listAll, listOutermost } from './lane-listing.ts';
 import { type MonthIndex, readMonthIndexes } from './month-index-file.ts';
-import { LEVELS, monthFolder, monthOf, monthsBetween, type Span } from './object-names.ts';
+import { monthEnd, monthOf, monthsBetween, type Span } from './object-names.ts';
 import {
   addTallies,
   type Tally,
@@ -33,8 +34,8 @@ interface LaneSummary extends LaneHoldings {
 }
 
 /**
- * Years of closed months come from their indexes, what is behind them from the listing. An index may be
- * older than what was archived late: where it leaves a hole, the listing is looked at all the same.
+ * Years of closed months come from their indexes, what is behind them from the listing of what was not merged into days.
+ * An index may be older than what was archived late: where there is a hole, all of the listing is looked at.
  */
 export async function readSummary(
   store: ObjectStore,
@@ -55,11 +56,11 @@ export async function readSummary(
     // A real one, or an object that reaches into a month whose segments are told as one.
     return readSummary(store, { useIndex: false, tally });
   }
-  for (const [lane, listed] of holedMonths(coverage, lanes, indexes)) {
+  for (const [lane, doubts] of doubtsOf(coverage, lanes, indexes)) {
     const notes = lanes.get(lane);
     if (notes === undefined) continue;
     const reader = new LaneReader(store, { lane, faults, tally });
-    const { spans, totals } = await reader.read(notes, indexes, listed);
+    const { spans, totals } = await reader.read(notes, indexes, doubts);
     lanes.set(lane, { ...notes, objects: spans, totals });
   }
   return { lanes, faults: withoutRepeats(faults), indexedMonths: indexes.size };
@@ -76,23 +77,34 @@ function lostLanes(
     .map((lane) => ({ kind: 'missing', object: `lanes/${lane}`, reason: 'an index names it' }));
 }
 
-/** The months of each lane in which there may be what a hole by the indexes lacks. */
-function holedMonths(
+/** Where a lane may hold what it seems to lack. */
+interface Doubts {
+  /** Of those with an index or before the last that has one. */
+  readonly months: ReadonlySet<string>;
+  /** Behind these. */
+  readonly isTail: boolean;
+}
+
+const NO_DOUBTS: Doubts = { months: new Set(), isTail: false };
+
+function doubtsOf(
   { holes }: Coverage,
   lanes: ReadonlyMap<string, LaneSummary>,
   indexes: ReadonlyMap<string, MonthIndex>,
-): Map<string, Set<string>> {
-  const months = new Map<string, Set<string>>();
-  const last = lastOf(indexes);
-  if (last === undefined) return months;
+): Map<string, Doubts> {
+  const doubts = new Map<string, Doubts>();
+  const last = lastOf(indexes) ?? '';
   for (const { lane, fromMs, toMs } of holes) {
     if (!lanes.has(lane)) continue;
-    const to = toMs === undefined ? last : monthOf(toMs);
-    const some = months.get(lane) ?? new Set();
-    for (const month of monthsBetween(monthOf(fromMs), to < last ? to : last)) some.add(month);
-    months.set(lane, some);
+    const to = toMs === undefined ? undefined : monthOf(toMs);
+    const through = to === undefined || to > last ? last : to;
+    const { months, isTail } = doubts.get(lane) ?? NO_DOUBTS;
+    doubts.set(lane, {
+      months: new Set([...months, ...monthsBetween(monthOf(fromMs), through)]),
+      isTail: isTail || to === undefined || to > last,
+    });
   }
-  return months;
+  return doubts;
 }
 
 interface LaneReaderOptions {
@@ -113,39 +125,34 @@ class LaneReader {
   async read(
     { begin }: Pick<LaneHoldings, 'begin'>,
     indexes: ReadonlyMap<string, MonthIndex>,
-    listed: ReadonlySet<string> = new Set(),
+    doubts = NO_DOUBTS,
   ): Promise<Tally> {
     const { lane, faults, tally } = this.#options;
     const last = lastOf(indexes);
     // Nothing of a lane is older than its begin.
-    if (begin === undefined || last === undefined) return this.#tally('');
+    if (begin === undefined || last === undefined) return this.#tally('', doubts);
     const tallies: Tally[] = [];
     for (const month of monthsBetween(monthOf(begin.openedAt), last)) {
-      const known = listed.has(month)
+      const isDoubtful = doubts.months.has(month);
+      const known = isDoubtful
         ? undefined
         : indexes.get(month)?.lanes.find((one) => one.lane === lane);
-      const of = { lane, month, faults };
+      const list = isDoubtful ? listAll : listOutermost;
       tallies.push(
         known === undefined
-          ? await tallyLaneMonth(this.#store, of, tally)
+          ? await tallyLaneMonth(this.#store, { lane, month, faults }, { tally, list })
           : { spans: known.covered, totals: known.totals },
       );
     }
-    return addTallies([...tallies, await this.#tally(last)]);
+    return addTallies([...tallies, await this.#tally(last, doubts)]);
   }
 
   /** What is behind a month, or everything. */
-  #tally(month: string): Promise<Tally> {
-    const store = this.#store;
+  #tally(month: string, { isTail }: Doubts): Promise<Tally> {
     const { lane, faults, tally } = this.#options;
-    const listing = async function* (): AsyncGenerator<ObjectInfo> {
-      for (const level of LEVELS) {
-        // `~` is behind every name in the month's folder.
-        const after = month === '' ? '' : `${monthFolder(lane, level, month)}/~`;
-        yield* store.list(`lanes/${lane}/${level}`, after);
-      }
-    };
-    return tally(store, listing(), faults);
+    const from = month === '' ? '' : `${monthOf(monthEnd(month)).replace('-', '/')}/01`;
+    const list = isTail ? listAll : listOutermost;
+    return tally(this.#store, list(this.#store, lane, { from, through: undefined }), faults);
   }
 }
 

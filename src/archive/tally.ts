@@ -1,15 +1,9 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { damaged, type ObjectFault, readSidecar, segmentOf, stranger } from './catalog.ts';
+import { type ListLane, listOutermost } from './lane-listing.ts';
 import { outermost } from './lane-spans.ts';
-import {
-  formatSidecarName,
-  LEVELS,
-  monthFolder,
-  parseObjectName,
-  type SegmentName,
-  type Span,
-} from './object-names.ts';
+import { formatSidecarName, parseObjectName, type SegmentName, type Span } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
 
 /** What some of a lane's segments come to. */
@@ -19,9 +13,9 @@ export interface Tally {
 }
 
 export interface Totals {
-  /** Segments, of all levels. */
+  /** Each record once, though it may be in a segment of every level: in so few segments. */
   readonly segments: number;
-  /** Each record once, though it may be in a segment of every level: bytes of their data objects. */
+  /** Of their data objects. */
   readonly bytes: number;
   readonly records: number;
   readonly points: number;
@@ -41,14 +35,14 @@ export type TallyObjects = (
 /** By their names alone: bytes, records and points stay 0. */
 export const tallyNames: TallyObjects = async (_store, objects, faults) => {
   const spans = await segmentsIn(objects, faults);
-  return { spans, totals: { ...NO_TOTALS, segments: spans.length } };
+  return { spans, totals: { ...NO_TOTALS, segments: outermost(spans).length } };
 };
 
 /** Reads the sidecars that count. */
 export const tallyObjects: TallyObjects = async (store, objects, faults) => {
   const segments = await segmentsIn(objects, faults);
-  const totals = { ...NO_TOTALS, segments: segments.length };
   const counted = outermost(segments);
+  const totals = { ...NO_TOTALS, segments: counted.length };
   for (let at = 0; at < counted.length; at += SIDECARS_AT_ONCE) {
     const some = counted.slice(at, at + SIDECARS_AT_ONCE);
     for (const sidecar of await Promise.all(some.map((segment) => read(store, segment, faults)))) {
@@ -73,17 +67,21 @@ async function segmentsIn(
   return segments;
 }
 
+export interface LaneMonth {
+  readonly lane: string;
+  readonly month: string;
+  readonly faults: ObjectFault[];
+}
+
 /** From the listing. */
 export async function tallyLaneMonth(
   store: ObjectStore,
-  of: { readonly lane: string; readonly month: string; readonly faults: ObjectFault[] },
-  tally = tallyObjects,
+  { lane, month, faults }: LaneMonth,
+  { tally = tallyObjects, list = listOutermost }: { tally?: TallyObjects; list?: ListLane } = {},
 ): Promise<Tally> {
-  const { lane, month, faults } = of;
-  const listing = async function* () {
-    for (const level of LEVELS) yield* store.list(monthFolder(lane, level, month));
-  };
-  return tally(store, listing(), faults);
+  const folder = month.replace('-', '/');
+  const days = { from: `${folder}/01`, through: `${folder}/31` };
+  return tally(store, list(store, lane, days), faults);
 }
 
 export function addTallies(tallies: readonly Tally[]): Tally {

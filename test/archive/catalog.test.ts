@@ -5,16 +5,12 @@ import { describe, expect, test } from 'vitest';
 import { readCatalog, readSidecar } from '../../src/archive/catalog.ts';
 import { computeCoverage } from '../../src/archive/coverage.ts';
 import { indexClosedMonths } from '../../src/archive/month-index.ts';
-import {
-  formatSidecarName,
-  monthOf,
-  type SegmentName,
-  type Span,
-} from '../../src/archive/object-names.ts';
+import { formatSidecarName, type SegmentName, type Span } from '../../src/archive/object-names.ts';
 import { readSummary } from '../../src/archive/summary.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { dayOf, mergeAll } from './kit/plan-lane.ts';
 import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
 
 const START = Date.UTC(2025, 0, 30);
@@ -35,32 +31,33 @@ function stretchLane(lane: TrueLane): TrueLane {
   };
 }
 
-/** Without what was merged of segments of different months, as the archiver never does. */
-function withinMonths(lane: TrueLane): TrueLane {
+/** Without what was merged of segments of different days, as the archiver never does. */
+function withinDays(lane: TrueLane): TrueLane {
   const objects = lane.objects.filter((span) =>
     lane.objects.every(
       (part) =>
-        part.firstSeq !== span.firstSeq ||
-        part.lastSeq > span.lastSeq ||
-        monthOf(part.toMs) === monthOf(span.toMs),
+        part.firstSeq < span.firstSeq || part.lastSeq > span.lastSeq || dayOf(part) === dayOf(span),
     ),
   );
   return { ...lane, objects };
 }
 
-/** As the archiver names them: what was merged is of a higher level. */
-function segmentsOf({ lane, objects }: TrueLane): SegmentName[] {
-  return objects.map((span: Span) => {
-    const inner = objects.filter((o) => o.firstSeq >= span.firstSeq && o.lastSeq <= span.lastSeq);
-    const level = (['minute', 'hour', 'day'] as const)[Math.min(2, inner.length - 1)] ?? 'day';
+/** As the archiver names them, with days merged that are whole. */
+async function segmentsOf({ lane, objects }: TrueLane): Promise<SegmentName[]> {
+  const segments = objects.map((span: Span) => {
+    const isMerged = objects.some(
+      (o) => o !== span && o.firstSeq >= span.firstSeq && o.lastSeq <= span.lastSeq,
+    );
+    const level = isMerged ? ('hour' as const) : ('minute' as const);
     return { lane, level, ...span };
   });
+  return mergeAll(segments, undefined);
 }
 
 async function store(lanes: readonly TrueLane[], into: FileStore): Promise<void> {
   for (const lane of lanes) {
     await putBegin(into, lane.begin);
-    for (const segment of segmentsOf(lane)) await putSegment(into, segment);
+    for (const segment of await segmentsOf(lane)) await putSegment(into, segment);
   }
 }
 
@@ -70,7 +67,7 @@ describe('what a repository holds', () => {
       fc.asyncProperty(history, fc.integer({ min: 0, max: 400 }), async (made, days) => {
         await using folder = await tempDirectory('catalog');
         const files = hastyStore(folder.path);
-        const lanes = made.map(stretchLane).map(withinMonths);
+        const lanes = made.map(stretchLane).map(withinDays);
         await store(lanes, files);
         const expected = computeCoverage(holdingsOf(lanes));
         const catalog = await readCatalog(files);
@@ -94,7 +91,7 @@ describe('what a repository holds', () => {
       fc.asyncProperty(history, fc.infiniteStream(fc.boolean()), async (made, isLate) => {
         await using folder = await tempDirectory('catalog');
         const files = hastyStore(folder.path);
-        const lanes = made.map(stretchLane);
+        const lanes = made.map(stretchLane).map(withinDays);
         const early = lanes.map((lane) =>
           Object.assign({}, lane, {
             objects: lane.objects.filter(() => isLate.next().value !== true),

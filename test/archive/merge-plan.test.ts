@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { outermost, uniteSpans } from '../../src/archive/lane-spans.ts';
-import { lastSequences, type Merge, planDay, withEdges } from '../../src/archive/merge-plan.ts';
+import { lastSequences, type Merge, planDay } from '../../src/archive/merge-plan.ts';
 import { formatSidecarName, type SegmentName } from '../../src/archive/object-names.ts';
 import type { Begin } from '../../src/archive/sidecar.ts';
 import { laneId } from './history.ts';
+import { dayOf, mergeAll, planLane } from './kit/plan-lane.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -52,43 +53,6 @@ function truthOf(
     return { lane: laneId(1), level: 'minute', firstSeq, lastSeq, fromMs, toMs };
   });
   return { minutes, lastSeq };
-}
-
-const dayOf = ({ toMs }: SegmentName): string =>
-  new Date(toMs).toISOString().slice(0, 10).replaceAll('-', '/');
-
-/** What a merger would do that sees these segments. */
-async function plan(
-  segments: readonly SegmentName[],
-  lastSeq: number | undefined,
-): Promise<Merge[]> {
-  const days = [...new Set(segments.map(dayOf))].toSorted().map((day) => ({
-    day,
-    segments: segments.filter((segment) => dayOf(segment) === day),
-  }));
-  const merges: Merge[] = [];
-  const edges = {
-    lastSeqBefore: 0,
-    firstSeqBehind: lastSeq === undefined ? undefined : lastSeq + 1,
-  };
-  const listing = (async function* () {
-    yield* days;
-  })();
-  for await (const day of withEdges(listing, edges)) merges.push(...planDay(day));
-  return merges;
-}
-
-/** Merges until there is nothing left to merge. */
-async function mergeAll(
-  segments: readonly SegmentName[],
-  lastSeq: number | undefined,
-): Promise<SegmentName[]> {
-  const all = [...segments];
-  for (;;) {
-    const merges = await plan(all, lastSeq);
-    if (merges.length === 0) return all;
-    all.push(...merges.map(({ segment }) => segment));
-  }
 }
 
 const namesOf = (merges: readonly Merge[]): string[] =>
@@ -139,7 +103,7 @@ describe('mergers', () => {
               return present.has(name) ? chance > 1 : chance === 1;
             });
             const end = op.isEndKnown ? lastSeq : undefined;
-            plans[op.merger] = await plan(
+            plans[op.merger] = await planLane(
               seen.map(([, segment]) => segment),
               end,
             );
@@ -154,8 +118,8 @@ describe('mergers', () => {
   test('that see the same merge the same', async () => {
     await fc.assert(
       fc.asyncProperty(truths, async ({ minutes, lastSeq }) => {
-        const one = namesOf(await plan(minutes, lastSeq));
-        expect(namesOf(await plan(minutes.toReversed(), lastSeq))).toEqual(one);
+        const one = namesOf(await planLane(minutes, lastSeq));
+        expect(namesOf(await planLane(minutes.toReversed(), lastSeq))).toEqual(one);
       }),
     );
   });
@@ -179,9 +143,9 @@ describe('mergers', () => {
         const there = minutes.filter((_, n) => gone[n] !== true);
         const all = [...there];
         for (
-          let merges = await plan(all, lastSeq);
+          let merges = await planLane(all, lastSeq);
           merges.length > 0;
-          merges = await plan(all, lastSeq)
+          merges = await planLane(all, lastSeq)
         ) {
           for (const { segment, inputs } of merges) {
             all.push(segment);
@@ -220,18 +184,18 @@ describe('an hour', () => {
   test('is merged once something behind it is committed, or its lane has ended there', async () => {
     // The first five end in the first hour, the sixth at the next one's start.
     const five = minutesOf(5);
-    expect(told(await plan(five, undefined))).toEqual([]);
-    expect(told(await plan(five, 12))).toEqual([]);
-    expect(told(await plan(five, 10))).toEqual(['hour 1-10']);
-    expect(told(await plan(minutesOf(6), undefined))).toEqual(['hour 1-10']);
+    expect(told(await planLane(five, undefined))).toEqual([]);
+    expect(told(await planLane(five, 12))).toEqual([]);
+    expect(told(await planLane(five, 10))).toEqual(['hour 1-10']);
+    expect(told(await planLane(minutesOf(6), undefined))).toEqual(['hour 1-10']);
   });
 
   test('with a hole stays in minutes until the hole is filled, and so does its neighbour at the edge of a hole', async () => {
     const all = minutesOf(18);
-    expect(told(await plan(all, undefined))).toEqual(['hour 1-10', 'hour 11-22', 'hour 23-34']);
+    expect(told(await planLane(all, undefined))).toEqual(['hour 1-10', 'hour 11-22', 'hour 23-34']);
     const without = (...gone: number[]) => all.filter((_, n) => !gone.includes(n));
-    expect(told(await plan(without(2), undefined))).toEqual(['hour 11-22', 'hour 23-34']);
-    expect(told(await plan(without(4), undefined))).toEqual(['hour 23-34']);
+    expect(told(await planLane(without(2), undefined))).toEqual(['hour 11-22', 'hour 23-34']);
+    expect(told(await planLane(without(4), undefined))).toEqual(['hour 23-34']);
   });
 
   test('of a lane whose begin is not known is merged from the second one on', () => {
@@ -260,7 +224,7 @@ describe('a day', () => {
 
   test('takes hours of one segment as they are', async () => {
     const minutes = minutesOf(26, HOUR_MS);
-    expect(told(await plan(minutes, undefined))).toEqual(['day 1-46']);
+    expect(told(await planLane(minutes, undefined))).toEqual(['day 1-46']);
   });
 
   test('is left alone when segments in it contradict each other', async () => {
@@ -268,7 +232,7 @@ describe('a day', () => {
     const [one, two, three] = minutes;
     if (one === undefined || two === undefined || three === undefined) return;
     const foreign = { ...two, firstSeq: two.lastSeq, lastSeq: three.lastSeq, toMs: three.toMs };
-    expect(told(await plan([...minutes, foreign], undefined))).toEqual([]);
+    expect(told(await planLane([...minutes, foreign], undefined))).toEqual([]);
   });
 
   test('is one name in the end, and what is not over yet a few', async () => {
