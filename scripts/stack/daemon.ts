@@ -62,6 +62,12 @@ export class KnownDaemon {
     await this.#end('SIGKILL');
   }
 
+  /** Nothing happens when it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    const { pid } = this;
+    if (pid !== undefined) signalProcess(pid, signal);
+  }
+
   protected path(ending: 'log' | 'pid'): string {
     return join(this.directory, `${this.name}.${ending}`);
   }
@@ -147,7 +153,7 @@ export async function answers(port: number): Promise<boolean> {
   });
 }
 
-function signalProcess(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

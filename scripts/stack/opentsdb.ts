@@ -93,6 +93,15 @@ export class Tsd {
     await this.#daemon.kill9();
   }
 
+  /** Stops it where it stands, as a long collection of garbage does, until `resume`. */
+  pause(): void {
+    this.#daemon.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#daemon.signal('SIGCONT');
+  }
+
   /**
    * The stored cells of a metric from `start` on (Unix seconds, or as OpenTSDB writes times), exactly: one line
    * `metric timestamp value tag=value ...` for each, as OpenTSDB's own `scan --import` prints it.

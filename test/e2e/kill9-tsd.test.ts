@@ -9,8 +9,8 @@ import { type Line, missingIn } from './kit/ledger.ts';
 import { tell } from './kit/run.ts';
 
 const BURST = 2_000;
-/** How long HBase's table is away: `TABLE_DISABLED_S=60` for a longer look. */
-const TABLE_DISABLED_MS = Number(process.env['TABLE_DISABLED_S'] ?? 20) * 1_000;
+/** How long HBase's table is away: `TABLE_DISABLED_S=600` for a longer look. */
+const TABLE_DISABLED_MS = Number(process.env['TABLE_DISABLED_S'] ?? 60) * 1_000;
 
 describeOnStack('an OpenTSDB that dies', (offered) => {
   let stack: Stack;

@@ -47,7 +47,7 @@ describeOnStack('while OpenTSDB is gone', (stack) => {
     // So that the names have their UIDs before, and the memory its usual size.
     await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(2_000);
     const before = await residentMiB(proxy.pid);
-    const bringBack = await makeGone(wire, way);
+    const bringBack = await makeGone(wire, tsd, way);
     const atGone = ledger.answerMs.length;
     await sleep(KNOWN_MS);
     const atKnown = ledger.answerMs.length;

@@ -15,6 +15,18 @@ const VALUES = ['1', '300', '1.5'] as const;
 const TRANSPORTS = ['http', 'telnet'] as const;
 const UNITS = ['s', 'ms'] as const;
 
+interface Thrice {
+  readonly values?: readonly string[];
+  readonly isMixed?: boolean;
+  /** How OpenTSDB goes and comes back; unless given, its port is closed. */
+  readonly away?: Away;
+}
+
+interface Away {
+  readonly begin: () => void | Promise<void>;
+  readonly end: () => void | Promise<void>;
+}
+
 /** One write: its line, and how it is sent. */
 interface Write {
   readonly line: Line;
@@ -35,6 +47,15 @@ describeOnStack('an instant that is written before, during and after an outage',
       expectFolded(await run.log(), last);
     });
 
+    test('ends with the last value, though OpenTSDB stood still and was not gone', async () => {
+      await using run = await Run.start(stack, 'true');
+      const { tsd } = run;
+      const away = { begin: () => tsd.pause(), end: () => tsd.resume() };
+      const last = await run.writeThrice('still', { away });
+      await expect.poll(() => missingIn(tsd.url, last), { timeout: 60_000 }).toEqual([]);
+      expectFolded(await run.log(), last);
+    });
+
     test('ends with the later of two writes within one second', async () => {
       await using run = await Run.start(stack, 'true');
       const first = writesOf('twice', 0);
@@ -51,7 +72,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       await using run = await Run.start(stack, 'false');
       const last = await run.writeThrice('plain');
       expectFolded(await run.log(), last);
-      const same = await run.writeThrice('alike', ['1', '2', '3'], false);
+      const same = await run.writeThrice('alike', { values: ['1', '2', '3'], isMixed: false });
       await expect.poll(() => missingIn(run.tsd.url, same), { timeout: 60_000 }).toEqual([]);
       const answer = await missingIn(run.tsd.url, last).catch((error: unknown) => String(error));
       tell(`fix_duplicates=false, forms mixed: a query says ${String(answer).slice(0, 160)}`);
@@ -71,6 +92,10 @@ class Run implements AsyncDisposable {
   readonly #wire: TcpProxy;
   readonly #http: HttpCollector;
   readonly #telnet: TelnetCollector;
+  readonly #refused: Away = {
+    begin: () => this.#wire.set({ kind: 'refuse' }),
+    end: () => this.#wire.set({ kind: 'pass' }),
+  };
 
   private constructor(tsd: Tsd, wire: TcpProxy, proxy: ProxyProcess) {
     this.tsd = tsd;
@@ -93,22 +118,19 @@ class Run implements AsyncDisposable {
   }
 
   /** v1 live, v2 while OpenTSDB is gone, v3 when it is back; resolves to the lines of v3. */
-  async writeThrice(
-    metric: string,
-    values: readonly string[] = VALUES,
-    isMixed = true,
-  ): Promise<readonly Line[]> {
+  async writeThrice(metric: string, options: Thrice = {}): Promise<readonly Line[]> {
+    const { values, isMixed, away = this.#refused } = options;
     const write = async (version: number): Promise<readonly Line[]> => {
       const writes = writesOf(metric, version, values, isMixed);
       await this.put(writes);
       return writes.map(({ line }) => line);
     };
     await write(0);
-    await this.#wire.set({ kind: 'refuse' });
+    await away.begin();
     await write(1);
     // Longer than one flush of OpenTSDB: nothing of before is still on its way.
     await sleep(1_500);
-    await this.#wire.set({ kind: 'pass' });
+    await away.end();
     const last = await write(2);
     await this.proxy.untilLive();
     return last;

@@ -1,14 +1,22 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import type { Tsd } from '../../../scripts/stack/opentsdb.ts';
 import type { TcpProxy } from '../../kit/tcp-proxy.ts';
 
 /** The ways in which an OpenTSDB can be gone. */
-export const WAYS = ['refused', 'black-holed', '500', 'closing mid-body', 'late by 20 s'] as const;
+export const WAYS = [
+  'refused',
+  'black-holed',
+  '500',
+  'closing mid-body',
+  'late by 20 s',
+  'standing still',
+] as const;
 export type Way = (typeof WAYS)[number];
 
-/** Makes the server behind `wire` go; resolves to what brings it back. */
-export async function makeGone(wire: TcpProxy, way: Way): Promise<() => Promise<void>> {
+/** Makes the OpenTSDB behind `wire` go; resolves to what brings it back. */
+export async function makeGone(wire: TcpProxy, tsd: Tsd, way: Way): Promise<() => Promise<void>> {
   const { port } = wire;
   const back = async (): Promise<void> => {
     await wire.set({ kind: 'pass' });
@@ -28,6 +36,9 @@ export async function makeGone(wire: TcpProxy, way: Way): Promise<() => Promise<
     case 'late by 20 s':
       await wire.set({ kind: 'delay', answerMs: 20_000 });
       return back;
+    case 'standing still':
+      tsd.pause();
+      return async () => tsd.resume();
     case '500': {
       await wire.set({ kind: 'refuse' });
       const failing = await failingServer(port);
