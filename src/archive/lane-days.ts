@@ -88,7 +88,7 @@ class LevelListing {
   }
 }
 
-/** Of the name of a segment's object. */
-function dayOf(name: string): string {
+/** As `2025/03/04`, of the name of a segment's object. */
+export function dayOf(name: string): string {
   return name.split('/').slice(3, 6).join('/');
 }

@@ -1,4 +1,5 @@
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
+import { dayOf } from './lane-days.ts';
 import { LEVELS, parseObjectName } from './object-names.ts';
 
 /** Days as `2025/03/04`, UTC, both included. */
@@ -64,11 +65,6 @@ async function* listDays(
     if (end !== undefined && object.name > end) return;
     yield object;
   }
-}
-
-/** Of the name of a segment's object. */
-function dayOf(name: string): string {
-  return name.split('/').slice(3, 6).join('/');
 }
 
 function dayBefore(day: string): string {

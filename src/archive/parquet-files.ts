@@ -1,11 +1,12 @@
+import { literal } from './duckdb.ts';
+
 /**
  * Files as a list for `read_parquet` and its like. Those would take `*`, `?` and `[` in a path for a pattern and read
  * other files that match it.
  */
 export function parquetFiles(paths: readonly string[]): string {
-  const literals = paths.map((path) => {
-    const plain = path.replaceAll(/[*?[]/g, (character) => `[${character}]`);
-    return `'${plain.replaceAll("'", "''")}'`;
-  });
+  const literals = paths.map((path) =>
+    literal(path.replaceAll(/[*?[]/g, (character) => `[${character}]`)),
+  );
   return `[${literals.join(', ')}]`;
 }

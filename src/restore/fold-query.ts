@@ -1,3 +1,4 @@
+import { literal } from '../archive/duckdb.ts';
 import { parquetFiles } from '../archive/parquet-files.ts';
 
 /**
@@ -93,7 +94,9 @@ const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
 /** Statements that make the view `points` (and the table `refused` that it needs). */
 export function viewStatements(input: FoldInput): string[] {
   const { throughMs, unconfirmed, isOnlyConfirmed } = input;
-  const open = [...unconfirmed].map(([lane, seq]) => `(p.lane = ${text(lane)} and p.seq > ${seq})`);
+  const open = [...unconfirmed].map(
+    ([lane, seq]) => `(p.lane = ${literal(lane)} and p.seq > ${seq})`,
+  );
   const isProvisional = open.length === 0 ? 'false' : open.join(' or ');
   const conditions = [
     "p.kind in ('put', 'put-json')",
@@ -117,12 +120,12 @@ export function metricRangesQuery(rowsMax: number): string {
 }
 
 export function seriesRangesQuery(metric: string, rowsMax: number): string {
-  return rangesQuery('tags', `metric = ${text(metric)}`, rowsMax);
+  return rangesQuery('tags', `metric = ${literal(metric)}`, rowsMax);
 }
 
 /** By whole hours: `first` and `last` are hours since the epoch. */
 export function hourRangesQuery(metric: string, tags: string, rowsMax: number): string {
-  const series = `metric = ${text(metric)} and tags = ${text(tags)}`;
+  const series = `metric = ${literal(metric)} and tags = ${literal(tags)}`;
   return rangesQuery(`instant_ms // ${HOUR_MS}`, series, rowsMax);
 }
 
@@ -145,9 +148,9 @@ export function writeLinesStatement(range: FoldRange, path: string): string {
   return `copy (select line from (
       select case transport when 'telnet' then 2 else 0 end as section, metric, tags, instant_ms, ${lineOf()} as line
       from (${foldQuery(range)})
-      union all select 1, '', '', 0, ${text(SECTION_END)})
+      union all select 1, '', '', 0, ${literal(SECTION_END)})
     order by section, metric, tags, instant_ms)
-    to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
 
 /** How many points of the state within a range are provisional, from the instants that have such points only. */
@@ -172,7 +175,7 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
   const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
   const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, ${value})`;
   return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
-    to ${text(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
 
 /** Names the refused points that would otherwise count. */
@@ -217,11 +220,11 @@ function rangesQuery(key: string, condition: string, rowsMax: number, firstMax =
 function rangeCondition(range: FoldRange): string {
   switch (range.kind) {
     case 'metrics':
-      return `metric between ${text(range.first)} and ${text(range.last)}`;
+      return `metric between ${literal(range.first)} and ${literal(range.last)}`;
     case 'series':
-      return `metric = ${text(range.metric)} and tags between ${text(range.first)} and ${text(range.last)}`;
+      return `metric = ${literal(range.metric)} and tags between ${literal(range.first)} and ${literal(range.last)}`;
     case 'instants':
-      return `metric = ${text(range.metric)} and tags = ${text(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
+      return `metric = ${literal(range.metric)} and tags = ${literal(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
   }
 }
 
@@ -256,8 +259,4 @@ const NO_ROWS = `select ''::varchar as lane, 0::bigint as seq, 0::integer as idx
 function readParquet(paths: readonly string[]): string {
   // Or `lane=x` in the path of the repository would be the lane of every row.
   return `read_parquet(${parquetFiles(paths)}, hive_partitioning = false)`;
-}
-
-function text(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
 }
