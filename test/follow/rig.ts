@@ -66,6 +66,7 @@ export class Rig implements AsyncDisposable {
       flags: {
         primary: primary?.(this.tsd) ?? this.tsd.url,
         data: this.data,
+        archive: 'off',
         'delivery.healWindow': '300ms',
         'delivery.syncTimeout': '1s',
         'delivery.requestTimeout': '2s',
