@@ -57,6 +57,11 @@ function formatPlan(plan: RestorePlan): string {
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
     ...formatLog(plan),
     `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, series ${plan.series}, ranges ${plan.ranges}`,
+    ...(plan.instants === null
+      ? []
+      : [
+          `  the last of them received at ${plan.lastReceived}; data from ${plan.instants.from} to ${plan.instants.to}`,
+        ]),
     ...holes.map(
       ({ lane, firstSeq, lastSeq, reason }) =>
         `  LACKS records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`,
@@ -113,7 +118,7 @@ function formatProgress(event: Extract<RestoreEvent, { event: 'progress' }>): st
 function formatResult(result: RestoreResult): string {
   const { outcome, plan, counts, refused, verification, seconds, target } = result;
   const heads = {
-    planned: `can be restored: the state at ${plan.to}`,
+    planned: `can be restored: the state at ${plan.to}${target === null ? '' : `, into ${target}, which can take it`}`,
     restored: `restored: the state at ${plan.to}, into ${target}`,
     differs: `DIFFERENT: ${target} is not as it was at ${plan.to}`,
   };

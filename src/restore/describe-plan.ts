@@ -41,6 +41,12 @@ export async function describePlan(
     rows: demands.rows,
     metrics: demands.metrics,
     series: demands.series,
+    ...(demands.rows === 0
+      ? { instants: null, lastReceived: null }
+      : {
+          instants: { from: formatInstant(demands.firstMs), to: formatInstant(demands.lastMs) },
+          lastReceived: formatInstant(demands.receivedMs),
+        }),
     ranges: ranges.length,
     holes: selection.holes,
     laterHoles: selection.laterHoles,

@@ -70,6 +70,8 @@ export interface Demands {
   /** Instants of the points, epoch ms. */
   readonly firstMs: number;
   readonly lastMs: number;
+  /** When the last of them was received, epoch ms. */
+  readonly receivedMs: number;
 }
 
 export interface MetricSpan {
@@ -185,8 +187,10 @@ export const REFUSED_QUERY = `select md5(coalesce(string_agg(lane || '/' || seq 
 /** What of the names and instants a target must be able to take, over all points. */
 export const DEMANDS_QUERY = `select coalesce(sum(n), 0)::bigint as rows, count(distinct metric) as metrics, count(*) as series,
   coalesce(max(len(string_split(tags, ' '))), 0) as tags,
-  coalesce(min(first_ms), 0) as first_ms, coalesce(max(last_ms), 0) as last_ms from (
-    select metric, tags, count(*) as n, min(instant_ms) as first_ms, max(instant_ms) as last_ms
+  coalesce(min(first_ms), 0) as first_ms, coalesce(max(last_ms), 0) as last_ms,
+  coalesce(max(received_ms), 0) as received_ms from (
+    select metric, tags, count(*) as n, min(instant_ms) as first_ms, max(instant_ms) as last_ms,
+      max(received_at) as received_ms
     from points group by metric, tags)`;
 
 /** The characters of names; those of tags that are encoded are asked for apart. */

@@ -67,8 +67,12 @@ export class Fold {
     return this.#alone(async () => {
       const [row = {}] = await this.#database.rows(DEMANDS_QUERY);
       const { rows = 0, metrics = 0, series = 0, tags = 0 } = numbers(row);
-      const { first_ms = 0, last_ms = 0 } = numbers(row);
-      return { rows, metrics, series, tags, firstMs: first_ms, lastMs: last_ms };
+      const {
+        first_ms: firstMs = 0,
+        last_ms: lastMs = 0,
+        received_ms: receivedMs = 0,
+      } = numbers(row);
+      return { rows, metrics, series, tags, firstMs, lastMs, receivedMs };
     });
   }
 

@@ -37,6 +37,10 @@ export interface RestorePlan {
   readonly rows: number;
   readonly metrics: number;
   readonly series: number;
+  /** Data times of the points, both ends included; null without a point. */
+  readonly instants: { readonly from: string; readonly to: string } | null;
+  /** When the last of the points was received; null without one. */
+  readonly lastReceived: string | null;
   readonly ranges: number;
   /** Missing records that the state does without (--allow-holes). */
   readonly holes: readonly CoverageHole[];

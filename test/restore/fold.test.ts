@@ -74,6 +74,15 @@ describe('the fold', () => {
       record.lines.map((line) => seriesAndLine(`http ${line}`)).toSorted(),
     );
     expect(await folded.counts()).toMatchObject({ points: 480 });
+    expect(await folded.demands()).toEqual({
+      rows: 480,
+      metrics: 11,
+      series: 61,
+      tags: 1,
+      firstMs: 1_500_000_000_000,
+      lastMs: (1_500_000_000 + 399 * 600) * 1_000,
+      receivedMs: START_MS,
+    });
   });
 
   test('leaves out, or counts, what the primary had not confirmed', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readCatalog } from '../../../src/archive/catalog.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
 import { Fold } from '../../../src/restore/fold.ts';
-import type { FoldCounts, FoldInput, FoldRange } from '../../../src/restore/fold-query.ts';
+import type { Demands, FoldCounts, FoldInput, FoldRange } from '../../../src/restore/fold-query.ts';
 import { readTrustedSegments } from '../../../src/restore/trusted-segments.ts';
 import type { Fabricated } from './fabricated.ts';
 import { keyOf } from './history.ts';
@@ -60,6 +60,10 @@ export class Folded implements AsyncDisposable {
       lines.push(...(await readLineFile(path)));
     }
     return lines;
+  }
+
+  demands(): Promise<Demands> {
+    return this.#fold.demands();
   }
 
   async counts(): Promise<FoldCounts & { series: number }> {
