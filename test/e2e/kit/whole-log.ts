@@ -3,6 +3,7 @@ import { type RecordTransport, readLines, readRecords } from '../../../src/recor
 import type { Hole } from '../../../src/record/control.ts';
 import { recoverLog } from '../../../src/wal/recovery.ts';
 import { SegmentReader } from '../../../src/wal/segment-reader.ts';
+import type { MadeLane, MadeRecord } from '../../restore/kit/history.ts';
 import { instantOf, type Line } from './ledger.ts';
 
 interface LoggedLine {
@@ -51,6 +52,28 @@ export async function readWholeLog(dataDirectory: string): Promise<WholeLog> {
   }
   const lanes = new Set(segments.map(({ lane }) => lane)).size;
   return { holes: found, lanes, closed: end?.closed ?? false, puts, controls };
+}
+
+/** The records of each lane, which must have no hole. Nothing may be writing to the log. */
+export async function readLanes(dataDirectory: string): Promise<MadeLane[]> {
+  const { segments } = await recoverLog(join(dataDirectory, 'wal'), { repair: false });
+  const lanes = new Map<string, MadeRecord[]>();
+  for (const { path, lane } of segments) {
+    const records = lanes.get(lane) ?? [];
+    lanes.set(lane, records);
+    const reader = await SegmentReader.open(path);
+    try {
+      for (let read = await reader.next(); read.kind === 'frame'; read = await reader.next()) {
+        for (const record of readRecords(read.body)) {
+          const { receivedAt, transport } = record;
+          records.push({ receivedAt, transport, lines: [...readLines(read.body, record)] });
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+  return [...lanes].map(([lane, records]) => ({ lane, records }));
 }
 
 /** How often each line is in the log. */
