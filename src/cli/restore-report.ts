@@ -66,9 +66,7 @@ function formatPlan(plan: RestorePlan): string {
       ({ lane, firstSeq, lastSeq, reason }) =>
         `  LACKS records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`,
     ),
-    ...(laterHoles.length > 0
-      ? [`  warning: later records are missing; refusals that they may tell of are not known`]
-      : []),
+    ...formatLaterHoles(laterHoles),
     ...damaged.map(({ object, reason }) => `  warning: done without ${object}: ${reason}`),
     ...disputed.map(
       ({ from, to }) =>
@@ -80,6 +78,15 @@ function formatPlan(plan: RestorePlan): string {
           `  warning: ${bypasses.length} changes went round the log before, which no restore has; the last at ${last.at}: ${last.change}`,
         ]),
   ].join('\n');
+}
+
+function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string[] {
+  if (first === undefined) return [];
+  const more = others.length > 0 ? `, and ${others.length} more such holes` : '';
+  const from = new Date(first.fromMs).toISOString();
+  return [
+    `  warning: records received from ${from} on are missing (${first.lane}/${first.firstSeq} to ${first.lastSeq})${more}: no later moment can be had without them, and refusals that they may tell of are not known`,
+  ];
 }
 
 function formatSources({ repository, log }: RestorePlan): string {

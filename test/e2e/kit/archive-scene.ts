@@ -54,6 +54,8 @@ export class ArchiveScene implements AsyncDisposable {
     const start = { primary: tsd.url, flags, until: options.until ?? 'live' } as const;
     const data = join(folder.path, 'data');
     const proxy = await ProxyProcess.start({ ...start, data });
+    // A moment after the admin's address: a start waits for its lane first.
+    await until(async () => proxy.lines.some((line) => line.includes('"listening"')));
     return new ArchiveScene({ tsd, folder, proxy });
   }
 
