@@ -34,6 +34,10 @@ describeOnStack('the comparison after a restore', (stack) => {
       await put(tsd, `put ${metric} 1767607299 5 h=b`);
       await put(tsd, `put ${metric} 1767607200 6 h=new`);
       await remove(tsd, `start=1767700800&end=1767700801&m=none:${metric}{h=literal_or(b)}`);
+      // OpenTSDB answers before HBase has the deletion.
+      const left = async (): Promise<readonly string[]> =>
+        (await tsd.scan(metric)).filter((cell) => cell.includes(' 1767700800'));
+      await expect.poll(left, { timeout: 20_000 }).toEqual([]);
     });
     expect(end).toMatchObject({ code: 6 });
     expect(end.result).toMatchObject({
