@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Level } from '../src/archive/object-names.ts';
+import { runProgram, say } from './program.ts';
 import { type WrittenLog, writeLog } from './archive-log.ts';
 import { HELP, parseArchiveOptions } from './archive-options.ts';
 import type { ArchiveOptions } from './archive-options.ts';
@@ -188,17 +189,4 @@ function writeJson(path: string, { options, logs, info, verdicts }: Result): voi
   writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-function say(text: string): void {
-  process.stdout.write(text);
-}
-
-try {
-  process.exitCode = await runBench();
-} catch (error) {
-  process.stderr.write(
-    error instanceof BenchError
-      ? `${error.message}\n`
-      : `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
-  process.exitCode = 2;
-}
+await runProgram(runBench);

@@ -1,19 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runProgram, say } from './program.ts';
 import { generate, hostsOf, measure, nullSink, openTsdb, subjectOf } from './measure.ts';
 import type { FarEnd, Sample, Subject } from './measure.ts';
 import { HELP, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { measureOutage } from './outage.ts';
-import {
-  BenchError,
-  buildTools,
-  freePort,
-  startFloor,
-  startProxy,
-  startSink,
-} from './processes.ts';
+import { buildTools, freePort, startFloor, startProxy, startSink } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
 import { resultTable, verdictTable } from './report.ts';
@@ -195,17 +189,4 @@ function sayProgress({ round, shape, subject, pointsPerSecond, fault }: Sample):
   say(fault === undefined ? '\n' : `  FAULT: ${fault}\n`);
 }
 
-function say(text: string): void {
-  process.stdout.write(text);
-}
-
-try {
-  process.exitCode = await runBench();
-} catch (error) {
-  process.stderr.write(
-    error instanceof BenchError
-      ? `${error.message}\n${error.cause instanceof Error ? `${error.cause.message}\n` : ''}`
-      : `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
-  process.exitCode = 2;
-}
+await runProgram(runBench);

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runProgram, say } from './program.ts';
 import { type FarEnd, generate, nullSink, openTsdb } from './measure.ts';
 import { BenchError, buildTools, freePort, startSink, type Tools } from './processes.ts';
 import { fixed, rate, table } from './report.ts';
@@ -222,14 +223,4 @@ function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-function say(text: string): void {
-  process.stdout.write(text);
-}
-
-try {
-  process.exitCode = await run();
-} catch (error) {
-  if (!(error instanceof BenchError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
-}
+await runProgram(run);
