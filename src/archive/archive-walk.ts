@@ -1,19 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { assert, WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
-import { type FrameRead, type LogReader, offsetOf } from '../wal/log-reader.ts';
+import type { FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import type { ArchiverOptions } from './archiver.ts';
-import { commitSegment } from './commit-segment.ts';
-import { LaneArchive } from './lane-archive.ts';
-import { formatHoleName } from './object-names.ts';
+import type { LaneArchive } from './lane-archive.ts';
+import {
+  LaneArchiver,
+  type LaneArchiverOptions,
+  noteHole,
+  readLaneArchive,
+} from './lane-archiver.ts';
 import type { Persistence } from './persistence.ts';
-import { assertInPlace } from './repository.ts';
-import { SegmentBuilder, sidecarOf } from './segment-builder.ts';
-import { UnreadableBody } from './segment-rows.ts';
-import { formatHoleMarker } from './sidecar.ts';
 
 export interface ArchiveWalkOptions extends ArchiverOptions {
   readonly log: PublishedLog;
@@ -33,15 +32,20 @@ const GONE = 'no longer in the log';
 /** One way through the log, from its oldest record on: what the repository has is passed over, the rest archived. */
 export class ArchiveWalk {
   readonly #options: ArchiveWalkOptions;
-  /** The last record that needs no more work, or is in `#builder`. */
+  readonly #laneOptions: LaneArchiverOptions;
+  /** Where the walk is, but for what `#lane` has done since. */
   #place: Position | undefined;
   /** Of the lane that `#place` is in, once something of it is to be done. */
-  #lane: LaneArchive | undefined;
-  #builder: SegmentBuilder | undefined;
+  #lane: LaneArchiver | undefined;
   #unregisteredSinceMs: number | undefined;
 
   constructor(options: ArchiveWalkOptions) {
     this.#options = options;
+    const { events } = options;
+    this.#laneOptions = {
+      ...options,
+      onArchived: (position, sidecar) => events.archived(position, sidecar),
+    };
   }
 
   /** Ends between two segments, after so long and when the signal aborts. Throws when something fails. */
@@ -51,12 +55,12 @@ export class ArchiveWalk {
     try {
       while (!signal.aborted) {
         if (await this.#step(signal)) continue;
-        if (this.#builder === undefined && clock.monotonicMs() >= endMs) return;
+        if (this.#lane?.isBuilding !== true && clock.monotonicMs() >= endMs) return;
         await clock.sleep(POLL_MS, signal);
         await log.refresh();
       }
     } finally {
-      await this.#builder?.discard();
+      await this.#lane?.discard();
     }
   }
 
@@ -69,10 +73,10 @@ export class ArchiveWalk {
     const hasMore = comparePositions(place, log.durable) < 0;
     if (hasMore && this.#lane === undefined && !(await this.#enterLane(place, signal)))
       return false;
-    this.#pass();
-    const read = await reader.next(this.#place);
+    this.#lane?.pass();
+    const read = await reader.next(this.#here());
     if (read === undefined) {
-      if (this.#isLaneOver()) await this.#commit(signal);
+      if (this.#isLaneOver()) await this.#lane?.commit(signal);
       await this.#moveCursor();
       persistence.well();
       return false;
@@ -97,134 +101,48 @@ export class ArchiveWalk {
   /** Learns what the repository has of the lane; false when it doesn't know the lane yet. */
   async #enterLane(place: Position, signal: AbortSignal): Promise<boolean> {
     const { register, log, clock } = this.#options;
-    let lane = await this.#readLane(place.lane);
-    if (lane === undefined && register !== undefined) {
+    let archive = await this.#readLane(place.lane);
+    if (archive === undefined && register !== undefined) {
       await register(log.segments);
-      lane = await this.#readLane(place.lane);
+      archive = await this.#readLane(place.lane);
     }
-    if (lane === undefined) {
+    if (archive === undefined) {
       this.#unregisteredSinceMs ??= clock.monotonicMs();
       if (clock.monotonicMs() - this.#unregisteredSinceMs < REGISTRATION_MS_MAX) return false;
       throw new WalError('REPOSITORY_UNUSABLE', `lane ${place.lane} is not registered yet`);
     }
     this.#unregisteredSinceMs = undefined;
-    this.#lane = lane;
-    const before = Math.max(place.seq, lane.begin.firstSeq - 1);
-    this.#place = { ...place, seq: before };
-    const isGone = before >= lane.begin.firstSeq && lane.lastCovered(before - 1) < before;
-    const gone = { lane: place.lane, from: lane.begin.firstSeq, to: before, reason: GONE };
-    if (isGone) await this.#passHole(gone, signal);
+    const { firstSeq } = archive.begin;
+    const before = Math.max(place.seq, firstSeq - 1);
+    this.#lane = new LaneArchiver(this.#laneOptions, archive, { ...place, seq: before });
+    const isGone = before >= firstSeq && archive.lastCovered(before - 1) < before;
+    if (isGone) await this.#lane.passHole({ from: firstSeq, to: before, reason: GONE }, signal);
     return true;
   }
 
-  /** `whole`: also what is older than the log. */
-  async #readLane(lane: string, whole = false): Promise<LaneArchive | undefined> {
-    const { log, repository, persistence } = this.#options;
+  #readLane(lane: string): Promise<LaneArchive | undefined> {
+    const { log } = this.#options;
     const createdAt = log.segments.find((segment) => segment.lane === lane)?.createdAt ?? 0;
-    const sinceMs = whole ? 0 : Math.max(0, createdAt - FILE_MS_MAX);
-    const read = async (): Promise<LaneArchive | undefined> => {
-      await assertInPlace(repository);
-      return LaneArchive.read(repository.store, lane, sinceMs);
-    };
-    return persistence.timely(read());
-  }
-
-  /** Over what the repository has already. */
-  #pass(): void {
-    if (this.#place === undefined || this.#lane === undefined || this.#builder !== undefined)
-      return;
-    this.#place = { ...this.#place, seq: this.#lane.lastCovered(this.#place.seq) };
+    return readLaneArchive(this.#options, lane, Math.max(0, createdAt - FILE_MS_MAX));
   }
 
   async #takeFrame(frame: FrameRead, signal: AbortSignal): Promise<void> {
-    const { lane, ordinal, body, lastSeq } = frame;
-    for (;;) {
-      this.#pass();
-      const { seq } = this.#here();
-      if (seq >= lastSeq || signal.aborted) return;
-      const through = Math.min(lastSeq, this.#archive().nextCovered(seq) - 1);
-      this.#builder ??= this.#newBuilder(lane, seq + 1);
-      try {
-        await this.#builder.add(body, offsetOf(frame, seq + 1), through);
-      } catch (error) {
-        if (!(error instanceof UnreadableBody)) throw error;
-        await this.#commit(signal);
-        await this.#passHole({ lane, from: seq + 1, to: through, reason: error.message }, signal);
-        this.#place = { lane, ordinal, seq: through };
-        continue;
-      }
-      const { facts } = this.#builder;
-      this.#place = { lane, ordinal, seq: facts.lastSeq };
-      const isBeforeNext = this.#archive().nextCovered(facts.lastSeq) === facts.lastSeq + 1;
-      if (facts.isEnd || isBeforeNext) await this.#commit(signal);
-    }
+    assert(this.#lane !== undefined, 'a lane is entered before anything of it is archived');
+    const before = this.#lane.settledSeq;
+    await this.#lane.take(frame, signal);
+    if (this.#lane.settledSeq !== before) await this.#moveCursor();
   }
 
-  #newBuilder(lane: string, firstSeq: number): SegmentBuilder {
-    const { duckdb, folder } = this.#options;
-    return new SegmentBuilder({ duckdb, folder, lane, firstSeq });
-  }
-
-  /** The segment that is being made ends here. When the signal aborts, it is dropped, and the caller is left. */
   async #commit(signal: AbortSignal): Promise<void> {
-    const builder = this.#builder;
-    this.#builder = undefined;
-    if (builder === undefined) return;
-    const { repository, clock, version, persistence, events } = this.#options;
-    const { lane, ordinal } = this.#here();
-    const { facts } = builder;
-    try {
-      if (facts.records === 0) return;
-      const built = await builder.finish();
-      const fromMs = this.#archive().fromMs(facts.firstSeq);
-      assert(fromMs <= facts.lastMs, 'a segment ends no sooner than it begins');
-      const sidecar = sidecarOf(built, {
-        lane,
-        ordinal,
-        fromMs,
-        random: randomBytes(4).toString('hex'),
-        createdAt: clock.now(),
-        writer: `tsdb-wal ${version}`,
-      });
-      const commit = { sidecar, path: built.data?.path };
-      const committed = await persistence.attempt(() => commitSegment(repository, commit), signal);
-      if (committed === undefined) throw signal.reason;
-      this.#archive().add(sidecar);
-      events.archived({ lane, ordinal, seq: facts.lastSeq }, committed);
-    } finally {
-      await builder.discard();
-    }
-    persistence.well();
+    if (this.#lane?.isBuilding !== true) return;
+    await this.#lane.commit(signal);
     await this.#moveCursor();
   }
 
-  /** Tells of records that can't be read, and writes it down where the repository lacks them. */
-  async #passHole(hole: Hole, signal: AbortSignal): Promise<void> {
-    const { onHole, persistence, repository, clock } = this.#options;
-    const archive = await this.#readLane(hole.lane, true);
-    if (archive === undefined) {
-      // The lane behind it names it, so the repository knows that it is missing as a whole.
-      onHole(hole);
-      return;
-    }
-    if (hole.lane === this.#here().lane) this.#lane = archive;
-    const first = Math.max(hole.from, archive.begin.firstSeq);
-    for (const gap of archive.gaps(first, hole.to)) {
-      const { firstSeq, lastSeq } = gap;
-      const { lane, reason } = hole;
-      const told = { fromMs: archive.fromMs(firstSeq), toMs: null, reason, notedAt: clock.now() };
-      const marker = { lane, firstSeq, lastSeq, ...told };
-      const write = async (): Promise<true> => {
-        await assertInPlace(repository);
-        const content = Buffer.from(formatHoleMarker(marker));
-        await repository.store.create(formatHoleName(marker), content);
-        return true;
-      };
-      if (!archive.isMarked(gap)) {
-        if ((await persistence.attempt(write, signal)) === undefined) throw signal.reason;
-      }
-      onHole({ lane, from: firstSeq, to: lastSeq, reason });
-    }
+  async #passHole({ lane, ...range }: Hole, signal: AbortSignal): Promise<void> {
+    if (lane === this.#here().lane && this.#lane !== undefined)
+      await this.#lane.passHole(range, signal);
+    else await noteHole(this.#laneOptions, { lane, ...range }, signal);
   }
 
   /** Whether nothing of this lane can follow, since a later one is there. */
@@ -239,7 +157,7 @@ export class ArchiveWalk {
   async #moveCursor(): Promise<void> {
     const { cursor, events } = this.#options;
     const place = this.#here();
-    const seq = this.#builder === undefined ? place.seq : this.#builder.facts.firstSeq - 1;
+    const seq = this.#lane?.settledSeq ?? place.seq;
     const { position } = cursor;
     if (position?.lane === place.lane && position.seq === seq) return;
     await cursor.move({ ...place, seq });
@@ -248,12 +166,7 @@ export class ArchiveWalk {
 
   #here(): Position {
     assert(this.#place !== undefined, 'the walk has begun');
-    return this.#place;
-  }
-
-  #archive(): LaneArchive {
-    assert(this.#lane !== undefined, 'a lane is entered before anything of it is archived');
-    return this.#lane;
+    return { ...this.#place, seq: this.#lane?.seq ?? this.#place.seq };
   }
 }
 

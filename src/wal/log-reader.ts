@@ -133,7 +133,10 @@ export class LogReader {
 }
 
 /** Where a record of a frame begins in its body. */
-export function offsetOf({ body, firstSeq }: FrameRead, seq: number): number {
+export function offsetOf(
+  { body, firstSeq }: Pick<FrameRead, 'body' | 'firstSeq'>,
+  seq: number,
+): number {
   let at = 0;
   // Only headers begin with `@`.
   for (let before = firstSeq; before < seq; before += 1) at = body.indexOf('\n@', at) + 1;
