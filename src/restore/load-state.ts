@@ -1,8 +1,9 @@
+import type { EarlierStored } from '../follow/feed.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ExpectedState, StateTally } from './expected-state.ts';
 import { interrupted } from './interruption.ts';
-import { type EarlierStored, Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
+import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, StateCounts } from './restore-request.ts';
 import type { Checkpoint, WorkDirectory } from './work-directory.ts';

@@ -1,14 +1,8 @@
 import { join } from 'node:path';
-import { Applier } from '../follow/applier.ts';
-import { ChunkReader } from '../follow/chunk-reader.ts';
-import { Confirmation, type Vitals } from '../follow/confirmation.ts';
-import { Delivery } from '../follow/delivery.ts';
-import { Follower, type FollowerState } from '../follow/follower.ts';
+import { type EarlierStored, Feed, type FeedLimits } from '../follow/feed.ts';
+import type { FollowerState } from '../follow/follower.ts';
 import type { Suspect } from '../follow/suspects.ts';
-import { PutClient } from '../opentsdb/put-client.ts';
-import { TelnetClient } from '../opentsdb/telnet-client.ts';
 import { NOWHERE, type Position } from '../record/position.ts';
-import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert } from '../runtime/errors.ts';
 import type { FoldRange } from './fold-query.ts';
@@ -32,25 +26,11 @@ export interface LoadOptions {
   readonly targetMs: number;
   /** Points a second; Infinity for no limit. */
   readonly rate: number;
-  readonly limits: LoadLimits;
+  readonly limits: FeedLimits;
   readonly events: LoadEvents;
 }
 
-/** Holds while the target's vitals are what they were then. */
-export interface EarlierStored {
-  readonly position: Position;
-  readonly vitals: Vitals;
-}
-
-export interface LoadLimits {
-  readonly requestTimeoutMs: number;
-  readonly syncTimeoutMs: number;
-  readonly healWindowMs: number;
-  readonly batchPointsMax: number;
-  readonly batchBytesMax: number;
-}
-
-export const LOAD_LIMITS: LoadLimits = {
+export const LOAD_LIMITS: FeedLimits = {
   requestTimeoutMs: 30_000,
   syncTimeoutMs: 15_000,
   healWindowMs: 10_000,
@@ -74,67 +54,29 @@ export interface LoadEvents {
   refused(points: readonly Suspect[]): Promise<void>;
 }
 
-const BACKOFF = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random };
-const FLUSH_MARGIN_MS = 500;
-
 /** Brings the folded state into an OpenTSDB by the one way in which tsdb-wal writes to any. */
 export class Load {
   readonly #options: LoadOptions;
   readonly #source: FoldSource;
-  readonly #http: PutClient;
-  readonly #telnet: TelnetClient;
-  readonly #confirmation: Confirmation;
-  readonly #delivery: Delivery;
-  readonly #follower: Follower;
+  readonly #feed: Feed;
   readonly #over = new AbortController();
   #flushIntervalMs = 1_000;
   #failure: Error | undefined;
 
   constructor(options: LoadOptions) {
-    const { target, clock, from, earlier, limits, events } = options;
     this.#options = options;
     this.#source = this.#createSource();
-    const { requestTimeoutMs } = limits;
-    this.#http = new PutClient({ primary: target, requestTimeoutMs });
-    this.#telnet = new TelnetClient({ primary: target, requestTimeoutMs });
-    this.#confirmation = new Confirmation(
-      limits.healWindowMs,
-      from,
-      earlier && {
-        stored: earlier.position,
-        vitals: earlier.vitals,
-        nowMs: clock.monotonicMs(),
-      },
-    );
-    this.#delivery = this.#createDelivery();
-    this.#follower = new Follower({
-      client: this.#http,
-      clock,
-      backoff: new Backoff(BACKOFF),
-      delivery: this.#delivery,
-      confirmation: this.#confirmation,
-      syncTimeoutMs: limits.syncTimeoutMs,
-      events: {
-        state: (state) => {
-          if (!this.#over.signal.aborted) events.state(state);
-        },
-        facts: ({ flushIntervalMs }) => (this.#flushIntervalMs = flushIntervalMs),
-        resumed: (reason) => events.resumed(reason),
-        stored: () => this.#onStored(),
-        confirmed: (position) => this.#onConfirmed(position),
-      },
-      startDelayMs: 0,
-    });
+    this.#feed = this.#createFeed();
   }
 
   /** Up to here the target has answered for everything. */
   get delivered(): Position | undefined {
-    return this.#delivery.delivered;
+    return this.#feed.delivered;
   }
 
   /** Points that the target may refuse for good. */
   get suspects(): number {
-    return this.#delivery.open.suspects;
+    return this.#feed.open.suspects;
   }
 
   /** How much of the state is delivered, by its rows before the fold: 0 to 1. */
@@ -152,17 +94,11 @@ export class Load {
   async run(signal: AbortSignal): Promise<boolean> {
     const abort = (): void => this.#over.abort();
     signal.addEventListener('abort', abort, { once: true });
-    const hangUp = (): void => {
-      this.#telnet.close();
-      void this.#http.close();
-    };
-    this.#over.signal.addEventListener('abort', hangUp, { once: true });
     try {
       if (signal.aborted || this.#options.ranges.length === 0) abort();
-      await this.#follower.run(this.#over.signal);
+      await this.#feed.run(this.#over.signal);
     } finally {
       signal.removeEventListener('abort', abort);
-      hangUp();
       await this.#source.close();
     }
     if (this.#failure !== undefined) throw this.#failure;
@@ -179,7 +115,7 @@ export class Load {
       limit: new RateLimit(rate, () => clock.monotonicMs()),
       wake: () => {
         this.#endIfStored();
-        this.#delivery.wake();
+        this.#feed.wake();
       },
       failed: (error) => {
         this.#failure = error;
@@ -200,31 +136,37 @@ export class Load {
     return file;
   }
 
-  #createDelivery(): Delivery {
-    const { clock, events, limits } = this.#options;
-    return new Delivery(
-      {
-        reader: new ChunkReader(this.#source, () => undefined),
-        applier: new Applier({ http: this.#http, telnet: this.#telnet }),
-        clock,
-        events: {
-          // Nobody was told of their fate: each is tried again before it counts as refused.
-          delivered: (_last, refused) => refused,
-          rejected: (suspects) => events.refused(suspects),
-          caughtUp: () => this.#follower.caughtUp(),
-          mended: () => undefined,
-          answered: (points) => events.answered(points),
+  #createFeed(): Feed {
+    const { target, clock, from, earlier, limits, events } = this.#options;
+    return new Feed({
+      target,
+      clock,
+      log: this.#source,
+      // The state holds one value for an instant: there is nothing to fold, so its end is never far.
+      end: () => NOWHERE,
+      from,
+      earlier,
+      limits,
+      readsAhead: true,
+      promptMs: limits.requestTimeoutMs,
+      flushIntervalMs: () => this.#flushIntervalMs,
+      isContinued: false,
+      events: {
+        // Nobody was told of their fate: each is tried again before it counts as refused.
+        delivered: (_last, refused) => refused,
+        rejected: (suspects) => events.refused(suspects),
+        mended: () => undefined,
+        answered: (points) => events.answered(points),
+        state: (state) => {
+          if (!this.#over.signal.aborted) events.state(state);
         },
-        // The state holds one value for an instant: there is nothing to fold, so its end is never far.
-        end: () => NOWHERE,
-        pointsMax: limits.batchPointsMax,
-        bytesMax: limits.batchBytesMax,
-        readsAhead: true,
-        promptMs: limits.requestTimeoutMs,
-        flushSpanMs: () => this.#flushIntervalMs + FLUSH_MARGIN_MS,
+        facts: ({ flushIntervalMs }) => (this.#flushIntervalMs = flushIntervalMs),
+        resumed: (reason) => events.resumed(reason),
+        stored: () => this.#onStored(),
+        confirmed: (position) => this.#onConfirmed(position),
+        hole: () => undefined,
       },
-      this.#start,
-    );
+    });
   }
 
   /** Where the first line is sent from. */
@@ -234,11 +176,8 @@ export class Load {
   }
 
   #onStored(): void {
-    const { stored: position, vitals } = this.#confirmation;
-    // One that doesn't say when it started can't be told from one that was started anew.
-    if (position !== undefined && vitals?.startTime !== undefined) {
-      this.#options.events.stored({ position, vitals });
-    }
+    const { proven } = this.#feed;
+    if (proven !== undefined) this.#options.events.stored(proven);
     this.#endIfStored();
   }
 
@@ -251,7 +190,7 @@ export class Load {
     const { end } = this.#source;
     if (this.#options.ranges.length === 0) return true;
     if (end === undefined) return false;
-    return end.seq === 0 || this.#confirmation.isStored(end);
+    return end.seq === 0 || this.#feed.isStored(end);
   }
 
   #endIfStored(): void {

@@ -1,10 +1,11 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { EarlierStored } from '../../src/follow/feed.ts';
 import type { Suspect } from '../../src/follow/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 import type { FoldRange } from '../../src/restore/fold-query.ts';
-import { type EarlierStored, Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
+import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';

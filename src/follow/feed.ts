@@ -1,0 +1,193 @@
+import { PutClient } from '../opentsdb/put-client.ts';
+import { TelnetClient } from '../opentsdb/telnet-client.ts';
+import type { ServerFacts } from '../opentsdb/server-facts.ts';
+import type { Hole } from '../record/control.ts';
+import type { Position } from '../record/position.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LogReader } from '../wal/log-reader.ts';
+import { Applier } from './applier.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { Confirmation, type Vitals } from './confirmation.ts';
+import type { DeliveryEvents } from './delivery-options.ts';
+import { Delivery } from './delivery.ts';
+import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
+
+export interface FeedOptions {
+  /** The OpenTSDB that is fed. */
+  readonly target: URL;
+  readonly clock: Clock;
+  readonly log: Pick<LogReader, 'next' | 'peek'>;
+  /** See DeliveryOptions. */
+  readonly end: () => Position;
+  /** What was confirmed before: the feed begins behind it, or behind what `earlier` says. */
+  readonly from: Position | undefined;
+  readonly earlier?: EarlierStored | undefined;
+  readonly limits: FeedLimits;
+  /** See DeliveryOptions. */
+  readonly readsAhead: boolean;
+  readonly promptMs: number;
+  /** How long the TSD may hold writes before it flushes them, as far as it is known. */
+  readonly flushIntervalMs: () => number;
+  /** An earlier process may have written just now: the first batch waits until that was flushed. */
+  readonly isContinued: boolean;
+  readonly events: FeedEvents;
+}
+
+/** What another process had proven stored. Holds while the target's vitals are what they were then. */
+export interface EarlierStored {
+  readonly position: Position;
+  readonly vitals: Vitals;
+}
+
+export interface FeedLimits {
+  readonly requestTimeoutMs: number;
+  readonly syncTimeoutMs: number;
+  readonly healWindowMs: number;
+  readonly batchPointsMax: number;
+  readonly batchBytesMax: number;
+}
+
+export interface FeedEvents
+  extends
+    Omit<DeliveryEvents, 'caughtUp'>,
+    Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'stored' | 'confirmed'> {
+  /** Records that will never reach the target, because the log lost them. */
+  hole(hole: Hole): void;
+}
+
+const BACKOFF = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random };
+/** Beyond the TSD's flush interval: what was written that long ago was surely flushed. */
+const FLUSH_MARGIN_MS = 500;
+
+/** A log and an OpenTSDB that is kept up with it: the delivery, its proof and their connections, put together. */
+export class Feed {
+  readonly #events: FeedEvents;
+  readonly #http: PutClient;
+  readonly #telnet: TelnetClient;
+  readonly #confirmation: Confirmation;
+  readonly #delivery: Delivery;
+  readonly #follower: Follower;
+
+  constructor(options: FeedOptions) {
+    const { target, clock, from, earlier, limits, events, isContinued } = options;
+    const { requestTimeoutMs } = limits;
+    this.#events = events;
+    this.#http = new PutClient({ primary: target, requestTimeoutMs });
+    this.#telnet = new TelnetClient({ primary: target, requestTimeoutMs });
+    this.#confirmation = new Confirmation(
+      limits.healWindowMs,
+      from,
+      earlier && {
+        stored: earlier.position,
+        vitals: earlier.vitals,
+        nowMs: clock.monotonicMs(),
+      },
+    );
+    const flushSpanMs = (): number => options.flushIntervalMs() + FLUSH_MARGIN_MS;
+    this.#delivery = new Delivery(
+      {
+        reader: new ChunkReader(options.log, (hole) => events.hole(hole)),
+        applier: new Applier({ http: this.#http, telnet: this.#telnet }),
+        clock,
+        events: { ...deliveryEvents(events), caughtUp: () => this.#follower.caughtUp() },
+        end: options.end,
+        pointsMax: limits.batchPointsMax,
+        bytesMax: limits.batchBytesMax,
+        readsAhead: options.readsAhead,
+        promptMs: options.promptMs,
+        flushSpanMs,
+      },
+      earlier?.position ?? from,
+    );
+    this.#follower = new Follower({
+      client: this.#http,
+      clock,
+      backoff: new Backoff(BACKOFF),
+      delivery: this.#delivery,
+      confirmation: this.#confirmation,
+      syncTimeoutMs: limits.syncTimeoutMs,
+      events: {
+        state: (state) => events.state(state),
+        facts: (facts) => this.#learn(facts),
+        resumed: (reason) => events.resumed(reason),
+        stored: (position) => events.stored(position),
+        confirmed: (position) => events.confirmed(position),
+      },
+      startDelayMs: isContinued ? flushSpanMs() : 0,
+    });
+  }
+
+  get state(): FollowerState {
+    return this.#follower.state;
+  }
+
+  /** Up to here the target has answered for everything. */
+  get delivered(): Position | undefined {
+    return this.#delivery.delivered;
+  }
+
+  /** Up to here the target surely stores everything. */
+  get confirmed(): Position | undefined {
+    return this.#confirmation.confirmed;
+  }
+
+  /** Up to here it was proven to, with these vitals; undefined when it doesn't say when it started, so that it can't be told from a new one. */
+  get proven(): EarlierStored | undefined {
+    const { stored: position, vitals } = this.#confirmation;
+    if (position === undefined || vitals?.startTime === undefined) return undefined;
+    return { position, vitals };
+  }
+
+  /** Points that the target may refuse for good, and points to be put once more. */
+  get open(): { readonly suspects: number; readonly mends: number } {
+    return this.#delivery.open;
+  }
+
+  /** The target's reply to telnet `version`, once it was seen. */
+  get version(): string | undefined {
+    return this.#telnet.version;
+  }
+
+  isStored(position: Position): boolean {
+    return this.#confirmation.isStored(position);
+  }
+
+  /** The log has grown. */
+  wake(): void {
+    this.#delivery.wake();
+  }
+
+  degrade(reason: string): void {
+    this.#follower.degrade(reason);
+  }
+
+  /** Feeds until the signal aborts; what is under way then is given up, and sent again by the next start. */
+  async run(signal: AbortSignal): Promise<void> {
+    const hangUp = (): void => {
+      this.#telnet.close();
+      void this.#http.close();
+    };
+    signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      await this.#follower.run(signal);
+    } finally {
+      hangUp();
+    }
+  }
+
+  #learn(facts: ServerFacts): void {
+    this.#events.facts(facts);
+    // Only the version line that comes back is wanted.
+    if (this.#telnet.version === undefined) void this.#telnet.send(Buffer.alloc(0));
+  }
+}
+
+function deliveryEvents(events: FeedEvents): Omit<DeliveryEvents, 'caughtUp'> {
+  return {
+    delivered: (last, refused) => events.delivered(last, refused),
+    rejected: (suspects) => events.rejected(suspects),
+    mended: (points) => events.mended(points),
+    answered: (points, durationMs) => events.answered(points, durationMs),
+  };
+}
