@@ -5,6 +5,7 @@ import { isUnreadable } from './data-object.ts';
 import {
   formatBeginName,
   formatHoleName,
+  formatRetirementName,
   formatSidecarName,
   parseObjectName,
   type SegmentName,
@@ -14,7 +15,9 @@ import {
   type HoleMarker,
   parseBegin,
   parseHoleMarker,
+  parseRetirement,
   parseSidecar,
+  type Retirement,
   type Sidecar,
 } from './sidecar.ts';
 
@@ -46,8 +49,8 @@ export async function readCatalog(store: ObjectStore): Promise<Catalog> {
     const objects: SegmentName[] = [];
     for await (const { name } of store.list(`lanes/${lane}`)) {
       const parsed = parseObjectName(name);
-      // Those among the hole markers are told with them.
-      if (parsed === undefined && !name.startsWith(holesFolder(lane))) faults.push(stranger(name));
+      // Those among the notes are told with them.
+      if (parsed === undefined && !isAmongNotes(lane, name)) faults.push(stranger(name));
       else if (parsed?.kind === 'sidecar') objects.push(segmentOf(parsed));
     }
     lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
@@ -78,38 +81,62 @@ async function firstName(listing: AsyncIterable<ObjectInfo>): Promise<string | u
 }
 
 /** What is told of a lane beside its segments. */
+export interface LaneNotes {
+  readonly begin: Begin | undefined;
+  readonly holes: readonly HoleMarker[];
+  readonly retirements: readonly Retirement[];
+}
+
 export async function readLaneNotes(
   store: ObjectStore,
   lane: string,
   faults: ObjectFault[],
-): Promise<{ begin: Begin | undefined; holes: HoleMarker[] }> {
+): Promise<LaneNotes> {
   const beginName = formatBeginName(lane);
   const content = await readWhole(store, beginName);
   const begin = content && parseBegin(content);
   if (begin?.lane !== lane) {
     faults.push(content === undefined ? missing(beginName) : damaged(beginName));
   }
-  const holes: HoleMarker[] = [];
-  for await (const { name } of store.list(`lanes/${lane}/holes`)) {
-    if (parseObjectName(name)?.kind !== 'hole') {
+  const holes = await readNotes(store, { lane, kind: 'hole', faults }, (bytes) => {
+    const marker = parseHoleMarker(bytes);
+    return marker && { name: formatHoleName(marker), note: marker };
+  });
+  const retirements = await readNotes(store, { lane, kind: 'retirement', faults }, (bytes) => {
+    const note = parseRetirement(bytes);
+    return note && { name: formatRetirementName(note.lane, note.lastSeq), note };
+  });
+  return { begin: begin?.lane === lane ? begin : undefined, holes, retirements };
+}
+
+const NOTE_FOLDERS = { hole: 'holes', retirement: 'retired' } as const;
+
+function isAmongNotes(lane: string, name: string): boolean {
+  return Object.values(NOTE_FOLDERS).some((folder) => name.startsWith(`lanes/${lane}/${folder}/`));
+}
+
+async function readNotes<T>(
+  store: ObjectStore,
+  of: {
+    readonly lane: string;
+    readonly kind: keyof typeof NOTE_FOLDERS;
+    readonly faults: ObjectFault[];
+  },
+  parse: (content: Buffer) => { readonly name: string; readonly note: T } | undefined,
+): Promise<T[]> {
+  const { lane, kind, faults } = of;
+  const notes: T[] = [];
+  for await (const { name } of store.list(`lanes/${lane}/${NOTE_FOLDERS[kind]}`)) {
+    if (parseObjectName(name)?.kind !== kind) {
       faults.push(stranger(name));
       continue;
     }
-    const marker = await readHoleMarker(store, name);
-    if (marker === undefined) faults.push(damaged(name));
-    else holes.push(marker);
+    const content = await readWhole(store, name);
+    const parsed = content && parse(content);
+    if (parsed?.name === name) notes.push(parsed.note);
+    else faults.push(damaged(name));
   }
-  return { begin: begin?.lane === lane ? begin : undefined, holes };
-}
-
-function holesFolder(lane: string): string {
-  return `lanes/${lane}/holes/`;
-}
-
-async function readHoleMarker(store: ObjectStore, name: string): Promise<HoleMarker | undefined> {
-  const content = await readWhole(store, name);
-  const marker = content && parseHoleMarker(content);
-  return marker !== undefined && formatHoleName(marker) === name ? marker : undefined;
+  return notes;
 }
 
 /** Undefined when there is none; throws REPOSITORY_DAMAGED when it isn't what was written. */

@@ -1,5 +1,5 @@
 import { isDamage, type ObjectFault } from './catalog.ts';
-import type { Coverage, CoverageHole } from './coverage.ts';
+import { type Coverage, type CoverageHole, formatRecords } from './coverage.ts';
 
 /** What an operator is told of a repository, in bounded size. Times are epoch ms, null when there is none. */
 export interface CoverageReport {
@@ -40,6 +40,6 @@ export function reportCoverage(coverage: Coverage, faults: readonly ObjectFault[
   };
 }
 
-function tellHole({ lane, firstSeq, lastSeq, reason }: CoverageHole): string {
-  return `the repository lacks records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`;
+function tellHole(hole: CoverageHole): string {
+  return `the repository lacks records ${formatRecords(hole)}: ${hole.reason}`;
 }

@@ -1,6 +1,6 @@
 import { type LaneSpans, type SpanConflict, uniteSpans } from './lane-spans.ts';
 import type { Span } from './object-names.ts';
-import type { Begin, HoleMarker } from './sidecar.ts';
+import type { Begin, HoleMarker, Retirement } from './sidecar.ts';
 
 /** What a repository holds of each lane, as its listing says. */
 export interface Holdings {
@@ -13,6 +13,8 @@ export interface LaneHoldings {
   /** What its sidecars cover, all levels, in any order; overlaps are fine. */
   readonly objects: readonly Span[];
   readonly holes: readonly HoleMarker[];
+  /** Absent: none. */
+  readonly retirements?: readonly Retirement[];
 }
 
 /** Times are epoch ms. A lane that is covered up to an object's `toMs` is complete for times before it. */
@@ -42,7 +44,7 @@ export interface LaneCoverage {
   readonly openedAt: number;
   /** In order, apart from each other. */
   readonly covered: readonly Span[];
-  /** Complete for times before that, but for its holes; `ended`: for all time, since a later lane closed it. */
+  /** Complete for times before that, but for its holes; `ended`: for all time, since a later lane closed it, or an operator. */
   readonly coveredToMs: number | 'ended';
   /** Records that are there, though the lane after this one says that it ended before them. */
   readonly beyond: { readonly firstSeq: number; readonly lastSeq: number } | undefined;
@@ -53,7 +55,8 @@ export interface LaneCoverage {
 export interface CoverageHole {
   readonly lane: string;
   readonly firstSeq: number;
-  readonly lastSeq: number;
+  /** Null behind a lane that an operator ended: how much came there nobody knows. */
+  readonly lastSeq: number | null;
   /** The state of every time before it can do without these records. */
   readonly fromMs: number;
   /** Receive time of what is after it; undefined when that isn't known. */
@@ -65,7 +68,8 @@ export interface CoverageHole {
  * What the repository holds without a gap, and what that allows: the one place where this is decided. A lane's
  * end is known from the lane that names it as `previous`; until then more of it may be to come, and it is
  * complete up to its last object only. Records of an ended lane that are missing are a hole once anything of a
- * later lane is there, or a marker says so; before that the archive is merely behind.
+ * later lane is there, or a marker says so; before that the archive is merely behind. Lanes of a topic are archived each
+ * at its own pace: of these a marker says it.
  */
 export function computeCoverage({ lanes }: Holdings): Coverage {
   const ends = endsOf(lanes);
@@ -101,10 +105,10 @@ function endsOf(lanes: Holdings['lanes']): Map<string, LaneEnd> {
   for (const { begin, objects } of lanes.values()) {
     if (objects.length === 0) continue;
     // Up the chain until it was walked before.
-    let before = begin?.previous?.lane;
+    let before = laneBefore(begin);
     while (before !== undefined && !passed.has(before)) {
       passed.add(before);
-      before = lanes.get(before)?.begin?.previous?.lane;
+      before = laneBefore(lanes.get(before)?.begin);
     }
   }
   const ends = new Map<string, LaneEnd>();
@@ -117,6 +121,11 @@ function endsOf(lanes: Holdings['lanes']): Map<string, LaneEnd> {
   return ends;
 }
 
+/** The one whose turn is over once something of this one is archived. */
+function laneBefore(begin: Begin | undefined): string | undefined {
+  return begin?.topic === undefined ? begin?.previous?.lane : undefined;
+}
+
 interface CoveredLane {
   readonly coverage: LaneCoverage;
   readonly holes: readonly CoverageHole[];
@@ -124,7 +133,7 @@ interface CoveredLane {
 }
 
 function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefined): CoveredLane {
-  const { begin, holes: markers } = holdings;
+  const { begin, holes: markers, retirements = [] } = holdings;
   const { covered, conflicts } = uniteSpans(holdings.objects);
   const firstSeq = begin?.firstSeq ?? 1;
   const openedAt = begin?.openedAt ?? covered[0]?.fromMs ?? 0;
@@ -133,25 +142,52 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
   const marked = markers.reduce((max, marker) => Math.max(max, marker.lastSeq), 0);
   const knownSeq = Math.max(lastSeq, marked, end?.isPassed === true ? end.lastSeq : 0);
   const gaps = gapsOf(covered, { firstSeq, lastSeq: knownSeq, openedAt });
+  const isClosed = end !== undefined && knownSeq >= end.lastSeq;
+  const retirement =
+    end === undefined ? retirements.find((one) => one.lastSeq === knownSeq) : undefined;
   return {
     coverage: {
       lane,
       ordinal: begin?.ordinal ?? 0,
       openedAt,
       covered,
-      coveredToMs: end && knownSeq >= end.lastSeq ? 'ended' : (last?.toMs ?? openedAt),
+      coveredToMs: isClosed || retirement !== undefined ? 'ended' : (last?.toMs ?? openedAt),
       beyond:
         end && lastSeq > Math.max(end.lastSeq, firstSeq - 1)
           ? { firstSeq: Math.max(end.lastSeq + 1, firstSeq), lastSeq }
           : undefined,
       disputed: begin?.disputed ?? undefined,
     },
-    holes: gaps.map((gap) => explain(lane, gap, markers)),
+    holes: [
+      ...gaps.map((gap) => explain(lane, gap, markers)),
+      ...openHole(retirement, last?.toMs ?? openedAt),
+    ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
   };
 }
 
-type Gap = Pick<CoverageHole, 'firstSeq' | 'lastSeq' | 'fromMs' | 'toMs'>;
+/** What a lane may have received behind its last record that is known. */
+function openHole(retirement: Retirement | undefined, fromMs: number): CoverageHole[] {
+  if (retirement === undefined || retirement.isClosed) return [];
+  const { lane, lastSeq, reason } = retirement;
+  return [{ lane, firstSeq: lastSeq + 1, lastSeq: null, fromMs, toMs: undefined, reason }];
+}
+
+/** As people read it. */
+export function formatRecords(hole: Pick<CoverageHole, 'lane' | 'firstSeq' | 'lastSeq'>): string {
+  return `${hole.lane}/${formatSequences(hole)}`;
+}
+
+export function formatSequences({
+  firstSeq,
+  lastSeq,
+}: Pick<CoverageHole, 'firstSeq' | 'lastSeq'>): string {
+  return lastSeq === null ? `${firstSeq} and all behind it` : `${firstSeq} to ${lastSeq}`;
+}
+
+interface Gap extends Pick<CoverageHole, 'firstSeq' | 'fromMs' | 'toMs'> {
+  readonly lastSeq: number;
+}
 
 /** What no span has, from `firstSeq` to `lastSeq`. */
 function gapsOf(
@@ -205,9 +241,12 @@ function unknownLanes(
       begin?.previous?.lane === lane ? [begin] : [],
     );
     const ordinal = least(next.map((begin) => begin.ordinal));
-    // It followed one of the lanes with a lower number. Which one isn't known: of a directory that was copied, two do.
+    const hosts = new Set(next.map(({ host }) => host));
+    // It followed one of the lanes of its host with a lower number. Which one isn't known: of a directory that was copied, two do.
     const before = known
-      .filter((other) => other.ordinal < ordinal)
+      .filter(
+        (other) => other.ordinal < ordinal && hosts.has(lanes.get(other.lane)?.begin?.host ?? ''),
+      )
       .map(({ covered, openedAt }) => covered.at(-1)?.toMs ?? openedAt);
     const fromMs = before.length === 0 ? 0 : least(before);
     const toMs = least(next.map(({ openedAt }) => openedAt));

@@ -1,5 +1,5 @@
 import type { ObjectFault } from './catalog.ts';
-import type { CoverageHole } from './coverage.ts';
+import { type CoverageHole, formatSequences } from './coverage.ts';
 import type { Leaving } from './leaving.ts';
 import type { SegmentName, Span } from './object-names.ts';
 
@@ -70,12 +70,13 @@ export function misleading(
   };
 }
 
-export function hole({ lane, firstSeq, lastSeq, fromMs, reason }: CoverageHole): Finding {
+export function hole(missing: CoverageHole): Finding {
+  const { lane, fromMs, reason } = missing;
   return {
     severity: 'hole',
     kind: 'hole',
     object: `lanes/${lane}`,
-    reason: `records ${firstSeq} to ${lastSeq} are missing: ${reason}`,
+    reason: `records ${formatSequences(missing)} are missing: ${reason}`,
     effect: `restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
     remedy: 'if a copy of the repository has the objects that held them, put those back',
   };

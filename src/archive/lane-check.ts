@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FileStore } from '../storage/file-store.ts';
+import type { LaneNotes } from './catalog.ts';
 import { type CheckedSegment, checkDay, type DayCheckOptions, isUsable } from './day-check.ts';
 import { type Finding, misleading, orphan, stranger } from './finding.ts';
 import { type LaneDay, laneDays } from './lane-days.ts';
@@ -7,18 +8,11 @@ import { uniteSpans } from './lane-spans.ts';
 import { lookAtFile } from './leaving.ts';
 import { checkSegment } from './segment-check.ts';
 import { formatSidecarName, parseObjectName, type SegmentName, type Span } from './object-names.ts';
-import type { Begin, HoleMarker } from './sidecar.ts';
 
 export interface LaneCheckOptions extends DayCheckOptions {
   readonly store: FileStore;
   readonly report: (finding: Finding) => void;
   readonly now: () => number;
-}
-
-/** What is told of a lane beside its segments. */
-export interface LaneNotes {
-  readonly begin: Begin | undefined;
-  readonly holes: readonly HoleMarker[];
 }
 
 /** What the segments of a month come to, each record once. */

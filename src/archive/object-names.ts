@@ -32,6 +32,7 @@ export type ObjectName =
   | { readonly kind: 'repository' }
   | { readonly kind: 'begin'; readonly lane: string }
   | (HoleName & { readonly kind: 'hole' })
+  | { readonly kind: 'retirement'; readonly lane: string; readonly lastSeq: number }
   | (SegmentName & { readonly kind: 'sidecar' })
   | (SegmentName & { readonly kind: 'data'; readonly random: string })
   /** `month` as `2025-03`. */
@@ -45,6 +46,10 @@ export function formatBeginName(lane: string): string {
 
 export function formatHoleName({ lane, firstSeq, lastSeq }: HoleName): string {
   return `lanes/${lane}/holes/${sequence(firstSeq)}-${sequence(lastSeq)}.json`;
+}
+
+export function formatRetirementName(lane: string, lastSeq: number): string {
+  return `lanes/${lane}/retired/${sequence(lastSeq)}.json`;
 }
 
 /** The sidecar: once it is there, the segment is. */
@@ -99,6 +104,8 @@ export function formatObjectName(name: ObjectName): string {
       return formatBeginName(name.lane);
     case 'hole':
       return formatHoleName(name);
+    case 'retirement':
+      return formatRetirementName(name.lane, name.lastSeq);
     case 'sidecar':
       return formatSidecarName(name);
     case 'data':
@@ -112,6 +119,7 @@ const SEGMENT =
   /^lanes\/([0-9a-f]{16})\/(minute|hour|day)\/\d{4}\/\d\d\/\d\d\/(\d{15})-(\d{15})_(\d{13})-(\d{13})(?:\.json|\.([0-9a-f]{8})\.parquet)$/;
 const BEGIN = /^lanes\/([0-9a-f]{16})\/begin\.json$/;
 const HOLE = /^lanes\/([0-9a-f]{16})\/holes\/(\d{15})-(\d{15})\.json$/;
+const RETIREMENT = /^lanes\/([0-9a-f]{16})\/retired\/(\d{15})\.json$/;
 const INDEX = /^index\/(\d{4}-(?:0[1-9]|1[0-2]))\.json$/;
 
 /** Where the segments of a lane and level are whose last records were received on the day of that time. */
@@ -139,6 +147,9 @@ function parseOther(name: string): ObjectName | undefined {
   if (begin !== null) return { kind: 'begin', lane: begin[1] ?? '' };
   const month = INDEX.exec(name)?.[1];
   if (month !== undefined) return { kind: 'index', month };
+  const retired = RETIREMENT.exec(name);
+  if (retired !== null)
+    return { kind: 'retirement', lane: retired[1] ?? '', lastSeq: Number(retired[2]) };
   const hole = HOLE.exec(name);
   if (hole === null || Number(hole[2]) > Number(hole[3])) return undefined;
   return { kind: 'hole', lane: hole[1] ?? '', firstSeq: Number(hole[2]), lastSeq: Number(hole[3]) };

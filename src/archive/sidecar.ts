@@ -55,6 +55,22 @@ export interface Begin {
   /** Receive times in doubt after a leap of the clock, epoch ms. */
   readonly disputed: { readonly from: number; readonly to: number } | null;
   readonly host: string;
+  /** The Kafka topic by which its records come; absent when they are archived from their own data directory. */
+  readonly topic?: string;
+}
+
+/**
+ * By which an operator ends a lane that no other follows, as of a proxy that is gone for good. It counts for as long as
+ * nothing of the lane is there behind `lastSeq`.
+ */
+export interface Retirement {
+  readonly lane: string;
+  /** The last record that is known. */
+  readonly lastSeq: number;
+  /** It says that the lane stopped in order, so that nothing is missing behind it. */
+  readonly isClosed: boolean;
+  readonly reason: string;
+  readonly notedAt: number;
 }
 
 /** Why records of a lane can't be archived. They count as missing all the same. */
@@ -119,14 +135,28 @@ export function formatBegin(begin: Begin): string {
 /** Undefined for anything that is no whole begin. */
 export function parseBegin(content: Buffer): Begin | undefined {
   const fields = fieldsOf(content);
-  const { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host } = fields;
+  const { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host, topic } = fields;
   if (!isLane(lane) || !isCount(ordinal) || !isCount(firstSeq) || !isCount(openedAt)) {
     return undefined;
   }
   if (previous !== null && !isPrevious(previous)) return undefined;
   if (disputed !== null && !isRange(disputed)) return undefined;
   if (typeof reason !== 'string' || typeof host !== 'string') return undefined;
-  return { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host };
+  if (topic !== undefined && typeof topic !== 'string') return undefined;
+  const begin = { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host };
+  return topic === undefined ? begin : { ...begin, topic };
+}
+
+export function formatRetirement(retirement: Retirement): string {
+  return seal({ format: FORMAT, ...retirement });
+}
+
+/** Undefined for anything that is no whole one. */
+export function parseRetirement(content: Buffer): Retirement | undefined {
+  const { lane, lastSeq, isClosed, reason, notedAt } = fieldsOf(content);
+  if (!isLane(lane) || !isCount(lastSeq) || typeof isClosed !== 'boolean') return undefined;
+  if (typeof reason !== 'string' || !isCount(notedAt)) return undefined;
+  return { lane, lastSeq, isClosed, reason, notedAt };
 }
 
 export function formatHoleMarker(marker: HoleMarker): string {

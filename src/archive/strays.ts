@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../storage/object-store.ts';
 
 const KNOWN =
-  /^(?:repository\.json$|index\/|lanes\/[0-9a-f]{16}\/(?:begin\.json$|holes\/|minute\/|hour\/|day\/))/;
+  /^(?:repository\.json$|index\/|lanes\/[0-9a-f]{16}\/(?:begin\.json$|holes\/|retired\/|minute\/|hour\/|day\/))/;
 
 /** Names that are no place of an object. What is below the places is not looked at. */
 export async function* strayNames(store: ObjectStore): AsyncGenerator<string> {

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { FileStore } from '../storage/file-store.ts';
-import { listLanes, type ObjectFault, readLaneNotes, readWhole } from './catalog.ts';
+import {
+  type LaneNotes,
+  listLanes,
+  type ObjectFault,
+  readLaneNotes,
+  readWhole,
+} from './catalog.ts';
 import type { ContentReader } from './content-reader.ts';
 import { computeCoverage, type Coverage, type LaneHoldings } from './coverage.ts';
 import {
@@ -15,7 +21,7 @@ import {
   stranger,
 } from './finding.ts';
 import { checkIndex } from './index-check.ts';
-import { LaneCheck, type LaneNotes } from './lane-check.ts';
+import { LaneCheck } from './lane-check.ts';
 import { lookAtFile } from './leaving.ts';
 import { readMonthIndexes } from './month-index-file.ts';
 import { formatSidecarName, REPOSITORY_NAME } from './object-names.ts';
@@ -208,7 +214,9 @@ class Verification {
         const { object, segment } = one;
         const isLost = holes.some(
           ({ lane, firstSeq, lastSeq }) =>
-            lane === check.lane && firstSeq <= segment.lastSeq && lastSeq >= segment.firstSeq,
+            lane === check.lane &&
+            firstSeq <= segment.lastSeq &&
+            (lastSeq ?? Infinity) >= segment.firstSeq,
         );
         if (isLost) this.#tell([lostSidecar(formatSidecarName(segment), object, segment)]);
         else await check.tellOrphan(one);

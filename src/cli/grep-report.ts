@@ -1,3 +1,4 @@
+import { formatRecords } from '../archive/coverage.ts';
 import type { FoundWrite, SearchEvent } from '../archive/search.ts';
 import type { Sources } from '../archive/sources.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -66,9 +67,9 @@ function textWrite(write: FoundWrite): string {
 function textOther(event: Exclude<SearchEvent, { kind: 'writes' }>): string {
   switch (event.kind) {
     case 'hole': {
-      const { lane, firstSeq, lastSeq, fromMs, toMs, reason } = event.hole;
+      const { fromMs, toMs, reason } = event.hole;
       const to = toMs === undefined ? 'on' : `to ${formatInstant(toMs)}`;
-      return `warning: records ${lane}/${firstSeq} to ${lastSeq}, received from ${formatInstant(fromMs)} ${to}, are missing: ${reason}\n`;
+      return `warning: records ${formatRecords(event.hole)}, received from ${formatInstant(fromMs)} ${to}, are missing: ${reason}\n`;
     }
     case 'behind': {
       const { safeTimeMs } = event;

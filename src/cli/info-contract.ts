@@ -52,7 +52,7 @@ export interface InfoLane extends Totals {
 export interface InfoHole {
   readonly lane: string;
   readonly firstSeq: number;
-  readonly lastSeq: number;
+  readonly lastSeq: number | null;
   readonly from: string;
   readonly to: string | null;
   readonly reason: string;

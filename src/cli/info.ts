@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { formatRecords } from '../archive/coverage.ts';
 import { openLog, readTail } from '../archive/log-tail.ts';
 import { openRepository } from '../archive/repository.ts';
 import { openSources } from '../archive/sources.ts';
@@ -116,8 +117,9 @@ function formatLane(lane: InfoLane): string[] {
   ];
 }
 
-function formatHole({ lane, firstSeq, lastSeq, from, to, reason }: InfoHole): string {
-  return `  ${lane}/${firstSeq} to ${lastSeq}, received from ${from}${to === null ? '' : ` to ${to}`}: ${reason}`;
+function formatHole(hole: InfoHole): string {
+  const { from, to, reason } = hole;
+  return `  ${formatRecords(hole)}, received from ${from}${to === null ? '' : ` to ${to}`}: ${reason}`;
 }
 
 function formatSeconds(seconds: number): string {

@@ -3,6 +3,7 @@ import { OPTIONS } from '../config/options.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, configOf } from './flags.ts';
 import type { InfoOptions } from './info.ts';
+import type { RetireFlags } from './lane-retire.ts';
 import type { GrepOptions } from './log-grep.ts';
 import type { RestoreFlags } from './restore.ts';
 import type { VerifyFlags } from './verify.ts';
@@ -31,6 +32,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addArchive(program);
   addInfo(program, settle);
   addLog(program, settle);
+  addLane(program, settle);
   addVerify(program, settle);
   addRestore(program, settle);
   return program;
@@ -190,6 +192,31 @@ function collect(text: string, before: readonly string[] | undefined): readonly 
 
 const GREP_EXAMPLE =
   "tsdb-wal log grep --repository /var/lib/tsdb-wal/repository --metric 'sys.cpu.*' --tag host=web1 --from 2026-06-01T14:00:00+02:00";
+
+function addLane(program: Command, settle: (code: ExitCode) => void): void {
+  program
+    .command('lane')
+    .summary('act on one run of a proxy')
+    .description('Acts on a lane: what one run of a proxy wrote.')
+    .addHelpText('after', examples(RETIRE_EXAMPLE))
+    .command('retire')
+    .summary('end a lane whose proxy is gone for good')
+    .description(
+      'Ends a lane that nothing else will end, since its proxy and its data directory are gone for good. Until then it holds the safe time back, as more of it may be to come. What it may have received behind its last record counts as missing from then on, unless it stopped in order. A start of its proxy ends a lane by itself.',
+    )
+    .argument('<LANE>', 'The lane, as `tsdb-wal info` shows it.')
+    .requiredOption('--repository <DIR>', REPOSITORY_HELP)
+    .option('--force', 'Also when it was written to in the last 15 minutes.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText('after', examples(RETIRE_EXAMPLE))
+    .action(async (lane: string, options: RetireFlags) => {
+      const { retire } = await import('./lane-retire.ts');
+      settle(await retire(lane, options));
+    });
+}
+
+const RETIRE_EXAMPLE =
+  'tsdb-wal lane retire 0123456789abcdef --repository /var/lib/tsdb-wal/repository';
 
 function addVerify(program: Command, settle: (code: ExitCode) => void): void {
   program

@@ -1,3 +1,4 @@
+import { formatRecords } from '../archive/coverage.ts';
 import { formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
 import type { RestoreEvent, RestorePlan, RestoreResult } from '../restore/restore-request.ts';
@@ -62,10 +63,7 @@ function formatPlan(plan: RestorePlan): string {
       : [
           `  the last of them received at ${plan.lastReceived}; data from ${plan.instants.from} to ${plan.instants.to}`,
         ]),
-    ...holes.map(
-      ({ lane, firstSeq, lastSeq, reason }) =>
-        `  LACKS records ${lane}/${firstSeq} to ${lastSeq}: ${reason}`,
-    ),
+    ...holes.map((hole) => `  LACKS records ${formatRecords(hole)}: ${hole.reason}`),
     ...formatLaterHoles(laterHoles),
     ...damaged.map(({ object, reason }) => `  warning: done without ${object}: ${reason}`),
     ...disputed.map(
@@ -85,7 +83,7 @@ function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string
   const more = others.length > 0 ? `, and ${others.length} more such holes` : '';
   const from = new Date(first.fromMs).toISOString();
   return [
-    `  warning: records received from ${from} on are missing (${first.lane}/${first.firstSeq} to ${first.lastSeq})${more}: no later moment can be had without them, and refusals that they may tell of are not known`,
+    `  warning: records received from ${from} on are missing (${formatRecords(first)})${more}: no later moment can be had without them, and refusals that they may tell of are not known`,
   ];
 }
 

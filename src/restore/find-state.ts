@@ -1,5 +1,5 @@
 import { type Catalog, isDamage, type ObjectFault } from '../archive/catalog.ts';
-import { computeCoverage, type CoverageHole } from '../archive/coverage.ts';
+import { computeCoverage, type CoverageHole, formatRecords } from '../archive/coverage.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import { findHistory, type FoundHistory, openSources, type Sources } from '../archive/sources.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
@@ -91,6 +91,7 @@ function suspicion(faults: readonly ObjectFault[]): string {
   return ` That may be for this: ${first.object}: ${first.reason}${more}. \`tsdb-wal verify\` names all that is damaged.`;
 }
 
-function showHole({ lane, firstSeq, lastSeq, fromMs, reason }: CoverageHole): string {
-  return `${lane}/${firstSeq} to ${lastSeq}, received from ${formatInstant(fromMs)} on (${reason})`;
+function showHole(hole: CoverageHole): string {
+  const { fromMs, reason } = hole;
+  return `${formatRecords(hole)}, received from ${formatInstant(fromMs)} on (${reason})`;
 }

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   REPOSITORY_CONFLICT: 'The repository holds other content for the same records than the log does.',
   TIME_UNREACHABLE: 'The repository does not hold everything that was received up to that time.',
   HOLE_IN_THE_WAY: 'Records that were received up to that time are missing from the repository.',
+  LANE_NOT_RETIRED: 'The lane is not known, has ended already, or may still be written to.',
   TARGET_UNUSABLE: 'The OpenTSDB to restore into cannot be reached, or would not hold the result.',
   RESTORE_INTERRUPTED: 'The restore was interrupted; the same command goes on where it stood.',
   LISTEN_FAILED: 'An address cannot be listened on.',

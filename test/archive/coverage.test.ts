@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { computeCoverage, type Coverage, type LaneHoldings } from '../../src/archive/coverage.ts';
-import type { Span } from '../../src/archive/object-names.ts';
-import type { Begin, HoleMarker } from '../../src/archive/sidecar.ts';
+import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
 import { checkTarget } from '../../src/archive/target.ts';
-import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
+import { beginOf, lanesOf, markerOf, spanOf } from './holdings.ts';
+import { histories, history, holdingsOf, laneId, type TrueLane } from './history.ts';
 
 const isCovered = ({ objects }: TrueLane, seq: number): boolean =>
   objects.some(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
@@ -28,7 +27,9 @@ function isComplete(lanes: readonly TrueLane[], lane: TrueLane, time: number): b
 const isIn = ({ restorable }: Coverage, time: number): boolean =>
   restorable.some(({ fromMs, toMs }) => fromMs <= time && time <= toMs);
 
-const startOf = (lanes: readonly TrueLane[]): number => lanes[0]?.begin.openedAt ?? 0;
+/** When the first lane of all was opened. */
+const startOf = (lanes: readonly TrueLane[]): number =>
+  Math.min(...lanes.map(({ begin }) => begin.openedAt));
 
 const timesOf = (lanes: readonly TrueLane[]): number[] => {
   const ends = lanes.flatMap(({ receivedAt }) => receivedAt);
@@ -37,9 +38,12 @@ const timesOf = (lanes: readonly TrueLane[]): number[] => {
 };
 
 describe('the restorable window', () => {
-  test('is every time up to which every lane is complete, and no other', () => {
+  test.each([
+    ['one directory', history],
+    ['several', histories],
+  ])('of %s is every time up to which every lane is complete, and no other', (_, arbitrary) => {
     fc.assert(
-      fc.property(history, (lanes) => {
+      fc.property(arbitrary, (lanes) => {
         const coverage = computeCoverage(holdingsOf(lanes));
         for (const time of timesOf(lanes)) {
           const expected =
@@ -51,27 +55,33 @@ describe('the restorable window', () => {
     );
   });
 
-  test('has no time at which a record was received up to it that no object holds, whole lanes missing or not', () => {
-    fc.assert(
-      fc.property(history, fc.array(fc.boolean()), (lanes, gone) => {
-        // A lane that no other follows, and that is gone with its begin, can't be known of.
-        const isFollowed = ({ lane }: TrueLane): boolean =>
-          lanes.some((next) => next.begin.previous?.lane === lane);
-        const kept = lanes.filter((lane, n) => gone[n] !== true || !isFollowed(lane));
-        const coverage = computeCoverage(holdingsOf(kept));
-        for (const time of timesOf(lanes).filter((one) => isIn(coverage, one))) {
-          const missing = lanes.flatMap((lane) =>
-            lane.receivedAt.filter(
-              (at, n) => at <= time && !(kept.includes(lane) && isCovered(lane, n + 1)),
-            ),
-          );
-          // What was received before the repository's history begins is no part of it.
-          expect(missing.filter((at) => at >= startOf(kept))).toEqual([]);
-        }
-      }),
-      { numRuns: 2_000 },
-    );
-  });
+  test.each([
+    ['one directory', history],
+    ['several', histories],
+  ])(
+    'of %s has no time at which a record was received up to it that no object holds, whole lanes missing or not',
+    (_, arbitrary) => {
+      fc.assert(
+        fc.property(arbitrary, fc.array(fc.boolean()), (lanes, gone) => {
+          // A lane that no other follows, and that is gone with its begin, can't be known of.
+          const isFollowed = ({ lane }: TrueLane): boolean =>
+            lanes.some((next) => next.begin.previous?.lane === lane);
+          const kept = lanes.filter((lane, n) => gone[n] !== true || !isFollowed(lane));
+          const coverage = computeCoverage(holdingsOf(kept));
+          for (const time of timesOf(lanes).filter((one) => isIn(coverage, one))) {
+            const missing = lanes.flatMap((lane) =>
+              lane.receivedAt.filter(
+                (at, n) => at <= time && !(kept.includes(lane) && isCovered(lane, n + 1)),
+              ),
+            );
+            // What was received before the repository's history begins is no part of it.
+            expect(missing.filter((at) => at >= startOf(kept))).toEqual([]);
+          }
+        }),
+        { numRuns: 2_000 },
+      );
+    },
+  );
 
   test('ends with what there is, however the objects are ordered and how often they are told', () => {
     fc.assert(
@@ -112,49 +122,15 @@ test('holes are the records missing before others of their lane, or of an ended 
           .map((seq) => `${lane.lane}/${seq}`);
       });
       const told = holes.flatMap(({ lane, firstSeq, lastSeq }) =>
-        Array.from({ length: lastSeq - firstSeq + 1 }, (_, n) => `${lane}/${firstSeq + n}`),
+        Array.from(
+          { length: (lastSeq ?? firstSeq) - firstSeq + 1 },
+          (_, n) => `${lane}/${firstSeq + n}`,
+        ),
       );
       expect(told.toSorted()).toEqual(expected.toSorted());
     }),
     { numRuns: 2_000 },
   );
-});
-
-const begin = (n: number, openedAt: number, fields: Partial<Begin> = {}): Begin => ({
-  lane: laneId(n),
-  ordinal: n,
-  firstSeq: 1,
-  openedAt,
-  previous: null,
-  reason: 'start',
-  disputed: null,
-  host: 'h',
-  ...fields,
-});
-
-const span = (firstSeq: number, lastSeq: number, fromMs: number, toMs: number): Span => {
-  return { firstSeq, lastSeq, fromMs, toMs };
-};
-
-const marker = (
-  firstSeq: number,
-  lastSeq: number,
-  fields: Partial<HoleMarker> = {},
-): HoleMarker => ({
-  lane: laneId(1),
-  firstSeq,
-  lastSeq,
-  fromMs: 200,
-  toMs: 300,
-  reason: 'the disk lost it',
-  notedAt: 400,
-  ...fields,
-});
-
-const holdings = (...lanes: readonly (Partial<LaneHoldings> & { begin: Begin })[]) => ({
-  lanes: new Map(
-    lanes.map((lane) => [lane.begin.lane, { objects: [], holes: [], ...lane }] as const),
-  ),
 });
 
 describe('coverage', () => {
@@ -165,17 +141,17 @@ describe('coverage', () => {
   });
 
   test('of a lane that was only registered says that nothing came before it', () => {
-    const coverage = computeCoverage(holdings({ begin: begin(1, 100) }));
+    const coverage = computeCoverage(lanesOf({ begin: beginOf(1, 100) }));
     expect(coverage).toMatchObject({ startMs: 100, safeTimeMs: 99, restorable: [], holes: [] });
   });
 
   test('takes no hole for what an archive that is behind has yet to bring', () => {
-    const first = { begin: begin(1, 100), objects: [span(1, 5, 100, 200)] };
-    const second = begin(2, 300, { previous: { lane: laneId(1), lastSeq: 9 } });
-    const behind = computeCoverage(holdings(first, { begin: second }));
+    const first = { begin: beginOf(1, 100), objects: [spanOf(1, 5, 100, 200)] };
+    const second = beginOf(2, 300, { previous: { lane: laneId(1), lastSeq: 9 } });
+    const behind = computeCoverage(lanesOf(first, { begin: second }));
     expect(behind).toMatchObject({ holes: [], safeTimeMs: 199 });
     const passed = computeCoverage(
-      holdings(first, { begin: second, objects: [span(1, 2, 300, 400)] }),
+      lanesOf(first, { begin: second, objects: [spanOf(1, 2, 300, 400)] }),
     );
     expect(passed.safeTimeMs).toBe(399);
     expect(passed.holes).toEqual([
@@ -192,79 +168,79 @@ describe('coverage', () => {
   });
 
   test('tells why from the markers, which make nothing covered', () => {
-    const objects = [span(1, 5, 100, 200), span(9, 20, 300, 400)];
-    const holes = [marker(6, 7), marker(8, 8, { reason: 'and this too' })];
-    const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects, holes }));
+    const objects = [spanOf(1, 5, 100, 200), spanOf(9, 20, 300, 400)];
+    const holes = [markerOf(6, 7), markerOf(8, 8, { reason: 'and this too' })];
+    const coverage = computeCoverage(lanesOf({ begin: beginOf(1, 100), objects, holes }));
     expect(coverage.holes).toMatchObject([
       { firstSeq: 6, lastSeq: 8, fromMs: 200, toMs: 300, reason: 'the disk lost it; and this too' },
     ]);
     expect(coverage).toMatchObject({ safeTimeMs: 399, restorable: [{ fromMs: 100, toMs: 199 }] });
-    const healed = [...objects, span(6, 8, 200, 300)];
+    const healed = [...objects, spanOf(6, 8, 200, 300)];
     expect(
-      computeCoverage(holdings({ begin: begin(1, 100), objects: healed, holes })).holes,
+      computeCoverage(lanesOf({ begin: beginOf(1, 100), objects: healed, holes })).holes,
     ).toEqual([]);
   });
 
   test('begins where archiving did, also in the middle of a lane', () => {
-    const middle = begin(3, 100, { firstSeq: 500 });
+    const middle = beginOf(3, 100, { firstSeq: 500 });
     const coverage = computeCoverage(
-      holdings({ begin: middle, objects: [span(500, 600, 100, 200)] }),
+      lanesOf({ begin: middle, objects: [spanOf(500, 600, 100, 200)] }),
     );
     expect(coverage).toMatchObject({ holes: [], restorable: [{ fromMs: 100, toMs: 199 }] });
   });
 
   test('tells a lane of which there is nothing, though another follows it', () => {
-    const first = { begin: begin(1, 100), objects: [span(1, 5, 100, 200)] };
-    const third = begin(3, 300, { previous: { lane: laneId(2), lastSeq: 7 } });
+    const first = { begin: beginOf(1, 100), objects: [spanOf(1, 5, 100, 200)] };
+    const third = beginOf(3, 300, { previous: { lane: laneId(2), lastSeq: 7 } });
     const coverage = computeCoverage(
-      holdings(first, { begin: third, objects: [span(1, 2, 300, 400)] }),
+      lanesOf(first, { begin: third, objects: [spanOf(1, 2, 300, 400)] }),
     );
     expect(coverage.holes).toMatchObject([
       { lane: laneId(2), firstSeq: 1, lastSeq: 7, fromMs: 200, toMs: 300 },
     ]);
     expect(coverage).toMatchObject({ safeTimeMs: 199, restorable: [{ fromMs: 100, toMs: 199 }] });
-    const alone = computeCoverage(holdings({ begin: third, objects: [span(1, 2, 300, 400)] }));
+    const alone = computeCoverage(lanesOf({ begin: third, objects: [spanOf(1, 2, 300, 400)] }));
     expect(alone).toMatchObject({ safeTimeMs: 399, restorable: [], holes: [{ fromMs: 0 }] });
   });
 
   test('counts a lane that never had a durable record as ended', () => {
-    const second = begin(2, 300, { previous: { lane: laneId(1), lastSeq: 0 } });
+    const second = beginOf(2, 300, { previous: { lane: laneId(1), lastSeq: 0 } });
     const coverage = computeCoverage(
-      holdings({ begin: begin(1, 100) }, { begin: second, objects: [span(1, 2, 300, 400)] }),
+      lanesOf({ begin: beginOf(1, 100) }, { begin: second, objects: [spanOf(1, 2, 300, 400)] }),
     );
     expect(coverage).toMatchObject({ safeTimeMs: 399, holes: [] });
   });
 
   test('tells objects that can not both be right, and claims the least of them', () => {
     const objects = [
-      span(1, 10, 100, 200),
-      span(1, 20, 100, 400),
-      span(11, 20, 200, 300),
-      span(15, 30, 300, 500),
+      spanOf(1, 10, 100, 200),
+      spanOf(1, 20, 100, 400),
+      spanOf(11, 20, 200, 300),
+      spanOf(15, 30, 300, 500),
     ];
-    const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects }));
+    const coverage = computeCoverage(lanesOf({ begin: beginOf(1, 100), objects }));
     expect(coverage.conflicts.map(({ reason, spans }) => [reason, spans[1]])).toEqual([
       ['their times disagree', objects[2]],
       ['they overlap in part', objects[3]],
     ]);
     expect(
-      computeCoverage(holdings({ begin: begin(1, 100), objects: objects.slice(0, 3) })),
+      computeCoverage(lanesOf({ begin: beginOf(1, 100), objects: objects.slice(0, 3) })),
     ).toMatchObject({
       safeTimeMs: 299,
     });
   });
 
   test('tells records beyond the end that the next lane names: the log was rolled back', () => {
-    const first = { begin: begin(1, 100), objects: [span(1, 20, 100, 200)] };
-    const second = { begin: begin(2, 300, { previous: { lane: laneId(1), lastSeq: 12 } }) };
-    const { lanes } = computeCoverage(holdings(first, second));
+    const first = { begin: beginOf(1, 100), objects: [spanOf(1, 20, 100, 200)] };
+    const second = { begin: beginOf(2, 300, { previous: { lane: laneId(1), lastSeq: 12 } }) };
+    const { lanes } = computeCoverage(lanesOf(first, second));
     expect(lanes[0]).toMatchObject({ beyond: { firstSeq: 13, lastSeq: 20 }, coveredToMs: 'ended' });
   });
 });
 
 describe('a target time', () => {
-  const objects = [span(1, 5, 100, 200), span(9, 20, 300, 400)];
-  const coverage = computeCoverage(holdings({ begin: begin(1, 100), objects }));
+  const objects = [spanOf(1, 5, 100, 200), spanOf(9, 20, 300, 400)];
+  const coverage = computeCoverage(lanesOf({ begin: beginOf(1, 100), objects }));
   const check = (time: number, allowHoles = false) => checkTarget(coverage, time, { allowHoles });
 
   test('is reachable from the first to the last moment of the window', () => {

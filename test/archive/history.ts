@@ -37,6 +37,34 @@ export const history: fc.Arbitrary<readonly TrueLane[]> = fc
     return lanes;
   });
 
+/** Of several data directories on hosts of their own, whose lanes have numbers of their own. */
+export const histories: fc.Arbitrary<readonly TrueLane[]> = fc
+  .array(fc.tuple(history, fc.nat(30)), { minLength: 2, maxLength: 3 })
+  .map((all) => all.flatMap(([lanes, lateMs], n) => moved(lanes, { lateMs, n })));
+
+function moved(
+  lanes: readonly TrueLane[],
+  { lateMs, n }: { readonly lateMs: number; readonly n: number },
+): TrueLane[] {
+  const rename = (lane: string): string => `${n}${lane.slice(1)}`;
+  return lanes.map(({ lane, begin, receivedAt, objects }) => ({
+    lane: rename(lane),
+    begin: {
+      ...begin,
+      lane: rename(lane),
+      host: `h${n}`,
+      openedAt: begin.openedAt + lateMs,
+      previous: begin.previous && { ...begin.previous, lane: rename(begin.previous.lane) },
+    },
+    receivedAt: receivedAt.map((at) => at + lateMs),
+    objects: objects.map((span) => ({
+      ...span,
+      fromMs: span.fromMs + lateMs,
+      toMs: span.toMs + lateMs,
+    })),
+  }));
+}
+
 type Shape = typeof laneShape extends fc.Arbitrary<infer T> ? T : never;
 
 function laneOf(index: number, previous: TrueLane | undefined, shape: Shape): TrueLane {

@@ -129,7 +129,7 @@ export class HarmedRepository implements AsyncDisposable {
     });
     const isLost = (lane: string, seq: number): boolean =>
       selection.laterHoles.some(
-        (hole) => hole.lane === lane && hole.firstSeq <= seq && seq <= hole.lastSeq,
+        (hole) => hole.lane === lane && hole.firstSeq <= seq && seq <= (hole.lastSeq ?? Infinity),
       );
     return { input, isLost };
   }

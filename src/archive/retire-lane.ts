@@ -1,0 +1,91 @@
+import { WalError } from '../runtime/errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { type Catalog, readSidecar } from './catalog.ts';
+import { computeCoverage } from './coverage.ts';
+import { parquetFiles } from './parquet-files.ts';
+import { formatRetirementName, type SegmentName } from './object-names.ts';
+import { assertInPlace, type Repository } from './repository.ts';
+import type { RunQuery } from './segment-content.ts';
+import { formatRetirement, type Retirement } from './sidecar.ts';
+
+export interface RetireOptions {
+  readonly lane: string;
+  /** Of the repository, with what a log has beyond it, if one was named. */
+  readonly catalog: Catalog;
+  /** Whether a lane that was written to a short while ago is ended all the same. */
+  readonly isForced: boolean;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+/** Where a lane is to be ended. */
+export interface LaneEnding {
+  /** The last record that is known; 0 when none is. */
+  readonly lastSeq: number;
+  /** Its receive time, epoch ms. */
+  readonly toMs: number;
+  /** The segment that ends with it. */
+  readonly segment: SegmentName | undefined;
+}
+
+/** An idle lane is archived every ten minutes: one that has had nothing for so long is silent. */
+const SILENT_MS_MIN = 900_000;
+
+/** Throws LANE_NOT_RETIRED when the lane isn't known, has ended, or was written to a short while ago. */
+export function findEnding({ lane, catalog, isForced, now }: RetireOptions): LaneEnding {
+  const holdings = catalog.lanes.get(lane);
+  const coverage = computeCoverage(catalog).lanes.find((one) => one.lane === lane);
+  if (holdings?.begin === undefined || coverage === undefined) {
+    throw refused(`the repository knows no lane ${lane}`, '`tsdb-wal info` names them.');
+  }
+  if (coverage.coveredToMs === 'ended') {
+    throw refused(
+      `lane ${lane} has ended already`,
+      'Nothing is to be done: it holds nothing back.',
+    );
+  }
+  const last = coverage.covered.at(-1);
+  const marked = holdings.holes.reduce((max, hole) => Math.max(max, hole.lastSeq), 0);
+  const coveredSeq = last?.lastSeq ?? holdings.begin.firstSeq - 1;
+  const toMs = last?.toMs ?? coverage.openedAt;
+  if (!isForced && now - toMs < SILENT_MS_MIN) {
+    const at = new Date(toMs).toISOString();
+    throw refused(
+      `lane ${lane} was written to at ${at}, so it may be alive`,
+      'Stop its proxy; a start of it ends the lane by itself. If it is gone for good, use --force.',
+    );
+  }
+  const segment = holdings.objects.find(({ lastSeq }) => lastSeq === coveredSeq);
+  return { lastSeq: Math.max(coveredSeq, marked), toMs, segment };
+}
+
+/** Whether the last record says that the lane stopped in order. */
+export async function isClosed(
+  store: ObjectStore,
+  { segment, lastSeq }: LaneEnding,
+  run: RunQuery,
+): Promise<boolean> {
+  if (segment?.lastSeq !== lastSeq) return false;
+  const data = (await readSidecar(store, segment))?.data;
+  const path = data && (await store.localPath(data.object));
+  if (path === null || path === undefined) return false;
+  const rows = await run(
+    `SELECT 1 FROM read_parquet(${parquetFiles([path])}) WHERE seq = ${lastSeq} AND kind = 'close' LIMIT 1`,
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Ends a lane that nothing else can end, so that it holds the safe time back no longer. What it may have received behind its last
+ * record counts as missing from then on, unless it stopped in order. Should more of it be archived all the same, this counts no more.
+ */
+export async function retireLane(repository: Repository, retirement: Retirement): Promise<void> {
+  await assertInPlace(repository);
+  const { lane, lastSeq } = retirement;
+  const content = Buffer.from(formatRetirement(retirement));
+  await repository.store.create(formatRetirementName(lane, lastSeq), content);
+}
+
+function refused(message: string, hint: string): WalError {
+  return new WalError('LANE_NOT_RETIRED', message, { hint });
+}
