@@ -1,8 +1,9 @@
 import { assert, WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type ObjectFault, readLaneNotes } from './catalog.ts';
+import { listOutermost } from './lane-listing.ts';
 import { uniteSpans } from './lane-spans.ts';
-import { dayFolder, formatBeginName, LEVELS, parseObjectName, type Span } from './object-names.ts';
+import { formatBeginName, parseObjectName, type Span } from './object-names.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
 
 interface Range {
@@ -53,6 +54,14 @@ export class LaneArchive {
     return this.#covered.find(({ firstSeq }) => firstSeq > seq)?.firstSeq ?? Infinity;
   }
 
+  /** Up to where nothing needs to be looked for before a record: all up to there is covered, or markers say that it can't be had. */
+  settledBefore(firstSeq: number): number {
+    const start = this.begin.firstSeq - 1;
+    if (firstSeq - 1 <= start) return start;
+    const last = this.gaps(start + 1, firstSeq - 1).findLast((gap) => !this.isMarked(gap));
+    return last === undefined ? firstSeq - 1 : last.firstSeq - 1;
+  }
+
   /** Of these records, those that are not covered. */
   gaps(firstSeq: number, lastSeq: number): Range[] {
     const gaps: Range[] = [];
@@ -91,15 +100,11 @@ export class LaneArchive {
 }
 
 async function listSpans(store: ObjectStore, lane: string, sinceMs: number): Promise<Span[]> {
+  const from = new Date(sinceMs).toISOString().slice(0, 10).replaceAll('-', '/');
   const spans: Span[] = [];
-  for (const level of LEVELS) {
-    for await (const { name } of store.list(
-      `lanes/${lane}/${level}`,
-      dayFolder(lane, level, sinceMs),
-    )) {
-      const parsed = parseObjectName(name);
-      if (parsed?.kind === 'sidecar') spans.push(parsed);
-    }
+  for await (const { name } of listOutermost(store, lane, { from, through: undefined })) {
+    const parsed = parseObjectName(name);
+    if (parsed?.kind === 'sidecar') spans.push(parsed);
   }
   return spans;
 }

@@ -66,6 +66,12 @@ export class LaneArchiver {
     return this.#builder !== undefined;
   }
 
+  /** Whether the repository lacks records behind which this archiver has gone on. */
+  lacks({ firstSeq, lastSeq }: Pick<LaneFrame, 'firstSeq' | 'lastSeq'>): boolean {
+    const first = Math.max(firstSeq, this.#archive.begin.firstSeq);
+    return this.#archive.gaps(first, Math.min(lastSeq, this.settledSeq)).length > 0;
+  }
+
   /** Over what the repository has already. */
   pass(): void {
     if (this.#builder === undefined) this.#seq = this.#archive.lastCovered(this.#seq);

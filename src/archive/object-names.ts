@@ -122,11 +122,6 @@ const HOLE = /^lanes\/([0-9a-f]{16})\/holes\/(\d{15})-(\d{15})\.json$/;
 const RETIREMENT = /^lanes\/([0-9a-f]{16})\/retired\/(\d{15})\.json$/;
 const INDEX = /^index\/(\d{4}-(?:0[1-9]|1[0-2]))\.json$/;
 
-/** Where the segments of a lane and level are whose last records were received on the day of that time. */
-export function dayFolder(lane: string, level: Level, epochMs: number): string {
-  return `lanes/${lane}/${level}/${dayPath(epochMs)}`;
-}
-
 function parseSegment(name: string): ObjectName | undefined {
   const match = SEGMENT.exec(name);
   if (match === null) return undefined;

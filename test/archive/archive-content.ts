@@ -45,6 +45,18 @@ export async function expectSame(
   holes: readonly Omit<Hole, 'reason'>[] = [],
   isMended = false,
 ): Promise<void> {
+  await expectRecords(rig, await rig.records(), { holes, isMended });
+}
+
+/** The same of records by lane. */
+export async function expectRecords(
+  rig: ArchiveRig,
+  expected: ReadonlyMap<string, readonly PlainRecord[]>,
+  {
+    holes = [],
+    isMended = false,
+  }: { readonly holes?: readonly Omit<Hole, 'reason'>[]; readonly isMended?: boolean } = {},
+): Promise<void> {
   const { coverage, sidecars, rows } = await readContent(rig);
   expect(coverage.conflicts).toEqual([]);
   const found = coverage.holes.map(({ lane, firstSeq: from, lastSeq: to }) => ({
@@ -53,7 +65,7 @@ export async function expectSame(
     to,
   }));
   expect(found).toEqual(holes.map(({ lane, from, to }) => ({ lane, from, to })));
-  const lanes = [...(await rig.records())].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const lanes = [...expected].toSorted(([a], [b]) => (a < b ? -1 : 1));
   expect(rows).toEqual(lanes.flatMap(([lane, records]) => plainRows(lane, records)));
   const sum = (of: (sidecar: Sidecar) => number): number =>
     sidecars.reduce((total, sidecar) => total + of(sidecar), 0);

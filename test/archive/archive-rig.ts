@@ -19,7 +19,7 @@ import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { TestLog } from '../kit/wal-log.ts';
 
 /** Waits a hundredth of what is asked. */
-const hasty: Clock = {
+export const hasty: Clock = {
   now: () => systemClock.now(),
   monotonicMs: () => systemClock.monotonicMs() * 100,
   sleep: (ms, signal) => systemClock.sleep(ms / 100, signal),
@@ -36,10 +36,12 @@ export class ArchiveRig implements AsyncDisposable {
   readonly holes: Hole[] = [];
   readonly repository: Repository;
   readonly duckdb: Duckdb;
+  readonly folder: string;
   readonly #folder: TempDirectory;
 
   private constructor(folder: TempDirectory, repository: Repository, duckdb: Duckdb) {
     this.#folder = folder;
+    this.folder = folder.path;
     this.data = join(folder.path, 'data');
     this.wal = join(this.data, 'wal');
     this.place = repository.place;

@@ -1,0 +1,201 @@
+import type { TopicEvent, TopicFrame, TopicSource } from '../../src/archive/topic-source.ts';
+import { formatControl } from '../../src/record/control.ts';
+import { formatRecordHeader } from '../../src/record/record.ts';
+import type { PlainRecord } from '../kit/plain-rows.ts';
+
+/** What one run of a proxy wrote. */
+export interface MadeLane {
+  readonly lane: string;
+  readonly ordinal: number;
+  readonly host: string;
+  readonly records: readonly PlainRecord[];
+}
+
+export interface LaneShape {
+  readonly ordinal: number;
+  readonly previous: MadeLane | undefined;
+  readonly points: number;
+  readonly cut: number;
+  readonly isClosed: boolean;
+  /** Epoch ms. */
+  readonly startMs: number;
+}
+
+export function madeLane(lane: string, host: string, shape: LaneShape): MadeLane {
+  const { ordinal, previous, points, cut, isClosed, startMs } = shape;
+  const texts: (readonly [string, string])[] = [
+    [
+      'log',
+      formatControl({
+        kind: 'open',
+        version: '0',
+        previous: previous ? { lane: previous.lane, lastSeq: previous.records.length } : null,
+        reason: 'start',
+        holes: [],
+      }),
+    ],
+  ];
+  for (let n = 1; n <= points; n += 1) {
+    texts.push(['http', `put m ${1_700_000_000 + n} ${n} lane=${lane}`]);
+    if (n % cut === 0) texts.push(['log', formatControl({ kind: 'cut' })]);
+  }
+  if (isClosed) texts.push(['log', formatControl({ kind: 'close' })]);
+  const records = texts.map(([transport, line], index) => ({
+    seq: index + 1,
+    receivedAt: startMs + index,
+    transport,
+    source: transport === 'log' ? '-' : '10.0.0.1:4242',
+    lines: [line],
+  }));
+  return { lane, ordinal, host, records };
+}
+
+/** A topic in memory, with the members of one group. */
+export class FakeTopic {
+  readonly topic = 'fake';
+  readonly partitions: { low: number; readonly frames: (TopicFrame | 'foreign')[] }[];
+  readonly settled = new Map<number, number>();
+
+  constructor(partitions: number) {
+    this.partitions = Array.from({ length: partitions }, () => ({ low: 0, frames: [] }));
+  }
+
+  partitionOf(lane: string): number {
+    return Number.parseInt(lane.slice(0, 4), 16) % this.partitions.length;
+  }
+
+  /** Records of a lane as one message. */
+  send(
+    { lane, ordinal, host, records }: MadeLane,
+    firstSeq: number,
+    lastSeq: number,
+    to?: number,
+  ): void {
+    const own = records.filter(({ seq }) => seq >= firstSeq && seq <= lastSeq);
+    const partition = to ?? this.partitionOf(lane);
+    const { frames } = this.#partition(partition);
+    frames.push({
+      partition,
+      offset: frames.length,
+      lane,
+      ordinal,
+      host,
+      firstSeq,
+      lastSeq,
+      firstReceivedAt: own[0]?.receivedAt ?? 0,
+      lastReceivedAt: own.at(-1)?.receivedAt ?? 0,
+      body: bodyOf(own),
+    });
+  }
+
+  member(): FakeMember {
+    return new FakeMember(this);
+  }
+
+  at(partition: number, offset: number): TopicFrame | 'foreign' | undefined {
+    return this.#partition(partition).frames[offset];
+  }
+
+  range(partition: number): { low: number; high: number } {
+    const { low, frames } = this.#partition(partition);
+    return { low, high: frames.length };
+  }
+
+  #partition(partition: number) {
+    const found = this.partitions[partition];
+    if (found === undefined) throw new Error(`no partition ${partition}`);
+    return found;
+  }
+}
+
+/** One member; `assign` is what the group tells it, late if it likes. */
+export class FakeMember implements TopicSource {
+  readonly topic: string;
+  readonly #topic: FakeTopic;
+  readonly #positions = new Map<number, number>();
+  #told: readonly number[] | undefined;
+
+  constructor(topic: FakeTopic) {
+    this.#topic = topic;
+    this.topic = topic.topic;
+  }
+
+  assign(partitions: readonly number[]): void {
+    this.#told = partitions;
+  }
+
+  async next(_waitMs: number, signal: AbortSignal): Promise<TopicEvent | undefined> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (signal.aborted) return undefined;
+    if (this.#told !== undefined) {
+      const partitions = this.#told;
+      this.#told = undefined;
+      this.#positions.clear();
+      return { kind: 'assigned', partitions };
+    }
+    for (const [partition, offset] of this.#positions) {
+      const { low } = this.#topic.range(partition);
+      if (offset < low) {
+        this.#positions.set(partition, low);
+        return { kind: 'lost', partition, from: offset, to: low };
+      }
+      const frame = this.#topic.at(partition, offset);
+      if (frame === undefined) continue;
+      // Behind the others, so that all come by turns.
+      this.#positions.delete(partition);
+      this.#positions.set(partition, offset + 1);
+      if (frame !== 'foreign') return { kind: 'frame', frame };
+      return { kind: 'foreign', partition, offset, reason: 'it is none of ours' };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return undefined;
+  }
+
+  begin(partition: number, offset: number): void {
+    this.#positions.set(partition, offset);
+  }
+
+  settled(partition: number): Promise<number | undefined> {
+    return Promise.resolve(this.#topic.settled.get(partition));
+  }
+
+  range(partition: number): Promise<{ low: number; high: number }> {
+    return Promise.resolve(this.#topic.range(partition));
+  }
+
+  offsetAt(partition: number, ms: number): Promise<number> {
+    const { low, high } = this.#topic.range(partition);
+    for (let offset = low; offset < high; offset += 1) {
+      const frame = this.#topic.at(partition, offset);
+      if (frame !== undefined && frame !== 'foreign' && frame.lastReceivedAt >= ms)
+        return Promise.resolve(offset);
+    }
+    return Promise.resolve(high);
+  }
+
+  partitionOf(lane: string): number {
+    return this.#topic.partitionOf(lane);
+  }
+
+  settle(offsets: ReadonlyMap<number, number>): Promise<void> {
+    for (const [partition, offset] of offsets) this.#topic.settled.set(partition, offset);
+    return Promise.resolve();
+  }
+
+  async *survey(): AsyncGenerator<TopicFrame> {
+    for (const { low, frames } of this.#topic.partitions) {
+      for (const frame of frames.slice(low)) {
+        await Promise.resolve();
+        if (frame !== 'foreign') yield frame;
+      }
+    }
+  }
+}
+
+function bodyOf(records: readonly PlainRecord[]): Buffer {
+  const texts = records.map(({ seq, receivedAt, transport, source, lines }) => {
+    const header = { seq, receivedAt, transport: transport as 'http', source };
+    return `${formatRecordHeader(header)}${lines.join('\n')}\n`;
+  });
+  return Buffer.from(texts.join(''));
+}

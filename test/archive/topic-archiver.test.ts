@@ -1,0 +1,319 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
+import { retireLane } from '../../src/archive/retire-lane.ts';
+import { TopicArchiver } from '../../src/archive/topic-archiver.ts';
+import type { Hole } from '../../src/record/control.ts';
+import type { PlainRecord } from '../kit/plain-rows.ts';
+import { present } from '../kit/wal-log.ts';
+import { expectRecords } from './archive-content.ts';
+import { ArchiveRig, hasty } from './archive-rig.ts';
+import {
+  type FakeMember,
+  FakeTopic,
+  type LaneShape,
+  type MadeLane,
+  madeLane,
+} from './fake-topic.ts';
+
+const START = 1_750_000_000_000;
+
+class Group implements AsyncDisposable {
+  readonly told: string[] = [];
+  readonly holes: Hole[] = [];
+  readonly #running: { readonly stop: AbortController; readonly done: Promise<void> }[] = [];
+  readonly #rig: ArchiveRig;
+
+  constructor(rig: ArchiveRig) {
+    this.#rig = rig;
+  }
+
+  start(source: FakeMember): AbortController {
+    const { repository, duckdb, folder } = this.#rig;
+    const archiver = new TopicArchiver({
+      source,
+      repository,
+      duckdb,
+      folder: join(folder, `member-${this.#running.length}`),
+      clock: hasty,
+      random: () => 0.5,
+      version: '0.0.0',
+      events: {
+        archived: () => undefined,
+        state: (state) => state.kind === 'hindered' && this.told.push(state.reason),
+        hole: (hole) => this.holes.push(hole),
+        foreign: ({ partition, offset }) => this.told.push(`foreign ${partition}/${offset}`),
+        lost: ({ partition, from, to }) => this.told.push(`lost ${partition}/${from} to ${to}`),
+        assigned: () => undefined,
+      },
+    });
+    const stop = new AbortController();
+    this.#running.push({ stop, done: archiver.run(stop.signal) });
+    return stop;
+  }
+
+  /** One member, with all partitions. */
+  startAlone(topic: FakeTopic): AbortController {
+    const member = topic.member();
+    member.assign([...topic.partitions.keys()]);
+    return this.start(member);
+  }
+
+  async coverage(): Promise<Coverage> {
+    return computeCoverage(await readCatalog(this.#rig.repository.store));
+  }
+
+  async until(holds: (coverage: Coverage) => boolean): Promise<Coverage> {
+    for (;;) {
+      const coverage = await this.coverage();
+      if (holds(coverage)) return coverage;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { stop } of this.#running) stop.abort();
+    await Promise.all(this.#running.map(({ done }) => done));
+  }
+}
+
+const shape = (fields: Partial<LaneShape> = {}): LaneShape => ({
+  ordinal: 1,
+  previous: undefined,
+  points: 20,
+  cut: 7,
+  isClosed: true,
+  startMs: START,
+  ...fields,
+});
+
+const laneId = (partition: number, n: number): string =>
+  `${partition.toString(16).padStart(4, '0')}${n.toString(16).padStart(12, '0')}`;
+
+const lengthOf = ({ records }: MadeLane): number => records.length;
+
+const holds = ({ lanes }: Coverage, { lane }: MadeLane, lastSeq: number): boolean =>
+  lanes.some((one) => one.lane === lane && one.covered.at(-1)?.lastSeq === lastSeq);
+
+const recordsOf = (...lanes: readonly MadeLane[]): Map<string, readonly PlainRecord[]> =>
+  new Map(lanes.map(({ lane, records }) => [lane, records]));
+
+/** Numbers from a seed. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((state / 2_147_483_648) * below);
+  };
+}
+
+describe('the archive of a topic', () => {
+  test.each([1, 2, 3, 4])(
+    'is the topic, record by record, however members come, go, fall behind and repeat (%i)',
+    async (seed) => {
+      await using rig = await ArchiveRig.create();
+      await using group = new Group(rig);
+      const below = numbers(seed);
+      const topic = new FakeTopic(3);
+      const lanes: MadeLane[] = [];
+      const proxies = [0, 1, 2].map((proxy) => {
+        const own: MadeLane[] = [];
+        for (let ordinal = 1; ordinal <= 3; ordinal += 1) {
+          const previous = own.at(-1);
+          const isClosed = ordinal === 3 || below(2) === 0;
+          const startMs = START + ordinal * 10_000;
+          const lane = laneId(below(3), lanes.length);
+          const made = madeLane(
+            lane,
+            `h${proxy}`,
+            shape({
+              ordinal,
+              previous,
+              points: 20 + below(40),
+              cut: 3 + below(9),
+              isClosed,
+              startMs,
+            }),
+          );
+          own.push(made);
+          lanes.push(made);
+        }
+        return own.map((lane) => ({ lane, sent: 0 }));
+      });
+      const members = [topic.member(), topic.member()];
+      const stops = members.map((member) => group.start(member));
+      while (proxies.some((own) => own.length > 0)) {
+        const own = present(proxies[below(3)]);
+        const [now] = own;
+        if (now === undefined) continue;
+        const lastSeq = Math.min(lengthOf(now.lane), now.sent + 1 + below(6));
+        topic.send(now.lane, now.sent + 1, lastSeq);
+        // Sent again by a producer that had no answer.
+        if (below(5) === 0) topic.send(now.lane, now.sent + 1, lastSeq);
+        now.sent = lastSeq;
+        if (lastSeq === lengthOf(now.lane)) own.shift();
+        if (below(6) === 0) {
+          // One is told late, so that two have a partition.
+          const owner = below(members.length);
+          members.forEach((member, n) => {
+            if (below(3) > 0)
+              member.assign([0, 1, 2].filter((p) => (p + owner) % members.length === n));
+          });
+        }
+        if (below(15) === 0) {
+          const gone = below(stops.length);
+          stops[gone]?.abort();
+          const next = topic.member();
+          members[gone] = next;
+          stops[gone] = group.start(next);
+        }
+        if (below(4) === 0) await new Promise((resolve) => setTimeout(resolve, below(30)));
+      }
+      members.forEach((member, n) => member.assign(n === 0 ? [0, 1, 2] : []));
+      await group.until((coverage) => lanes.every((lane) => holds(coverage, lane, lengthOf(lane))));
+      await expectRecords(rig, recordsOf(...lanes));
+      expect(group.holes).toEqual([]);
+    },
+  );
+
+  test('ends a lane that broke off where the next one says, though that is in another partition', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(2);
+    const first = madeLane(laneId(0, 1), 'h', shape({ isClosed: false }));
+    const second = madeLane(laneId(1, 2), 'h', shape({ ordinal: 2, previous: first }));
+    topic.send(first, 1, lengthOf(first));
+    topic.send(second, 1, lengthOf(second));
+    group.startAlone(topic);
+    const coverage = await group.until((one) => holds(one, first, lengthOf(first)));
+    expect(coverage.holes).toEqual([]);
+    await group.until((one) => one.lanes[0]?.coveredToMs === 'ended');
+    await group.until((one) => holds(one, second, lengthOf(second)));
+    await expectRecords(rig, recordsOf(first, second));
+  });
+
+  test('names the lane before, though another member is yet to read it', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(2);
+    const first = madeLane(laneId(0, 1), 'h', shape());
+    const second = madeLane(laneId(1, 2), 'h', shape({ ordinal: 2, previous: first }));
+    topic.send(first, 1, lengthOf(first));
+    topic.send(second, 1, lengthOf(second));
+    const member = topic.member();
+    member.assign([1]);
+    group.start(member);
+    const coverage = await group.until((one) => holds(one, second, lengthOf(second)));
+    // The first one is behind, and is no hole.
+    expect(coverage).toMatchObject({ holes: [], safeTimeMs: START - 1 });
+    expect(coverage.lanes.map(({ lane }) => lane)).toEqual([first.lane, second.lane]);
+  });
+
+  test('lacks nothing when the offsets that members left to each other were moved', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const first = madeLane(laneId(0, 1), 'h', shape());
+    const second = madeLane(laneId(0, 2), 'h', shape({ ordinal: 2, previous: first, points: 40 }));
+    topic.send(first, 1, 5);
+    topic.send(first, 6, lengthOf(first));
+    topic.send(second, 1, 3);
+    topic.send(second, 4, 20);
+    topic.send(second, 21, lengthOf(second));
+    topic.settled.set(0, 4);
+    group.startAlone(topic);
+    await group.until((one) => holds(one, second, lengthOf(second)));
+    await group.until((one) => holds(one, first, lengthOf(first)));
+    await expectRecords(rig, recordsOf(first, second));
+    expect(group.holes).toEqual([]);
+  });
+
+  test('lacks nothing of a lane that is not where it would be now, as when the topic was given more partitions', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(2);
+    const made = madeLane(laneId(0, 1), 'h', shape({ points: 30 }));
+    topic.send(made, 1, 12, 1);
+    const stop = group.startAlone(topic);
+    await group.until((one) => holds(one, made, 9));
+    stop.abort();
+    topic.send(made, 13, 20, 1);
+    topic.send(made, 21, lengthOf(made), 1);
+    topic.settled.set(1, 2);
+    group.startAlone(topic);
+    await group.until((one) => holds(one, made, lengthOf(made)));
+    await expectRecords(rig, recordsOf(made));
+    expect(group.holes).toEqual([]);
+  });
+
+  test('has a hole where the topic has one, until the topic was filled again', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const made = madeLane(laneId(0, 1), 'h', shape({ points: 30 }));
+    const { lane, records } = made;
+    topic.send(made, 1, 10);
+    topic.send(made, 15, lengthOf(made));
+    group.startAlone(topic);
+    await group.until((one) => holds(one, made, lengthOf(made)));
+    const rest = records.filter(({ seq }) => seq <= 10 || seq >= 15);
+    const holes = [{ lane, from: 11, to: 14 }];
+    await expectRecords(rig, new Map([[lane, rest]]), { holes, isMended: true });
+    expect(group.holes).toMatchObject(holes);
+    topic.send(made, 5, 12);
+    topic.send(made, 13, lengthOf(made));
+    await group.until(({ holes: now }) => now.length === 0);
+    await expectRecords(rig, recordsOf(made), { isMended: true });
+  });
+
+  test('has a hole at the end of a lane of which the topic lacks the rest, once a later one is archived', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(2);
+    const first = madeLane(laneId(0, 1), 'h', shape());
+    const second = madeLane(laneId(1, 2), 'h', shape({ ordinal: 2, previous: first }));
+    topic.send(first, 1, 10);
+    topic.send(second, 1, lengthOf(second));
+    group.startAlone(topic);
+    await group.until(({ holes }) => holes.length > 0);
+    const rest = first.records.filter(({ seq }) => seq <= 10);
+    const lanes = new Map([...recordsOf(second), [first.lane, rest]]);
+    const holes = [{ lane: first.lane, from: 11, to: lengthOf(first) }];
+    await expectRecords(rig, lanes, { holes });
+    const { lanes: covered } = await group.coverage();
+    expect(covered[0]?.coveredToMs).toBe('ended');
+  });
+
+  test('takes the rest of a lane that an operator has ended', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const made = madeLane(laneId(0, 1), 'h', shape({ isClosed: false }));
+    topic.send(made, 1, lengthOf(made));
+    group.startAlone(topic);
+    await group.until((one) => one.lanes.length > 0);
+    const lastSeq = lengthOf(made);
+    const note = { lane: made.lane, lastSeq, isClosed: false, reason: 'gone', notedAt: START };
+    await retireLane(rig.repository, note);
+    const { holes } = await group.until((one) => one.lanes[0]?.coveredToMs === 'ended');
+    expect(holes).toMatchObject([{ firstSeq: lastSeq + 1, lastSeq: null, reason: 'gone' }]);
+  });
+
+  test('begins in the middle of a lane where the topic does, and tells what is none of ours', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const made = madeLane(laneId(0, 1), 'h', shape());
+    topic.send(made, 1, 4);
+    topic.partitions[0]?.frames.push('foreign');
+    topic.send(made, 5, lengthOf(made));
+    present(topic.partitions[0]).low = 1;
+    topic.settled.set(0, 0);
+    group.startAlone(topic);
+    await group.until((one) => holds(one, made, lengthOf(made)));
+    const rest = made.records.filter(({ seq }) => seq >= 5);
+    await expectRecords(rig, new Map([[made.lane, rest]]));
+    expect(group.told).toEqual(['lost 0/0 to 1', 'foreign 0/1']);
+  });
+});
