@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   follow: ['record', 'opentsdb', 'wal', 'runtime'],
   ingest: ['record', 'opentsdb', 'wal', 'follow', 'runtime'],
   restore: ['record', 'runtime', 'storage', 'archive', 'wal', 'opentsdb', 'follow'],
+  standby: ['record', 'runtime', 'archive', 'wal', 'opentsdb', 'follow'],
   admin: ['runtime'],
 };
 
@@ -30,7 +31,16 @@ const OWNERS: Record<string, readonly string[]> = {
   yaml: ['config'],
   zod: ['config'],
   '@duckdb/node-api': ['archive'],
-  'node:fs/promises': ['runtime', 'storage', 'wal', 'archive', 'follow', 'config', 'restore'],
+  'node:fs/promises': [
+    'runtime',
+    'storage',
+    'wal',
+    'archive',
+    'follow',
+    'config',
+    'restore',
+    'standby',
+  ],
   'node:net': ['ingest', 'opentsdb'],
 };
 

@@ -25,6 +25,8 @@ export interface AdminServerOptions {
   /** True when the front door listens and the log is open. */
   ready(): boolean;
   readonly metrics: Metrics;
+  /** What operators may ask for, by path, as `POST /pause`; each answers with what it resolves to. */
+  readonly actions?: Readonly<Record<string, () => Promise<unknown>>>;
 }
 
 export interface AdminServer {
@@ -35,7 +37,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** What operators and their tools ask: health, readiness, metrics, status. It reads, and changes nothing. */
+/** What operators and their tools ask: health, readiness, metrics, status. Only what `actions` offers changes anything. */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
   const server = fastify({
     bodyLimit: LIMITS.bodyBytesMax,
@@ -45,7 +47,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   });
   server.server.maxConnections = LIMITS.connectionsMax;
   addRoutes(server, options);
-  addErrors(server);
+  addErrors(server, Object.keys(options.actions ?? {}));
   return {
     start: async ({ host, port }) => {
       try {
@@ -78,13 +80,16 @@ function addRoutes(server: FastifyInstance, options: AdminServerOptions): void {
     return reply.header('content-type', contentType).send(text);
   });
   server.get('/status', (_request, reply) => sendJson(reply, options.status()));
+  for (const [path, act] of Object.entries(options.actions ?? {})) {
+    server.post(path, async (_request, reply) => sendJson(reply, await act()));
+  }
 }
 
-function addErrors(server: FastifyInstance): void {
+function addErrors(server: FastifyInstance, actions: readonly string[]): void {
   server.setNotFoundHandler((request, reply) =>
     sendJson(reply.code(404), {
       error: `${request.method} ${request.url} is not here`,
-      paths: ['/health', '/ready', '/metrics', '/status'],
+      paths: ['/health', '/ready', '/metrics', '/status', ...actions.map((path) => `POST ${path}`)],
     }),
   );
   server.setErrorHandler((error, _request, reply) => {

@@ -7,6 +7,7 @@ import type { RetireFlags } from './lane-retire.ts';
 import type { GrepOptions } from './log-grep.ts';
 import type { RestoreFlags } from './restore.ts';
 import type { VerifyFlags } from './verify.ts';
+import { addStandby } from './standby-command.ts';
 import { VERSION } from './version.ts';
 import type { InspectOptions } from './wal-inspect.ts';
 
@@ -35,6 +36,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addLane(program, settle);
   addVerify(program, settle);
   addRestore(program, settle);
+  addStandby(program, { environment: ENVIRONMENT_HELP });
   return program;
 }
 

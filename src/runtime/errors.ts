@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   LANE_NOT_RETIRED: 'The lane is not known, has ended already, or may still be written to.',
   TARGET_UNUSABLE: 'The OpenTSDB to restore into cannot be reached, or would not hold the result.',
   RESTORE_INTERRUPTED: 'The restore was interrupted; the same command goes on where it stood.',
+  STANDBY_UNREACHABLE: 'No standby answers at the admin address.',
   LISTEN_FAILED: 'An address cannot be listened on.',
 } as const;
 

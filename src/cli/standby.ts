@@ -1,0 +1,129 @@
+import { createAdminServer } from '../admin/admin-server.ts';
+import { formatAddress } from '../config/address.ts';
+import type { Config } from '../config/options.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
+import { createLogger, type Logger } from '../runtime/logger.ts';
+import { Metrics } from '../runtime/metrics.ts';
+import { Gate } from '../standby/gate.ts';
+import { LogSource } from '../standby/log-source.ts';
+import { beginningAt, type Place } from '../standby/place.ts';
+import { Standby } from '../standby/standby.ts';
+import { StateDirectory } from '../standby/state-directory.ts';
+import { PublishedLog } from '../wal/published-log.ts';
+import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
+import { StandbyReport } from './standby-report.ts';
+import type { StandbyRequest } from './standby-request.ts';
+import { VERSION } from './version.ts';
+
+/** Runs a standby until it is told to stop, or has come to where it is to stop. */
+export async function runStandby(request: StandbyRequest): Promise<void> {
+  const logger = createLogger(request.config.logLevel);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stop.abort();
+    });
+  }
+  const state = await StateDirectory.open(request.state, request.target, request.isMoved);
+  try {
+    await follow(request, state, logger, stop.signal);
+  } finally {
+    await state.close();
+  }
+}
+
+async function follow(
+  request: StandbyRequest,
+  state: StateDirectory,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, target, delayMs, stopAtMs } = request;
+  const log = await PublishedLog.open(config.data);
+  const place = state.state.place ?? beginWith(request, log);
+  const source = new LogSource(log);
+  // What can't be followed from there is said before anything begins.
+  await source.seek(place);
+  await state.save({ place });
+  const { isPaused } = state.state;
+  const gate = new Gate({ delayMs, stopAtMs, isPaused });
+  const metrics = new Metrics();
+  const counters = createStandbyMetrics(metrics);
+  const named = { kind: 'data', place: config.data };
+  const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });
+  const standby = new Standby({
+    target,
+    source,
+    state,
+    place,
+    gate,
+    clock: systemClock,
+    limits: limitsOf(config),
+    events: report.events,
+  });
+  addStandbyGauges(metrics, standby, () => gate.isPaused);
+  const shown = (): unknown => report.status(standby);
+  const admin = createAdminServer({
+    status: shown,
+    health: () => report.health(standby),
+    ready: () => standby.state.kind === 'live',
+    metrics,
+    actions: {
+      '/pause': async () => {
+        await standby.pause();
+        logger.info('paused');
+        return shown();
+      },
+      '/resume': async () => {
+        await standby.resume();
+        logger.info('resumed');
+        return shown();
+      },
+    },
+  });
+  try {
+    await admin.start(config.admin);
+    logger.info(
+      {
+        target: target.origin,
+        source: named,
+        admin: formatAddress(config.admin),
+        isPaused,
+        version: VERSION,
+      },
+      'following',
+    );
+    signal.addEventListener('abort', () => report.ending(), { once: true });
+    const end = await standby.run(signal);
+    const contained = standby.place.latestMs;
+    const latest = contained === null ? null : formatInstant(contained);
+    if (end === 'reached') logger.info({ stopAt: formatInstant(stopAtMs), latest }, 'reached');
+    logger.info({ latest }, 'stopped');
+  } finally {
+    await admin.close();
+  }
+}
+
+function limitsOf({ delivery }: Config): ConstructorParameters<typeof Standby>[0]['limits'] {
+  return {
+    requestTimeoutMs: delivery.requestTimeout,
+    syncTimeoutMs: delivery.syncTimeout,
+    healWindowMs: delivery.healWindow,
+    batchPointsMax: delivery.batchPointsMax,
+    batchBytesMax: delivery.batchBytesMax,
+  };
+}
+
+/** What a target contains of which nothing is known yet. */
+function beginWith({ begin }: StandbyRequest, log: PublishedLog): Place {
+  if (begin.kind === 'at') return beginningAt(begin.ms);
+  const [oldest] = log.segments;
+  const isFromStart = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
+  if (begin.kind === 'oldest' || isFromStart) return beginningAt(null);
+  throw new WalError('CONFIG_INVALID', 'the log does not go back to the first write any more', {
+    hint: 'Restore the target, and say by --begin TIME to when. --begin oldest does without what is older than the log.',
+  });
+}

@@ -1,0 +1,323 @@
+import { comparePositions, type Position } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
+import { type LogRead, offsetOf } from '../wal/log-reader.ts';
+import { type Arrival, ArrivalIndex } from './arrival-index.ts';
+import type { Gate } from './gate.ts';
+import { lacking, type LaneFrame, type LanePlace, type Place, receivedBy } from './place.ts';
+import { originalIndex, Refusals } from './refusals.ts';
+import type { SourceRead, StandbySource } from './standby-source.ts';
+
+export interface ArrivalsOptions {
+  readonly source: StandbySource;
+  readonly clock: Clock;
+  readonly gate: Gate;
+  /** What the target contains. */
+  readonly place: Place;
+  readonly limits?: ArrivalsLimits;
+  readonly events: ArrivalsEvents;
+}
+
+interface ArrivalsEvents {
+  /** More may be read. */
+  released(): void;
+  /** What was applied is applied again, with what came late. */
+  again(reason: string): void;
+  /** The source can't be read; undefined: it can again. */
+  trouble(reason: string | undefined): void;
+  /** The frame was taken in, for the first time or again. */
+  taken(frame: LaneFrame): void;
+}
+
+/** Where a point stands in the log. */
+export interface LogPlace {
+  readonly lane: string;
+  readonly ordinal: number;
+  readonly seq: number;
+  readonly index: number;
+}
+
+interface ArrivalsLimits {
+  /** Read and not passed on yet. */
+  readonly aheadBytesMax: number;
+  /** Kept after it was passed on, as the target may fail to take it. */
+  readonly recentBytesMax: number;
+  /** Not confirmed yet. */
+  readonly arrivalsMax: number;
+}
+
+const LIMITS: ArrivalsLimits = {
+  aheadBytesMax: 8 * 1024 * 1024,
+  recentBytesMax: 16 * 1024 * 1024,
+  arrivalsMax: 1_000_000,
+};
+const POLL_MS = 100;
+const TROUBLE_MS = 1_000;
+
+/**
+ * The stream of all lanes as a log that a target can be fed from: it reads ahead from the source, lets pass what the gate does,
+ * leaves out what the primary is known to have refused, and goes back to what the target must get again.
+ */
+export class Arrivals {
+  readonly #options: ArrivalsOptions;
+  readonly #limits: ArrivalsLimits;
+  readonly #index: ArrivalIndex;
+  readonly #refusals = new Refusals();
+  /** What was taken in: that coming again is dropped. */
+  #tip: Tip;
+  #released: Position;
+  /** Everything up to here was passed on. */
+  #passed: Position;
+  #aheadBytes = 0;
+  /** Passed on, the oldest first. */
+  #recent: Arrival[] = [];
+  #recentBytes = 0;
+  /** The source is to begin with what this lacks. */
+  #seekTo: Place | undefined;
+  #isFull = false;
+  #isNudged = false;
+  #nudge: (() => void) | undefined;
+
+  constructor(options: ArrivalsOptions) {
+    const { place } = options;
+    this.#options = options;
+    this.#limits = options.limits ?? LIMITS;
+    this.#index = new ArrivalIndex(place);
+    this.#released = this.#index.end;
+    this.#passed = this.#index.end;
+    this.#seekTo = place;
+    this.#tip = tipOf(place);
+  }
+
+  /** The last record that may be read. */
+  get end(): Position {
+    return this.#released;
+  }
+
+  /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
+  get isOver(): boolean {
+    const { gate, clock, source } = this.#options;
+    const { stopAtMs } = gate;
+    if (stopAtMs === Infinity) return false;
+    const next = this.#index.after(this.#released);
+    if (next !== undefined) return next.firstReceivedAt > stopAtMs;
+    return this.#seekTo === undefined && source.completeToMs(clock.now()) > stopAtMs;
+  }
+
+  /** What is known to be there behind `position`: records, and when the oldest was received. */
+  behind(position: Position): { readonly records: number; readonly sinceMs: number | undefined } {
+    const { unread } = this.#options.source;
+    const records = this.#index.recordsAfter(position) + unread;
+    return { records, sinceMs: this.#index.after(position)?.firstReceivedAt };
+  }
+
+  /** Which line of which record of the log it is. */
+  recordAt(position: Position, index: number): LogPlace {
+    const { lane, ordinal, seq, left } = this.#index.recordAt(position);
+    return { lane, ordinal, seq, index: originalIndex(left?.get(seq), index) };
+  }
+
+  /** Whether the primary is known to have refused it. */
+  isRefused({ lane, seq, index }: LogPlace): boolean {
+    return this.#refusals.has(lane, seq, index);
+  }
+
+  /** What is contained once everything up to `position` is; nothing before that needs to be known any more. */
+  confirm(position: Position): Place {
+    const place = this.#index.fold(position);
+    for (const [lane, { seq }] of place.lanes) this.#refusals.forget(lane, seq);
+    return place;
+  }
+
+  /** Reads ahead until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, events } = this.#options;
+    const wake = (): void => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    while (!signal.aborted) {
+      let waitMs = POLL_MS;
+      try {
+        await this.#fill(signal);
+        events.trouble(undefined);
+      } catch (error) {
+        if (!(error instanceof WalError) && (error as NodeJS.ErrnoException).code === undefined) {
+          throw error;
+        }
+        events.trouble((error as Error).message);
+        waitMs = TROUBLE_MS;
+      }
+      this.release();
+      await this.#wait(waitMs);
+    }
+    signal.removeEventListener('abort', wake);
+    await source.close();
+  }
+
+  /** Lets pass what the gate lets pass now. */
+  release(): void {
+    const { gate, clock, events } = this.#options;
+    const limitMs = gate.limitMs(clock.now());
+    const before = this.#released;
+    for (;;) {
+      const arrival = this.#index.after(this.#released);
+      if (arrival === undefined) break;
+      const seq = lastBy(arrival, limitMs);
+      const released = { ...this.#released, ordinal: arrival.epoch, seq };
+      if (seq < arrival.first || comparePositions(released, this.#released) <= 0) break;
+      this.#released = released;
+    }
+    if (this.#released !== before) events.released();
+  }
+
+  /** What follows `after` and may be read, for the delivery; the same numbers are the same records, always. */
+  async next(after: Position | undefined): Promise<LogRead | undefined> {
+    const position = after ?? this.#released;
+    this.#pass(position);
+    if (comparePositions(position, this.#released) >= 0) return undefined;
+    const arrival = this.#index.after(position);
+    if (arrival === undefined) return undefined;
+    const { epoch: ordinal, first: firstSeq, last, hole } = arrival;
+    const { lane } = position;
+    if (hole !== undefined) return { kind: 'hole', hole, to: { lane, ordinal, seq: last } };
+    const frame = this.#frameOf(arrival);
+    if (frame === undefined) {
+      this.#goBack(position);
+      return undefined;
+    }
+    const isWhole = ordinal < this.#released.ordinal || last <= this.#released.seq;
+    const lastSeq = isWhole ? last : this.#released.seq;
+    const read = { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body: frame.body } as const;
+    if (isWhole) return read;
+    return { ...read, body: frame.body.subarray(0, offsetOf(read, lastSeq + 1)) };
+  }
+
+  /** Nothing can be had without a copy. */
+  peek(): undefined {
+    return undefined;
+  }
+
+  /** Without what is known to be refused when it is first asked for. */
+  #frameOf(arrival: Arrival): LaneFrame | undefined {
+    const { frame } = arrival;
+    if (frame === undefined || arrival.left !== undefined) return frame;
+    const { body, left } = this.#refusals.without(frame);
+    arrival.left = left;
+    arrival.frame = { ...frame, body };
+    return arrival.frame;
+  }
+
+  async #fill(signal: AbortSignal): Promise<void> {
+    const { source } = this.#options;
+    for (;;) {
+      const { aheadBytesMax, arrivalsMax } = this.#limits;
+      this.#isFull = this.#aheadBytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
+      if (signal.aborted || this.#isFull) return;
+      const place = this.#seekTo;
+      if (place !== undefined) {
+        await source.seek(place);
+        if (this.#seekTo === place) this.#seekTo = undefined;
+        continue;
+      }
+      const read = await source.next();
+      // What the source gave belongs to where it was.
+      if (this.#seekTo !== undefined) continue;
+      if (read === undefined) return;
+      this.#take(read);
+      // What is said later of what is here should be known before it passes.
+      if (this.#aheadBytes >= aheadBytesMax / 2) this.release();
+    }
+  }
+
+  #take(read: SourceRead): void {
+    const { events } = this.#options;
+    switch (read.kind) {
+      case 'frame': {
+        const frame = lacking(read.frame, this.#tip);
+        if (frame === undefined) return;
+        const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
+        this.#refusals.note(frame);
+        this.#aheadBytes += this.#index.add(frame).bytes;
+        this.#tip.lanes.set(lane, { ordinal, seq, receivedAt });
+        events.taken(frame);
+        return;
+      }
+      case 'hole': {
+        const { hole, ordinal } = read;
+        const { lastReceivedAt: receivedAt } = this.#index.addHole(hole, ordinal);
+        this.#tip.lanes.set(hole.lane, { ordinal, seq: hole.to, receivedAt });
+        return;
+      }
+      case 'again':
+        this.#index.begin(read.place);
+        this.#tip = tipOf(read.place);
+        events.again(read.reason);
+    }
+  }
+
+  /** Everything up to the position was passed on: its memory may go when there is more of that. */
+  #pass(position: Position): void {
+    while (comparePositions(this.#passed, position) < 0) {
+      const arrival = this.#index.after(this.#passed);
+      const end = arrival && { ...position, ordinal: arrival.epoch, seq: arrival.last };
+      if (arrival === undefined || end === undefined || comparePositions(end, position) > 0) break;
+      this.#passed = end;
+      this.#aheadBytes -= arrival.bytes;
+      this.#recent.push(arrival);
+      this.#recentBytes += arrival.bytes;
+    }
+    let gone = 0;
+    while (this.#recentBytes > this.#limits.recentBytesMax) {
+      const oldest = this.#recent[gone];
+      if (oldest === undefined) break;
+      oldest.frame = undefined;
+      this.#recentBytes -= oldest.bytes;
+      gone += 1;
+    }
+    if (gone > 0) this.#recent.splice(0, gone);
+    if (this.#isFull) this.#wake();
+  }
+
+  /** What follows the position is no longer in memory: it is read again. */
+  #goBack(position: Position): void {
+    this.#seekTo = this.#index.goBack(position);
+    this.#tip = tipOf(this.#seekTo);
+    this.#released = position;
+    this.#passed = position;
+    this.#aheadBytes = 0;
+    for (const arrival of this.#recent) arrival.frame = undefined;
+    this.#recent = [];
+    this.#recentBytes = 0;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#isNudged = true;
+    this.#nudge?.();
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const over = new AbortController();
+    const nudged = new Promise<void>((resolve) => (this.#nudge = resolve));
+    if (!this.#isNudged) {
+      await Promise.race([nudged, this.#options.clock.sleep(ms, over.signal)]);
+    }
+    over.abort();
+    this.#nudge = undefined;
+    this.#isNudged = false;
+  }
+}
+
+interface Tip {
+  readonly sinceMs: number | null;
+  readonly lanes: Map<string, LanePlace>;
+}
+
+function tipOf({ sinceMs, lanes }: Place): Tip {
+  return { sinceMs, lanes: new Map(lanes) };
+}
+
+/** The number of the last record that was received up to then; less than the first when none was. */
+function lastBy({ first, last, lastReceivedAt, frame }: Arrival, limitMs: number): number {
+  if (lastReceivedAt <= limitMs) return last;
+  return frame === undefined ? first - 1 : first - 1 + receivedBy(frame, limitMs);
+}

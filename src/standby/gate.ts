@@ -1,0 +1,35 @@
+/** Lets records pass by their receive time: not before a delay is over, none behind a time to stop at, and none while paused. */
+export class Gate {
+  readonly delayMs: number;
+  /** Epoch ms; Infinity for none. */
+  readonly stopAtMs: number;
+  #isPaused: boolean;
+
+  constructor(options: {
+    readonly delayMs: number;
+    readonly stopAtMs: number;
+    readonly isPaused: boolean;
+  }) {
+    this.delayMs = options.delayMs;
+    this.stopAtMs = options.stopAtMs;
+    this.#isPaused = options.isPaused;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+  }
+
+  /** What was received up to then may pass; epoch ms. Without a delay the clocks of other machines don't matter. */
+  limitMs(nowMs: number): number {
+    if (this.#isPaused) return -Infinity;
+    return Math.min(this.delayMs === 0 ? Infinity : nowMs - this.delayMs, this.stopAtMs);
+  }
+}

@@ -1,0 +1,29 @@
+import type { Hole } from '../record/control.ts';
+import type { LaneFrame, Place } from './place.ts';
+
+export type SourceRead =
+  | { readonly kind: 'frame'; readonly frame: LaneFrame }
+  /** Records that will never come. */
+  | { readonly kind: 'hole'; readonly ordinal: number; readonly hole: Hole }
+  /** Something came so late that what was given must be applied again, behind it: what follows is all that `place` lacks. */
+  | { readonly kind: 'again'; readonly place: Place; readonly reason: string };
+
+/** The records of all lanes, in the order in which they were received, as far as one machine can tell that of another. */
+export interface StandbySource {
+  /** What comes next; undefined when there is nothing yet. Rejects when it can't be read, and may be asked again. */
+  next(): Promise<SourceRead | undefined>;
+
+  /** What comes next is all that `place` lacks, from its oldest on. */
+  seek(place: Place): Promise<void>;
+
+  /** Records that are known to be there, and were not given yet. */
+  readonly unread: number;
+
+  /** Everything received up to then was given, or never will be; epoch ms. */
+  completeToMs(nowMs: number): number;
+
+  /** Receive time, epoch ms, of the oldest record that is held back until its lane has caught up. */
+  readonly heldSinceMs: number | undefined;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seal, unseal } from '../archive/sealed-json.ts';
+import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { WalError } from '../runtime/errors.ts';
+import { DirectoryLock } from '../wal/directory-lock.ts';
+import type { LanePlace, Place } from './place.ts';
+
+/** What a standby knows of its target. */
+export interface StandbyState {
+  /** Its address. */
+  readonly target: string;
+  readonly isPaused: boolean;
+  /** What it surely contains; undefined until it was decided what it begins with. */
+  readonly place: Place | undefined;
+}
+
+const FORMAT = 1;
+const FILE = 'standby.json';
+
+/** The directory of a standby: what its target contains, and its dead letters. One process uses it at a time. */
+export class StateDirectory {
+  readonly path: string;
+  readonly #lock: DirectoryLock;
+  #state: StandbyState;
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, lock: DirectoryLock, state: StandbyState) {
+    this.path = path;
+    this.#lock = lock;
+    this.#state = state;
+  }
+
+  /** Throws DATA_LOCKED, DATA_UNUSABLE; CONFIG_INVALID when it is of another target, unless that `isMoved`. */
+  static async open(path: string, target: URL, isMoved: boolean): Promise<StateDirectory> {
+    const lock = await lockFolder(path);
+    try {
+      const known = await readState(join(path, FILE));
+      if (known !== undefined && known.target !== target.origin && !isMoved) {
+        throw new WalError(
+          'CONFIG_INVALID',
+          `${path} tells what ${known.target} contains, not ${target.origin}`,
+          {
+            hint: 'Use another --state for another target. --moved says that it is the same, under a new address.',
+          },
+        );
+      }
+      const state = { isPaused: false, place: undefined, ...known, target: target.origin };
+      return new StateDirectory(path, lock, state);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  get state(): StandbyState {
+    return this.#state;
+  }
+
+  /** Durable when it resolves; a crash before leaves what was there. */
+  async save(changes: Partial<Pick<StandbyState, 'isPaused' | 'place'>>): Promise<void> {
+    const turn = this.#saveBehind(this.#last, changes);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#lock.release();
+  }
+
+  /** One write after the other. */
+  async #saveBehind(before: Promise<void>, changes: Partial<StandbyState>): Promise<void> {
+    await before;
+    const state = { ...this.#state, ...changes };
+    await writeFileAtomic(join(this.path, FILE), seal(formatState(state)));
+    this.#state = state;
+  }
+}
+
+async function lockFolder(path: string): Promise<DirectoryLock> {
+  try {
+    await makeFolder(path);
+    return await DirectoryLock.acquire(path);
+  } catch (cause) {
+    if (cause instanceof WalError && cause.code === 'DATA_LOCKED') {
+      const hint = 'Another process runs this standby: two never share a --state.';
+      throw new WalError('DATA_LOCKED', cause.message, { cause, hint });
+    }
+    if (cause instanceof WalError) throw cause;
+    throw new WalError('DATA_UNUSABLE', `${path} cannot be used: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Choose another --state, or let this user write there.',
+    });
+  }
+}
+
+async function readState(path: string): Promise<StandbyState | undefined> {
+  let content: Buffer;
+  try {
+    content = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const state = parseState(content);
+  if (state !== undefined) return state;
+  throw new WalError(
+    'DATA_UNUSABLE',
+    `${path} is damaged: it cannot be told what the target contains`,
+    {
+      hint: 'Put it back from a copy, however old: what comes after is applied again. Or begin with another --state and an empty target.',
+    },
+  );
+}
+
+function formatState({ target, isPaused, place }: StandbyState): object {
+  if (place === undefined) return { format: FORMAT, target, isPaused, place: null };
+  const { sinceMs, latestMs, lanes } = place;
+  const list = [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
+    return { lane, ordinal, seq, receivedAt };
+  });
+  return { format: FORMAT, target, isPaused, place: { sinceMs, latestMs, lanes: list } };
+}
+
+function parseState(content: Buffer): StandbyState | undefined {
+  const { format, target, isPaused, place } = unseal(content) ?? {};
+  if (format !== FORMAT || typeof target !== 'string' || typeof isPaused !== 'boolean')
+    return undefined;
+  if (place === null) return { target, isPaused, place: undefined };
+  const { sinceMs, latestMs, lanes } = fieldsOf(place);
+  if (!isTime(sinceMs) || !isTime(latestMs) || !Array.isArray(lanes)) return undefined;
+  const places = new Map<string, LanePlace>();
+  for (const one of lanes as readonly unknown[]) {
+    const { lane, ordinal, seq, receivedAt } = fieldsOf(one);
+    if (typeof lane !== 'string' || typeof ordinal !== 'number') return undefined;
+    if (typeof seq !== 'number' || typeof receivedAt !== 'number') return undefined;
+    places.set(lane, { ordinal, seq, receivedAt });
+  }
+  return { target, isPaused, place: { sinceMs, latestMs, lanes: places } };
+}
+
+function isTime(value: unknown): value is number | null {
+  return value === null || typeof value === 'number';
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return (value ?? {}) as Record<string, unknown>;
+}
