@@ -139,6 +139,8 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
 
 const PROMISES = {
   all: 'an answer means: durable in the log, and handled by the primary unless degraded; nothing acknowledged is lost by a crash of either',
+  kafka:
+    'an answer means: durable in the log and, unless degraded, in Kafka; what the primary refuses later is found in the dead letters only',
   wal: 'an answer means: durable in the log; what the primary refuses later is found in the dead letters only',
 } as const;
 

@@ -1,6 +1,6 @@
 import { Option, type Command, type Help } from 'commander';
 import { loadConfig } from '../config/load.ts';
-import { flagOf, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
+import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
 import { GROUPS, OPTIONS, type Config } from '../config/options.ts';
 
 interface Flag {
@@ -36,11 +36,10 @@ export function configOf(command: Command): Promise<Config> {
 }
 
 /** The default is only told: commander would hand it on as if it had been given. */
-function flagFor({ key, option }: NamedOption): Option {
-  const written = typeof option.default === 'object' ? option.default.join(',') : option.default;
+function flagFor({ key, flag: name, option }: NamedOption): Option {
   const flag = new Option(
-    `${flagOf(key)} <${option.placeholder}>`,
-    `${option.describe} (default: ${String(written)})`,
+    `${name} <${option.placeholder}>`,
+    `${option.describe} (default: ${defaultText(option)})`,
   );
   const group = groupOf(key);
   return group === '' ? flag : flag.helpGroup(`${GROUPS[group]}:`);

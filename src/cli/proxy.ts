@@ -76,7 +76,7 @@ export class Proxy {
     this.writePath = new DurableWritePath({
       wal: parts.wal,
       clock,
-      ack: config.ack,
+      ack: config.ack === 'all' ? 'all' : 'wal',
       ackTimeoutMs: config.delivery.ackTimeout,
       isLive: () => this.#primary.state.kind === 'live',
       onSlow: () => this.#primary.degrade('it took too long to answer'),

@@ -8,7 +8,6 @@ import { DATA_PREFIX } from './option.ts';
 import {
   ENVIRONMENT_PREFIX,
   environmentNameOf,
-  flagOf,
   flatten,
   isOption,
   type OptionTable,
@@ -124,7 +123,10 @@ function environmentSettings(environment: ConfigSources['environment']): readonl
 }
 
 function flagSettings(flags: ConfigSources['flags']): readonly Setting[] {
-  return Object.entries(flags).map(([key, text]) => ({ key, text, place: `by ${flagOf(key)}` }));
+  return Object.entries(flags).map(([key, text]) => {
+    const flag = NAMED.find((named) => named.key === key)?.flag ?? key;
+    return { key, text, place: `by ${flag}` };
+  });
 }
 
 /** A Kubernetes service called tsdb-wal puts names like these into every pod beside it; they are not ours. */

@@ -15,6 +15,8 @@ export type Values<Table> = {
 export interface NamedOption {
   /** The path in a file: `wal.bytesMax`. */
   readonly key: string;
+  /** `--wal-bytes-max`, unless the option has a shorter one. */
+  readonly flag: string;
   readonly option: Option<unknown>;
 }
 
@@ -27,8 +29,16 @@ export function isOption(node: Option<unknown> | OptionTable): node is Option<un
 /** Every option with its key, in the table's order. */
 export function flatten(table: OptionTable, prefix = ''): readonly NamedOption[] {
   return Object.entries(table).flatMap(([name, node]) =>
-    isOption(node) ? [{ key: prefix + name, option: node }] : flatten(node, `${prefix}${name}.`),
+    isOption(node)
+      ? [{ key: prefix + name, flag: node.flag ?? flagOf(prefix + name), option: node }]
+      : flatten(node, `${prefix}${name}.`),
   );
+}
+
+/** The default as people read it. */
+export function defaultText({ default: written }: Option<unknown>): string {
+  const text = typeof written === 'object' ? written.join(',') : String(written);
+  return text === '' ? 'none' : text;
 }
 
 /** The group an option is in, empty at the top: `wal` of `wal.bytesMax`. */

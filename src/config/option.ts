@@ -16,6 +16,8 @@ export interface Option<Value> {
   readonly placeholder: string;
   /** What a right value looks like; ends the sentence "expected …". */
   readonly expects: string;
+  /** The flag, where it isn't the key's own. */
+  readonly flag?: string;
   readonly schema: z.ZodType<Value>;
   /** The value as it would be written, so that what is printed can be read back. */
   format(value: Value): Plain;
@@ -24,11 +26,19 @@ export interface Option<Value> {
 interface Described<Written extends Plain> {
   readonly default: Written;
   readonly describe: string;
+  /** A shorter flag than the key's own. */
+  readonly flag?: string;
 }
 
 interface Ranged<Written extends Plain, Bound> extends Described<Written> {
   readonly min?: Bound;
   readonly max?: Bound;
+}
+
+interface Matched extends Described<string> {
+  readonly pattern: RegExp;
+  /** The same, said to people. */
+  readonly expects: string;
 }
 
 interface Listed extends Described<readonly string[]> {
@@ -45,9 +55,29 @@ const TIMER_MAX = '24d';
 export const DATA_PREFIX = 'DATA/';
 
 export const option = {
+  /** Empty only where that is the default. */
   string: ({ default: written, describe }: Described<string>): Option<string> => ({
     ...base(written, describe, 'TEXT', 'some text'),
-    schema: schemaOf((raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined)),
+    schema: schemaOf((raw) =>
+      typeof raw === 'string' && (raw !== '' || written === '') ? raw : undefined,
+    ),
+    format: (value) => value,
+  }),
+
+  name: ({ default: written, describe, pattern, expects, flag }: Matched): Option<string> => ({
+    ...base(written, describe, 'NAME', expects),
+    ...flagged(flag),
+    schema: schemaOf((raw) => (typeof raw === 'string' && pattern.test(raw) ? raw : undefined)),
+    format: (value) => value,
+  }),
+
+  /** An absolute path; empty: there is none. */
+  file: ({ describe }: Pick<Described<string>, 'describe'>): Option<string> => ({
+    ...base('', describe, 'PATH', 'a path, absolute or from where the process is started'),
+    schema: schemaOf((raw) => {
+      if (typeof raw !== 'string') return undefined;
+      return raw === '' ? '' : resolve(raw);
+    }),
     format: (value) => value,
   }),
 
@@ -149,6 +179,7 @@ export const option = {
       'LIST',
       `${options.expects} (a list in a file, joined by commas elsewhere)`,
     ),
+    ...flagged(options.flag),
     schema: schemaOf((raw) => parseList(raw, options.item)),
     format: (value) => value,
   }),
@@ -156,6 +187,10 @@ export const option = {
 
 function base(written: Plain, describe: string, placeholder: string, expects: string) {
   return { default: written, describe, placeholder, expects };
+}
+
+function flagged(flag: string | undefined): { readonly flag?: string } {
+  return flag === undefined ? {} : { flag };
 }
 
 /** Its message is never shown: whoever reports a mistake knows the option, and says what it expects. */

@@ -34,10 +34,10 @@ export const OPTIONS = {
     describe:
       'Where /health, /ready, /metrics and /status are answered. It has no access control: open it to monitoring only.',
   }),
-  ack: option.choice(['all', 'wal'], {
+  ack: option.choice(['all', 'kafka', 'wal'], {
     default: 'all',
     describe:
-      'What an answer waits for. all: for the log and, unless degraded, for the primary. wal: for the log only; a point refused by the primary is then found only in the dead letters.',
+      'What an answer waits for. all: for the log and, unless degraded, for Kafka (when there is one) and the primary. kafka: for the log and, unless degraded, for Kafka. wal: for the log only. Without all, a point refused by the primary is found only in the dead letters.',
   }),
   mutations: option.choice(['refuse', 'pass'], {
     default: 'refuse',
@@ -166,7 +166,7 @@ export const OPTIONS = {
     unregistered: option.choice(['refuse', 'allow'], {
       default: 'refuse',
       describe:
-        'What to do while the repository cannot be told of a new stretch of the log (a start, a failed write, a leap of the clock). refuse: answer 503 until it can. allow: take writes all the same; if the log is lost before it can, the repository will not know that something is missing.',
+        'What to do while the repository, or the topic, cannot be told of a new stretch of the log (a start, a failed write, a leap of the clock). refuse: answer 503 until it can. allow: take writes all the same; if the log is lost before it can, nobody will know that something is missing.',
     }),
     memoryBytes: option.bytes({
       default: '256MiB',
@@ -174,6 +174,92 @@ export const OPTIONS = {
       describe:
         'Memory for sorting and compressing in the archiver, a process of its own: one half for what comes in, one for merging. What needs more goes to disk.',
     }),
+  },
+  kafka: {
+    brokers: option.list({
+      default: [],
+      item: /^[A-Za-z0-9._-]+:\d{1,5}$/,
+      expects: 'names or IPv4 addresses of brokers, each with its port, as kafka-1:9092',
+      flag: '--kafka',
+      describe:
+        'Where Kafka is first asked. With it the topic is the log that several proxies share; without, the log of this directory is all there is.',
+    }),
+    compression: option.choice(['gzip', 'zstd', 'none'], {
+      default: 'gzip',
+      describe:
+        'How batches are compressed, by Kafka’s own means, so that every consumer can read them. zstd needs a Node that has it (22.15, 23.8 or later), here and where it is read.',
+    }),
+    ackTimeout: option.duration({
+      default: '5s',
+      describe:
+        'How long an answer may wait for Kafka. Then the proxy is degraded: it answers without waiting for Kafka until Kafka has caught up.',
+    }),
+    connectionTimeout: option.duration({
+      default: '3s',
+      describe: 'How long a connection to a broker may take to open.',
+    }),
+    requestTimeout: option.duration({
+      default: '10s',
+      describe:
+        'How long a broker may take to answer. Then the connection is given up, and what was under way is sent again on another.',
+    }),
+    tls: option.choice(['on', 'off'], {
+      default: 'off',
+      describe: 'Whether brokers are spoken to by TLS.',
+    }),
+    tlsCa: option.file({
+      describe:
+        'A PEM file of the authorities that may have signed the certificates of the brokers. Without it, those that Node knows.',
+    }),
+    tlsCert: option.file({
+      describe: 'A PEM file with the certificate that is shown to brokers which ask for one.',
+    }),
+    tlsKey: option.file({ describe: 'A PEM file with the key of kafka.tlsCert.' }),
+    sasl: option.choice(['none', 'plain', 'scram-sha-256', 'scram-sha-512'], {
+      default: 'none',
+      describe:
+        'How a user is proven to brokers. plain shows them the password, and everyone on the way if kafka.tls is off.',
+    }),
+    username: option.string({ default: '', describe: 'The user for kafka.sasl.' }),
+    passwordFile: option.file({
+      describe:
+        'A file with the password for kafka.sasl, and nothing else; a line end behind it does not count.',
+    }),
+    topic: {
+      name: option.name({
+        default: 'tsdb-wal',
+        pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+        expects: 'a name of a topic: letters, digits, dots, underscores and dashes, at most 249',
+        flag: '--topic',
+        describe: 'The topic that holds the log.',
+      }),
+      create: option.boolean({
+        default: false,
+        describe:
+          'Whether a start makes the topic when it is not there. Otherwise it says which command does.',
+      }),
+      partitions: option.integer({
+        default: 6,
+        min: 1,
+        max: 10_000,
+        describe:
+          'Partitions of the topic when it is made. A lane stays in one, so that more allow more proxies and archivers side by side.',
+      }),
+      replication: option.integer({
+        default: 3,
+        min: 1,
+        max: 32,
+        describe:
+          'Brokers that hold a copy of each partition when the topic is made; no more than there are.',
+      }),
+      retention: option.duration({
+        default: '7d',
+        min: '1m',
+        max: '3650d',
+        describe:
+          'How long Kafka keeps what is written when the topic is made. An archiver that is away for longer misses something.',
+      }),
+    },
   },
   logLevel: option.choice(LOG_LEVELS, {
     default: 'info',
@@ -189,6 +275,8 @@ export const GROUPS: Readonly<Record<string, string>> = {
   wal: 'The log',
   delivery: 'Delivery to the primary',
   archiver: 'The archiver',
+  kafka: 'Kafka',
+  'kafka.topic': 'The topic',
 };
 
 export type Config = Values<typeof OPTIONS>;

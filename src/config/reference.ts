@@ -1,7 +1,13 @@
 import { stringify } from 'yaml';
 import { ERROR_CODES } from '../runtime/errors.ts';
 import { STYLE } from './format.ts';
-import { environmentNameOf, flagOf, flatten, groupOf, type NamedOption } from './option-table.ts';
+import {
+  defaultText,
+  environmentNameOf,
+  flatten,
+  groupOf,
+  type NamedOption,
+} from './option-table.ts';
 import { GROUPS, OPTIONS } from './options.ts';
 
 const COMMENT_COLUMNS = 96;
@@ -15,8 +21,10 @@ export const REFERENCE_PAGES: Readonly<Record<string, () => string>> = {
 
 function renderReferenceYaml(): string {
   const groups = groupNames().map((group) => {
-    const indent = group === '' ? '' : '  ';
-    const heading = group === '' ? '' : `# ${GROUPS[group]}.\n${group}:\n`;
+    const names = group === '' ? [] : group.split('.');
+    const indent = '  '.repeat(names.length);
+    const above = indent.slice(2);
+    const heading = group === '' ? '' : `${above}# ${GROUPS[group]}.\n${above}${names.at(-1)}:\n`;
     return (
       heading +
       optionsOf(group)
@@ -57,15 +65,14 @@ A flag comes before the environment, the environment before the file given by \`
 An unknown or wrong key stops the start with every mistake listed. \`tsdb-wal check-config\` shows what is in effect.
 [reference.yaml](../config/reference.yaml) is a file with all of it, [example.yaml](../config/example.yaml) one with what is usually set.`;
 
-function renderPageOption({ key, option }: NamedOption): string {
-  const written = typeof option.default === 'object' ? option.default.join(',') : option.default;
+function renderPageOption({ key, flag, option }: NamedOption): string {
   return [
     `### \`${key}\``,
     option.describe,
     [
-      `- Default: \`${String(written)}\``,
+      `- Default: \`${defaultText(option)}\``,
       `- Value: ${option.expects}`,
-      `- Flag: \`${flagOf(key)}\``,
+      `- Flag: \`${flag}\``,
       `- Environment: \`${environmentNameOf(key)}\``,
     ].join('\n'),
   ].join('\n\n');

@@ -30,6 +30,26 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
         !['', 'wal', 'cursors', 'archiver'].some((own) => resolve(data, own) === repository),
       says: 'repository is the data directory or a folder of its own use: give it another one',
     },
+    {
+      holds: ({ ack, kafka }) => ack !== 'kafka' || kafka.brokers.length > 0,
+      says: 'ack is kafka, but kafka.brokers names none',
+    },
+    {
+      holds: ({ kafka }) =>
+        kafka.tls === 'on' ||
+        [kafka.tlsCa, kafka.tlsCert, kafka.tlsKey].every((path) => path === ''),
+      says: 'kafka.tls is off, but there are files for it: set it to on, or leave them out',
+    },
+    {
+      holds: ({ kafka }) => (kafka.tlsCert === '') === (kafka.tlsKey === ''),
+      says: 'kafka.tlsCert and kafka.tlsKey go together: one of them is missing',
+    },
+    {
+      holds: ({ kafka }) =>
+        (kafka.sasl === 'none') === (kafka.username === '') &&
+        (kafka.sasl === 'none') === (kafka.passwordFile === ''),
+      says: 'kafka.sasl, kafka.username and kafka.passwordFile go together: one of them is missing',
+    },
   ];
 
 /** Says each relation that does not hold. */

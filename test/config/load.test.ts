@@ -130,7 +130,7 @@ describe('the configuration', () => {
     });
     expect(problems.toSorted()).toEqual([
       'TSDB_WAL_NONE (in the environment) is not a known name',
-      'ack: "none" (given by --ack); expected one of all, wal',
+      'ack: "none" (given by --ack); expected one of all, kafka, wal',
       'colour (in /wal.yaml) is not a known key',
       'limits.connectionsMax: "many" (given in /wal.yaml); expected a whole number, at least 1',
       'listen: nothing (given in /wal.yaml); expected host:port, [IPv6]:port, or a port alone (of host 0.0.0.0)',
@@ -146,6 +146,29 @@ describe('the configuration', () => {
     [{ repository: 'DATA/wal' }, 'repository is the data directory'],
   ])('refuses values that contradict each other: %j', async (flags, says) => {
     expect((await problemsOf({ flags })).join()).toContain(says);
+  });
+
+  test('has short flags for what is named most, and says them', async () => {
+    const { kafka } = await load({
+      flags: { 'kafka.brokers': 'a:9092,10.0.0.7:9093', 'kafka.topic.name': 'writes' },
+    });
+    expect(kafka.brokers).toEqual(['a:9092', '10.0.0.7:9093']);
+    expect(kafka.topic).toMatchObject({ name: 'writes', create: false, retention: 604_800_000 });
+    const problems = await problemsOf({
+      flags: { 'kafka.brokers': 'a', 'kafka.topic.name': 'a topic' },
+    });
+    expect(problems[0]).toContain('given by --kafka');
+    expect(problems[1]).toContain('given by --topic');
+  });
+
+  test('says what is missing of what goes together for Kafka', async () => {
+    const flags = { 'kafka.sasl': 'plain', 'kafka.tlsCert': '/cert.pem', ack: 'kafka' };
+    expect(await problemsOf({ flags })).toEqual([
+      'ack is kafka, but kafka.brokers names none',
+      'kafka.tls is off, but there are files for it: set it to on, or leave them out',
+      'kafka.tlsCert and kafka.tlsKey go together: one of them is missing',
+      'kafka.sasl, kafka.username and kafka.passwordFile go together: one of them is missing',
+    ]);
   });
 
   test('lets two processes-to-be share port 0', async () => {
