@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['runtime'],
   opentsdb: ['record', 'runtime'],
   wal: ['record', 'runtime'],
+  kafka: ['record', 'runtime'],
   storage: ['runtime'],
   archive: ['record', 'opentsdb', 'wal', 'storage', 'runtime'],
   follow: ['record', 'opentsdb', 'wal', 'runtime'],
@@ -26,6 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const OWNERS: Record<string, readonly string[]> = {
   fastify: ['ingest', 'admin'],
   undici: ['opentsdb'],
+  kafkajs: ['kafka'],
   pino: ['runtime'],
   'prom-client': ['runtime'],
   yaml: ['config'],
@@ -40,8 +42,9 @@ const OWNERS: Record<string, readonly string[]> = {
     'config',
     'restore',
     'standby',
+    'kafka',
   ],
-  'node:net': ['ingest', 'opentsdb'],
+  'node:net': ['ingest', 'opentsdb', 'kafka'],
 };
 
 /** main.ts and cli/ wire everything together, so they may import everything. */

@@ -1,0 +1,287 @@
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { KafkaConnection } from './connection.ts';
+import { type FetchedPartition, FetchSession, OffsetGone } from './fetch-session.ts';
+import { decodeMessage, type TopicFrame } from './topic-frame.ts';
+
+export type TopicRead =
+  | { readonly kind: 'frame'; readonly frame: TopicFrame }
+  /** A message that no tsdb-wal made, or that isn't whole. */
+  | {
+      readonly kind: 'foreign';
+      readonly partition: number;
+      readonly offset: number;
+      readonly reason: string;
+    }
+  /**
+   * The partition no longer has these offsets, `to` excluded: retention took them. `to` before `from`: the topic is not the
+   * one that was read before, and is read from its beginning.
+   */
+  | {
+      readonly kind: 'lost';
+      readonly partition: number;
+      readonly from: number;
+      readonly to: number;
+    };
+
+export interface TopicReaderOptions {
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  readonly clock: Clock;
+  /**
+   * Where to begin: the offset of the next message, by partition. Partitions that aren't named are not read; absent: all of
+   * them, also later ones, each from its oldest message.
+   */
+  readonly from?: ReadonlyMap<number, number>;
+  /** Bytes of bodies that are read ahead. */
+  readonly aheadBytesMax?: number;
+  /** Why nothing can be read now; undefined when it can again. Called once a change. */
+  readonly onHindered?: (reason: string | undefined) => void;
+}
+
+const LIMITS = {
+  aheadBytesMax: 8 * 1_048_576,
+  fetch: { waitMs: 500, partitionBytesMax: 1_048_576, bytesMax: 4 * 1_048_576 },
+  retryMsMin: 100,
+  retryMsMax: 2_000,
+  /** New partitions are looked for so often. */
+  refreshMs: 30_000,
+} as const;
+
+/**
+ * Reads frames of a topic: each partition in its order, from places that are the reader's own. It goes on for ever, over
+ * outages and broker changes; what it was given once it gives again only after `seek`. Repeats that are in the topic
+ * itself are the caller's to drop, by lane and sequence.
+ */
+export class TopicReader {
+  readonly #options: TopicReaderOptions;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  /** The next offset to fetch. */
+  readonly #fetched: Map<number, number>;
+  /** The next offset to give. */
+  readonly #given: Map<number, number>;
+  readonly #ends = new Map<number, number>();
+  #queue: QueuedRead[] = [];
+  #queuedBytes = 0;
+  /** What was asked for before a seek is dropped. */
+  #generation = 0;
+  #wake: (() => void) | undefined;
+  #awaitingRoom: (() => void)[] = [];
+  #hindrance: string | undefined;
+
+  constructor(options: TopicReaderOptions) {
+    this.#options = options;
+    this.#fetched = new Map(options.from);
+    this.#given = new Map(options.from);
+    this.#running = this.#run();
+  }
+
+  /** The next read; undefined once the reader is closed, or the signal aborts. */
+  async next(signal?: AbortSignal): Promise<TopicRead | undefined> {
+    const wake = (): void => this.#wake?.();
+    signal?.addEventListener('abort', wake, { once: true });
+    try {
+      while (this.#queue.length === 0) {
+        if (this.#closing.signal.aborted || signal?.aborted === true) return undefined;
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      this.#wake = undefined;
+      signal?.removeEventListener('abort', wake);
+    }
+    return this.poll();
+  }
+
+  /** The next read if it is there already. */
+  poll(): TopicRead | undefined {
+    const queued = this.#queue.shift();
+    if (queued === undefined) return undefined;
+    this.#given.set(queued.partition, queued.nextOffset);
+    this.#queuedBytes -= queued.bytes;
+    this.#tellRoom();
+    return queued.read;
+  }
+
+  /** The offset of the next message that will be given, by partition. */
+  get positions(): ReadonlyMap<number, number> {
+    return this.#given;
+  }
+
+  /** The offset behind the last message, as the brokers last said, by partition. */
+  get ends(): ReadonlyMap<number, number> {
+    return this.#ends;
+  }
+
+  /** Goes on from there in these partitions; others stay where they are. */
+  seek(positions: ReadonlyMap<number, number>): void {
+    this.#generation += 1;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const [partition, offset] of [...this.#given, ...positions]) {
+      this.#given.set(partition, offset);
+      this.#fetched.set(partition, offset);
+    }
+    this.#tellRoom();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#options;
+    const { retryMsMin: delayMsMin, retryMsMax: delayMsMax } = LIMITS;
+    const backoff = new Backoff({ delayMsMin, delayMsMax, random: Math.random });
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#read(() => backoff.reset());
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        this.#tellHindrance((error as Error).message);
+        await clock.sleep(backoff.nextMs(), this.#closing.signal);
+      }
+    }
+  }
+
+  /** Reads over one set of connections, until something fails. */
+  async #read(onRead: () => void): Promise<void> {
+    const { connection, topic } = this.#options;
+    const client = connection.client({ retries: 0 });
+    const hangUp = (): void => client.hangUp();
+    this.#closing.signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      const session = await FetchSession.open(client.kafka, topic);
+      while (!this.#closing.signal.aborted) {
+        await this.#place(session);
+        try {
+          await this.#fetchAll(session, onRead);
+        } catch (error) {
+          if (!(error instanceof OffsetGone)) throw error;
+          await this.#passLost(session, error.partition);
+        }
+        await session.refresh();
+      }
+    } finally {
+      this.#closing.signal.removeEventListener('abort', hangUp);
+      client.hangUp();
+    }
+  }
+
+  /** Where all partitions are read, those that are new are read from their beginning. */
+  async #place(session: FetchSession): Promise<void> {
+    if (this.#options.from !== undefined) return;
+    const added = session.partitions().filter((partition) => !this.#fetched.has(partition));
+    if (added.length === 0) return;
+    for (const [partition, { low }] of await session.ranges(added)) {
+      this.#fetched.set(partition, low);
+      this.#given.set(partition, low);
+    }
+  }
+
+  /** Fetches from each leader in a loop of its own, until it is time to ask again who leads, or one of them fails. */
+  async #fetchAll(session: FetchSession, onRead: () => void): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + LIMITS.refreshMs;
+    const failure = new AbortController();
+    const over = AbortSignal.any([failure.signal, this.#closing.signal]);
+    const loops = [...session.leaders()].map(async ([nodeId, partitions]) => {
+      try {
+        while (!over.aborted && clock.monotonicMs() < endMs) {
+          await this.#fetch(session, { nodeId, partitions }, over);
+          this.#tellHindrance(undefined);
+          onRead();
+        }
+      } catch (error) {
+        failure.abort();
+        throw error;
+      }
+    });
+    // All of them: one that goes on would fetch the same as the next session does.
+    const ends = await Promise.allSettled(loops);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #fetch(
+    session: FetchSession,
+    { nodeId, partitions }: { readonly nodeId: string; readonly partitions: readonly number[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#untilRoom(signal);
+    const generation = this.#generation;
+    const offsets = new Map(
+      [...this.#fetched].filter(([partition]) => partitions.includes(partition)),
+    );
+    if (offsets.size === 0) {
+      await this.#options.clock.sleep(LIMITS.fetch.waitMs, signal);
+      return;
+    }
+    const fetched = await session.fetch(nodeId, offsets, LIMITS.fetch);
+    if (generation === this.#generation) for (const one of fetched) this.#take(one);
+  }
+
+  #take({ partition, messages, nextOffset, high }: FetchedPartition): void {
+    this.#ends.set(partition, high);
+    for (const message of messages) {
+      const { offset, value } = message;
+      const decoded = decodeMessage(partition, message);
+      const read: TopicRead =
+        decoded.kind === 'foreign'
+          ? { kind: 'foreign', partition, offset, reason: decoded.reason }
+          : decoded;
+      this.#push({ partition, nextOffset: offset + 1, bytes: value?.length ?? 0, read });
+    }
+    this.#fetched.set(partition, nextOffset);
+  }
+
+  /** Tells what is gone, and goes on with the oldest message there is. */
+  async #passLost(session: FetchSession, partition: number): Promise<void> {
+    const from = this.#fetched.get(partition) ?? 0;
+    const { low, high } = (await session.ranges([partition])).get(partition) ?? { low: 0, high: 0 };
+    if (from >= low && from <= high) return;
+    this.#fetched.set(partition, low);
+    const read = { kind: 'lost', partition, from, to: low } as const;
+    this.#push({ partition, nextOffset: low, bytes: 0, read });
+  }
+
+  #push(read: QueuedRead): void {
+    this.#queue.push(read);
+    this.#queuedBytes += read.bytes;
+    this.#wake?.();
+  }
+
+  async #untilRoom(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.#hasRoom()) {
+      await new Promise<void>((resolve) => {
+        this.#awaitingRoom.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#queuedBytes < (this.#options.aheadBytesMax ?? LIMITS.aheadBytesMax);
+  }
+
+  #tellRoom(): void {
+    if (this.#awaitingRoom.length === 0) return;
+    if (!this.#hasRoom()) return;
+    for (const resolve of this.#awaitingRoom.splice(0)) resolve();
+  }
+
+  #tellHindrance(reason: string | undefined): void {
+    if (reason === this.#hindrance) return;
+    this.#hindrance = reason;
+    this.#options.onHindered?.(reason);
+  }
+}
+
+interface QueuedRead {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly bytes: number;
+  readonly read: TopicRead;
+}

@@ -1,0 +1,32 @@
+import type { KafkaConnection } from './connection.ts';
+import { FetchSession, type OffsetRange } from './fetch-session.ts';
+
+/** Asks where a topic stands, over connections of its own for each question: it is seldom asked. */
+export class Topic {
+  readonly name: string;
+  readonly #connection: KafkaConnection;
+
+  constructor(connection: KafkaConnection, name: string) {
+    this.#connection = connection;
+    this.name = name;
+  }
+
+  /** Of every partition. Rejects when the topic can't be asked. */
+  async ranges(): Promise<ReadonlyMap<number, OffsetRange>> {
+    return this.#ask(async (session) => session.ranges(session.partitions()));
+  }
+
+  /** The first message that is as new as a time, epoch ms, or newer; where there is none, where the next one will be. */
+  async offsetsAt(ms: number): Promise<ReadonlyMap<number, number>> {
+    return this.#ask(async (session) => session.offsetsAt(session.partitions(), ms));
+  }
+
+  async #ask<Answer>(question: (session: FetchSession) => Promise<Answer>): Promise<Answer> {
+    const client = this.#connection.client({ retries: 2 });
+    try {
+      return await question(await FetchSession.open(client.kafka, this.name));
+    } finally {
+      client.hangUp();
+    }
+  }
+}

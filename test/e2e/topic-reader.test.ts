@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import type { Message } from 'kafkajs';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
+import { KafkaConnection } from '../../src/kafka/connection.ts';
+import { encodeMessage } from '../../src/kafka/topic-frame.ts';
+import { type TopicRead, TopicReader } from '../../src/kafka/topic-reader.ts';
+import { Topic } from '../../src/kafka/topic.ts';
+import { formatRecordHeader } from '../../src/record/record.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { describeOnStack } from '../kit/real-stack.ts';
+
+const LANE = 'aaaaaaaaaaaaaaaa';
+const START_MS = 1_700_000_000_000;
+
+describeOnStack('a reader of a topic', (offered) => {
+  let connection: KafkaConnection;
+  const readers: TopicReader[] = [];
+
+  beforeAll(async () => {
+    const { address } = await (await offered()).kafka();
+    connection = await KafkaConnection.open({
+      brokers: [address],
+      compression: 'gzip',
+      connectionTimeout: 3_000,
+      requestTimeout: 5_000,
+      tls: 'off',
+      tlsCa: '',
+      tlsCert: '',
+      tlsKey: '',
+      sasl: 'none',
+      username: '',
+      passwordFile: '',
+    });
+  });
+
+  afterEach(async () => {
+    await Promise.all(readers.splice(0).map((reader) => reader.close()));
+  });
+
+  test('gives each partition in its order, and again from where it is told to', async () => {
+    const topic = await makeTopic(3);
+    for (const partition of [0, 1, 2]) await send(topic, partition, 1, 50);
+    const reader = read(topic);
+    const first = await take(reader, 150);
+    for (const partition of [0, 1, 2]) expect(seqsOf(first, partition)).toEqual(upTo(1, 50));
+    expect(reader.positions).toEqual(new Map([0, 1, 2].map((partition) => [partition, 50])));
+    reader.seek(new Map([[1, 20]]));
+    await send(topic, 0, 51, 1);
+    const again = await take(reader, 31);
+    expect(seqsOf(again, 1)).toEqual(upTo(21, 30));
+    expect(seqsOf(again, 0)).toEqual([51]);
+  });
+
+  test('holds no more than it was allowed to, and gives all in the end', async () => {
+    const topic = await makeTopic(1);
+    await send(topic, 0, 1, 500);
+    const reader = read(topic, { aheadBytesMax: 1_000, from: new Map([[0, 100]]) });
+    expect(seqsOf(await take(reader, 400), 0)).toEqual(upTo(101, 400));
+  });
+
+  test('tells what retention took, and goes on with what is there', async () => {
+    const topic = await makeTopic(1);
+    await send(topic, 0, 1, 10);
+    const admin = connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    // kafkajs knows no leader of the topic before that.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] });
+    await admin.disconnect();
+    const [lost, ...rest] = await take(read(topic, { from: new Map([[0, 2]]) }), 5);
+    expect(lost).toEqual({ kind: 'lost', partition: 0, from: 2, to: 6 });
+    expect(seqsOf(rest, 0)).toEqual(upTo(7, 4));
+  });
+
+  test('tells when a topic is another one than before, and reads it from its beginning', async () => {
+    const topic = await makeTopic(1);
+    await send(topic, 0, 1, 10);
+    const reader = read(topic);
+    await take(reader, 10);
+    const admin = connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await expect
+      .poll(async () => (await admin.listTopics()).includes(topic), { timeout: 30_000 })
+      .toBe(false);
+    await admin.disconnect();
+    await makeTopic(1, topic);
+    await send(topic, 0, 1, 3);
+    const [lost, ...rest] = await take(reader, 4);
+    expect(lost).toEqual({ kind: 'lost', partition: 0, from: 10, to: 0 });
+    expect(seqsOf(rest, 0)).toEqual(upTo(1, 3));
+  });
+
+  test('passes over a message of others, and says so', async () => {
+    const topic = await makeTopic(1);
+    await produce(topic, [{ key: 'k', value: 'hello', partition: 0 }]);
+    await send(topic, 0, 1, 1);
+    const [foreign, frame] = await take(read(topic), 2);
+    expect(foreign).toMatchObject({ kind: 'foreign', partition: 0, offset: 0 });
+    expect(frame?.kind).toBe('frame');
+  });
+
+  test('finds the place of a time in a topic', async () => {
+    const topic = await makeTopic(1);
+    await send(topic, 0, 1, 10);
+    const asked = new Topic(connection, topic);
+    expect(await asked.ranges()).toEqual(new Map([[0, { low: 0, high: 10 }]]));
+    expect(await asked.offsetsAt(START_MS + 4)).toEqual(new Map([[0, 3]]));
+    expect(await asked.offsetsAt(START_MS + 11)).toEqual(new Map([[0, 10]]));
+  });
+
+  function read(
+    topic: string,
+    options: Partial<ConstructorParameters<typeof TopicReader>[0]> = {},
+  ) {
+    const reader = new TopicReader({ connection, topic, clock: systemClock, ...options });
+    readers.push(reader);
+    return reader;
+  }
+
+  async function makeTopic(numPartitions: number, topic = randomBytes(8).toString('hex')) {
+    const admin = connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+    await admin.disconnect();
+    return topic;
+  }
+
+  /** One record a message, with the times START_MS + sequence. */
+  async function send(topic: string, partition: number, first: number, count: number) {
+    const messages = upTo(first, count).map((seq) => {
+      const receivedAt = START_MS + seq;
+      const head = formatRecordHeader({ seq, receivedAt, transport: 'http', source: '-' });
+      const times = { firstReceivedAt: receivedAt, lastReceivedAt: receivedAt };
+      const body = Buffer.from(`${head}put m ${seq} 1 a=b\n`);
+      const records = { firstSeq: seq, lastSeq: seq, mutations: 1, body };
+      const frame = { lane: LANE, ordinal: 1, host: 'h', ...records, ...times };
+      return Object.assign(encodeMessage(frame, Date.now()), { partition });
+    });
+    await produce(topic, messages);
+  }
+
+  async function produce(topic: string, messages: Message[]) {
+    const { kafka } = connection.client({ retries: 5 });
+    const producer = kafka.producer({ allowAutoTopicCreation: false });
+    await producer.connect();
+    await producer.send({ topic, messages, compression: COMPRESSION_TYPES.gzip });
+    await producer.disconnect();
+  }
+});
+
+async function take(reader: TopicReader, count: number): Promise<TopicRead[]> {
+  const reads: TopicRead[] = [];
+  while (reads.length < count) {
+    const one = await reader.next();
+    if (one === undefined) throw new Error('the reader ended');
+    reads.push(one);
+  }
+  return reads;
+}
+
+function seqsOf(reads: readonly TopicRead[], partition: number): number[] {
+  return reads.flatMap((one) =>
+    one.kind === 'frame' && one.frame.partition === partition ? [one.frame.firstSeq] : [],
+  );
+}
+
+function upTo(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}
