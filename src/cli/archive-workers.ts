@@ -6,6 +6,8 @@ import { CoverageWatch } from '../archive/coverage-watch.ts';
 import { readOpenings } from '../archive/lane-opening.ts';
 import type { Repository } from '../archive/repository.ts';
 import type { Config } from '../config/options.ts';
+import type { KafkaConnection } from '../kafka/connection.ts';
+import { GroupSource } from '../kafka/group-source.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
@@ -27,6 +29,8 @@ export interface Surroundings {
   readonly report: ArchiverReport;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Where what is archived comes from a topic, and not from the log of the data directory. */
+  readonly kafka: KafkaConnection | undefined;
 }
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
@@ -78,7 +82,9 @@ async function archiveAndMerge(
   giveWay();
   const backlog = new Backlog(systemClock);
   const workers = await report.persist('archiving', signal, async () => [
-    await createArchiver(around, registrar, { watch, backlog }),
+    around.kafka === undefined
+      ? await createArchiver(around, registrar, { watch, backlog })
+      : await createTopicArchiver(around, around.kafka, { watch, backlog }),
     await createMerger(around, { watch, backlog }),
   ]);
   await Promise.all((workers ?? []).map((worker) => worker.run(signal)));
@@ -89,11 +95,15 @@ interface Followed {
   readonly backlog: Backlog;
 }
 
+interface Worker {
+  run(signal: AbortSignal): Promise<void>;
+}
+
 async function createArchiver(
   { config, repository, folder, report, logger }: Surroundings,
   registrar: LaneRegistrar,
   { watch, backlog }: Followed,
-) {
+): Promise<Worker> {
   const { Archiver } = await import('../archive/archiver.ts');
   const { Duckdb } = await import('../archive/duckdb.ts');
   const memoryMb = memoryMbOf(config);
@@ -122,10 +132,59 @@ async function createArchiver(
   });
 }
 
+/** As one of those who share the topic's partitions for this repository; another repository has a group of its own. */
+async function createTopicArchiver(
+  { config, repository, folder, report, logger }: Surroundings,
+  connection: KafkaConnection,
+  { watch, backlog }: Followed,
+): Promise<Worker> {
+  const { TopicArchiver } = await import('../archive/topic-archiver.ts');
+  const { Duckdb } = await import('../archive/duckdb.ts');
+  const source = await GroupSource.open({
+    connection,
+    topic: config.kafka.topic.name,
+    groupId: `tsdb-wal-archive-${repository.id}`,
+    clock: systemClock,
+    onHindered: (reason) => report.hinder('topic', reason),
+  });
+  const scratch = { scratch: join(folder, 'spill'), memoryMb: memoryMbOf(config), threads: 1 };
+  const archiver = new TopicArchiver({
+    source,
+    repository,
+    duckdb: await Duckdb.open(scratch),
+    folder: join(folder, 'segments'),
+    clock: systemClock,
+    random: Math.random,
+    version: VERSION,
+    events: {
+      archived: (last, sidecar) => {
+        const { points, data, toMs } = sidecar;
+        logger.debug({ last, points }, 'segment archived');
+        watch.added(sidecar);
+        backlog.archived(toMs);
+        report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
+      },
+      state: (state) =>
+        report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
+      hole: (hole) => logger.error({ ...hole }, 'records of the topic cannot be archived'),
+      foreign: ({ partition, offset, reason }) =>
+        logger.warn({ partition, offset, reason }, 'a message of the topic is none of ours'),
+      lost: ({ partition, from, to }) =>
+        logger.warn({ partition, from, to }, 'the topic does not have what was to come next'),
+      assigned: (partitions) => logger.info({ partitions }, 'partitions are shared out'),
+    },
+  });
+  return {
+    run: async (signal) => {
+      await Promise.all([source.run(signal), archiver.run(signal)]);
+    },
+  };
+}
+
 async function createMerger(
   { config, repository, folder, logger }: Surroundings,
   { watch, backlog }: Followed,
-) {
+): Promise<Worker> {
   const { Merger } = await import('../archive/merger.ts');
   return new Merger({
     repository,

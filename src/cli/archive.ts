@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type JoinedRepository, joinRepository } from '../archive/join-repository.ts';
 import type { Config } from '../config/options.ts';
+import { connectionOf } from './kafka-connection.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { runWorkers } from './archive-workers.ts';
@@ -11,7 +12,7 @@ import { ArchiverReport } from './archiver-report.ts';
 const STOP_MS_MAX = 4_000;
 
 /**
- * Archives the log of a data directory until told to stop: as the child of `start`, or by hand.
+ * Archives the log of a data directory, or a topic, until told to stop: as the child of `start`, or by hand.
  *
  * Order: the lock, so that one process moves the cursor; the repository; lanes, as the parent names them; then what
  * the log holds. Each is tried again for as long as it fails.
@@ -25,6 +26,7 @@ export async function runArchive(config: Config): Promise<void> {
     process.on(signal, () => report.hasParent || stop.abort());
   }
   stop.signal.addEventListener('abort', endInTime, { once: true });
+  const kafka = await connectionOf(config, logger);
   const folder = join(config.data, 'archiver');
   const lock = await report.persist('start', stop.signal, async () => {
     await mkdir(folder, { recursive: true });
@@ -38,7 +40,8 @@ export async function runArchive(config: Config): Promise<void> {
     if (joined === undefined) return;
     tellJoined(joined, logger);
     const { repository } = joined;
-    await runWorkers({ config, repository, folder, report, logger, signal: stop.signal });
+    const { signal } = stop;
+    await runWorkers({ config, repository, folder, report, logger, signal, kafka });
   } finally {
     await lock.release();
   }

@@ -9,6 +9,7 @@ const PARTS = {
   start: 'the repository does not answer',
   archiving: 'DuckDB takes long to start',
   listing: 'the repository does not answer',
+  topic: 'Kafka does not answer',
 } as const;
 
 type Part = keyof typeof PARTS;

@@ -109,14 +109,17 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
 
 function addArchive(program: Command): void {
   addConfigFlags(program.command('archive'))
-    .summary('archive the log of a data directory')
+    .summary('archive the log of a data directory, or a topic')
     .description(
-      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. Takes the options of `start`, and looks at data, repository, archiver and logLevel.',
+      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files. Takes the options of `start`, and looks at data, repository, archiver, kafka and logLevel.',
     )
     .addHelpText('after', ENVIRONMENT_HELP)
     .addHelpText(
       'after',
-      examples('tsdb-wal archive --data /var/lib/tsdb-wal --repository /mnt/archive/tsdb'),
+      examples(
+        'tsdb-wal archive --data /var/lib/tsdb-wal --repository /mnt/archive/tsdb',
+        'tsdb-wal archive --data /var/lib/archiver-1 --repository /mnt/archive/tsdb --kafka kafka-1:9092 --topic tsdb-wal',
+      ),
     )
     .action(async (_options, command: Command) => {
       const { runArchive } = await import('./archive.ts');
@@ -298,6 +301,6 @@ const ENVIRONMENT_HELP = `
 Every option can also stand in the file (wal.bytesMax) or in the environment (TSDB_WAL_WAL_BYTES_MAX).
 A flag comes before the environment, the environment before the file. docs/CONFIG.md has them all.`;
 
-function examples(line: string): string {
-  return `\nExample:\n  $ ${line}`;
+function examples(...lines: readonly string[]): string {
+  return `\nExample:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }

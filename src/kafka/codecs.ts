@@ -1,11 +1,14 @@
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs, { type CompressionTypes as CompressionType } from 'kafkajs';
+
+// Node finds only the default export of it.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-export const COMPRESSION_TYPES: Readonly<Record<Compression, CompressionTypes>> = {
+export const COMPRESSION_TYPES: Readonly<Record<Compression, CompressionType>> = {
   none: CompressionTypes.None,
   gzip: CompressionTypes.GZIP,
   zstd: CompressionTypes.ZSTD,

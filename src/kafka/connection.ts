@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import kafkajs, { type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import { WalError } from '../runtime/errors.ts';
 import { calmRequestQueues, type Compression, HAS_ZSTD, installCodecs } from './codecs.ts';
+
+// Node finds only the default export of it.
+const { logLevel } = kafkajs;
 
 /** As the option table has them; paths and names are empty when there are none, times are ms. */
 export interface KafkaOptions {
@@ -94,7 +97,7 @@ export class KafkaConnection {
       },
     };
     return {
-      kafka: new Kafka(config),
+      kafka: new kafkajs.Kafka(config),
       hangUp: (broker) => {
         for (const [socket, address] of sockets) {
           // Without an error kafkajs would not notice.

@@ -125,6 +125,17 @@ export class TopicReader {
     this.#tellRoom();
   }
 
+  /** Reads these partitions only, of those that it reads. */
+  keep(partitions: readonly number[]): void {
+    for (const partition of this.#fetched.keys()) {
+      if (partitions.includes(partition)) continue;
+      this.#fetched.delete(partition);
+      this.#given.delete(partition);
+      this.#ends.delete(partition);
+    }
+    this.seek(this.#given);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     this.#wake?.();

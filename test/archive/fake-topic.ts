@@ -192,7 +192,7 @@ export class FakeMember implements TopicSource {
   }
 }
 
-function bodyOf(records: readonly PlainRecord[]): Buffer {
+export function bodyOf(records: readonly PlainRecord[]): Buffer {
   const texts = records.map(({ seq, receivedAt, transport, source, lines }) => {
     const header = { seq, receivedAt, transport: transport as 'http', source };
     return `${formatRecordHeader(header)}${lines.join('\n')}\n`;

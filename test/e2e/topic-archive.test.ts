@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Message } from 'kafkajs';
+import { beforeAll, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { computeCoverage } from '../../src/archive/coverage.ts';
+import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
+import { KafkaConnection } from '../../src/kafka/connection.ts';
+import { encodeMessage } from '../../src/kafka/topic-frame.ts';
+import { expectRecords } from '../archive/archive-content.ts';
+import { ArchiveRig } from '../archive/archive-rig.ts';
+import { bodyOf, type MadeLane, madeLane } from '../archive/fake-topic.ts';
+import { describeOnStack } from '../kit/real-stack.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+const PARTITIONS = 3;
+const PROXIES = 3;
+const START_MS = Date.now() - 600_000;
+
+const CHAOS = ['SIGKILL', 'SIGSTOP', 'SIGTERM', 'SIGSTOP', 'SIGKILL'] as const;
+
+describeOnStack('archivers that share a topic', (offered) => {
+  let brokers: string;
+
+  beforeAll(async () => {
+    brokers = (await (await offered()).kafka()).address;
+  });
+
+  test(
+    'write it record by record, though they are killed, stopped and go on',
+    { timeout: 180_000 },
+    async () => {
+      await using rig = await ArchiveRig.create();
+      const topic = `archive-${randomBytes(4).toString('hex')}`;
+      await using sender = await Sender.open(brokers, topic);
+      const members = ['a', 'b'].map((name) => new Member(rig, { brokers, topic, name }));
+      try {
+        for (const member of members) member.start();
+        const lanes = Array.from({ length: PROXIES }, (_, proxy) => lanesOf(`proxy-${proxy}`));
+        for (const [round, signal] of CHAOS.entries()) {
+          for (const own of lanes) await sender.sendPart(own, round, CHAOS.length);
+          await members[round % 2]?.disturb(signal);
+        }
+        const made = lanes.flat();
+        await expect
+          .poll(() => missing(rig, made), { timeout: 120_000, interval: 500 })
+          .toEqual([]);
+        const records = new Map(made.map(({ lane, records: own }) => [lane, own]));
+        await expectRecords(rig, records);
+        const { holes, conflicts } = computeCoverage(await readCatalog(rig.repository.store));
+        expect({ holes, conflicts }).toEqual({ holes: [], conflicts: [] });
+      } finally {
+        for (const member of members) await member.kill();
+      }
+    },
+  );
+});
+
+/** Lanes of which something is not archived yet. */
+async function missing(rig: ArchiveRig, lanes: readonly MadeLane[]): Promise<string[]> {
+  const coverage = computeCoverage(await readCatalog(rig.repository.store));
+  return lanes
+    .filter(({ lane, records }) => {
+      const covered = coverage.lanes.find((one) => one.lane === lane)?.covered ?? [];
+      return covered.length !== 1 || covered[0]?.lastSeq !== records.length;
+    })
+    .map(({ lane }) => lane);
+}
+
+/** Two runs of one proxy, the first killed and the second ended in order. */
+function lanesOf(host: string): MadeLane[] {
+  const shape = { cut: 9, points: 200, startMs: START_MS };
+  const first = madeLane(randomLane(), host, {
+    ...shape,
+    ordinal: 1,
+    previous: undefined,
+    isClosed: false,
+  });
+  const startMs = START_MS + 10_000;
+  const ends = { ordinal: 2, previous: first, isClosed: true, startMs };
+  return [first, madeLane(randomLane(), host, { ...shape, ...ends })];
+}
+
+function randomLane(): string {
+  return randomBytes(8).toString('hex');
+}
+
+class Sender implements AsyncDisposable {
+  readonly #topic: string;
+  readonly #connection: KafkaConnection;
+  readonly #sent = new Map<string, number>();
+
+  private constructor(connection: KafkaConnection, topic: string) {
+    this.#connection = connection;
+    this.#topic = topic;
+  }
+
+  static async open(brokers: string, topic: string): Promise<Sender> {
+    const connection = await KafkaConnection.open({
+      brokers: [brokers],
+      compression: 'gzip',
+      connectionTimeout: 3_000,
+      requestTimeout: 5_000,
+      tls: 'off',
+      tlsCa: '',
+      tlsCert: '',
+      tlsKey: '',
+      sasl: 'none',
+      username: '',
+      passwordFile: '',
+    });
+    const admin = connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: PARTITIONS }],
+      waitForLeaders: true,
+    });
+    await admin.disconnect();
+    return new Sender(connection, topic);
+  }
+
+  /** The next part of what a proxy's lanes hold, and some of it twice. */
+  async sendPart(lanes: readonly MadeLane[], part: number, parts: number): Promise<void> {
+    const messages: Message[] = [];
+    const total = lanes.reduce((sum, { records }) => sum + records.length, 0);
+    let left = Math.ceil(total / parts);
+    for (const made of lanes) {
+      const sent = this.#sent.get(made.lane) ?? 0;
+      const lastSeq = Math.min(made.records.length, sent + left);
+      left -= lastSeq - sent;
+      if (lastSeq === sent) continue;
+      // As after a crash between the sending and the note of it.
+      const again = part % 2 === 0 ? sent : Math.max(0, sent - 5);
+      for (let from = again; from < lastSeq; from += 7) {
+        messages.push(messageOf(made, from + 1, Math.min(from + 7, lastSeq)));
+      }
+      this.#sent.set(made.lane, lastSeq);
+    }
+    const producer = this.#connection.client({ retries: 5 }).kafka.producer();
+    await producer.connect();
+    await producer.send({ topic: this.#topic, messages, compression: COMPRESSION_TYPES.gzip });
+    await producer.disconnect();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const admin = this.#connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [this.#topic] });
+    await admin.disconnect();
+  }
+}
+
+function messageOf({ lane, ordinal, host, records }: MadeLane, firstSeq: number, lastSeq: number) {
+  const own = records.slice(firstSeq - 1, lastSeq);
+  const times = {
+    firstReceivedAt: own[0]?.receivedAt ?? 0,
+    lastReceivedAt: own.at(-1)?.receivedAt ?? 0,
+  };
+  const body = bodyOf(own);
+  const fields = { lane, ordinal, host, firstSeq, lastSeq, mutations: own.length, body };
+  const partition = crc32(lane) % PARTITIONS;
+  return Object.assign(encodeMessage({ ...fields, ...times }, Date.now()), { partition });
+}
+
+/** A process `tsdb-wal archive`, started again whenever it has ended. */
+class Member {
+  readonly #arguments: readonly string[];
+  #child: ChildProcess | undefined;
+
+  constructor(
+    rig: ArchiveRig,
+    {
+      brokers,
+      topic,
+      name,
+    }: { readonly brokers: string; readonly topic: string; readonly name: string },
+  ) {
+    const data = join(rig.folder, `member-${name}`);
+    const places = ['--data', data, '--repository', rig.place, '--log-level', 'error'];
+    this.#arguments = ['archive', '--kafka', brokers, '--topic', topic, ...places];
+  }
+
+  start(): void {
+    const stdio = ['ignore', 'inherit', 'inherit'] as const;
+    this.#child = spawn(process.execPath, [MAIN, ...this.#arguments], { stdio: [...stdio] });
+  }
+
+  /** SIGSTOP: for longer than the group waits for it. */
+  async disturb(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill(signal);
+    if (signal === 'SIGSTOP') {
+      await new Promise((resolve) => setTimeout(resolve, 12_000));
+      child.kill('SIGCONT');
+      return;
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    this.start();
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child === undefined || this.#child.exitCode !== null) return;
+    this.#child.kill('SIGKILL');
+    if (this.#child.signalCode === null) await once(this.#child, 'exit');
+  }
+}
