@@ -4,17 +4,17 @@ import type { Config } from '../config/options.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Wal } from '../wal/log.ts';
 import type { ArchiveMetrics } from './archive-metrics.ts';
 import type { FromArchiver } from './archive-messages.ts';
 import { ArchiveProcess } from './archive-process.ts';
+import type { LaneKeeper } from './lane-gate.ts';
 
 export interface ArchivingOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ArchiveMetrics;
-  readonly wal: Wal;
+  readonly wal: LaneKeeper;
   /** The program whose command `archive` is run: this one. */
   readonly program?: string;
 }
@@ -145,15 +145,6 @@ export class Archiving {
       clock.monotonicMs() - this.#registration.sinceMs > LIMITS.registerMsMax
     ) {
       this.#onUnregistered('the archiver does not answer');
-    }
-  }
-
-  /** Settles once the lane takes data, or after `msMax`. */
-  async untilAdmitted(msMax: number, signal: AbortSignal): Promise<void> {
-    const { clock, wal } = this.#options;
-    const endMs = clock.monotonicMs() + msMax;
-    while (!wal.isAdmitted && !signal.aborted && clock.monotonicMs() < endMs) {
-      await clock.sleep(LIMITS.pollMs, signal);
     }
   }
 

@@ -9,6 +9,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
+import { addKafkaGauges } from './kafka-metrics.ts';
 import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
 import { Proxy } from './proxy.ts';
 import { healthOf, statusOf, telnetStats } from './status.ts';
@@ -54,6 +55,10 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   if (archiving !== undefined) {
     addArchiveGauges(metrics, archiving, () => proxy.lagOf(archiving.position));
   }
+  const { replication } = proxy;
+  if (replication !== undefined) {
+    addKafkaGauges(metrics, replication, () => proxy.lagOf(replication.acknowledged));
+  }
   let isListening = false;
   const admin = createAdminServer({
     status: () => statusOf(config, proxy, door.connections()),
@@ -68,7 +73,7 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   try {
     await admin.start(config.admin);
     // Clients need not be told to try again for what takes no time.
-    await archiving?.untilAdmitted(LIMITS.admitMsMax, signal);
+    await proxy.untilAdmitted(LIMITS.admitMsMax, signal);
     await door.listen(config.listen.host, config.listen.port);
     isListening = true;
     announce(config, logger);
@@ -76,7 +81,10 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   } finally {
     const { shutdownTimeout } = config.limits;
     // A primary that is slow now must not cost those who wait their answer.
-    const letGo = setTimeout(() => proxy.primary.degrade(STOPPING), shutdownTimeout / 2);
+    const letGo = setTimeout(() => {
+      proxy.primary.degrade(STOPPING);
+      replication?.degrade(STOPPING);
+    }, shutdownTimeout / 2);
     await door.close(shutdownTimeout);
     clearTimeout(letGo);
     running.abort();
@@ -138,7 +146,7 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
 }
 
 const PROMISES = {
-  all: 'an answer means: durable in the log, and handled by the primary unless degraded; nothing acknowledged is lost by a crash of either',
+  all: 'an answer means: durable in the log, and in Kafka (where there is one) and handled by the primary unless degraded; nothing acknowledged is lost by a crash of one of them',
   kafka:
     'an answer means: durable in the log and, unless degraded, in Kafka; what the primary refuses later is found in the dead letters only',
   wal: 'an answer means: durable in the log; what the primary refuses later is found in the dead letters only',

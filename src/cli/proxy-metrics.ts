@@ -1,6 +1,7 @@
 import type { IngestCounters } from '../ingest/ingest-options.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { createArchiveMetrics } from './archive-metrics.ts';
+import { createKafkaMetrics } from './kafka-metrics.ts';
 import { openSyncedSink, type OpenSink } from '../wal/segment-writer.ts';
 
 /** What the gauges show, asked at each scrape. */
@@ -49,6 +50,8 @@ export function createProxyMetrics(metrics: Metrics) {
     ingest,
     /** Those of an archive, when there is one. */
     archive: () => createArchiveMetrics(metrics),
+    /** Those of Kafka, when there is one. */
+    kafka: () => createKafkaMetrics(metrics),
     logged: metrics.counter({ name: 'points_logged_total', help: 'Points durable in the log.' }),
     records: metrics.counter({
       name: 'records_logged_total',

@@ -1,13 +1,9 @@
-import { join } from 'node:path';
 import { archivedBefore } from '../archive/archive-cursor.ts';
 import type { Config } from '../config/options.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
-import type { RefusedPoint } from '../follow/delivery-options.ts';
-import type { FollowerState } from '../follow/follower.ts';
 import { PrimaryFacts } from '../follow/primary-facts.ts';
-import { Primary, type PrimaryEvents } from '../follow/primary.ts';
-import type { Suspect } from '../follow/suspects.ts';
-import { DurableWritePath } from '../ingest/durable-write-path.ts';
+import { Primary } from '../follow/primary.ts';
+import { type Awaited, DurableWritePath } from '../ingest/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
 import { earlier, formatPosition, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -16,10 +12,14 @@ import { Cursor } from '../wal/cursor.ts';
 import type { RingFrame } from '../wal/frame-ring.ts';
 import { Heartbeat } from '../wal/heartbeat.ts';
 import { LagIndex } from '../wal/lag.ts';
-import { Wal, type WalEvents } from '../wal/log.ts';
+import type { Wal, WalEvents } from '../wal/log.ts';
 import { Archiving, NOT_REGISTERED } from './archiving.ts';
 import { KnownHoles } from './known-holes.ts';
-import { type ProxyMetrics, timedSink } from './proxy-metrics.ts';
+import { LaneGate } from './lane-gate.ts';
+import { keepersOf, openWal } from './open-wal.ts';
+import { PrimaryReport } from './primary-report.ts';
+import type { ProxyMetrics } from './proxy-metrics.ts';
+import { Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
 
 export interface ProxyOptions {
   readonly config: Config;
@@ -31,6 +31,7 @@ export interface ProxyOptions {
 
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
+const POLL_MS = 20;
 
 /**
  * The log, the write path and the primary's follower, tied together. `run` keeps time for them: once a
@@ -43,15 +44,16 @@ export class Proxy {
   readonly #wal: Wal;
   readonly #primary: Primary;
   readonly #cursor: Cursor;
-  readonly #facts: PrimaryFacts;
   readonly #deadLetters: DeadLetters;
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
+  /** Undefined when there is no Kafka. */
+  readonly replication: Replication | undefined;
+  readonly #gate: LaneGate;
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
   readonly #holes: KnownHoles;
-  /** Why the cursor could not be written the last time. */
-  #cursorError: string | undefined;
+  readonly #report: PrimaryReport;
   #durableAt = 0;
   #isEnding = false;
   #isRefusalTold = false;
@@ -62,8 +64,9 @@ export class Proxy {
     this.#metrics = options.metrics;
     this.#wal = parts.wal;
     this.#cursor = parts.cursor;
-    this.#facts = parts.facts;
     this.archiving = parts.archiving;
+    this.replication = parts.replication;
+    this.#gate = parts.gate;
     this.#deadLetters = new DeadLetters(config.data);
     this.#holes = new KnownHoles({
       logger: options.logger,
@@ -77,6 +80,8 @@ export class Proxy {
       wal: parts.wal,
       clock,
       ack: config.ack === 'all' ? 'all' : 'wal',
+      ...(parts.replication !== undefined &&
+        config.ack !== 'wal' && { kafka: awaited(parts.replication, config) }),
       ackTimeoutMs: config.delivery.ackTimeout,
       isLive: () => this.#primary.state.kind === 'live',
       onSlow: () => this.#primary.degrade('it took too long to answer'),
@@ -85,6 +90,22 @@ export class Proxy {
       const { lane, ordinal, lastSeq, createdAt, bytes } = segment;
       this.#lag.note({ lane, ordinal, seq: lastSeq }, createdAt, bytes);
     }
+    this.#report = new PrimaryReport({
+      primary: config.primary,
+      logger: options.logger,
+      metrics: options.metrics,
+      wal: parts.wal,
+      cursor: parts.cursor,
+      facts: parts.facts,
+      deadLetters: this.#deadLetters,
+      writePath: this.writePath,
+      isEnding: () => this.#isEnding,
+      hole: (hole) => this.onHole(hole),
+      moved: () => {
+        const passed = this.#passed();
+        if (passed !== undefined) this.#lag.forget(passed);
+      },
+    });
     this.#primary = new Primary({
       primary: new URL(config.primary),
       wal: parts.wal,
@@ -97,15 +118,17 @@ export class Proxy {
       healWindowMs: config.delivery.healWindow,
       batchPointsMax: config.delivery.batchPointsMax,
       batchBytesMax: config.delivery.batchBytesMax,
-      events: this.#primaryEvents(),
+      events: this.#report.events(),
     });
   }
 
   /** Opens the log in `config.data`, which must be locked for this process. */
   static async open(options: ProxyOptions): Promise<Proxy> {
-    const { config, clock, version, logger, metrics } = options;
+    const { config, clock, logger, metrics } = options;
     const cursor = await Cursor.open(config.data, 'primary');
     const facts = await PrimaryFacts.open(config.data);
+    const kafkaCursor =
+      config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
     // The log needs someone to tell before the proxy that listens can be made.
     let proxy: Proxy | undefined;
     let opened: Position | undefined;
@@ -115,7 +138,7 @@ export class Proxy {
       opened: (position, reason) => {
         logger.info({ lane: position.lane, reason }, 'lane opened');
         opened = position;
-        proxy?.archiving?.opened(position);
+        proxy?.onOpened(position);
       },
       refusing: (reason) => proxy?.onRefusing(reason),
       expired: ({ path }) => logger.info({ path }, 'a file of the log expired'),
@@ -123,28 +146,37 @@ export class Proxy {
         if (reason !== undefined) logger.error({ reason }, 'expired files of the log stay');
       },
     };
-    const wal = await Wal.open({
-      directory: join(config.data, 'wal'),
-      clock,
-      version,
-      segmentBytes: config.wal.segmentBytes,
-      memoryBytes: config.wal.memoryBytes,
-      bytesMax: config.wal.bytesMax,
-      freeBytesMin: config.wal.freeBytesMin,
-      retentionMs: config.wal.retention,
-      events,
-      known: [cursor.position, await archivedBefore(config.data)].filter(
-        (one) => one !== undefined,
-      ),
-      openSink: timedSink((seconds) => metrics.sync.observe(seconds)),
-      ...(config.archive === 'on' && { barredAtFirst: NOT_REGISTERED }),
-    });
+    const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
+    const wal = await openWal(options, known, events);
+    const gate = new LaneGate(wal, keepersOf(config));
     const archiving =
       config.archive === 'on'
-        ? new Archiving({ config, clock, logger, metrics: metrics.archive(), wal })
+        ? new Archiving({
+            config,
+            clock,
+            logger,
+            metrics: metrics.archive(),
+            wal: gate.keeper('archive'),
+          })
         : undefined;
-    proxy = new Proxy(options, { wal, cursor, facts, archiving });
-    if (opened !== undefined) archiving?.opened(opened);
+    const replication = kafkaCursor
+      ? await Replication.open({
+          config,
+          clock,
+          logger,
+          metrics: metrics.kafka(),
+          wal,
+          keeper: gate.keeper('kafka'),
+          cursor: kafkaCursor,
+          events: {
+            replicated: (position) => proxy?.writePath.replicated(position),
+            unreplicated: () => proxy?.writePath.unreplicated(),
+            hole: (hole) => proxy?.onHole(hole),
+          },
+        })
+      : undefined;
+    proxy = new Proxy(options, { wal, cursor, facts, archiving, replication, gate });
+    if (opened !== undefined) proxy.onOpened(opened);
     proxy.#reportRecovery();
     return proxy;
   }
@@ -178,7 +210,21 @@ export class Proxy {
   /** Runs until the signal aborts; the log stays open for what is still being answered. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => (this.#isEnding = true), { once: true });
-    await Promise.all([this.#primary.run(signal), this.#beat(signal), this.#watch(signal)]);
+    await Promise.all([
+      this.#primary.run(signal),
+      this.replication?.run(signal),
+      this.#beat(signal),
+      this.#watch(signal),
+    ]);
+  }
+
+  /** Settles once the lane takes data, or after `msMax`. */
+  async untilAdmitted(msMax: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + msMax;
+    while (!this.#wal.isAdmitted && !signal.aborted && clock.monotonicMs() < endMs) {
+      await clock.sleep(POLL_MS, signal);
+    }
   }
 
   /** Ends the log. */
@@ -197,12 +243,23 @@ export class Proxy {
     this.writePath.durable(position);
     this.#primary.wake();
     this.archiving?.durable();
+    this.replication?.durable();
+  }
+
+  onOpened(position: Position): void {
+    this.#gate.opened(position.lane);
+    this.archiving?.opened(position);
+    this.replication?.opened(position);
+  }
+
+  onHole(hole: Hole): void {
+    this.#holes.note(hole, 'records of the log cannot be delivered: they cannot be read');
   }
 
   /** At the start and at the end it goes without saying. */
   onRefusing(reason: string | undefined): void {
     // A lane that is being registered takes no time worth telling.
-    if (this.#isEnding || reason === NOT_REGISTERED) return;
+    if (this.#isEnding || reason === NOT_REGISTERED || reason === UNKNOWN_TO_TOPIC) return;
     const { logger } = this.#options;
     if (reason !== undefined) {
       logger.error({ reason }, 'the log takes no data: clients are told to try again');
@@ -226,8 +283,11 @@ export class Proxy {
 
   /** What no follower needs any more. */
   #passed(): Position | undefined {
-    const { position } = this.#cursor;
-    return this.archiving === undefined ? position : earlier(position, this.archiving.position);
+    const followers = [this.archiving?.position, this.replication?.passed];
+    const present = [this.archiving, this.replication];
+    return followers
+      .filter((_, index) => present[index] !== undefined)
+      .reduce((passed, position) => earlier(passed, position), this.#cursor.position);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -235,85 +295,6 @@ export class Proxy {
       this.writePath.checkSlow();
       await this.#options.clock.sleep(SLOW_CHECK_MS, signal);
     }
-  }
-
-  #primaryEvents(): PrimaryEvents {
-    const { logger } = this.#options;
-    return {
-      delivered: (last, refused) => this.#onDelivered(last, refused),
-      rejected: (suspects) => this.#onRejected(suspects),
-      mended: (points) => this.#metrics.mended.inc(points),
-      answered: (points, durationMs) => {
-        this.#metrics.delivered.inc(points);
-        this.#metrics.upstream.observe(durationMs / 1_000);
-      },
-      state: (state) => this.#onState(state),
-      resumed: (reason) => {
-        this.#metrics.resumes.inc();
-        logger.warn({ reason }, 'delivering again from the last confirmed record');
-      },
-      stored: (position) => this.writePath.stored(position),
-      confirmed: (position) => this.#onConfirmed(position),
-      reached: (facts) => {
-        logger.info({ ...facts, primary: this.#options.config.primary }, 'primary reached');
-        void this.#facts.learn(facts);
-      },
-      hole: (hole) =>
-        this.#holes.note(hole, 'records of the log cannot be delivered: they cannot be read'),
-    };
-  }
-
-  #onDelivered(
-    last: Position | undefined,
-    refused: readonly RefusedPoint[],
-  ): readonly RefusedPoint[] {
-    return this.writePath.delivered(last, refused);
-  }
-
-  /** On a disk that takes no more, the place stays: a restart then delivers again from an earlier one. */
-  async #onConfirmed(position: Position): Promise<void> {
-    try {
-      await this.#cursor.move(position);
-    } catch (error) {
-      const { message } = error as Error;
-      if (message !== this.#cursorError) {
-        const told = 'the place of the primary cannot be written';
-        this.#options.logger.error({ error: message }, told);
-      }
-      this.#cursorError = message;
-      return;
-    }
-    this.#cursorError = undefined;
-    this.writePath.confirmed(position);
-    const passed = this.#passed();
-    if (passed !== undefined) this.#lag.forget(passed);
-  }
-
-  /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
-  async #onRejected(suspects: readonly Suspect[]): Promise<void> {
-    await this.#deadLetters.write(suspects, this.#wal.now());
-    this.#metrics.deadLetters.inc(suspects.length);
-    const isDurable = await this.writePath.logRefused(suspects);
-    if (!isDurable) throw new Error(this.#wal.refusal ?? 'the log is behind');
-    const [first] = suspects;
-    this.#options.logger.error(
-      { points: suspects.length, error: first?.error, line: first?.line },
-      'the primary refuses acknowledged points for good: see dead-letters/',
-    );
-  }
-
-  #onState(state: FollowerState): void {
-    const { logger } = this.#options;
-    if (state.kind === 'live') {
-      logger.info('the primary is up to date');
-      return;
-    }
-    this.writePath.degraded();
-    if (this.#isEnding) return;
-    logger.warn(
-      { state: state.kind, reason: state.reason },
-      'degraded: answers do not wait for the primary',
-    );
   }
 
   #reportRecovery(): void {
@@ -337,4 +318,14 @@ interface Parts {
   readonly cursor: Cursor;
   readonly facts: PrimaryFacts;
   readonly archiving: Archiving | undefined;
+  readonly replication: Replication | undefined;
+  readonly gate: LaneGate;
+}
+
+function awaited(replication: Replication, config: Config): Awaited {
+  return {
+    isLive: () => replication.state.kind === 'live',
+    ackTimeoutMs: config.kafka.ackTimeout,
+    onSlow: () => replication.degrade('it took too long to answer'),
+  };
 }

@@ -3,11 +3,12 @@ import type { Config } from '../config/options.ts';
 import { formatPosition, type Position } from '../record/position.ts';
 import type { Archiving } from './archiving.ts';
 import type { Proxy } from './proxy.ts';
+import type { Replication } from './replication.ts';
 import { VERSION } from './version.ts';
 
 /** What /status shows; its shape is part of the interface (docs/OPERATIONS.md). */
 export function statusOf(config: Config, proxy: Proxy, connections: number): unknown {
-  const { wal, primary, archiving } = proxy;
+  const { wal, primary, archiving, replication } = proxy;
   const delivered = proxy.lagOf(primary.delivered);
   const confirmed = proxy.lagOf(primary.confirmed);
   return {
@@ -33,7 +34,23 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       ...primary.open,
       deadLetters: proxy.deadLetters,
     },
+    ...(replication !== undefined && { kafka: kafkaStatus(config, proxy, replication) }),
     archive: archiving === undefined ? { mode: 'off' } : archiveStatus(config, proxy, archiving),
+  };
+}
+
+function kafkaStatus({ kafka }: Config, proxy: Proxy, replication: Replication): object {
+  const lag = proxy.lagOf(replication.acknowledged);
+  return {
+    brokers: kafka.brokers,
+    topic: kafka.topic.name,
+    state: replication.state,
+    registered: replication.isRegistered,
+    acknowledged: show(replication.acknowledged),
+    lagSeconds: lag.seconds,
+    lagBytes: lag.bytes,
+    refills: replication.refills,
+    troubles: replication.troubles,
   };
 }
 
@@ -63,7 +80,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
 }
 
 export function healthOf(proxy: Proxy): Health {
-  const { wal, primary, archiving } = proxy;
+  const { wal, primary, archiving, replication } = proxy;
   const { refusal } = wal;
   const { state } = primary;
   const degraded = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
@@ -73,7 +90,12 @@ export function healthOf(proxy: Proxy): Health {
   return {
     ok: refusal === undefined,
     reasons: refusal === undefined ? [] : [refusal],
-    degraded: [...degraded, ...holes, ...(archiving?.troubles ?? [])],
+    degraded: [
+      ...degraded,
+      ...holes,
+      ...(replication?.troubles ?? []),
+      ...(archiving?.troubles ?? []),
+    ],
   };
 }
 

@@ -18,6 +18,16 @@ export interface DurableWritePathOptions {
   readonly isLive: () => boolean;
   /** The primary took too long for an answer to wait. */
   readonly onSlow: () => void;
+  /** Kafka, when answers wait for it, too. */
+  readonly kafka?: Awaited;
+}
+
+/** A follower that answers wait for while it keeps up. */
+export interface Awaited {
+  readonly isLive: () => boolean;
+  readonly ackTimeoutMs: number;
+  /** It took too long for an answer to wait. */
+  readonly onSlow: () => void;
 }
 
 interface Ticket {
@@ -30,6 +40,8 @@ interface Ticket {
   /** Lines of the submission before each of its records. */
   readonly linesBefore: readonly number[];
   readonly settle: (outcome: WriteOutcome) => void;
+  /** Followers that it waits for. */
+  waits: number;
 }
 
 const NEWLINE = 0x0a;
@@ -47,7 +59,8 @@ const STORING_MAX = 10_000;
  * 3. While the primary keeps up, the answer waits until it has handled the write, so that a refusal only
  *    the primary can know reaches the client as an error. The refusal is an outcome record, durable before
  *    that answer: a restore then leaves the point out, as the primary did.
- * 4. While it doesn't keep up, or the answer has waited too long, the answer is given on the log alone.
+ *    Kafka, when there is one, is waited for at the same time and in the same way.
+ * 4. While one of them doesn't keep up, or the answer has waited too long, the answer is given on the log alone.
  *
  * A crash before 2: the client has no answer, and the write is gone or, at worst, there. Between 2 and the
  * answer: the write is there and will be delivered; the client may send it again, which changes nothing.
@@ -60,6 +73,8 @@ export class DurableWritePath implements WritePath {
   readonly #logging: Ticket[] = [];
   /** Durable, waiting for the primary, in log order. */
   readonly #delivering: Ticket[] = [];
+  /** Durable, waiting for Kafka, in log order. */
+  readonly #replicating: Ticket[] = [];
   /** Waiting for proof that they are stored. */
   readonly #storing = new Set<{ readonly position: Position; readonly settle: () => void }>();
   readonly #known = new KnownRefusals();
@@ -111,6 +126,7 @@ export class DurableWritePath implements WritePath {
         refusals: [],
         linesBefore,
         settle,
+        waits: 0,
       });
     });
   }
@@ -135,11 +151,16 @@ export class DurableWritePath implements WritePath {
 
   /** The log is durable up to `position`. */
   durable(position: Position): void {
-    const { ack, isLive, clock } = this.#options;
+    const { ack, isLive, clock, kafka } = this.#options;
     if (this.#delivering.length === 0) this.#progressMs = clock.monotonicMs();
     for (const ticket of takeUpTo(this.#logging, position)) {
-      if (ack === 'all' && !ticket.isControl && isLive()) this.#delivering.push(ticket);
-      else void this.#answer(ticket);
+      const queues = [];
+      if (ack === 'all' && !ticket.isControl && isLive()) queues.push(this.#delivering);
+      if (kafka !== undefined && !ticket.isControl && kafka.isLive())
+        queues.push(this.#replicating);
+      ticket.waits = queues.length;
+      for (const queue of queues) queue.push(ticket);
+      if (queues.length === 0) void this.#answer(ticket);
     }
   }
 
@@ -156,14 +177,24 @@ export class DurableWritePath implements WritePath {
     if (last !== undefined) {
       this.#progressMs = this.#options.clock.monotonicMs();
       this.#isPressed = false;
-      for (const ticket of takeUpTo(this.#delivering, last)) void this.#answer(ticket);
+      for (const ticket of takeUpTo(this.#delivering, last)) this.#release(ticket);
     }
     return late;
   }
 
   /** The primary is no longer live: what waits for it is answered on the log alone. */
   degraded(): void {
-    for (const ticket of this.#delivering.splice(0)) void this.#answer(ticket);
+    for (const ticket of this.#delivering.splice(0)) this.#release(ticket);
+  }
+
+  /** Kafka has all up to `last`. */
+  replicated(last: Position): void {
+    for (const ticket of takeUpTo(this.#replicating, last)) this.#release(ticket);
+  }
+
+  /** Kafka is no longer live: what waits for it waits no more. */
+  unreplicated(): void {
+    for (const ticket of this.#replicating.splice(0)) this.#release(ticket);
   }
 
   /** Nothing up to `position` will be delivered again. */
@@ -185,10 +216,14 @@ export class DurableWritePath implements WritePath {
 
   /** Looks whether answers have waited too long; call several times a second. */
   checkSlow(): void {
-    const { clock, ackTimeoutMs, onSlow } = this.#options;
+    const { clock, ackTimeoutMs, onSlow, kafka } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const [unreplicated] = this.#replicating;
+    if (kafka !== undefined && unreplicated !== undefined) {
+      if (nowMs - unreplicated.submittedMs > kafka.ackTimeoutMs) kafka.onSlow();
+    }
     const [oldest] = this.#delivering;
     if (oldest === undefined) return;
-    const nowMs = clock.monotonicMs();
     const isStalled = this.#isPressed && nowMs - this.#progressMs > STALLED_MS;
     if (isStalled || nowMs - oldest.submittedMs > ackTimeoutMs) onSlow();
   }
@@ -206,6 +241,7 @@ export class DurableWritePath implements WritePath {
         refusals: [],
         linesBefore: [0],
         settle: (outcome) => resolve(outcome.kind === 'accepted'),
+        waits: 0,
       });
     });
   }
@@ -230,6 +266,12 @@ export class DurableWritePath implements WritePath {
       error: point.error,
     });
     return true;
+  }
+
+  /** One of those it waited for has it. */
+  #release(ticket: Ticket): void {
+    ticket.waits -= 1;
+    if (ticket.waits === 0) void this.#answer(ticket);
   }
 
   /** Answers; with refusals only once their outcome is durable. */

@@ -47,7 +47,7 @@ describe('the command line', { timeout: 30_000 }, () => {
     const { code, stderr } = await run(['start', '--ack', 'none']);
     expect(code).toBe(2);
     expect(stderr).toBe(
-      'error CONFIG_INVALID: ack: "none" (given by --ack); expected one of all, wal\n' +
+      'error CONFIG_INVALID: ack: "none" (given by --ack); expected one of all, kafka, wal\n' +
         'hint: config/reference.yaml has every option; `tsdb-wal check-config` checks without starting\n',
     );
   });

@@ -13,6 +13,7 @@ let wal: Wal;
 let path: DurableWritePath;
 let isLive: boolean;
 let slow: number;
+let hasKafka: boolean;
 /** How far the write path's clock is ahead. */
 let aheadMs: number;
 
@@ -20,6 +21,7 @@ beforeEach(async () => {
   data = await tempDirectory('write-path');
   isLive = true;
   slow = 0;
+  hasKafka = false;
   aheadMs = 0;
   const events = {
     durable: (frame: { lane: string; ordinal: number; lastSeq: number }) =>
@@ -47,6 +49,7 @@ beforeEach(async () => {
     ackTimeoutMs: 60_000,
     isLive: () => isLive,
     onSlow: () => (slow += 1),
+    kafka: { isLive: () => hasKafka, ackTimeoutMs: 60_000, onSlow: () => path.unreplicated() },
   });
   opened = path;
 });
@@ -180,4 +183,29 @@ describe('the write path', () => {
     expect(await path.awaitStored({ lane: 'a', ordinal: 9, seq: 9 }, 0)).toBe('stored');
     expect(await path.awaitStored({ lane: 'a', ordinal: 9, seq: 10 }, 5)).toBe('timeout');
   });
+});
+
+test('an answer waits for Kafka and the primary, whichever is later, while they are live', async () => {
+  hasKafka = true;
+  let isAnswered = false;
+  const answer = submit('put m 1 1 a=b\n', 1).then((outcome) => {
+    isAnswered = true;
+    return outcome;
+  });
+  await expect.poll(() => wal.durable.seq).toBe(2);
+  path.replicated(wal.durable);
+  await Promise.resolve();
+  expect(isAnswered).toBe(false);
+  path.delivered(wal.durable, []);
+  expect(await answer).toMatchObject({ kind: 'accepted' });
+});
+
+test('Kafka that answers too late, or is gone, is waited for no more', async () => {
+  hasKafka = true;
+  isLive = false;
+  const answer = submit('put m 1 1 a=b\n', 1);
+  await expect.poll(() => wal.durable.seq).toBe(2);
+  aheadMs = 61_000;
+  path.checkSlow();
+  expect(await answer).toMatchObject({ kind: 'accepted' });
 });

@@ -1,0 +1,292 @@
+import type { Hole } from '../record/control.ts';
+import { comparePositions, earlier, type Position } from '../record/position.ts';
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Cursor } from '../wal/cursor.ts';
+import type { DurableLog } from '../wal/log-reader.ts';
+import type { KafkaConnection } from './connection.ts';
+import { FramePacker, type Pack } from './frame-packer.ts';
+import { ProducerSession } from './producer-session.ts';
+import type { TopicPlace } from './topic-place.ts';
+
+/** How Kafka stands: `live` answers wait for it; otherwise they don't. */
+export type ProducerState =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'behind' | 'down'; readonly reason: string };
+
+interface ProducerEvents {
+  /** Called at each change. */
+  state(state: ProducerState): void;
+  /** All up to there is in the topic. */
+  acknowledged(last: Position, sent: SentMessage): void;
+  /** The topic knows of this lane. */
+  registered(lane: string): void;
+  /** The topic isn't the one that it was: it is given all that the log has. */
+  refilling(reason: string): void;
+  /** Records that will never reach the topic, because the log lost them. */
+  hole(hole: Hole): void;
+  /** The place could not be written; it is tried again. Called once a reason. */
+  unsaved(reason: string): void;
+}
+
+interface Next {
+  readonly pack: Pack;
+  /** Out of order, to make its lane known: it comes once more when it is its turn. */
+  readonly isAhead: boolean;
+}
+
+interface SentMessage {
+  readonly records: number;
+  readonly mutations: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+export interface ProducerFollowerOptions {
+  readonly log: DurableLog;
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  readonly host: string;
+  readonly cursor: Cursor;
+  readonly place: TopicPlace;
+  readonly clock: Clock;
+  readonly ackTimeoutMs: number;
+  readonly events: ProducerEvents;
+}
+
+const SAVE_MS = 1_000;
+const RETRY = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random } as const;
+
+/**
+ * Brings the log to a topic, in order, for as long as the process runs. One message is under way at a time, and what waits
+ * meanwhile becomes the next.
+ *
+ * After any failure a new producer sends again from the last acknowledged record: the topic may then hold records twice, never
+ * with one missing between, and readers drop what they have seen of a lane. The cursor is written before `kafka.json`, so
+ * that a crash between them repeats, too.
+ *
+ * A topic that was deleted, or made anew, is noticed when it doesn't hold the last acknowledged message any more: looked at by
+ * each new producer and before a lane's first message, and by offsets that go back. It then gets the log from its oldest record;
+ * what the log has dropped meanwhile is missing, and readers of the topic find the hole.
+ */
+export class ProducerFollower {
+  readonly #options: ProducerFollowerOptions;
+  readonly #packer: FramePacker;
+  readonly #backoff = new Backoff(RETRY);
+  #state: ProducerState = { kind: 'behind', reason: 'it was not reached yet' };
+  #position: Position | undefined;
+  /** The lane that the topic must know of before it takes data. */
+  #unregistered: Position | undefined;
+  #wake: (() => void) | undefined;
+  #hasGrown = false;
+  #savedMs = 0;
+  #isSaved = true;
+  #hindrance: string | undefined;
+
+  constructor(options: ProducerFollowerOptions) {
+    this.#options = options;
+    const { log, host, events, cursor, place } = options;
+    this.#packer = new FramePacker({ log, host, onHole: (hole) => events.hole(hole) });
+    // Without the last message nobody can tell whether this topic holds what comes before the cursor.
+    this.#position = place.last === undefined ? undefined : cursor.position;
+  }
+
+  get state(): ProducerState {
+    return this.#state;
+  }
+
+  /** All up to it is in the topic; undefined while nothing is. */
+  get acknowledged(): Position | undefined {
+    return this.#position;
+  }
+
+  /** What of the log the topic surely has, durably known. */
+  get passed(): Position | undefined {
+    return earlier(this.#position, this.#options.cursor.position);
+  }
+
+  /** A lane was opened; it waits for its first message. */
+  opened({ lane, ordinal }: Position): void {
+    this.#unregistered = { lane, ordinal, seq: 0 };
+  }
+
+  /** The log has grown. */
+  wake(): void {
+    this.#hasGrown = true;
+    this.#wake?.();
+  }
+
+  /** Answers don't wait for Kafka until it has caught up. */
+  degrade(reason: string): void {
+    if (this.#state.kind === 'live') this.#enter({ kind: 'behind', reason });
+  }
+
+  /** Runs until the signal aborts; what is under way then is sent again by the next start. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    signal.addEventListener('abort', () => this.wake(), { once: true });
+    while (!signal.aborted) {
+      try {
+        await this.#session(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        // The abandoned producer may still be reading what it was given.
+        this.#packer.release();
+        this.#enter({ kind: 'down', reason: reasonOf(error as Error, this.#options.topic) });
+        await clock.sleep(this.#backoff.nextMs(), signal);
+      }
+    }
+    await this.#save();
+    await this.#packer.close();
+    this.#enter({ kind: 'down', reason: 'the proxy is stopping' });
+  }
+
+  async #session(signal: AbortSignal): Promise<void> {
+    const { connection, topic } = this.#options;
+    const session = await ProducerSession.open(connection, topic);
+    const hangUp = (): void => session.close();
+    signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      await this.#produce(session, signal);
+    } finally {
+      signal.removeEventListener('abort', hangUp);
+      session.close();
+    }
+  }
+
+  async #produce(session: ProducerSession, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    let partitions = await this.#look(session);
+    if (this.#state.kind === 'down') this.#enter({ kind: 'behind', reason: 'catching up' });
+    let lane = '';
+    while (!signal.aborted) {
+      this.#hasGrown = false;
+      const next = await this.#next();
+      if (next === undefined) {
+        await this.#untilGrown(signal);
+        continue;
+      }
+      const { pack } = next;
+      if (lane !== '' && pack.frame.lane !== lane) partitions = await this.#look(session);
+      ({ lane } = pack.frame);
+      const isEnd = comparePositions(pack.last, log.durable) >= 0;
+      const durationMs = await this.#send(session, next, partitions);
+      if (durationMs === undefined) continue;
+      this.#backoff.reset();
+      if (isEnd && durationMs < this.#options.ackTimeoutMs / 2) this.#enter({ kind: 'live' });
+      await this.#saveWhenDue();
+    }
+  }
+
+  /** A lane that waits to be known goes before the backlog of others: its data are taken then, and readers know of it. */
+  async #next(): Promise<Next | undefined> {
+    const { log } = this.#options;
+    const pack = await this.#packer.next(this.#position);
+    const waiting = this.#unregistered;
+    if (pack === undefined) return undefined;
+    const isFirst = waiting === undefined || pack.frame.ordinal >= waiting.ordinal;
+    if (isFirst || log.durable.ordinal < waiting.ordinal) return { pack, isAhead: false };
+    const ahead = await this.#packer.next(waiting);
+    return ahead && { pack: ahead, isAhead: true };
+  }
+
+  /** How long it took; undefined when the topic turned out to be another one. */
+  async #send(
+    session: ProducerSession,
+    { pack: { frame, last }, isAhead }: Next,
+    partitions: readonly number[],
+  ): Promise<number | undefined> {
+    const { clock, place, events } = this.#options;
+    const startMs = clock.monotonicMs();
+    const partition = place.partitionOf(frame.lane, partitions);
+    const offset = await session.send(frame, partition, clock.now());
+    const durationMs = clock.monotonicMs() - startMs;
+    const before = place.last;
+    if (before?.partition === partition && offset <= before.offset) {
+      this.#refill('its offsets went back');
+      return undefined;
+    }
+    place.note({ partition, offset, lane: frame.lane, seq: frame.lastSeq });
+    this.#isSaved = false;
+    if (this.#unregistered?.lane === frame.lane) {
+      this.#unregistered = undefined;
+      events.registered(frame.lane);
+    }
+    if (!isAhead) {
+      this.#position = last;
+      const records = frame.lastSeq - frame.firstSeq + 1;
+      const { mutations, body } = frame;
+      events.acknowledged(last, { records, mutations, bytes: body.length, durationMs });
+    }
+    return durationMs;
+  }
+
+  /** The topic's partitions, after a look at whether it is still the same. */
+  async #look(session: ProducerSession): Promise<readonly number[]> {
+    const { place } = this.#options;
+    const { partitions, holdsLast } = await session.look(place.last);
+    if (!holdsLast) this.#refill('it does not hold the last message that it acknowledged');
+    return partitions;
+  }
+
+  #refill(reason: string): void {
+    this.#options.place.forget();
+    this.#position = undefined;
+    this.#enter({ kind: 'behind', reason: `it is filled again: ${reason}` });
+    this.#options.events.refilling(reason);
+  }
+
+  async #untilGrown(signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    const until = AbortSignal.any([signal, woken.signal]);
+    if (!this.#hasGrown) await this.#options.clock.sleep(SAVE_MS, until);
+    this.#wake = undefined;
+    await this.#saveWhenDue();
+  }
+
+  async #saveWhenDue(): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#savedMs < SAVE_MS) return;
+    this.#savedMs = nowMs;
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const { cursor, place, events } = this.#options;
+    const position = this.#position;
+    if (this.#isSaved || position === undefined) return;
+    try {
+      await cursor.move(position);
+      await place.save();
+      this.#isSaved = true;
+      this.#hindrance = undefined;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#hindrance) events.unsaved(message);
+      this.#hindrance = message;
+    }
+  }
+
+  #enter(state: ProducerState): void {
+    const isSame = JSON.stringify(state) === JSON.stringify(this.#state);
+    this.#state = state;
+    if (!isSame) this.#options.events.state(state);
+  }
+}
+
+/** With what is to be done, where only a person can. */
+function reasonOf(error: Error & { readonly type?: string }, topic: string): string {
+  const cause = (error.cause ?? error) as Error & { readonly type?: string };
+  const type = error.type ?? cause.type;
+  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
+    return `a message is too large for the topic: run kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=1048588`;
+  }
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+    return `there is no topic ${topic}: check-config says how it is made`;
+  }
+  if (type === 'TOPIC_AUTHORIZATION_FAILED' || type === 'CLUSTER_AUTHORIZATION_FAILED') {
+    return `the user may not write to ${topic}: it needs Describe, Read and Write on it`;
+  }
+  return cause.message === '' ? error.message : cause.message;
+}

@@ -1,0 +1,204 @@
+import kafkajs, { type Admin } from 'kafkajs';
+import { WalError } from '../runtime/errors.ts';
+import type { KafkaConnection } from './connection.ts';
+
+// Node finds no such names in a CommonJS module written like this one.
+const { ConfigResourceTypes } = kafkajs;
+
+export interface TopicWish {
+  readonly name: string;
+  readonly create: boolean;
+  readonly partitions: number;
+  readonly replication: number;
+  /** ms. */
+  readonly retention: number;
+}
+
+export interface TopicFacts {
+  readonly partitions: number;
+  /** Copies of the partition that has the fewest. */
+  readonly replicas: number;
+  /** As the broker has them; empty when it may not be asked. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export interface TopicCheck {
+  readonly told: readonly string[];
+  /** What may cost data one day. */
+  readonly warnings: readonly string[];
+}
+
+/** A frame, its headers, and room. */
+const MESSAGE_BYTES_MIN = 600_000;
+
+/** Settings of a topic that is made here. */
+const SETTINGS = {
+  'cleanup.policy': 'delete',
+  'max.message.bytes': '1048588',
+  'retention.bytes': '-1',
+  'message.timestamp.type': 'CreateTime',
+} as const;
+
+/**
+ * Looks at the topic before anything is sent to it, and makes it where that is wanted. Throws TOPIC_MISSING or TOPIC_UNUSABLE
+ * with the command that helps. A Kafka that can't be asked now is no fault of the topic: the log waits for it.
+ */
+export async function checkTopic(
+  connection: KafkaConnection,
+  wish: TopicWish,
+): Promise<TopicCheck> {
+  const client = connection.client({ retries: 2 });
+  const admin = client.kafka.admin();
+  try {
+    await admin.connect();
+    const told = await create(admin, connection, wish);
+    const facts = await readFacts(admin, wish.name);
+    if (facts === undefined) throw missing(connection, wish);
+    return { told, warnings: judgeTopic(facts, wish.name) };
+  } catch (error) {
+    if (error instanceof WalError) throw error;
+    return {
+      told: [],
+      warnings: [`the topic could not be checked: ${(error as Error).message}`],
+    };
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+    client.hangUp();
+  }
+}
+
+async function create(
+  admin: Admin,
+  connection: KafkaConnection,
+  wish: TopicWish,
+): Promise<readonly string[]> {
+  const topics = await admin.listTopics();
+  if (!wish.create || topics.includes(wish.name)) return [];
+  const { brokers } = await admin.describeCluster();
+  const replication = Math.min(wish.replication, brokers.length);
+  const settings = {
+    ...SETTINGS,
+    'retention.ms': String(wish.retention),
+    'min.insync.replicas': String(minInsync(replication)),
+  };
+  try {
+    const isMade = await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: wish.name,
+          numPartitions: wish.partitions,
+          replicationFactor: replication,
+          configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    });
+    // Another proxy may have been first.
+    if (!isMade) return [];
+  } catch (cause) {
+    throw new WalError('TOPIC_MISSING', `the topic ${wish.name} cannot be made`, {
+      cause,
+      hint: `${(cause as Error).message}. The user needs Create on the topic; or run ${createCommand(connection, wish)}`,
+    });
+  }
+  return [`the topic was made: ${wish.partitions} partitions, ${replication} copies of each`];
+}
+
+async function readFacts(admin: Admin, name: string): Promise<TopicFacts | undefined> {
+  if (!(await admin.listTopics()).includes(name)) return undefined;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
+  const partitions = topics[0]?.partitions ?? [];
+  const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
+  return { partitions: partitions.length, replicas, settings: await readSettings(admin, name) };
+}
+
+async function readSettings(admin: Admin, name: string): Promise<Record<string, string>> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name }],
+    });
+    const entries = resources[0]?.configEntries ?? [];
+    return Object.fromEntries(
+      entries.map(({ configName, configValue }) => [configName, configValue]),
+    );
+  } catch {
+    // It takes a right of its own; `judgeTopic` says that nothing is known.
+    return {};
+  }
+}
+
+/** Throws TOPIC_UNUSABLE when writes would be refused or thrown away; tells what may cost data one day. */
+export function judgeTopic({ replicas, settings }: TopicFacts, name: string): string[] {
+  const policy = settings['cleanup.policy'];
+  if (policy === undefined) return ['its settings may not be read: the user needs DescribeConfigs'];
+  if (policy !== 'delete') {
+    const says = `the topic ${name} has cleanup.policy ${policy}: Kafka would drop all but the last message of a lane`;
+    throw unusable(name, says, 'cleanup.policy=delete');
+  }
+  const bytesMax = Number(settings['max.message.bytes'] ?? 0);
+  if (bytesMax < MESSAGE_BYTES_MIN) {
+    const says = `the topic ${name} takes messages of at most ${bytesMax} bytes: ours have up to ${MESSAGE_BYTES_MIN}`;
+    throw unusable(name, says, 'max.message.bytes=1048588');
+  }
+  const insync = Number(settings['min.insync.replicas'] ?? 1);
+  if (insync > replicas) {
+    const says = `the topic ${name} wants ${insync} replicas in sync and has ${replicas}: it takes no writes`;
+    throw unusable(name, says, `min.insync.replicas=${minInsync(replicas)}`);
+  }
+  return warningsOf(settings, { replicas, insync });
+}
+
+function warningsOf(
+  settings: TopicFacts['settings'],
+  { replicas, insync }: { readonly replicas: number; readonly insync: number },
+): string[] {
+  const warnings = [];
+  if (replicas < 2) warnings.push('the topic has one copy: a broker that is lost takes data along');
+  else if (insync < 2) {
+    warnings.push('min.insync.replicas is 1: what is acknowledged may be on one broker only');
+  }
+  if (settings['unclean.leader.election.enable'] === 'true') {
+    warnings.push(
+      'unclean.leader.election.enable is true: a change of leader may drop what was acknowledged',
+    );
+  }
+  if (Number(settings['retention.bytes'] ?? -1) >= 0) {
+    warnings.push('retention.bytes is set: a burst of writes can drop what is not archived yet');
+  }
+  const retentionMs = Number(settings['retention.ms'] ?? -1);
+  if (retentionMs >= 0 && retentionMs < DAY_MS) {
+    warnings.push('retention.ms is below a day: archivers may be away for no longer');
+  }
+  return warnings;
+}
+
+const DAY_MS = 86_400_000;
+
+function minInsync(replication: number): number {
+  return replication > 2 ? 2 : 1;
+}
+
+function missing(connection: KafkaConnection, wish: TopicWish): WalError {
+  return new WalError(
+    'TOPIC_MISSING',
+    `there is no topic ${wish.name}, or none that this user may see`,
+    {
+      hint: `Start with --kafka-topic-create true, or run ${createCommand(connection, wish)}`,
+    },
+  );
+}
+
+function createCommand({ options }: KafkaConnection, wish: TopicWish): string {
+  return [
+    `kafka-topics.sh --bootstrap-server ${options.brokers[0] ?? ''} --create --topic ${wish.name}`,
+    `--partitions ${wish.partitions} --replication-factor ${wish.replication}`,
+    `--config retention.ms=${wish.retention} --config min.insync.replicas=${minInsync(wish.replication)}`,
+  ].join(' ');
+}
+
+function unusable(name: string, says: string, setting: string): WalError {
+  return new WalError('TOPIC_UNUSABLE', says, {
+    hint: `Run kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name ${name} --add-config ${setting}`,
+  });
+}

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { writeFileAtomic } from '../runtime/durable-file.ts';
+
+/** The last message that Kafka has acknowledged, and the last record in it. */
+export interface Acknowledged {
+  readonly partition: number;
+  readonly offset: number;
+  readonly lane: string;
+  readonly seq: number;
+}
+
+interface Content {
+  readonly topic: string;
+  readonly last: Acknowledged | null;
+  /** Lanes by the partition that each is in. */
+  readonly lanes: Readonly<Record<string, number>>;
+}
+
+/** Lanes that are not the newest matter only while the log still holds them. */
+const LANES_MAX = 1_000;
+
+/**
+ * `kafka.json` of the data directory: where the log stands in the topic. What is lost with it is sent once more: a lane then
+ * may be in two partitions, which readers bear.
+ */
+export class TopicPlace {
+  readonly #path: string;
+  readonly #topic: string;
+  #last: Acknowledged | undefined;
+  #lanes: Map<string, number>;
+
+  private constructor(path: string, topic: string, content: Content | undefined) {
+    this.#path = path;
+    this.#topic = topic;
+    this.#last = content?.last ?? undefined;
+    this.#lanes = new Map(Object.entries(content?.lanes ?? {}));
+  }
+
+  /** One that is absent, unreadable or of another topic knows nothing. */
+  static async open(dataDirectory: string, topic: string): Promise<TopicPlace> {
+    const path = join(dataDirectory, 'kafka.json');
+    const content = await readFile(path, 'utf8').then(parseContent, () => undefined);
+    return new TopicPlace(path, topic, content?.topic === topic ? content : undefined);
+  }
+
+  get last(): Acknowledged | undefined {
+    return this.#last;
+  }
+
+  /** A lane stays where it was first sent to, unless there is no such partition. */
+  partitionOf(lane: string, partitions: readonly number[]): number {
+    const known = this.#lanes.get(lane);
+    if (known !== undefined && partitions.includes(known)) return known;
+    const partition = partitions[crc32(lane) % partitions.length] ?? 0;
+    this.#lanes.set(lane, partition);
+    const [oldest] = this.#lanes.keys();
+    if (this.#lanes.size > LANES_MAX && oldest !== undefined) this.#lanes.delete(oldest);
+    return partition;
+  }
+
+  note(last: Acknowledged): void {
+    this.#last = last;
+  }
+
+  /** The topic is not the one that was known. */
+  forget(): void {
+    this.#last = undefined;
+    this.#lanes = new Map();
+  }
+
+  /** Durable when it resolves. */
+  async save(): Promise<void> {
+    const content = {
+      topic: this.#topic,
+      last: this.#last ?? null,
+      lanes: Object.fromEntries(this.#lanes),
+    };
+    const text = JSON.stringify(content);
+    await writeFileAtomic(this.#path, `${text}\n${crc32(text).toString(16)}\n`);
+  }
+}
+
+function parseContent(text: string): Content | undefined {
+  const [content = '', crc] = text.split('\n');
+  return crc === crc32(content).toString(16) ? (JSON.parse(content) as Content) : undefined;
+}
