@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { KafkaConnection } from '../../src/kafka/connection.ts';
+import type { TopicFrame } from '../../src/kafka/topic-frame.ts';
+import { TopicReader } from '../../src/kafka/topic-reader.ts';
+import { Topic } from '../../src/kafka/topic.ts';
+import { readLines, readRecords } from '../../src/record/record.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { ProxyProcess } from '../kit/proxy-process.ts';
+import { describeOnStack } from '../kit/real-stack.ts';
+
+const ROUNDS = 6;
+const SENDERS = 4;
+const START_SECONDS = 1_700_000_000;
+
+describeOnStack('a proxy with Kafka', (offered) => {
+  let brokers: string;
+  let connection: KafkaConnection;
+  let topic: string;
+
+  beforeAll(async () => {
+    brokers = (await (await offered()).kafka()).address;
+    connection = await KafkaConnection.open({
+      brokers: [brokers],
+      compression: 'gzip',
+      connectionTimeout: 3_000,
+      requestTimeout: 5_000,
+      tls: 'off',
+      tlsCa: '',
+      tlsCert: '',
+      tlsKey: '',
+      sasl: 'none',
+      username: '',
+      passwordFile: '',
+    });
+  });
+
+  beforeEach(() => {
+    topic = `follower-${randomBytes(4).toString('hex')}`;
+  });
+
+  test('has every acknowledged point in the topic, in order, though it is killed again and again', async () => {
+    await using proxy = await start();
+    const acknowledged: number[] = [];
+    let next = 1;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const over = new AbortController();
+      const senders = Array.from({ length: SENDERS }, async () => {
+        while (!over.signal.aborted) {
+          const value = (next += 1);
+          if (await isTaken(proxy, value)) acknowledged.push(value);
+          else return;
+        }
+      });
+      const before = acknowledged.length;
+      await expect.poll(() => acknowledged.length - before).toBeGreaterThan(40 + round * 7);
+      await proxy.kill9();
+      over.abort();
+      await Promise.all(senders);
+      await proxy.start();
+    }
+    await untilSent(proxy);
+    const values = valuesOf(whole(await readTopic()));
+    expect(acknowledged.filter((value) => !values.has(value))).toEqual([]);
+  });
+
+  test('gives a topic that was deleted and made anew all that its log has', async () => {
+    await using proxy = await start();
+    for (let value = 1; value <= 50; value += 1) expect(await isTaken(proxy, value)).toBe(true);
+    await untilSent(proxy);
+    const admin = connection.client({ retries: 5 }).kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+    await expect
+      .poll(async () => (await admin.listTopics()).includes(topic), { timeout: 30_000 })
+      .toBe(false);
+    expect(await isTaken(proxy, 51)).toBe(true);
+    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+    await admin.disconnect();
+    expect(await isTaken(proxy, 52)).toBe(true);
+    await expect
+      .poll(async () => [...valuesOf(whole(await readTopic()))].toSorted((a, b) => a - b), {
+        timeout: 60_000,
+        interval: 500,
+      })
+      .toEqual(Array.from({ length: 52 }, (_, index) => index + 1));
+    const metrics = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^tsdb_wal_kafka_refills_total [1-9]/m);
+  });
+
+  test('says what to run where there is no topic', async () => {
+    await expect(
+      ProxyProcess.start({ primary: 'http://127.0.0.1:9', flags: flags('false') }),
+    ).rejects.toThrow(/kafka-topics\.sh|kafka\.topic\.create/);
+  });
+
+  function flags(create: 'true' | 'false'): readonly string[] {
+    const made = ['--kafka-topic-create', create, '--kafka-topic-replication', '1'];
+    return ['--kafka', brokers, '--topic', topic, ...made, '--archive', 'off'];
+  }
+
+  async function start(): Promise<ProxyProcess> {
+    // There is no OpenTSDB: answers wait for Kafka alone.
+    return ProxyProcess.start({ primary: 'http://127.0.0.1:9', flags: flags('true') });
+  }
+
+  /** All frames that are there now. */
+  async function readTopic(): Promise<TopicFrame[]> {
+    const ranges = await new Topic(connection, topic).ranges();
+    const from = new Map([...ranges].map(([partition, { low }]) => [partition, low]));
+    const reader = new TopicReader({ connection, topic, clock: systemClock, from });
+    const frames: TopicFrame[] = [];
+    const isOver = (): boolean =>
+      [...ranges].every(([partition, { high }]) => (reader.positions.get(partition) ?? 0) >= high);
+    while (!isOver()) {
+      const read = await reader.next();
+      if (read?.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
+      frames.push(read.frame);
+    }
+    await reader.close();
+    return frames;
+  }
+});
+
+async function isTaken(proxy: ProxyProcess, value: number): Promise<boolean> {
+  const timestamp = START_SECONDS + value;
+  const body = JSON.stringify({ metric: 'm', timestamp, value, tags: { h: 'a' } });
+  const answer = await fetch(`${proxy.url}/api/put`, { method: 'POST', body }).catch(
+    () => undefined,
+  );
+  await answer?.body?.cancel();
+  return answer?.status === 204;
+}
+
+async function untilSent(proxy: ProxyProcess): Promise<void> {
+  const isSent = async (): Promise<string | undefined> => {
+    const status = (await (await fetch(`${proxy.adminUrl}/status`)).json()) as {
+      readonly log: { readonly durable: string };
+      readonly kafka: { readonly acknowledged: string; readonly state: { readonly kind: string } };
+    };
+    const { kafka, log } = status;
+    return kafka.acknowledged === log.durable ? kafka.state.kind : 'behind';
+  };
+  await expect.poll(isSent, { timeout: 60_000, interval: 20 }).toBe('live');
+}
+
+/** Drops repeats; each lane is in one partition, and whole from its first record on. */
+function whole(frames: readonly TopicFrame[]): string[] {
+  const places = new Map<string, { readonly partition: number; seq: number }>();
+  const lines: string[] = [];
+  for (const { lane, partition, body } of frames) {
+    const place = places.get(lane) ?? { partition, seq: 0 };
+    places.set(lane, place);
+    expect(partition).toBe(place.partition);
+    for (const record of readRecords(body)) {
+      if (record.seq <= place.seq) continue;
+      expect(record.seq).toBe(place.seq + 1);
+      place.seq = record.seq;
+      lines.push(...readLines(body, record));
+    }
+  }
+  return lines;
+}
+
+function valuesOf(lines: readonly string[]): Set<number> {
+  return new Set(
+    lines.filter((line) => line.startsWith('put ')).map((line) => Number(line.split(' ')[3])),
+  );
+}
