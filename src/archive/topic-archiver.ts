@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Hole } from '../record/control.ts';
+import type { TopicEvent } from '../record/topic-read.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { computeCoverage, type LaneCoverage } from './coverage.ts';
@@ -13,7 +14,7 @@ import { readSummary } from './summary.ts';
 import { tallyNames } from './tally.ts';
 import { TopicPartition, type PartitionStart } from './topic-partition.ts';
 import { TopicRegistration } from './topic-registration.ts';
-import type { TopicEvent, TopicSource } from './topic-source.ts';
+import type { TopicSource } from './topic-source.ts';
 
 export interface TopicArchiverOptions {
   readonly source: TopicSource;

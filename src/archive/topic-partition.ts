@@ -1,8 +1,9 @@
+import type { TopicFrame } from '../record/topic-read.ts';
 import { WalError } from '../runtime/errors.ts';
 import { LaneArchiver, type LaneArchiverOptions, readLaneArchive } from './lane-archiver.ts';
 import type { LaneEnds } from './lane-ends.ts';
 import type { TopicRegistration } from './topic-registration.ts';
-import type { TopicFrame, TopicSource } from './topic-source.ts';
+import type { TopicSource } from './topic-source.ts';
 
 export interface TopicPartitionOptions extends LaneArchiverOptions {
   readonly source: TopicSource;

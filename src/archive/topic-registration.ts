@@ -1,10 +1,11 @@
+import type { TopicFrame } from '../record/topic-read.ts';
 import { type Control, parseControl } from '../record/control.ts';
 import { readLines, readRecords } from '../record/record.ts';
 import type { Persistence } from './persistence.ts';
 import { formatBeginName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
 import { type Begin, formatBegin } from './sidecar.ts';
-import type { TopicFrame, TopicSource } from './topic-source.ts';
+import type { TopicSource } from './topic-source.ts';
 
 export interface TopicRegistrationOptions {
   readonly repository: Repository;

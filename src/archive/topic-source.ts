@@ -1,36 +1,4 @@
-/** Consecutive records of one lane, as a message of a topic holds them. */
-export interface TopicFrame {
-  readonly partition: number;
-  readonly offset: number;
-  readonly lane: string;
-  readonly ordinal: number;
-  readonly host: string;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  /** Receive times of the first and the last record, epoch ms. */
-  readonly firstReceivedAt: number;
-  readonly lastReceivedAt: number;
-  readonly body: Buffer;
-}
-
-export type TopicEvent =
-  /** These partitions, and no others, are this member's from now on: nothing of the new ones comes before `begin`. */
-  | { readonly kind: 'assigned'; readonly partitions: readonly number[] }
-  | { readonly kind: 'frame'; readonly frame: TopicFrame }
-  /** A message that no tsdb-wal made, or that isn't whole. */
-  | {
-      readonly kind: 'foreign';
-      readonly partition: number;
-      readonly offset: number;
-      readonly reason: string;
-    }
-  /** The topic has no longer what was to come next; it goes on with its oldest message. */
-  | {
-      readonly kind: 'lost';
-      readonly partition: number;
-      readonly from: number;
-      readonly to: number;
-    };
+import type { TopicEvent, TopicFrame } from '../record/topic-read.ts';
 
 /** One member of those who share the partitions of a topic, to bring it to one repository. */
 export interface TopicSource {

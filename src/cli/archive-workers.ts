@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { constants, hostname, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { archivedBefore } from '../archive/archive-cursor.ts';
+import type { ArchiverOptions } from '../archive/archiver.ts';
 import { CoverageWatch } from '../archive/coverage-watch.ts';
 import { readOpenings } from '../archive/lane-opening.ts';
 import type { Repository } from '../archive/repository.ts';
@@ -100,33 +101,19 @@ interface Worker {
 }
 
 async function createArchiver(
-  { config, repository, folder, report, logger }: Surroundings,
+  around: Surroundings,
   registrar: LaneRegistrar,
-  { watch, backlog }: Followed,
+  followed: Followed,
 ): Promise<Worker> {
+  const { config, report, logger } = around;
   const { Archiver } = await import('../archive/archiver.ts');
-  const { Duckdb } = await import('../archive/duckdb.ts');
-  const memoryMb = memoryMbOf(config);
   return new Archiver({
     data: config.data,
-    repository,
-    duckdb: await Duckdb.open({ scratch: join(folder, 'spill'), memoryMb, threads: 1 }),
-    folder: join(folder, 'segments'),
-    clock: systemClock,
-    random: Math.random,
-    version: VERSION,
+    ...(await archivingOptions(around)),
     register: async (segments) => registrar.register(await readOpenings(segments)),
     events: {
-      archived: (last, sidecar) => {
-        const { points, data, toMs } = sidecar;
-        logger.debug({ last, points }, 'segment archived');
-        watch.added(sidecar);
-        backlog.archived(toMs);
-        report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
-      },
+      ...archivingEvents(around, followed),
       passed: (position) => report.send({ kind: 'passed', position }),
-      state: (state) =>
-        report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
       hole: (hole) => logger.error({ ...hole }, 'records of the log cannot be archived'),
     },
   });
@@ -134,12 +121,12 @@ async function createArchiver(
 
 /** As one of those who share the topic's partitions for this repository; another repository has a group of its own. */
 async function createTopicArchiver(
-  { config, repository, folder, report, logger }: Surroundings,
+  around: Surroundings,
   connection: KafkaConnection,
-  { watch, backlog }: Followed,
+  followed: Followed,
 ): Promise<Worker> {
+  const { config, repository, report, logger } = around;
   const { TopicArchiver } = await import('../archive/topic-archiver.ts');
-  const { Duckdb } = await import('../archive/duckdb.ts');
   const source = await GroupSource.open({
     connection,
     topic: config.kafka.topic.name,
@@ -147,25 +134,11 @@ async function createTopicArchiver(
     clock: systemClock,
     onHindered: (reason) => report.hinder('topic', reason),
   });
-  const scratch = { scratch: join(folder, 'spill'), memoryMb: memoryMbOf(config), threads: 1 };
   const archiver = new TopicArchiver({
     source,
-    repository,
-    duckdb: await Duckdb.open(scratch),
-    folder: join(folder, 'segments'),
-    clock: systemClock,
-    random: Math.random,
-    version: VERSION,
+    ...(await archivingOptions(around)),
     events: {
-      archived: (last, sidecar) => {
-        const { points, data, toMs } = sidecar;
-        logger.debug({ last, points }, 'segment archived');
-        watch.added(sidecar);
-        backlog.archived(toMs);
-        report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
-      },
-      state: (state) =>
-        report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
+      ...archivingEvents(around, followed),
       hole: (hole) => logger.error({ ...hole }, 'records of the topic cannot be archived'),
       foreign: ({ partition, offset, reason }) =>
         logger.warn({ partition, offset, reason }, 'a message of the topic is none of ours'),
@@ -178,6 +151,37 @@ async function createTopicArchiver(
     run: async (signal) => {
       await Promise.all([source.run(signal), archiver.run(signal)]);
     },
+  };
+}
+
+/** What archiving a log and archiving a topic need alike. */
+async function archivingOptions({ config, repository, folder }: Surroundings) {
+  const { Duckdb } = await import('../archive/duckdb.ts');
+  const spill = join(folder, 'spill');
+  return {
+    repository,
+    duckdb: await Duckdb.open({ scratch: spill, memoryMb: memoryMbOf(config), threads: 1 }),
+    folder: join(folder, 'segments'),
+    clock: systemClock,
+    random: Math.random,
+    version: VERSION,
+  };
+}
+
+function archivingEvents(
+  { report, logger }: Surroundings,
+  { watch, backlog }: Followed,
+): Pick<ArchiverOptions['events'], 'archived' | 'state'> {
+  return {
+    archived: (last, sidecar) => {
+      const { points, data, toMs } = sidecar;
+      logger.debug({ last, points }, 'segment archived');
+      watch.added(sidecar);
+      backlog.archived(toMs);
+      report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
+    },
+    state: (state) =>
+      report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
   };
 }
 

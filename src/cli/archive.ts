@@ -26,7 +26,8 @@ export async function runArchive(config: Config): Promise<void> {
     process.on(signal, () => report.hasParent || stop.abort());
   }
   stop.signal.addEventListener('abort', endInTime, { once: true });
-  const kafka = await connectionOf(config, logger);
+  const hasKafka = config.kafka.brokers.length > 0;
+  const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
   const folder = join(config.data, 'archiver');
   const lock = await report.persist('start', stop.signal, async () => {
     await mkdir(folder, { recursive: true });

@@ -4,7 +4,7 @@ import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/options.ts';
 import { createFrontDoor, type FrontDoor } from '../ingest/front-door.ts';
 import { WalError } from '../runtime/errors.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { systemClock, untilAborted } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
@@ -77,7 +77,7 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     await door.listen(config.listen.host, config.listen.port);
     isListening = true;
     announce(config, logger);
-    await Promise.race([aborted(signal), run]);
+    await Promise.race([untilAborted(signal), run]);
   } finally {
     const { shutdownTimeout } = config.limits;
     // A primary that is slow now must not cost those who wait their answer.
@@ -172,11 +172,4 @@ async function lockData(directory: string): Promise<DirectoryLock> {
       hint: 'Choose another --data, or let this user write there.',
     });
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

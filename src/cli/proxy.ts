@@ -14,6 +14,7 @@ import { Heartbeat } from '../wal/heartbeat.ts';
 import { LagIndex } from '../wal/lag.ts';
 import type { Wal, WalEvents } from '../wal/log.ts';
 import { Archiving, NOT_REGISTERED } from './archiving.ts';
+import { feedLimitsOf } from './feed-limits.ts';
 import { KnownHoles } from './known-holes.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
@@ -113,11 +114,7 @@ export class Proxy {
       cursor: parts.cursor,
       facts: parts.facts,
       ackTimeoutMs: config.delivery.ackTimeout,
-      requestTimeoutMs: config.delivery.requestTimeout,
-      syncTimeoutMs: config.delivery.syncTimeout,
-      healWindowMs: config.delivery.healWindow,
-      batchPointsMax: config.delivery.batchPointsMax,
-      batchBytesMax: config.delivery.batchBytesMax,
+      ...feedLimitsOf(config),
       events: this.#report.events(),
     });
   }
@@ -283,11 +280,10 @@ export class Proxy {
 
   /** What no follower needs any more. */
   #passed(): Position | undefined {
-    const followers = [this.archiving?.position, this.replication?.passed];
-    const present = [this.archiving, this.replication];
-    return followers
-      .filter((_, index) => present[index] !== undefined)
-      .reduce((passed, position) => earlier(passed, position), this.#cursor.position);
+    let passed = this.#cursor.position;
+    if (this.archiving !== undefined) passed = earlier(passed, this.archiving.position);
+    if (this.replication !== undefined) passed = earlier(passed, this.replication.passed);
+    return passed;
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

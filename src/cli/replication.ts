@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/options.ts';
-import { KafkaConnection } from '../kafka/connection.ts';
+import type { KafkaConnection } from '../kafka/connection.ts';
 import { ProducerFollower, type ProducerState } from '../kafka/producer-follower.ts';
 import { checkTopic } from '../kafka/topic-check.ts';
 import { TopicPlace } from '../kafka/topic-place.ts';
@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { Wal } from '../wal/log.ts';
+import { connectionOf } from './kafka-connection.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { LaneKeeper } from './lane-gate.ts';
 
@@ -82,7 +83,7 @@ export class Replication {
   /** Looks at the topic, and makes it where that is wanted. Throws when the log must not go there; Kafka may be away. */
   static async open(options: ReplicationOptions): Promise<Replication> {
     const { config, logger } = options;
-    const connection = await KafkaConnection.open(config.kafka, ({ text }) => logger.debug(text));
+    const connection = await connectionOf(config, logger);
     const place = await TopicPlace.open(config.data, config.kafka.topic.name);
     const check = await checkTopic(connection, config.kafka.topic);
     for (const says of check.told) logger.info({ topic: config.kafka.topic.name }, says);

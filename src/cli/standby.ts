@@ -1,6 +1,5 @@
 import { createAdminServer } from '../admin/admin-server.ts';
 import { formatAddress } from '../config/address.ts';
-import type { Config } from '../config/options.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -12,6 +11,7 @@ import { beginningAt, type Place } from '../standby/place.ts';
 import { Standby } from '../standby/standby.ts';
 import { StateDirectory } from '../standby/state-directory.ts';
 import { PublishedLog } from '../wal/published-log.ts';
+import { feedLimitsOf } from './feed-limits.ts';
 import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
 import { StandbyReport } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
@@ -61,7 +61,7 @@ async function follow(
     place,
     gate,
     clock: systemClock,
-    limits: limitsOf(config),
+    limits: feedLimitsOf(config),
     events: report.events,
   });
   addStandbyGauges(metrics, standby, () => gate.isPaused);
@@ -105,16 +105,6 @@ async function follow(
   } finally {
     await admin.close();
   }
-}
-
-function limitsOf({ delivery }: Config): ConstructorParameters<typeof Standby>[0]['limits'] {
-  return {
-    requestTimeoutMs: delivery.requestTimeout,
-    syncTimeoutMs: delivery.syncTimeout,
-    healWindowMs: delivery.healWindow,
-    batchPointsMax: delivery.batchPointsMax,
-    batchBytesMax: delivery.batchBytesMax,
-  };
 }
 
 /** What a target contains of which nothing is known yet. */

@@ -49,7 +49,7 @@ export interface FetchLimits {
  * places of its own needs no assignment, no commits and no rights for groups, and must not stop at a rebalance.
  *
  * kafkajs has no such call, but the parts of it (`Cluster`, its own); they are reached in `clusterOf`. Any error ends the
- * session: the caller closes it and opens the next.
+ * session: the caller hangs up and opens the next.
  */
 export class FetchSession {
   readonly #cluster: Cluster;
@@ -176,7 +176,6 @@ function readPartition(data: PartitionData, asked: number): FetchedPartition {
 /** The parts of kafkajs 2.2.4 that its consumer is made of. */
 interface Cluster {
   connect(): Promise<void>;
-  disconnect(): Promise<void>;
   addTargetTopic(topic: string): Promise<void>;
   refreshMetadata(): Promise<void>;
   findTopicPartitionMetadata(

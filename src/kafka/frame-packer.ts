@@ -1,18 +1,15 @@
 import { FRAME_BODY_BYTES_MAX } from '../record/frame.ts';
-import { recordHeaderAt } from '../record/record.ts';
+import { receiveTimesOf } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
+import type { SentFrame } from '../record/topic-read.ts';
 import type { Position } from '../record/position.ts';
 import { type DurableLog, type FrameRead, LogReader } from '../wal/log-reader.ts';
-import type { LaneFrame } from './topic-frame.ts';
 
 export interface Pack {
-  readonly frame: LaneFrame;
+  readonly frame: SentFrame;
   /** Its last record. */
   readonly last: Position;
 }
-
-const NEWLINE = 0x0a;
-const EXCLAMATION = 0x21;
 
 /** Packs what waits in the log into messages: whole frames of one lane, one behind the other. */
 export class FramePacker {
@@ -92,29 +89,26 @@ function isSame(a: Position | undefined, b: Position | undefined): boolean {
 }
 
 function describe(
-  frame: Pick<LaneFrame, 'lane' | 'ordinal' | 'firstSeq' | 'lastSeq' | 'body'>,
+  frame: Pick<SentFrame, 'lane' | 'ordinal' | 'firstSeq' | 'lastSeq' | 'body'>,
   host: string,
-): LaneFrame {
+): SentFrame {
   const { body, firstSeq, lastSeq } = frame;
-  // Only headers begin with `@`.
-  const last = body.lastIndexOf('\n@') + 1;
   return {
     ...frame,
     host,
     mutations: linesOf(body) - (lastSeq - firstSeq + 1),
-    firstReceivedAt: recordHeaderAt(body, 0).receivedAt,
-    lastReceivedAt: recordHeaderAt(body, last).receivedAt,
+    ...receiveTimesOf(body),
   };
 }
 
 /** Those of records' headers included, those of the log's own records not. */
 function linesOf(body: Buffer): number {
-  let lines = 0;
-  let isStart = true;
-  for (const byte of body) {
-    if (isStart && byte === EXCLAMATION) lines -= 1;
-    isStart = byte === NEWLINE;
-    if (isStart) lines += 1;
-  }
-  return lines;
+  return countOf(body, '\n') - countOf(body, '\n!');
+}
+
+/** Looking for them is ten times as fast as looking at each byte, and each message comes by here. */
+function countOf(body: Buffer, text: string): number {
+  let count = 0;
+  for (let at = body.indexOf(text); at >= 0; at = body.indexOf(text, at + 1)) count += 1;
+  return count;
 }

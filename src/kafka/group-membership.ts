@@ -1,6 +1,6 @@
 import type { Consumer } from 'kafkajs';
 import { Backoff } from '../runtime/backoff.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, untilAborted } from '../runtime/clock.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 
 export interface GroupMembershipOptions {
@@ -111,11 +111,4 @@ export class GroupMembership {
     this.#hindrance = reason;
     this.#options.onHindered(reason);
   }
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

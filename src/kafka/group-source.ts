@@ -1,15 +1,12 @@
 import { crc32 } from 'node:zlib';
+import type { TopicEvent, TopicFrame } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { OffsetRange } from './fetch-session.ts';
 import { GroupMembership } from './group-membership.ts';
-import type { TopicFrame } from './topic-frame.ts';
-import { type TopicRead, TopicReader } from './topic-reader.ts';
+import { surveyTopic } from './survey.ts';
+import { TopicReader } from './topic-reader.ts';
 import { Topic } from './topic.ts';
-
-export type GroupEvent =
-  /** These partitions, and no others, are this member's from now on: nothing of the new ones comes before `begin`. */
-  { readonly kind: 'assigned'; readonly partitions: readonly number[] } | TopicRead;
 
 export interface GroupSourceOptions {
   readonly connection: KafkaConnection;
@@ -28,7 +25,7 @@ export class GroupSource {
   readonly #reader: TopicReader;
   readonly #membership: GroupMembership;
   readonly #hindrances = new Map<'membership' | 'reading', string>();
-  #partitions = 0;
+  #partitions: number;
   #assigned: readonly number[] | undefined;
   #wake: (() => void) | undefined;
 
@@ -71,7 +68,7 @@ export class GroupSource {
   }
 
   /** The next event; of a partition in the order of the topic. Undefined when none comes for so long, or the signal aborts. */
-  async next(waitMs: number, signal: AbortSignal): Promise<GroupEvent | undefined> {
+  async next(waitMs: number, signal: AbortSignal): Promise<TopicEvent | undefined> {
     const event = this.#takeAssigned() ?? this.#reader.poll();
     if (event !== undefined) return event;
     const over = new AbortController();
@@ -129,21 +126,12 @@ export class GroupSource {
 
   /** Every frame that is there now, of all partitions, the oldest of each first. Rejects when the topic can't be read. */
   async *survey(signal: AbortSignal): AsyncGenerator<TopicFrame> {
-    const { connection, topic, clock } = this.#options;
-    const ranges = await this.#asked.ranges();
-    const from = new Map([...ranges].map(([partition, { low }]) => [partition, low]));
-    const reader = new TopicReader({ connection, topic, clock, from });
-    try {
-      while (!signal.aborted && !hasReached(reader.positions, ranges)) {
-        const read = await reader.next(signal);
-        if (read?.kind === 'frame') yield read.frame;
-      }
-    } finally {
-      await reader.close();
+    for await (const read of surveyTopic(this.#options, signal)) {
+      if (read.kind === 'frame') yield read.frame;
     }
   }
 
-  #takeAssigned(): GroupEvent | undefined {
+  #takeAssigned(): TopicEvent | undefined {
     const partitions = this.#assigned;
     if (partitions === undefined) return undefined;
     this.#assigned = undefined;
@@ -157,11 +145,4 @@ export class GroupSource {
     const [first] = this.#hindrances.values();
     this.#options.onHindered(first);
   }
-}
-
-function hasReached(
-  positions: ReadonlyMap<number, number>,
-  ranges: ReadonlyMap<number, OffsetRange>,
-): boolean {
-  return [...ranges].every(([partition, { high }]) => (positions.get(partition) ?? 0) >= high);
 }

@@ -1,8 +1,9 @@
 import type { Producer } from 'kafkajs';
+import type { SentFrame } from '../record/topic-read.ts';
 import { COMPRESSION_TYPES } from './codecs.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { FetchSession } from './fetch-session.ts';
-import { decodeMessage, encodeMessage, type LaneFrame } from './topic-frame.ts';
+import { decodeMessage, encodeMessage } from './topic-frame.ts';
 import type { Acknowledged } from './topic-place.ts';
 
 /** kafkajs tries a send again so often, on new connections; then the session is over. */
@@ -66,7 +67,7 @@ export class ProducerSession {
   }
 
   /** The offset of the message, once all replicas in sync have it. */
-  async send(frame: LaneFrame, partition: number, nowMs: number): Promise<number> {
+  async send(frame: SentFrame, partition: number, nowMs: number): Promise<number> {
     const { compression } = this.#connection.options;
     const sent = this.#producer.send({
       topic: this.#topic,

@@ -1,25 +1,7 @@
 import { FRAME_BODY_BYTES_MAX } from '../record/frame.ts';
-import { recordHeaderAt } from '../record/record.ts';
+import { lastRecordAt, recordHeaderAt } from '../record/record.ts';
+import type { SentFrame, TopicFrame } from '../record/topic-read.ts';
 import type { FetchedMessage } from './fetch-session.ts';
-
-/** Consecutive records of one lane, as one message of the topic holds them (docs/FORMATS.md). */
-export interface LaneFrame {
-  readonly lane: string;
-  readonly ordinal: number;
-  readonly host: string;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly mutations: number;
-  /** Receive times of the first and the last record, epoch ms. */
-  readonly firstReceivedAt: number;
-  readonly lastReceivedAt: number;
-  readonly body: Buffer;
-}
-
-export interface TopicFrame extends LaneFrame {
-  readonly partition: number;
-  readonly offset: number;
-}
 
 export type DecodedMessage =
   | { readonly kind: 'frame'; readonly frame: TopicFrame }
@@ -31,7 +13,7 @@ const LANE = /^[0-9a-f]{16}$/;
 const COUNT = /^\d{1,15}$/;
 
 /** `nowMs`: brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent. */
-export function encodeMessage(frame: LaneFrame, nowMs: number) {
+export function encodeMessage(frame: SentFrame, nowMs: number) {
   const { lane, ordinal, host, firstSeq, lastSeq, mutations, body } = frame;
   const { firstReceivedAt, lastReceivedAt } = frame;
   return {
@@ -86,8 +68,7 @@ function faultOf(body: Buffer, firstSeq: number, lastSeq: number): string | unde
   if (firstSeq < 1 || lastSeq < firstSeq) return 'its sequences are none';
   if (body.at(-1) !== NEWLINE || body[0] !== AT) return 'its value is no frame';
   try {
-    // Only headers begin with `@`.
-    const last = body.lastIndexOf('\n@') + 1;
+    const last = lastRecordAt(body);
     const isWhole =
       recordHeaderAt(body, 0).seq === firstSeq && recordHeaderAt(body, last).seq === lastSeq;
     return isWhole ? undefined : 'its value holds other records than its headers say';

@@ -1,28 +1,9 @@
+import type { TopicRead } from '../record/topic-read.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaConnection } from './connection.ts';
 import { type FetchedPartition, FetchSession, OffsetGone } from './fetch-session.ts';
-import { decodeMessage, type TopicFrame } from './topic-frame.ts';
-
-export type TopicRead =
-  | { readonly kind: 'frame'; readonly frame: TopicFrame }
-  /** A message that no tsdb-wal made, or that isn't whole. */
-  | {
-      readonly kind: 'foreign';
-      readonly partition: number;
-      readonly offset: number;
-      readonly reason: string;
-    }
-  /**
-   * The partition no longer has these offsets, `to` excluded: retention took them. `to` before `from`: the topic is not the
-   * one that was read before, and is read from its beginning.
-   */
-  | {
-      readonly kind: 'lost';
-      readonly partition: number;
-      readonly from: number;
-      readonly to: number;
-    };
+import { decodeMessage } from './topic-frame.ts';
 
 export interface TopicReaderOptions {
   readonly connection: KafkaConnection;

@@ -49,6 +49,12 @@ export function recordHeaderAt(body: Buffer, at: number): RecordHeader {
   return parseRecordHeader(body.toString('latin1', at, body.indexOf(NEWLINE, at)));
 }
 
+/** Where the last record of a frame's body begins. */
+export function lastRecordAt(body: Buffer): number {
+  // Only headers begin with `@`.
+  return body.lastIndexOf('\n@') + 1;
+}
+
 /** The lines of a record, without their `\n`. */
 export function* readLines(body: Buffer, record: RecordView): Generator<string> {
   let at = record.start;

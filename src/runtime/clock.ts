@@ -28,3 +28,11 @@ async function sleepOrAbort(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', settle, { once: true });
   });
 }
+
+/** Resolves when the signal aborts. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

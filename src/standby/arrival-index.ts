@@ -1,6 +1,7 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
-import { type LaneFrame, type LanePlace, type Place, withLanes } from './place.ts';
+import { type LanePlace, type Place, withLanes } from './place.ts';
 import type { LeftOut } from './refusals.ts';
 
 /** Consecutive arrivals that are consecutive records of one lane. */

@@ -1,10 +1,11 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
-import { lacking, type LaneFrame, type LanePlace, type Place, receivedBy } from './place.ts';
+import { lacking, type LanePlace, type Place, receivedBy } from './place.ts';
 import { originalIndex, Refusals } from './refusals.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 

@@ -1,9 +1,9 @@
 import { comparePositions, type Position } from '../record/position.ts';
-import { recordHeaderAt } from '../record/record.ts';
+import { type LaneFrame, receiveTimesOf } from '../record/lane-frame.ts';
 import { WalError } from '../runtime/errors.ts';
 import { type FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
-import { type LaneFrame, lacking, type Place } from './place.ts';
+import { lacking, type Place } from './place.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
 /** The log of a data directory, while some process writes it or while none does. Its lanes follow each other. */
@@ -84,15 +84,13 @@ export class LogSource implements StandbySource {
 }
 
 function copyOf({ lane, ordinal, firstSeq, lastSeq, body }: FrameRead): LaneFrame {
-  const last = body.lastIndexOf('\n@', body.length) + 1;
   return {
     lane,
     ordinal,
     firstSeq,
     lastSeq,
     body: Buffer.from(body),
-    firstReceivedAt: recordHeaderAt(body, 0).receivedAt,
-    lastReceivedAt: recordHeaderAt(body, last).receivedAt,
+    ...receiveTimesOf(body),
   };
 }
 

@@ -1,15 +1,5 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import { readRecords } from '../record/record.ts';
-
-/** Consecutive records of one lane. */
-export interface LaneFrame {
-  readonly lane: string;
-  readonly ordinal: number;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly firstReceivedAt: number;
-  readonly lastReceivedAt: number;
-  readonly body: Buffer;
-}
 
 /** The last record of a lane that is contained, with all before it. */
 export interface LanePlace {

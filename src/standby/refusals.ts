@@ -1,6 +1,6 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import { parseControl } from '../record/control.ts';
 import { readLines, readRecords } from '../record/record.ts';
-import type { LaneFrame } from './place.ts';
 
 /** More records with refused points are not remembered: the oldest are forgotten. */
 const RECORDS_MAX = 100_000;

@@ -1,5 +1,6 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
-import type { LaneFrame, Place } from './place.ts';
+import type { Place } from './place.ts';
 
 export type SourceRead =
   | { readonly kind: 'frame'; readonly frame: LaneFrame }

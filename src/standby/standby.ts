@@ -1,3 +1,4 @@
+import type { LaneFrame } from '../record/lane-frame.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
 import { Feed, type FeedEvents, type FeedLimits } from '../follow/feed.ts';
@@ -9,7 +10,7 @@ import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Gate } from './gate.ts';
-import type { LaneFrame, Place } from './place.ts';
+import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
 import type { StateDirectory } from './state-directory.ts';
 

@@ -1,4 +1,5 @@
-import type { TopicEvent, TopicFrame, TopicSource } from '../../src/archive/topic-source.ts';
+import type { TopicSource } from '../../src/archive/topic-source.ts';
+import type { TopicEvent, TopicFrame } from '../../src/record/topic-read.ts';
 import { formatControl } from '../../src/record/control.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 import type { PlainRecord } from '../kit/plain-rows.ts';
@@ -84,6 +85,7 @@ export class FakeTopic {
       lastSeq,
       firstReceivedAt: own[0]?.receivedAt ?? 0,
       lastReceivedAt: own.at(-1)?.receivedAt ?? 0,
+      mutations: own.filter(({ transport }) => transport !== 'log').length,
       body: bodyOf(own),
     });
   }

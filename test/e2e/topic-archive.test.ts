@@ -8,17 +8,20 @@ import { beforeAll, expect, test } from 'vitest';
 import { readCatalog } from '../../src/archive/catalog.ts';
 import { computeCoverage } from '../../src/archive/coverage.ts';
 import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
-import { KafkaConnection } from '../../src/kafka/connection.ts';
+import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { encodeMessage } from '../../src/kafka/topic-frame.ts';
 import { expectRecords } from '../archive/archive-content.ts';
 import { ArchiveRig } from '../archive/archive-rig.ts';
 import { bodyOf, type MadeLane, madeLane } from '../archive/fake-topic.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const PARTITIONS = 3;
 const PROXIES = 3;
-const START_MS = Date.now() - 600_000;
+const HOUR_MS = 3_600_000;
+/** All in one hour, and nothing behind it: so it isn't known to be whole, nothing is merged, and segments end at the cut marks. */
+const START_MS = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - HOUR_MS / 2;
 
 const CHAOS = ['SIGKILL', 'SIGSTOP', 'SIGTERM', 'SIGSTOP', 'SIGKILL'] as const;
 
@@ -34,7 +37,7 @@ describeOnStack('archivers that share a topic', (offered) => {
     { timeout: 180_000 },
     async () => {
       await using rig = await ArchiveRig.create();
-      const topic = `archive-${randomBytes(4).toString('hex')}`;
+      const topic = randomTopic();
       await using sender = await Sender.open(brokers, topic);
       const members = ['a', 'b'].map((name) => new Member(rig, { brokers, topic, name }));
       try {
@@ -99,26 +102,8 @@ class Sender implements AsyncDisposable {
   }
 
   static async open(brokers: string, topic: string): Promise<Sender> {
-    const connection = await KafkaConnection.open({
-      brokers: [brokers],
-      compression: 'gzip',
-      connectionTimeout: 3_000,
-      requestTimeout: 5_000,
-      tls: 'off',
-      tlsCa: '',
-      tlsCert: '',
-      tlsKey: '',
-      sasl: 'none',
-      username: '',
-      passwordFile: '',
-    });
-    const admin = connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: PARTITIONS }],
-      waitForLeaders: true,
-    });
-    await admin.disconnect();
+    const connection = await connectTo(brokers);
+    await makeTopic(connection, topic, PARTITIONS);
     return new Sender(connection, topic);
   }
 
@@ -146,10 +131,7 @@ class Sender implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const admin = this.#connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [this.#topic] });
-    await admin.disconnect();
+    await deleteTopic(this.#connection, this.#topic);
   }
 }
 

@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { KafkaConnection } from '../../src/kafka/connection.ts';
-import type { TopicFrame } from '../../src/kafka/topic-frame.ts';
-import { TopicReader } from '../../src/kafka/topic-reader.ts';
-import { Topic } from '../../src/kafka/topic.ts';
+import type { KafkaConnection } from '../../src/kafka/connection.ts';
+import { surveyTopic } from '../../src/kafka/survey.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
+import type { TopicFrame } from '../../src/record/topic-read.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 
 const ROUNDS = 6;
 const SENDERS = 4;
@@ -20,23 +19,11 @@ describeOnStack('a proxy with Kafka', (offered) => {
 
   beforeAll(async () => {
     brokers = (await (await offered()).kafka()).address;
-    connection = await KafkaConnection.open({
-      brokers: [brokers],
-      compression: 'gzip',
-      connectionTimeout: 3_000,
-      requestTimeout: 5_000,
-      tls: 'off',
-      tlsCa: '',
-      tlsCert: '',
-      tlsKey: '',
-      sasl: 'none',
-      username: '',
-      passwordFile: '',
-    });
+    connection = await connectTo(brokers);
   });
 
   beforeEach(() => {
-    topic = `follower-${randomBytes(4).toString('hex')}`;
+    topic = randomTopic();
   });
 
   test('has every acknowledged point in the topic, in order, though it is killed again and again', async () => {
@@ -68,15 +55,9 @@ describeOnStack('a proxy with Kafka', (offered) => {
     await using proxy = await start();
     for (let value = 1; value <= 50; value += 1) expect(await isTaken(proxy, value)).toBe(true);
     await untilSent(proxy);
-    const admin = connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [topic] });
-    await expect
-      .poll(async () => (await admin.listTopics()).includes(topic), { timeout: 30_000 })
-      .toBe(false);
+    await deleteTopic(connection, topic);
     expect(await isTaken(proxy, 51)).toBe(true);
-    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
-    await admin.disconnect();
+    await makeTopic(connection, topic, 2);
     expect(await isTaken(proxy, 52)).toBe(true);
     await expect
       .poll(async () => [...valuesOf(whole(await readTopic()))].toSorted((a, b) => a - b), {
@@ -106,18 +87,12 @@ describeOnStack('a proxy with Kafka', (offered) => {
 
   /** All frames that are there now. */
   async function readTopic(): Promise<TopicFrame[]> {
-    const ranges = await new Topic(connection, topic).ranges();
-    const from = new Map([...ranges].map(([partition, { low }]) => [partition, low]));
-    const reader = new TopicReader({ connection, topic, clock: systemClock, from });
     const frames: TopicFrame[] = [];
-    const isOver = (): boolean =>
-      [...ranges].every(([partition, { high }]) => (reader.positions.get(partition) ?? 0) >= high);
-    while (!isOver()) {
-      const read = await reader.next();
-      if (read?.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
+    const source = { connection, topic, clock: systemClock };
+    for await (const read of surveyTopic(source, new AbortController().signal)) {
+      if (read.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
       frames.push(read.frame);
     }
-    await reader.close();
     return frames;
   }
 });

@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import type { Message } from 'kafkajs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
-import { KafkaConnection } from '../../src/kafka/connection.ts';
+import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { encodeMessage } from '../../src/kafka/topic-frame.ts';
-import { type TopicRead, TopicReader } from '../../src/kafka/topic-reader.ts';
+import { TopicReader } from '../../src/kafka/topic-reader.ts';
 import { Topic } from '../../src/kafka/topic.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
+import type { TopicRead } from '../../src/record/topic-read.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { asAdmin, connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 
 const LANE = 'aaaaaaaaaaaaaaaa';
 const START_MS = 1_700_000_000_000;
@@ -18,20 +19,7 @@ describeOnStack('a reader of a topic', (offered) => {
   const readers: TopicReader[] = [];
 
   beforeAll(async () => {
-    const { address } = await (await offered()).kafka();
-    connection = await KafkaConnection.open({
-      brokers: [address],
-      compression: 'gzip',
-      connectionTimeout: 3_000,
-      requestTimeout: 5_000,
-      tls: 'off',
-      tlsCa: '',
-      tlsCert: '',
-      tlsKey: '',
-      sasl: 'none',
-      username: '',
-      passwordFile: '',
-    });
+    connection = await connectTo((await (await offered()).kafka()).address);
   });
 
   afterEach(async () => {
@@ -39,7 +27,7 @@ describeOnStack('a reader of a topic', (offered) => {
   });
 
   test('gives each partition in its order, and again from where it is told to', async () => {
-    const topic = await makeTopic(3);
+    const topic = await newTopic(3);
     for (const partition of [0, 1, 2]) await send(topic, partition, 1, 50);
     const reader = read(topic);
     const first = await take(reader, 150);
@@ -53,39 +41,32 @@ describeOnStack('a reader of a topic', (offered) => {
   });
 
   test('holds no more than it was allowed to, and gives all in the end', async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     await send(topic, 0, 1, 500);
     const reader = read(topic, { aheadBytesMax: 1_000, from: new Map([[0, 100]]) });
     expect(seqsOf(await take(reader, 400), 0)).toEqual(upTo(101, 400));
   });
 
   test('tells what retention took, and goes on with what is there', async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     await send(topic, 0, 1, 10);
-    const admin = connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    // kafkajs knows no leader of the topic before that.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] });
-    await admin.disconnect();
+    await asAdmin(connection, async (admin) => {
+      // kafkajs knows no leader of the topic before that.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] });
+    });
     const [lost, ...rest] = await take(read(topic, { from: new Map([[0, 2]]) }), 5);
     expect(lost).toEqual({ kind: 'lost', partition: 0, from: 2, to: 6 });
     expect(seqsOf(rest, 0)).toEqual(upTo(7, 4));
   });
 
   test('tells when a topic is another one than before, and reads it from its beginning', async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     await send(topic, 0, 1, 10);
     const reader = read(topic);
     await take(reader, 10);
-    const admin = connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    await admin.deleteTopics({ topics: [topic] });
-    await expect
-      .poll(async () => (await admin.listTopics()).includes(topic), { timeout: 30_000 })
-      .toBe(false);
-    await admin.disconnect();
-    await makeTopic(1, topic);
+    await deleteTopic(connection, topic);
+    await makeTopic(connection, topic, 1);
     await send(topic, 0, 1, 3);
     const [lost, ...rest] = await take(reader, 4);
     expect(lost).toEqual({ kind: 'lost', partition: 0, from: 10, to: 0 });
@@ -93,7 +74,7 @@ describeOnStack('a reader of a topic', (offered) => {
   });
 
   test('passes over a message of others, and says so', async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     await produce(topic, [{ key: 'k', value: 'hello', partition: 0 }]);
     await send(topic, 0, 1, 1);
     const [foreign, frame] = await take(read(topic), 2);
@@ -102,7 +83,7 @@ describeOnStack('a reader of a topic', (offered) => {
   });
 
   test('finds the place of a time in a topic', async () => {
-    const topic = await makeTopic(1);
+    const topic = await newTopic(1);
     await send(topic, 0, 1, 10);
     const asked = new Topic(connection, topic);
     expect(await asked.ranges()).toEqual(new Map([[0, { low: 0, high: 10 }]]));
@@ -119,11 +100,9 @@ describeOnStack('a reader of a topic', (offered) => {
     return reader;
   }
 
-  async function makeTopic(numPartitions: number, topic = randomBytes(8).toString('hex')) {
-    const admin = connection.client({ retries: 5 }).kafka.admin();
-    await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
-    await admin.disconnect();
+  async function newTopic(partitions: number): Promise<string> {
+    const topic = randomTopic();
+    await makeTopic(connection, topic, partitions);
     return topic;
   }
 

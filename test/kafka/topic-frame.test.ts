@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeMessage, encodeMessage, type LaneFrame } from '../../src/kafka/topic-frame.ts';
+import { decodeMessage, encodeMessage } from '../../src/kafka/topic-frame.ts';
+import type { SentFrame } from '../../src/record/topic-read.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 
 const frames = fc
@@ -15,7 +16,7 @@ const frames = fc
     }),
     firstReceivedAt: fc.integer({ min: 0, max: 2 ** 42 }),
   })
-  .map(({ lines, ...fields }): LaneFrame => {
+  .map(({ lines, ...fields }): SentFrame => {
     const records = lines.map((line, index) => {
       const seq = fields.firstSeq + index;
       const receivedAt = fields.firstReceivedAt + index;
@@ -30,7 +31,7 @@ const frames = fc
   });
 
 /** As the message comes back from the topic. */
-function fetched(frame: LaneFrame, nowMs = 0) {
+function fetched(frame: SentFrame, nowMs = 0) {
   const { key, value, headers, timestamp } = encodeMessage(frame, nowMs);
   const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const);
   return {

@@ -5,7 +5,8 @@ import { readLines, readRecords } from '../../src/record/record.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Arrivals } from '../../src/standby/arrivals.ts';
 import { Gate } from '../../src/standby/gate.ts';
-import { beginningAt, type LaneFrame, lacking, type Place } from '../../src/standby/place.ts';
+import type { LaneFrame } from '../../src/record/lane-frame.ts';
+import { beginningAt, lacking, type Place } from '../../src/standby/place.ts';
 import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
 import { frameOf } from './frames.ts';
 

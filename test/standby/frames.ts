@@ -1,4 +1,4 @@
-import type { LaneFrame } from '../../src/standby/place.ts';
+import type { LaneFrame } from '../../src/record/lane-frame.ts';
 
 export interface MadeRecord {
   readonly receivedAt: number;

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import type { Admin } from 'kafkajs';
+import { KafkaConnection } from '../../src/kafka/connection.ts';
+
+/** kafkajs's own tries, where a test asks a broker once. */
+const RETRIES = 5;
+
+/** To a broker of the test stack, without TLS and users. */
+export function connectTo(brokers: string): Promise<KafkaConnection> {
+  return KafkaConnection.open({
+    brokers: [brokers],
+    compression: 'gzip',
+    connectionTimeout: 3_000,
+    requestTimeout: 5_000,
+    tls: 'off',
+    tlsCa: '',
+    tlsCert: '',
+    tlsKey: '',
+    sasl: 'none',
+    username: '',
+    passwordFile: '',
+  });
+}
+
+export async function asAdmin<Result>(
+  connection: KafkaConnection,
+  task: (admin: Admin) => Promise<Result>,
+): Promise<Result> {
+  const admin = connection.client({ retries: RETRIES }).kafka.admin();
+  await admin.connect();
+  try {
+    return await task(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+export function randomTopic(): string {
+  return `test-${randomBytes(6).toString('hex')}`;
+}
+
+export async function makeTopic(
+  connection: KafkaConnection,
+  topic: string,
+  numPartitions: number,
+): Promise<void> {
+  await asAdmin(connection, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true }),
+  );
+}
+
+/** Resolves once it is gone. */
+export async function deleteTopic(connection: KafkaConnection, topic: string): Promise<void> {
+  await asAdmin(connection, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    const deadline = Date.now() + 30_000;
+    while ((await admin.listTopics()).includes(topic)) {
+      if (Date.now() > deadline) throw new Error(`the topic ${topic} does not go away`);
+    }
+  });
+}
