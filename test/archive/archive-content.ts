@@ -15,14 +15,22 @@ import { present } from '../kit/wal-log.ts';
 import type { ArchiveRig } from './archive-rig.ts';
 
 /** What the repository holds; every data object is what its sidecar says. */
-export async function readContent(
-  rig: ArchiveRig,
-): Promise<{ coverage: Coverage; sidecars: Sidecar[]; rows: PlainRow[] }> {
+export async function readContent(rig: ArchiveRig): Promise<{
+  coverage: Coverage;
+  sidecars: Sidecar[];
+  /** Of the segments as they were archived, also where they are merged by now. */
+  minutes: Sidecar[];
+  rows: PlainRow[];
+}> {
   const { store } = rig.repository;
   const catalog = await readCatalog(store);
   expect(catalog.faults.filter(isDamage)).toEqual([]);
   const sidecars: Sidecar[] = [];
+  const minutes: Sidecar[] = [];
   for (const { objects } of catalog.lanes.values()) {
+    for (const segment of objects) {
+      if (segment.level === 'minute') minutes.push(present(await readSidecar(store, segment)));
+    }
     for (const segment of outermost(objects)) {
       sidecars.push(present(await readSidecar(store, segment)));
     }
@@ -36,7 +44,8 @@ export async function readContent(
     expect({ bytes: bytes.length, sha256 }).toEqual({ bytes: data.bytes, sha256: data.sha256 });
     paths.push(path);
   }
-  return { coverage: computeCoverage(catalog), sidecars, rows: await readRows(rig.duckdb, paths) };
+  const rows = await readRows(rig.duckdb, paths);
+  return { coverage: computeCoverage(catalog), sidecars, minutes, rows };
 }
 
 /** The repository holds the log, record by record, but for those in the holes. `isMended`: segments may end before what was a hole. */
@@ -57,7 +66,7 @@ export async function expectRecords(
     isMended = false,
   }: { readonly holes?: readonly Omit<Hole, 'reason'>[]; readonly isMended?: boolean } = {},
 ): Promise<void> {
-  const { coverage, sidecars, rows } = await readContent(rig);
+  const { coverage, sidecars, minutes, rows } = await readContent(rig);
   expect(coverage.conflicts).toEqual([]);
   const found = coverage.holes.map(({ lane, firstSeq: from, lastSeq: to }) => ({
     lane,
@@ -71,7 +80,7 @@ export async function expectRecords(
     sidecars.reduce((total, sidecar) => total + of(sidecar), 0);
   expect(sum(({ records }) => records)).toBe(lanes.reduce((n, [, { length }]) => n + length, 0));
   expect(sum(({ data }) => data?.rows ?? 0)).toBe(rows.length);
-  if (!isMended) for (const sidecar of sidecars) expectCut(sidecar, coverage, new Map(lanes));
+  if (!isMended) for (const sidecar of minutes) expectCut(sidecar, coverage, new Map(lanes));
   const contents = new ContentReader(() => Promise.resolve(rig.duckdb));
   const findings = await findingsOf(rig.repository.store, contents);
   const { length } = findings.filter(({ kind }) => kind === 'hole');
