@@ -1,4 +1,4 @@
-import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { WalError } from '../runtime/errors.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 
@@ -6,7 +6,7 @@ const LIMITS = {
   connectionsMax: 64,
   requestTimeoutMs: 10_000,
   keepAliveTimeoutMs: 60_000,
-  bodyBytesMax: 1_024,
+  bodyBytesMax: 1_048_576,
 } as const;
 
 export interface Health {
@@ -25,8 +25,11 @@ export interface AdminServerOptions {
   /** True when the front door listens and the log is open. */
   ready(): boolean;
   readonly metrics: Metrics;
-  /** What operators may ask for, by path, as `POST /pause`; each answers with what it resolves to. */
-  readonly actions?: Readonly<Record<string, () => Promise<unknown>>>;
+  /**
+   * What operators may ask for, by path, as `POST /pause`; each is given the JSON that came, undefined for none, and answers with what it
+   * resolves to. A WalError is answered 409. Pages in a browser may not ask.
+   */
+  readonly actions?: Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
 }
 
 export interface AdminServer {
@@ -81,9 +84,19 @@ function addRoutes(server: FastifyInstance, options: AdminServerOptions): void {
   });
   server.get('/status', (_request, reply) => sendJson(reply, options.status()));
   for (const [path, act] of Object.entries(options.actions ?? {})) {
-    server.post(path, async (_request, reply) => sendJson(reply, await act()));
+    server.post(path, async (request, reply) => {
+      if (isOfPage(request)) return sendJson(reply.code(403), { error: NOT_FOR_PAGES });
+      return sendJson(reply, await act(request.body ?? undefined));
+    });
   }
 }
+
+/** Browsers name the page that sends a POST, and no page can leave that out: any that an operator looks at could ask, too. */
+function isOfPage({ headers }: FastifyRequest): boolean {
+  return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
+}
+
+const NOT_FOR_PAGES = 'what changes something is not taken from a page in a browser';
 
 function addErrors(server: FastifyInstance, actions: readonly string[]): void {
   server.setNotFoundHandler((request, reply) =>
@@ -93,6 +106,10 @@ function addErrors(server: FastifyInstance, actions: readonly string[]): void {
     }),
   );
   server.setErrorHandler((error, _request, reply) => {
+    if (error instanceof WalError) {
+      const { code, message: says, hint } = error;
+      return sendJson(reply.code(409), { error: says, code, hint: hint ?? null });
+    }
     const { statusCode } = error as { statusCode?: number };
     const message = error instanceof Error ? error.message : String(error);
     return sendJson(reply.code(statusCode ?? 500), { error: message });

@@ -10,6 +10,7 @@ import { Metrics } from '../runtime/metrics.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
 import { addKafkaGauges } from './kafka-metrics.ts';
+import { primaryActions } from './primary-actions.ts';
 import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
 import { Proxy } from './proxy.ts';
 import { healthOf, statusOf, telnetStats } from './status.ts';
@@ -65,6 +66,7 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     health: () => healthOf(proxy),
     ready: () => isListening && proxy.wal.refusal === undefined,
     metrics,
+    actions: primaryActions(proxy.feeding),
   });
   const running = new AbortController();
   const run = proxy.run(running.signal);
@@ -76,7 +78,7 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     await proxy.untilAdmitted(LIMITS.admitMsMax, signal);
     await door.listen(config.listen.host, config.listen.port);
     isListening = true;
-    announce(config, logger);
+    announce(config, proxy.feeding.url, logger);
     await Promise.race([untilAborted(signal), run]);
   } finally {
     const { shutdownTimeout } = config.limits;
@@ -109,7 +111,7 @@ function openDoor(
   counters: ReturnType<typeof createProxyMetrics>['ingest'],
 ): FrontDoor {
   return createFrontDoor({
-    primary: new URL(config.primary),
+    primary: () => proxy.feeding.url,
     mutations: config.mutations,
     blockedPaths: config.blockedPaths,
     limits: { ...config.limits, idleTimeoutMs: config.limits.idleTimeout },
@@ -120,11 +122,15 @@ function openDoor(
     telnetStats: () => telnetStats(proxy),
     bypassMarker: async (method, path, source) => {
       if (!proxy.wal.isAdmitted) throw new Error(proxy.wal.refusal);
+      if (proxy.primary.isHeld) throw new Error(HELD);
       const isDurable = await proxy.writePath.logControl({ kind: 'bypass', method, path, source });
       if (!isDurable) throw new Error(proxy.wal.refusal ?? 'the log is behind');
+      if (proxy.primary.isHeld) throw new Error(HELD);
     },
   });
 }
+
+const HELD = 'the primary is held, so that another can take its place';
 
 /** In the form of OpenTSDB's own reply, by which clients know its end. */
 const OWN_VERSION = `net.opentsdb.tools tsdb-wal built at revision ${VERSION} (CLEAN)\nBuilt on 2026/01/01 00:00:00 +0000 by tsdb-wal@localhost:/tsdb-wal\n`;
@@ -142,6 +148,7 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
     connections: () => door.connections(),
     suspects: () => primary.open.suspects,
     mends: () => primary.open.mends,
+    held: () => primary.isHeld,
   };
 }
 
@@ -152,11 +159,14 @@ const PROMISES = {
   wal: 'an answer means: durable in the log; what the primary refuses later is found in the dead letters only',
 } as const;
 
-function announce(config: Config, logger: Logger): void {
-  const { listen, admin, primary, data, ack, archive, repository } = config;
+function announce(config: Config, primary: URL, logger: Logger): void {
+  const { listen, admin, data, ack, archive, repository } = config;
   const addresses = { listen: formatAddress(listen), admin: formatAddress(admin) };
   const kept = archive === 'on' ? repository : 'off';
-  logger.info({ ...addresses, primary, data, ack, archive: kept, version: VERSION }, 'listening');
+  logger.info(
+    { ...addresses, primary: primary.origin, data, ack, archive: kept, version: VERSION },
+    'listening',
+  );
   logger.info({ ack }, PROMISES[ack]);
 }
 

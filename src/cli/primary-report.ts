@@ -12,7 +12,7 @@ import type { Wal } from '../wal/log.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 
 export interface PrimaryReportOptions {
-  readonly primary: string;
+  readonly primary: () => string;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
   readonly wal: Wal;
@@ -54,7 +54,7 @@ export class PrimaryReport {
       stored: (position) => writePath.stored(position),
       confirmed: (position) => this.#onConfirmed(position),
       reached: (facts) => {
-        logger.info({ ...facts, primary }, 'primary reached');
+        logger.info({ ...facts, primary: primary() }, 'primary reached');
         void known.learn(facts);
       },
       hole: (hole) => this.#options.hole(hole),

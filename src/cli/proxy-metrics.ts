@@ -16,6 +16,7 @@ export interface ProxyGauges {
   connections(): number;
   suspects(): number;
   mends(): number;
+  held(): boolean;
 }
 
 const LATENCY_SECONDS = [
@@ -96,6 +97,11 @@ export function addProxyGauges(metrics: Metrics, gauges: ProxyGauges): void {
   };
   gauge('degraded', '1 while answers do not wait for the primary.', () =>
     Number(gauges.degraded()),
+  );
+  gauge(
+    'primary_held',
+    '1 while nothing is sent to the primary, so that another can take its place.',
+    () => Number(gauges.held()),
   );
   gauge('refusing', '1 while the log takes no data.', () => Number(gauges.refusing()));
   gauge('log_bytes', 'Bytes of the log on disk.', () => gauges.walBytes());

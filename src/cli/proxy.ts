@@ -1,8 +1,8 @@
 import { archivedBefore } from '../archive/archive-cursor.ts';
 import type { Config } from '../config/options.ts';
-import { DeadLetters } from '../follow/dead-letters.ts';
+import { PrimaryChoice } from '../follow/primary-choice.ts';
 import { PrimaryFacts } from '../follow/primary-facts.ts';
-import { Primary } from '../follow/primary.ts';
+import type { Primary } from '../follow/primary.ts';
 import { type Awaited, DurableWritePath } from '../ingest/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
 import { earlier, formatPosition, type Position } from '../record/position.ts';
@@ -14,11 +14,10 @@ import { Heartbeat } from '../wal/heartbeat.ts';
 import { LagIndex } from '../wal/lag.ts';
 import type { Wal, WalEvents } from '../wal/log.ts';
 import { Archiving, NOT_REGISTERED } from './archiving.ts';
-import { feedLimitsOf } from './feed-limits.ts';
+import { Feeding } from './feeding.ts';
 import { KnownHoles } from './known-holes.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
-import { PrimaryReport } from './primary-report.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
 
@@ -43,9 +42,8 @@ export class Proxy {
   readonly #options: ProxyOptions;
   readonly #metrics: ProxyMetrics;
   readonly #wal: Wal;
-  readonly #primary: Primary;
   readonly #cursor: Cursor;
-  readonly #deadLetters: DeadLetters;
+  readonly feeding: Feeding;
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
   /** Undefined when there is no Kafka. */
@@ -54,7 +52,6 @@ export class Proxy {
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
   readonly #holes: KnownHoles;
-  readonly #report: PrimaryReport;
   #durableAt = 0;
   #isEnding = false;
   #isRefusalTold = false;
@@ -68,7 +65,6 @@ export class Proxy {
     this.archiving = parts.archiving;
     this.replication = parts.replication;
     this.#gate = parts.gate;
-    this.#deadLetters = new DeadLetters(config.data);
     this.#holes = new KnownHoles({
       logger: options.logger,
       count: (records) => options.metrics.holes.inc(records),
@@ -84,21 +80,16 @@ export class Proxy {
       ...(parts.replication !== undefined &&
         config.ack !== 'wal' && { kafka: awaited(parts.replication, config) }),
       ackTimeoutMs: config.delivery.ackTimeout,
-      isLive: () => this.#primary.state.kind === 'live',
-      onSlow: () => this.#primary.degrade('it took too long to answer'),
+      isLive: () => this.primary.state.kind === 'live',
+      onSlow: () => this.primary.degrade('it took too long to answer'),
     });
     for (const segment of parts.wal.segments) {
       const { lane, ordinal, lastSeq, createdAt, bytes } = segment;
       this.#lag.note({ lane, ordinal, seq: lastSeq }, createdAt, bytes);
     }
-    this.#report = new PrimaryReport({
-      primary: config.primary,
-      logger: options.logger,
-      metrics: options.metrics,
-      wal: parts.wal,
-      cursor: parts.cursor,
-      facts: parts.facts,
-      deadLetters: this.#deadLetters,
+    this.feeding = new Feeding({
+      ...options,
+      ...parts,
       writePath: this.writePath,
       isEnding: () => this.#isEnding,
       hole: (hole) => this.onHole(hole),
@@ -107,22 +98,13 @@ export class Proxy {
         if (passed !== undefined) this.#lag.forget(passed);
       },
     });
-    this.#primary = new Primary({
-      primary: new URL(config.primary),
-      wal: parts.wal,
-      clock,
-      cursor: parts.cursor,
-      facts: parts.facts,
-      ackTimeoutMs: config.delivery.ackTimeout,
-      ...feedLimitsOf(config),
-      events: this.#report.events(),
-    });
   }
 
   /** Opens the log in `config.data`, which must be locked for this process. */
   static async open(options: ProxyOptions): Promise<Proxy> {
     const { config, clock, logger, metrics } = options;
     const cursor = await Cursor.open(config.data, 'primary');
+    const choice = await PrimaryChoice.open(config.data, config.primary, cursor);
     const facts = await PrimaryFacts.open(config.data);
     const kafkaCursor =
       config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
@@ -172,7 +154,7 @@ export class Proxy {
           },
         })
       : undefined;
-    proxy = new Proxy(options, { wal, cursor, facts, archiving, replication, gate });
+    proxy = new Proxy(options, { wal, cursor, choice, facts, archiving, replication, gate });
     if (opened !== undefined) proxy.onOpened(opened);
     proxy.#reportRecovery();
     return proxy;
@@ -183,16 +165,12 @@ export class Proxy {
   }
 
   get primary(): Primary {
-    return this.#primary;
+    return this.feeding.primary;
   }
 
   /** Records of the log that cannot be read back, as this start and the follower have met them. */
   get holes(): readonly Hole[] {
     return this.#holes.list;
-  }
-
-  get deadLetters(): number {
-    return this.#deadLetters.count;
   }
 
   /** Receive time up to which everything received is durable, epoch ms. */
@@ -208,7 +186,7 @@ export class Proxy {
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => (this.#isEnding = true), { once: true });
     await Promise.all([
-      this.#primary.run(signal),
+      this.feeding.run(signal),
       this.replication?.run(signal),
       this.#beat(signal),
       this.#watch(signal),
@@ -238,7 +216,7 @@ export class Proxy {
     this.#lag.note(position, frame.lastReceivedAt, frame.bytes.length);
     this.#heartbeat.note(frame, this.#options.clock.monotonicMs());
     this.writePath.durable(position);
-    this.#primary.wake();
+    this.primary.wake();
     this.archiving?.durable();
     this.replication?.durable();
   }
@@ -267,7 +245,7 @@ export class Proxy {
   async #beat(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
-      const { confirmed } = this.#primary;
+      const { confirmed } = this.primary;
       this.#heartbeat.beat(
         clock.monotonicMs(),
         confirmed === undefined ? null : formatPosition(confirmed),
@@ -312,6 +290,7 @@ export class Proxy {
 interface Parts {
   readonly wal: Wal;
   readonly cursor: Cursor;
+  readonly choice: PrimaryChoice;
   readonly facts: PrimaryFacts;
   readonly archiving: Archiving | undefined;
   readonly replication: Replication | undefined;

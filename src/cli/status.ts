@@ -2,13 +2,14 @@ import type { Health } from '../admin/admin-server.ts';
 import type { Config } from '../config/options.ts';
 import { formatPosition, type Position } from '../record/position.ts';
 import type { Archiving } from './archiving.ts';
+import { describeFeeding } from './feeding.ts';
 import type { Proxy } from './proxy.ts';
 import type { Replication } from './replication.ts';
 import { VERSION } from './version.ts';
 
 /** What /status shows; its shape is part of the interface (docs/OPERATIONS.md). */
 export function statusOf(config: Config, proxy: Proxy, connections: number): unknown {
-  const { wal, primary, archiving, replication } = proxy;
+  const { wal, primary, feeding, archiving, replication } = proxy;
   const delivered = proxy.lagOf(primary.delivered);
   const confirmed = proxy.lagOf(primary.confirmed);
   return {
@@ -24,7 +25,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       holes: proxy.holes,
     },
     primary: {
-      url: config.primary,
+      ...describeFeeding(feeding.state),
       state: primary.state,
       delivered: show(primary.delivered),
       confirmed: show(primary.confirmed),
@@ -32,7 +33,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       lagBytes: delivered.bytes,
       unconfirmedSeconds: confirmed.seconds,
       ...primary.open,
-      deadLetters: proxy.deadLetters,
+      deadLetters: feeding.deadLetters,
     },
     ...(replication !== undefined && { kafka: kafkaStatus(config, proxy, replication) }),
     archive: archiving === undefined ? { mode: 'off' } : archiveStatus(config, proxy, archiving),
@@ -80,10 +81,8 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
 }
 
 export function healthOf(proxy: Proxy): Health {
-  const { wal, primary, archiving, replication } = proxy;
+  const { wal, feeding, archiving, replication } = proxy;
   const { refusal } = wal;
-  const { state } = primary;
-  const degraded = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
   const holes = proxy.holes.map(
     ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
   );
@@ -91,7 +90,7 @@ export function healthOf(proxy: Proxy): Health {
     ok: refusal === undefined,
     reasons: refusal === undefined ? [] : [refusal],
     degraded: [
-      ...degraded,
+      ...feeding.troubles,
       ...holes,
       ...(replication?.troubles ?? []),
       ...(archiving?.troubles ?? []),

@@ -32,7 +32,7 @@ export const OPTIONS = {
   admin: option.address({
     default: '127.0.0.1:4244',
     describe:
-      'Where /health, /ready, /metrics and /status are answered. It has no access control: open it to monitoring only.',
+      'Where /health, /ready, /metrics and /status are answered, and operators may act. It has no access control: open it to monitoring and operators only.',
   }),
   ack: option.choice(['all', 'kafka', 'wal'], {
     default: 'all',

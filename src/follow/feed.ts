@@ -162,17 +162,17 @@ export class Feed {
     this.#follower.degrade(reason);
   }
 
-  /** Feeds until the signal aborts; what is under way then is given up, and sent again by the next start. */
+  /** Feeds until the signal aborts; what is under way then is given up, its connections are closed, and the next start sends it again. */
   async run(signal: AbortSignal): Promise<void> {
-    const hangUp = (): void => {
+    const hangUp = async (): Promise<void> => {
       this.#telnet.close();
-      void this.#http.close();
+      await this.#http.close();
     };
-    signal.addEventListener('abort', hangUp, { once: true });
+    signal.addEventListener('abort', () => void hangUp(), { once: true });
     try {
       await this.#follower.run(signal);
     } finally {
-      hangUp();
+      await hangUp();
     }
   }
 

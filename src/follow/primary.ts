@@ -11,6 +11,8 @@ import type { PrimaryFacts } from './primary-facts.ts';
 
 export interface PrimaryOptions extends FeedLimits {
   readonly primary: URL;
+  /** Why nothing is sent to it at first. */
+  readonly heldFor: string | undefined;
   readonly wal: Wal;
   readonly clock: Clock;
   readonly cursor: Cursor;
@@ -24,44 +26,34 @@ export interface PrimaryEvents extends Omit<FeedEvents, 'facts'> {
   reached(facts: ServerFacts): void;
 }
 
-/** The follower that keeps the primary up with the log. */
+/**
+ * The follower that keeps the primary up with the log. It can be held: then nothing goes to the primary and nothing is under way, until
+ * it goes on, with the same OpenTSDB or another one.
+ */
 export class Primary {
   readonly #options: PrimaryOptions;
-  readonly #reader: LogReader;
-  readonly #feed: Feed;
+  #reader: LogReader;
+  #feed: Feed;
+  #held: Extract<FollowerState, { kind: 'down' }> | undefined;
+  /** Ends the feed that is running. */
+  #over = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #goOn: (() => void) | undefined;
 
   constructor(options: PrimaryOptions) {
-    const { primary, wal, clock, cursor, facts, events, ackTimeoutMs } = options;
+    const { wal, primary, heldFor } = options;
     this.#options = options;
+    if (heldFor !== undefined) this.#held = { kind: 'down', reason: heldFor };
     this.#reader = new LogReader(wal);
-    this.#feed = new Feed({
-      target: primary,
-      clock,
-      log: this.#reader,
-      end: () => wal.durable,
-      from: cursor.position,
-      limits: options,
-      readsAhead: false,
-      promptMs: ackTimeoutMs / 2,
-      flushIntervalMs: () => facts.facts.flushIntervalMs,
-      isContinued: wal.recovered.end !== undefined,
-      events: {
-        delivered: (last, refused) => events.delivered(last, refused),
-        rejected: (suspects) => events.rejected(suspects),
-        mended: (points) => events.mended(points),
-        answered: (points, durationMs) => events.answered(points, durationMs),
-        state: (state) => events.state(state),
-        facts: (learnt) => events.reached(learnt),
-        resumed: (reason) => events.resumed(reason),
-        stored: (position) => events.stored(position),
-        confirmed: (position) => events.confirmed(position),
-        hole: (hole) => events.hole(hole),
-      },
-    });
+    this.#feed = this.#createFeed(primary, wal.recovered.end !== undefined);
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined;
   }
 
   get state(): FollowerState {
-    return this.#feed.state;
+    return this.#held ?? this.#feed.state;
   }
 
   get delivered(): Position | undefined {
@@ -95,12 +87,75 @@ export class Primary {
     this.#feed.degrade(reason);
   }
 
+  /** Nothing goes to the primary from now on. Resolves when what was under way was answered or its connections are closed. */
+  async hold(reason: string): Promise<void> {
+    this.#held = { kind: 'down', reason };
+    // Nobody waits for the answers that are still to come.
+    this.#options.events.state(this.#held);
+    this.#over.abort();
+    await this.#running;
+  }
+
+  /** Ends the hold: this OpenTSDB is fed, from behind the cursor on. */
+  goOn(primary: URL): void {
+    this.#reader = new LogReader(this.#options.wal);
+    this.#feed = this.#createFeed(primary, true);
+    this.#held = undefined;
+    this.#goOn?.();
+  }
+
   /** Follows the log until the signal aborts; what is under way then is given up, and sent again by the next start. */
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#feed.run(signal);
-    } finally {
-      await this.#reader.close();
+    const end = (): void => {
+      this.#over.abort();
+      this.#goOn?.();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    while (!signal.aborted) {
+      if (this.#held === undefined) await this.#follow();
+      else await new Promise<void>((resolve) => (this.#goOn = resolve));
     }
+  }
+
+  async #follow(): Promise<void> {
+    this.#over = new AbortController();
+    const reader = this.#reader;
+    const running = this.#feed.run(this.#over.signal);
+    this.#running = running.catch(() => undefined);
+    try {
+      await running;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #createFeed(target: URL, isContinued: boolean): Feed {
+    const { wal, clock, cursor, facts, events, ackTimeoutMs } = this.#options;
+    return new Feed({
+      target,
+      clock,
+      log: this.#reader,
+      end: () => wal.durable,
+      from: cursor.position,
+      limits: this.#options,
+      readsAhead: false,
+      promptMs: ackTimeoutMs / 2,
+      flushIntervalMs: () => facts.facts.flushIntervalMs,
+      isContinued,
+      events: {
+        delivered: (last, refused) => events.delivered(last, refused),
+        rejected: (suspects) => events.rejected(suspects),
+        mended: (points) => events.mended(points),
+        answered: (points, durationMs) => events.answered(points, durationMs),
+        state: (state) => {
+          if (this.#held === undefined) events.state(state);
+        },
+        facts: (learnt) => events.reached(learnt),
+        resumed: (reason) => events.resumed(reason),
+        stored: (position) => events.stored(position),
+        confirmed: (position) => events.confirmed(position),
+        hole: (hole) => events.hole(hole),
+      },
+    });
   }
 }

@@ -38,8 +38,8 @@ export interface IngestLimits {
 }
 
 export interface IngestOptions {
-  /** The OpenTSDB that answers reads. */
-  readonly primary: URL;
+  /** The OpenTSDB that answers reads; it may be another one later. */
+  primary(): URL;
   /** What becomes of changes other than puts: refused, or passed after a marker record. */
   readonly mutations: 'refuse' | 'pass';
   /** Paths answered 403, with everything below them. */

@@ -10,11 +10,13 @@ type PassedRoute = Extract<HttpRoute, { kind: 'read' | 'mutation' | 'deleteCapab
 /** Hands what is no put to the primary: reads always, changes only where the configuration says so. */
 export class PassThrough {
   readonly #options: IngestOptions;
-  readonly #forwarder: HttpForwarder;
+  #primary: URL;
+  #forwarder: HttpForwarder;
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#forwarder = new HttpForwarder(options.primary);
+    this.#primary = options.primary();
+    this.#forwarder = new HttpForwarder(this.#primary);
   }
 
   async handle(exchange: HttpExchange, route: PassedRoute): Promise<void> {
@@ -76,13 +78,24 @@ export class PassThrough {
   async #forward(exchange: HttpExchange, body?: Buffer): Promise<void> {
     const { request, response } = exchange;
     exchange.keepHeadPlain();
-    const outcome = await this.#forwarder.forward(request, response, body);
+    const outcome = await this.#toPrimary().forward(request, response, body);
     if (outcome.kind !== 'failed') return exchange.end();
     if (!request.complete) exchange.closeAfter();
     const message = outcome.delivered
       ? 'The primary OpenTSDB did not answer; whether it acted on the request is not known'
       : 'The primary OpenTSDB cannot be reached';
     return exchange.answer(503, errorBody(503, message, outcome.cause.message), 1);
+  }
+
+  /** What is asked of an OpenTSDB is answered by it, though another is the primary by then. */
+  #toPrimary(): HttpForwarder {
+    const primary = this.#options.primary();
+    if (primary.origin !== this.#primary.origin) {
+      void this.#forwarder.retire();
+      this.#primary = primary;
+      this.#forwarder = new HttpForwarder(primary);
+    }
+    return this.#forwarder;
   }
 }
 

@@ -59,7 +59,7 @@ export class TelnetCommands {
   }
 
   async #ask(line: string, otherwise: (line: string) => string): Promise<string> {
-    const { primary } = this.#options;
+    const primary = this.#options.primary();
     try {
       return await askTelnet({ primary, line, timeoutMs: PRIMARY_TIMEOUT_MS });
     } catch {

@@ -92,6 +92,11 @@ export class HttpForwarder {
     }
   }
 
+  /** Answers what is under way, and takes no more. */
+  async retire(): Promise<void> {
+    await this.#pool.close();
+  }
+
   async close(): Promise<void> {
     await this.#pool.destroy();
   }

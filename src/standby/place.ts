@@ -1,3 +1,4 @@
+import { isForgotten } from '../record/lane-end.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { readRecords } from '../record/record.ts';
 
@@ -23,8 +24,6 @@ export function beginningAt(sinceMs: number | null): Place {
 }
 
 const NEWLINE = 0x0a;
-/** A lane whose last record was received so long before the latest one is forgotten: no log goes back that far. */
-const LANE_MS_MAX = 90 * 86_400_000;
 
 /** The place with the records up to these contained, too. */
 export function withLanes(place: Place, more: ReadonlyMap<string, LanePlace>): Place {
@@ -36,7 +35,8 @@ export function withLanes(place: Place, more: ReadonlyMap<string, LanePlace>): P
     latestMs = Math.max(latestMs, at.receivedAt);
   }
   for (const [lane, { receivedAt }] of lanes) {
-    if (receivedAt < latestMs - LANE_MS_MAX) lanes.delete(lane);
+    // No log goes back that far.
+    if (isForgotten(receivedAt, latestMs)) lanes.delete(lane);
   }
   return { ...place, latestMs, lanes };
 }

@@ -1,7 +1,9 @@
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAdminServer, type AdminServer, type Health } from '../../src/admin/admin-server.ts';
+import { WalError } from '../../src/runtime/errors.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 
 const WELL: Health = { ok: true, reasons: [], degraded: [] };
@@ -24,6 +26,11 @@ describe('the admin server', () => {
       health: () => health,
       ready: () => ready,
       metrics,
+      actions: {
+        '/echo': (body) => Promise.resolve({ body: body ?? null }),
+        '/refuse': () =>
+          Promise.reject(new WalError('PROMOTE_REFUSED', 'it is not held', { hint: 'Hold it.' })),
+      },
     });
     base = `http://127.0.0.1:${await admin.start({ host: '127.0.0.1', port: 0 })}`;
   });
@@ -70,6 +77,36 @@ describe('the admin server', () => {
     expect(answer.type).toBe('application/json; charset=utf-8');
     expect(answer.text).toBe('{\n  "lane": "a1",\n  "confirmed": "12"\n}\n');
   });
+
+  const post = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(base + path, { method: 'POST', ...init });
+    return { status: response.status, answer: await response.json() };
+  };
+
+  test('does what is asked, with the JSON that came, and only when it is posted', async () => {
+    const json = { headers: { 'content-type': 'application/json' }, body: '{"lane":"a"}' };
+    expect(await post('/echo', json)).toEqual({ status: 200, answer: { body: { lane: 'a' } } });
+    expect(await post('/echo')).toEqual({ status: 200, answer: { body: null } });
+    expect((await get('/echo')).status).toBe(404);
+  });
+
+  test('says why what is asked cannot be done, and what to do', async () => {
+    expect(await post('/refuse')).toEqual({
+      status: 409,
+      answer: { error: 'it is not held', code: 'PROMOTE_REFUSED', hint: 'Hold it.' },
+    });
+  });
+
+  test.each([{ origin: 'http://tsdb-wal.example' }, { 'sec-fetch-site': 'none' }])(
+    'does nothing for a page in a browser, which says %j',
+    async (headers) => {
+      // fetch would not send these.
+      const sent = request(`${base}/echo`, { method: 'POST', headers }).end();
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      answer.resume();
+      expect(answer.statusCode).toBe(403);
+    },
+  );
 
   test('says in JSON what is not here, and where to look', async () => {
     const answer = await get('/nothing');

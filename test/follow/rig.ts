@@ -58,8 +58,8 @@ export class Rig implements AsyncDisposable {
     return this.#options.clock ?? systemClock;
   }
 
-  /** A start on the same data. */
-  async open(): Promise<void> {
+  /** A start on the same data, with other flags when given. */
+  async open(flags: Readonly<Record<string, string>> = {}): Promise<void> {
     const { primary } = this.#options;
     const config = await loadConfig({
       environment: {},
@@ -73,6 +73,7 @@ export class Rig implements AsyncDisposable {
         'delivery.ackTimeout': '1s',
         'wal.memoryBytes': '4MiB',
         ...this.#options.flags,
+        ...flags,
       },
     });
     const logger = pino({ level: process.env['TSDB_WAL_TEST_LOG'] ?? 'silent' });

@@ -25,18 +25,21 @@ export interface Door {
   readonly markers: string[];
 }
 
-type Given = Partial<Omit<IngestOptions, 'limits'>> & { limits?: Partial<IngestLimits> };
+type Given = Partial<Omit<IngestOptions, 'limits' | 'primary'>> & {
+  limits?: Partial<IngestLimits>;
+  primary?: URL | (() => URL);
+};
 
 /** A front door on a port of its own, closed after the test. */
 export async function openDoor(given: Given = {}): Promise<Door> {
   const path = new FakeWritePath();
+  const { primary = NO_PRIMARY } = given;
   const counted: Record<string, number> = {};
   const markers: string[] = [];
   const add = (name: string, points: number): void => {
     counted[name] = (counted[name] ?? 0) + points;
   };
   const door = createFrontDoor({
-    primary: NO_PRIMARY,
     mutations: 'refuse',
     blockedPaths: ['/q', '/logs'],
     rules: () => DEFAULT_RULES,
@@ -53,6 +56,7 @@ export async function openDoor(given: Given = {}): Promise<Door> {
       return Promise.resolve();
     },
     ...given,
+    primary: typeof primary === 'function' ? primary : () => primary,
     limits: { ...LIMITS, ...given.limits },
   });
   const port = await door.listen('127.0.0.1', 0);

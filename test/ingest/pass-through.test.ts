@@ -79,6 +79,23 @@ describe('what only reads', () => {
     expect(bodyOf(posted)).toBe('POST /api/search/lookup {"metric":"m"}');
   });
 
+  test('reaches another primary from when that is it; what was asked before is answered', async () => {
+    let letGo: (() => void) | undefined;
+    const first = await startPrimary((_request, response) => {
+      letGo = () => response.end('first');
+    });
+    const second = await startPrimary((_request, response) => response.end('second'));
+    let primary = first;
+    const { port } = await openDoor({ primary: () => primary });
+    const get = 'GET /api/version HTTP/1.1\r\nHost: x\r\n\r\n';
+    const asked = answer(port, get);
+    await eventually(() => letGo);
+    primary = second;
+    expect(bodyOf(await answer(port, get))).toContain('second');
+    letGo?.();
+    expect(bodyOf(await asked)).toContain('first');
+  });
+
   test('is streamed: the first piece arrives before the last is sent', async () => {
     let open: ServerResponse | undefined;
     const primary = await startPrimary((_request, response) => {

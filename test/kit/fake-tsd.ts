@@ -98,6 +98,11 @@ export class FakeTsd implements AsyncDisposable {
     return tsd;
   }
 
+  /** Open now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

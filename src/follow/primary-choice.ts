@@ -1,0 +1,189 @@
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Position } from '../record/position.ts';
+import { syncFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { Cursor } from '../wal/cursor.ts';
+
+/** Nothing is sent to the primary, and nothing that was is under way. */
+export interface PrimaryHold {
+  /** Receive time, epoch ms. */
+  readonly sinceMs: number;
+  /** The end of the log then: nothing behind it was ever sent to the primary. */
+  readonly until: Position;
+}
+
+/** What was decided while the proxy ran. Where there is none, the configuration's primary is it. */
+export interface Choice {
+  /** The origin of the primary. */
+  readonly primary: string;
+  /** What it was made the primary in place of: a configuration that names one of these means it. */
+  readonly insteadOf: readonly string[];
+  readonly hold: PrimaryHold | null;
+  /** Where its feed begins, as long as the cursor may not be there yet. */
+  readonly begin: Position | null;
+}
+
+const FILE = 'primary-choice.json';
+
+/**
+ * Which OpenTSDB is the primary, and whether it is held, over restarts: `primary-choice.json` of the data directory. There is
+ * none while the configuration says it all.
+ *
+ * A switch is durable with one write of the file, which also names where the new primary's feed begins. Then the cursor is moved
+ * there, then the file says that it was. A crash before the first: held, as before. Between: the next start moves the cursor before
+ * anything is sent. So the new primary is never fed from the place of the old one, nor the old one from the place of the new one.
+ */
+export class PrimaryChoice {
+  readonly #path: string;
+  readonly #configured: string;
+  readonly #cursor: Cursor;
+  #choice: Choice | undefined;
+
+  private constructor(
+    path: string,
+    configured: string,
+    { cursor, choice }: { readonly cursor: Cursor; readonly choice: Choice | undefined },
+  ) {
+    this.#path = path;
+    this.#configured = configured;
+    this.#cursor = cursor;
+    this.#choice = choice;
+  }
+
+  /** `primary`: as the configuration names it. Throws DATA_UNUSABLE; CONFIG_INVALID when that is neither the old one nor the new. */
+  static async open(
+    dataDirectory: string,
+    primary: string,
+    cursor: Cursor,
+  ): Promise<PrimaryChoice> {
+    const path = join(dataDirectory, FILE);
+    const configured = new URL(primary).origin;
+    const choice = await readChoice(path);
+    if (choice !== undefined) assertMeant(choice, configured, path);
+    const opened = new PrimaryChoice(path, configured, { cursor, choice });
+    if (choice !== undefined) await opened.#settle(choice);
+    return opened;
+  }
+
+  get url(): URL {
+    return new URL(this.#choice?.primary ?? this.#configured);
+  }
+
+  get hold(): PrimaryHold | undefined {
+    return this.#choice?.hold ?? undefined;
+  }
+
+  /** What the configuration names, where that is not the primary. */
+  get misnamed(): string | undefined {
+    return this.url.origin === this.#configured ? undefined : this.#configured;
+  }
+
+  /** Durable when it resolves. */
+  async holdAt(hold: PrimaryHold): Promise<void> {
+    await this.#save(held(this.#choice, this.#configured, hold));
+  }
+
+  /** What is held is the primary no more, and `to` is, from behind `begin` on. Durable when it resolves. */
+  async switchTo(to: URL, begin: Position): Promise<void> {
+    const choice = switched(this.#choice, this.#configured, { to: to.origin, begin });
+    await this.#save(choice);
+    await this.#settle(choice);
+  }
+
+  /** Whether the last switch could not be carried to its end: nothing may be sent before `release` has. */
+  get isOpen(): boolean {
+    return this.#choice !== undefined && this.#choice.begin !== null;
+  }
+
+  /** Durable when it resolves. */
+  async release(): Promise<void> {
+    if (this.#choice !== undefined) await this.#settle({ ...this.#choice, hold: null });
+  }
+
+  async #settle(choice: Choice): Promise<void> {
+    if (choice.begin !== null) await this.#cursor.move(choice.begin);
+    const rest = settled(choice, this.#configured);
+    if (rest !== undefined) return this.#save(rest);
+    await rm(this.#path, { force: true });
+    await syncFolder(dirname(this.#path));
+    this.#choice = undefined;
+  }
+
+  async #save(choice: Choice): Promise<void> {
+    await writeFileAtomic(this.#path, formatChoice(choice));
+    this.#choice = choice;
+  }
+}
+
+function held(choice: Choice | undefined, configured: string, hold: PrimaryHold): Choice {
+  return { ...(choice ?? chosen(configured)), hold };
+}
+
+function switched(
+  choice: Choice | undefined,
+  configured: string,
+  { to, begin }: { readonly to: string; readonly begin: Position },
+): Choice {
+  const { primary, insteadOf } = choice ?? chosen(configured);
+  const names = new Set([...insteadOf, primary]);
+  names.delete(to);
+  return { primary: to, insteadOf: [...names], hold: null, begin };
+}
+
+/** What is still to be said once the cursor is where it belongs; undefined: the configuration says it. */
+function settled(choice: Choice, configured: string): Choice | undefined {
+  if (choice.hold === null && choice.primary === configured) return undefined;
+  return { ...choice, begin: null };
+}
+
+/** Whether the configuration may name this one, given the choice. While it is held, nothing goes anywhere: any may be named. */
+function isMeant({ primary, insteadOf, hold }: Choice, configured: string): boolean {
+  return hold !== null || primary === configured || insteadOf.includes(configured);
+}
+
+function chosen(primary: string): Choice {
+  return { primary, insteadOf: [], hold: null, begin: null };
+}
+
+function assertMeant(choice: Choice, configured: string, path: string): void {
+  if (isMeant(choice, configured)) return;
+  const { primary, insteadOf } = choice;
+  const before = insteadOf.length === 0 ? '' : `, in place of ${insteadOf.join(' and ')}`;
+  throw new WalError(
+    'CONFIG_INVALID',
+    `this data directory feeds ${primary}${before}, and the configuration names ${configured} as the primary`,
+    {
+      hint: `Set primary to ${primary}. If ${configured} is the same OpenTSDB under another address, or a copy of it, remove ${path}: it is then fed from where ${primary} stands.`,
+    },
+  );
+}
+
+/** One line of JSON, and its checksum on a second one. */
+function formatChoice(choice: Choice): string {
+  const text = JSON.stringify({ format: 1, ...choice });
+  return `${text}\n${checksum(text)}\n`;
+}
+
+async function readChoice(path: string): Promise<Choice | undefined> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const [text = '', sum] = content.split('\n');
+  if (sum === checksum(text)) {
+    const { format, ...choice } = JSON.parse(text) as Choice & { readonly format: number };
+    if (format === 1) return choice;
+  }
+  throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what the primary is`, {
+    hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
+  });
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0');
+}

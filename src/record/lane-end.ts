@@ -1,0 +1,59 @@
+import type { Position } from './position.ts';
+
+/** How far a lane goes that the log of one data directory has. */
+export interface LaneEnd {
+  readonly lane: string;
+  readonly ordinal: number;
+  /** The first of its records that the log still has, and the last. */
+  readonly firstSeq: number;
+  readonly seq: number;
+  /** All of it was received by then, epoch ms. */
+  readonly receivedBy: number;
+}
+
+/** What an OpenTSDB contains: everything received up to `sinceMs`, and of each lane what is said of it. */
+export interface Contained {
+  /** Epoch ms; null: from the beginning on nothing but what the lanes say. */
+  readonly sinceMs: number | null;
+  /** The latest receive time of what is contained, epoch ms; null when that is nothing. */
+  readonly latestMs: number | null;
+  /** By lane, the last record that is contained, with all before it. */
+  readonly lanes: ReadonlyMap<string, { readonly seq: number }>;
+}
+
+/** What is contained of a lane is no longer said once its last record was received so long before the latest one. */
+const LANE_MS_MAX = 90 * 86_400_000;
+
+export function isForgotten(receivedAt: number, latestMs: number): boolean {
+  return receivedAt < latestMs - LANE_MS_MAX;
+}
+
+/** The last record of the lane that is contained, with all before it; 0 for none. */
+function containedOf(end: LaneEnd, { sinceMs, latestMs, lanes }: Contained): number {
+  const isWhole =
+    end.receivedBy <= (sinceMs ?? -Infinity) || isForgotten(end.receivedBy, latestMs ?? -Infinity);
+  return Math.max(lanes.get(end.lane)?.seq ?? 0, isWhole ? end.seq : 0);
+}
+
+/** Those of which something is not contained. */
+export function lackingOf(ends: readonly LaneEnd[], contained: Contained): LaneEnd[] {
+  return ends.filter((end) => containedOf(end, contained) < end.seq);
+}
+
+/**
+ * Where a follower goes on that is to bring the rest of a log: everything up to there is contained. Undefined: nothing of the oldest
+ * lane is. The lanes are those of one log, in its order.
+ */
+export function lastContained(
+  ends: readonly LaneEnd[],
+  contained: Contained,
+): Position | undefined {
+  let last: Position | undefined;
+  for (const end of ends) {
+    const { lane, ordinal } = end;
+    const seq = Math.min(containedOf(end, contained), end.seq);
+    if (seq > 0) last = { lane, ordinal, seq };
+    if (seq < end.seq) break;
+  }
+  return last;
+}

@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Contained } from '../../src/record/lane-end.ts';
+import type { Position } from '../../src/record/position.ts';
+import { FakeTsd } from '../kit/fake-tsd.ts';
+import { line } from './evidence.ts';
+import { Rig, until } from './rig.ts';
+
+let rig: Rig;
+let other: FakeTsd;
+
+beforeEach(async () => {
+  rig = await Rig.start();
+  other = await FakeTsd.start();
+});
+afterEach(async () => {
+  await rig[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+});
+
+function valuesIn(tsd: FakeTsd): Set<string> {
+  return new Set(tsd.points.filter(({ metric }) => metric === 'm').map(({ value }) => value));
+}
+
+function upTo({ lane, seq }: Position): Contained {
+  return { sinceMs: null, latestMs: null, lanes: new Map([[lane, { seq }]]) };
+}
+
+async function put(...values: readonly string[]): Promise<void> {
+  for (const [at, value] of values.entries()) {
+    const outcome = await rig.put('http', line('m', Number(value) * 10 + at, value));
+    expect(outcome).toMatchObject({ kind: 'accepted', refusals: [] });
+  }
+}
+
+describe('a primary that is held', () => {
+  test('gets nothing more, while writes are taken, also over a start; released, it gets all', async () => {
+    await rig.live();
+    await put('1');
+    const state = await rig.proxy.feeding.hold();
+    expect(state).toMatchObject({ url: rig.tsd.url, lanes: [{ ordinal: 1 }] });
+    const sent = rig.tsd.points.length;
+    await put('2');
+    expect((await rig.proxy.feeding.hold()).lanes).toEqual(state.lanes);
+    expect(rig.proxy.feeding.troubles).toEqual([expect.stringContaining('held')]);
+    await rig.close();
+    await rig.open();
+    await put('3');
+    expect((await rig.proxy.feeding.hold()).lanes).toEqual(state.lanes);
+    expect(rig.tsd.points.length).toBe(sent);
+    await rig.proxy.feeding.release();
+    await rig.live();
+    expect(valuesIn(rig.tsd)).toEqual(new Set(['1', '2', '3']));
+    expect(rig.proxy.feeding.troubles).toEqual([]);
+  });
+
+  test('has answered or lost what was under way when the hold is answered, and nobody waits for it', async () => {
+    await rig.live();
+    rig.tsd.faults = { delayMs: 60_000 };
+    const answered = Promise.all([put('1'), rig.put('telnet', line('t', 1))]);
+    await until(() => rig.tsd.points.length > 0 || rig.tsd.requests.length > 3, 'under way');
+    const startMs = Date.now();
+    await rig.proxy.feeding.hold();
+    await answered;
+    expect(Date.now() - startMs).toBeLessThan(900);
+    await until(() => rig.tsd.connections === 0, 'closed', 500);
+  });
+
+  test('that is dead does not keep the hold from being made', async () => {
+    await rig.live();
+    await rig.tsd.stop();
+    await put('1');
+    await rig.proxy.feeding.hold();
+    await rig.proxy.feeding.switchTo(
+      new URL(other.url),
+      upTo({ ...rig.proxy.wal.durable, seq: 1 }),
+    );
+    await rig.live();
+    expect(valuesIn(other)).toEqual(new Set(['1']));
+  });
+});
+
+describe('another primary', () => {
+  test('gets what it did not contain, and all that comes; the old one gets nothing of that', async () => {
+    await rig.live();
+    await put('1', '2');
+    await rig.confirmed();
+    const { durable } = rig.proxy.wal;
+    await put('3');
+    await rig.proxy.feeding.hold();
+    const old = rig.tsd.points.length;
+    await put('4');
+    const state = await rig.proxy.feeding.switchTo(new URL(other.url), upTo(durable));
+    expect(state).toMatchObject({
+      url: other.url,
+      configured: rig.tsd.url,
+      heldSinceMs: undefined,
+    });
+    await rig.live();
+    await put('5');
+    expect(valuesIn(other)).toEqual(new Set(['3', '4', '5']));
+    // Made again, it changes nothing.
+    await rig.proxy.feeding.switchTo(new URL(other.url), upTo({ ...durable, seq: 1 }));
+    await rig.confirmed();
+    await rig.close();
+    await rig.open();
+    await rig.live();
+    await put('6');
+    expect(valuesIn(other)).toEqual(new Set(['3', '4', '5', '6']));
+    expect(other.points.filter(({ value }) => value === '3').length).toBeLessThan(4);
+    expect(rig.tsd.points.length).toBe(old);
+    await expect(rig.open({ primary: 'http://127.0.0.1:9' })).rejects.toThrow('names http://127');
+  });
+
+  test('is not taken while the old one is fed, nor when it lacks what the log does not have any more', async () => {
+    await rig.live();
+    const { feeding, wal } = rig.proxy;
+    await expect(feeding.switchTo(new URL(other.url), upTo(wal.durable))).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+    });
+    await feeding.hold();
+    await expect(feeding.switchTo(new URL(rig.tsd.url), upTo(wal.durable))).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+    });
+    expect(await feeding.probe(new URL(other.url))).toBeUndefined();
+    expect(await feeding.probe(new URL('http://127.0.0.1:9'))).toContain('ECONNREFUSED');
+  });
+});
