@@ -263,6 +263,7 @@ export class DurableWritePath implements WritePath {
     const record = point.position.seq - ticket.first.seq;
     ticket.refusals.push({
       line: (ticket.linesBefore[record] ?? 0) + point.index,
+      text: point.line,
       error: point.error,
     });
     return true;

@@ -5,6 +5,7 @@ import { WalError } from '../runtime/errors.ts';
 import { Admission } from './admission.ts';
 import { HttpServer } from './http-server.ts';
 import type { IngestOptions } from './ingest-options.ts';
+import { SharedReads } from './shared-read.ts';
 import { TelnetCommands } from './telnet-commands.ts';
 import { TelnetConnection, type TelnetContext } from './telnet-connection.ts';
 
@@ -32,6 +33,7 @@ class PortMux implements FrontDoor {
   readonly #http: HttpServer;
   readonly #telnetContext: TelnetContext;
   readonly #server: Server;
+  readonly #reads = new SharedReads();
   readonly #sockets = new Set<Socket>();
   /** Connections that have not sent a byte yet. */
   readonly #silent = new Set<Socket>();
@@ -43,13 +45,12 @@ class PortMux implements FrontDoor {
     const admission = new Admission(options.limits, () => options.writePath.pressed());
     const lines = new LineBuffer();
     this.#options = options;
-    this.#http = new HttpServer(options, admission, lines);
+    this.#http = new HttpServer({ options, admission, lines, reads: this.#reads });
     const commands = new TelnetCommands(options);
     this.#telnetContext = { options, commands, admission, lines };
     // Half-open, so that a client that has sent all and ended still gets its replies.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    );
+    const given = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    this.#server = createServer(given, (socket) => this.#accept(this.#reads.adopt(socket)));
   }
 
   async listen(host: string, port: number): Promise<number> {
@@ -114,26 +115,23 @@ class PortMux implements FrontDoor {
     const hangUp = (): void => void socket.destroy();
     socket.setTimeout(Math.min(idleTimeoutMs || FIRST_BYTE_TIMEOUT_MS, FIRST_BYTE_TIMEOUT_MS));
     socket.once('timeout', hangUp);
-    socket.once('readable', () => {
-      socket.off('timeout', hangUp);
+    socket.once('end', hangUp);
+    this.#reads.direct(socket, (bytes) => {
+      socket.off('timeout', hangUp).off('end', hangUp);
       socket.setTimeout(0);
       this.#silent.delete(socket);
-      this.#hand(socket);
+      this.#hand(socket, bytes);
     });
   }
 
-  #hand(socket: Socket): void {
-    const chunk: unknown = socket.read();
-    const first = Buffer.isBuffer(chunk) ? chunk[0] : undefined;
-    if (!Buffer.isBuffer(chunk) || first === undefined) {
-      socket.destroy();
-      return;
-    }
-    socket.unshift(chunk);
+  #hand(socket: Socket, bytes: Buffer): void {
+    const first = bytes[0] ?? 0;
     if (first >= 0x41 && first <= 0x5a) {
-      this.#http.accept(socket);
+      this.#http.accept(socket, bytes);
       return;
     }
+    this.#reads.direct(socket, undefined);
+    socket.unshift(Buffer.from(bytes));
     const telnet = new TelnetConnection(socket, this.#telnetContext);
     this.#telnets.add(telnet);
     void telnet.done.then(() => this.#telnets.delete(telnet));

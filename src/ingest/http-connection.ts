@@ -6,7 +6,7 @@ import type { Turns } from './turns.ts';
 const NOTHING = (): void => undefined;
 /** Requests under way on one connection: with more it is not read until half of them are answered, and its turn has come. */
 const OPEN_MAX = 100;
-const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
+export const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
 /** What requests of one HTTP connection share. */
 export class HttpConnection implements Peer {

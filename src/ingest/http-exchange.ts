@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { deflateSync, gzip, gzipSync } from 'node:zlib';
-import { errorBody, wrapJsonp } from '../opentsdb/put-reply.ts';
+import { wrapJsonp } from '../opentsdb/put-reply.ts';
 import type { Admission } from './admission.ts';
+import { type AnswerCoding, acceptedCoding } from './answer-coding.ts';
 import type { HttpConnection } from './http-connection.ts';
+import { PutExchange } from './put-exchange.ts';
 
-const JSON_TYPE = 'application/json; charset=UTF-8';
+export const JSON_TYPE = 'application/json; charset=UTF-8';
 const EMPTY_HEAD = ['Content-Type', JSON_TYPE, 'Content-Length', '0'];
 
 /** How long the rest of an unwanted body is read and thrown away, so that the client sees the answer. */
@@ -14,16 +16,13 @@ const SYNC_GZIP_CHARS_MAX = 64 * 1024;
 /** Counted against the budgets for each request, so that a pipeline of empty ones is bounded too. */
 export const EXCHANGE_BYTES = 2_048;
 
-/** One request and its answer, with the bytes that it holds until then. */
-export class HttpExchange {
+/** One request that Node has parsed, and its answer. */
+export class HttpExchange extends PutExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: HttpConnection;
   /** The callback that JSON answers are wrapped in; checked before it is set. */
   jsonp: string | undefined = undefined;
-  readonly #admission: Admission;
-  #bytes = 0;
-  #ended = false;
 
   constructor(
     request: IncomingMessage,
@@ -31,27 +30,14 @@ export class HttpExchange {
     connection: HttpConnection,
     admission: Admission,
   ) {
+    super(connection, admission);
     this.request = request;
     this.response = response;
     this.connection = connection;
-    this.#admission = admission;
     connection.begin(request);
     response.once('close', () => connection.finish());
   }
 
-  /** Bytes taken from the budgets so far. */
-  get heldBytes(): number {
-    return this.#bytes;
-  }
-
-  /** Takes bytes from the budgets; they are given back when the exchange ends. */
-  tryAcquire(bytes: number): boolean {
-    if (!this.#admission.tryAcquire(this.connection.address, bytes)) return false;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  /** Answers in JSON, or with no body; `retryAfter` in seconds. */
   answer(status: number, body?: string, retryAfter?: number): void {
     const { response } = this;
     this.keepHeadPlain();
@@ -70,10 +56,6 @@ export class HttpExchange {
     else this.#finishCoded(status, head, text, coding);
   }
 
-  answerError(status: number, message: string, details?: string): void {
-    this.answer(status, errorBody(status, message, details));
-  }
-
   /** A status line and nothing else, as OpenTSDB answers a target that is no path; then the connection ends. */
   answerBare(status: 400): void {
     this.closeAfter();
@@ -88,11 +70,6 @@ export class HttpExchange {
   hangUp(): void {
     this.response.destroy();
     this.end();
-  }
-
-  /** 503 for a state that passes. */
-  answerBusy(message: string): void {
-    this.answer(503, errorBody(503, message), 1);
   }
 
   /** A bug on our side, as OpenTSDB would put it. */
@@ -113,14 +90,7 @@ export class HttpExchange {
     if (this.response.shouldKeepAlive) this.response.removeHeader('connection');
   }
 
-  /** Gives back what is held. Repeated calls do nothing. */
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (this.#bytes > 0) this.#admission.release(this.connection.address, this.#bytes);
-  }
-
-  #finishCoded(status: number, head: string[], text: string, coding: 'gzip' | 'deflate'): void {
+  #finishCoded(status: number, head: string[], text: string, coding: AnswerCoding): void {
     head.push('Content-Encoding', coding);
     if (coding === 'deflate') return this.#finish(status, head, deflateSync(text));
     if (text.length <= SYNC_GZIP_CHARS_MAX) return this.#finish(status, head, gzipSync(text));
@@ -150,16 +120,4 @@ export class HttpExchange {
     const timer = setTimeout(end, LINGER_MS);
     request.once('end', end).once('close', end).resume();
   }
-}
-
-function acceptedCoding(header: string | string[] | undefined): 'gzip' | 'deflate' | undefined {
-  if (typeof header !== 'string') return undefined;
-  const codings = header.toLowerCase().split(',');
-  const accepts = (name: string): boolean =>
-    codings.some((coding) => {
-      const [named = '', weight = ''] = coding.split(';');
-      return named.trim() === name && !/q=0(?:\.0*)?$/.test(weight.trim());
-    });
-  if (accepts('gzip')) return 'gzip';
-  return accepts('deflate') ? 'deflate' : undefined;
 }

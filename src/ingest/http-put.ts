@@ -7,23 +7,22 @@ import {
   syncTimeoutError,
 } from '../opentsdb/put-reply.ts';
 import type { PointFailure, PutBodyResult } from '../opentsdb/put-result.ts';
-import type { PutRules } from '../opentsdb/put-rules.ts';
-import { LineBuffer } from '../record/line-buffer.ts';
+import type { LineBuffer } from '../record/line-buffer.ts';
 import { type BodyOutcome, decodeBody, readBody } from './http-body.ts';
 import type { HttpExchange } from './http-exchange.ts';
 import type { HttpQuery } from './http-query.ts';
 import type { IngestOptions, RefusalReason } from './ingest-options.ts';
+import type { PutExchange } from './put-exchange.ts';
 import type { Refusal, WriteOutcome } from './write-path.ts';
 
 type Points = Extract<PutBodyResult, { kind: 'points' }>;
 
 /** A put on its way, after its body was parsed. */
 interface Put {
-  readonly exchange: HttpExchange;
-  /** Kept to read lines again in the rare case that they are echoed. */
-  readonly body: Buffer;
-  readonly rules: PutRules;
+  readonly exchange: PutExchange;
   readonly points: Points;
+  /** The accepted lines, where they may have to be echoed. */
+  readonly lines: Buffer | undefined;
   readonly flags: PutFlags;
 }
 
@@ -55,11 +54,14 @@ export class PutHandler {
       read.kind === 'body'
         ? decodeBody(request.headers, read.bytes, limits.inflatedBytesMax)
         : read;
-    return exchange.connection.inTurn(decoded, (body) => this.#take(exchange, query, body));
+    return exchange.connection.inTurn(decoded, (body) => this.take(exchange, query, body));
   }
 
-  /** Parses and submits without a pause, so that the requests of a connection are logged in their order. */
-  #take(exchange: HttpExchange, query: HttpQuery, body: BodyOutcome): void {
+  /**
+   * Parses and submits without a pause, so that the requests of a connection are logged in their order. The bytes of
+   * the body are no longer needed when it returns.
+   */
+  take(exchange: PutExchange, query: HttpQuery, body: BodyOutcome): void {
     if (body.kind === 'aborted') return exchange.end();
     if (body.kind === 'refused') {
       this.#countRefused(1, body.reason);
@@ -84,10 +86,11 @@ export class PutHandler {
       this.#countRefused(result.accepted + result.failures.length, 'unreadable');
       return exchange.answerError(500, flags);
     }
-    const put = { exchange, body: body.bytes, rules, points: result, flags };
-    if (result.accepted === 0) return this.#finish(put, result.failures);
     const lines = this.#lines.view();
-    const { source } = exchange.connection;
+    const kept = flags.sync ? Buffer.from(lines) : undefined;
+    const put = { exchange, points: result, lines: kept, flags };
+    if (result.accepted === 0) return this.#finish(put, result.failures);
+    const { source } = exchange.peer;
     const submission = { transport: 'http', source, lines, count: result.accepted } as const;
     this.#settle(put, this.#options.writePath.submit(submission)).catch((error: unknown) =>
       exchange.fail(error),
@@ -162,21 +165,19 @@ function readFlags(query: HttpQuery): PutFlags | string {
   };
 }
 
-/** All failures in input order, and the lines of the points that are none. */
+/** All failures in input order, and the lines of the points that are none, where they were kept. */
 function withRefusals(
-  { body, rules, points }: Put,
+  { lines, points }: Put,
   refusals: readonly Refusal[],
 ): { failures: PointFailure[]; good: string[] } {
-  const again = new LineBuffer(body.length + 1);
-  parsePutBody(body, rules, again);
-  const lines = again.view().toString('utf8').split('\n').slice(0, points.accepted);
   const failures = [...points.failures];
   const refused = new Set<number>();
-  for (const { line, error } of refusals) {
+  for (const { line, text, error } of refusals) {
     const index = points.inputIndexes?.[line] ?? line;
-    failures.push({ index, datapoint: echoOf(lines[line] ?? ''), error });
+    failures.push({ index, datapoint: echoOf(text), error });
     refused.add(line);
   }
   failures.sort((a, b) => a.index - b.index);
-  return { failures, good: lines.filter((_, line) => !refused.has(line)) };
+  const texts = lines?.toString('utf8').split('\n').slice(0, points.accepted) ?? [];
+  return { failures, good: texts.filter((_, line) => !refused.has(line)) };
 }

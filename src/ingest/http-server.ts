@@ -16,6 +16,9 @@ import { PutHandler } from './http-put.ts';
 import { classifyRoute, type HttpRoute } from './http-route.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { PassThrough } from './pass-through.ts';
+import { PutHeads } from './put-head.ts';
+import { type LaneContext, PutLane } from './put-lane.ts';
+import type { SharedReads } from './shared-read.ts';
 import { Turns } from './turns.ts';
 
 const LIMITS = {
@@ -28,6 +31,13 @@ const LIMITS = {
   checkIntervalMsMax: 5_000,
 } as const;
 
+export interface HttpServerParts {
+  readonly options: IngestOptions;
+  readonly admission: Admission;
+  readonly lines: LineBuffer;
+  readonly reads: SharedReads;
+}
+
 /** The HTTP side of the front door: it listens on nothing and is given its sockets. */
 export class HttpServer {
   readonly #options: IngestOptions;
@@ -36,15 +46,30 @@ export class HttpServer {
   readonly #passThrough: PassThrough;
   readonly #server: Server;
   readonly #app: FastifyInstance;
+  readonly #reads: SharedReads;
+  readonly #lanes = new Map<Socket, PutLane>();
+  readonly #laneContext: LaneContext;
   readonly #connections = new Map<Socket, HttpConnection>();
+  #isStopping = false;
   readonly #turns = new Turns();
   /** By request target: what collectors ask for is the same each time. */
   readonly #putRoutes = new Map<string, HttpRoute>();
 
-  constructor(options: IngestOptions, admission: Admission, lines: LineBuffer) {
+  constructor({ options, admission, lines, reads }: HttpServerParts) {
     this.#options = options;
     this.#admission = admission;
+    this.#reads = reads;
     this.#puts = new PutHandler(options, lines);
+    const { bodyBytesMax, idleTimeoutMs } = options.limits;
+    this.#laneContext = {
+      admission,
+      heads: new PutHeads(options.blockedPaths),
+      puts: this.#puts,
+      bodyBytesMax,
+      idleTimeoutMs,
+      stallMs: Math.min(patienceMs(options), LIMITS.stallMsMax),
+      handOver: (socket, bytes) => this.#acceptOther(socket, bytes),
+    };
     this.#passThrough = new PassThrough(options);
     let server = createServer();
     this.#app = fastify({
@@ -77,19 +102,37 @@ export class HttpServer {
     this.#server.emit('listening');
   }
 
-  /** Takes over a socket of which nothing was consumed. */
-  accept(socket: Socket): void {
+  /** Takes over a socket of which `first` was read, which it uses up or copies. */
+  accept(socket: Socket, first: Buffer): void {
+    const lane = new PutLane(socket, this.#laneContext);
+    this.#lanes.set(socket, lane);
+    socket.once('close', () => this.#lanes.delete(socket));
+    this.#reads.direct(socket, (bytes) => lane.receive(bytes));
+    lane.run();
+    lane.receive(first);
+  }
+
+  /** To Node's HTTP; `unread` is put back, as if it had not been read. */
+  #acceptOther(socket: Socket, unread: Buffer): void {
+    this.#lanes.delete(socket);
+    this.#reads.direct(socket, undefined);
+    if (unread.length > 0) socket.unshift(unread);
     const connection = new HttpConnection(socket, this.#turns);
     this.#connections.set(socket, connection);
     socket.once('close', () => this.#connections.delete(socket));
     this.#server.emit('connection', socket);
     connection.run();
+    connection.closing = this.#isStopping;
+    socket.resume();
   }
 
   /** Answers what is asked already, lets each connection end with its answer, and ends the idle ones. */
   stop(): void {
+    this.#isStopping = true;
     for (const connection of this.#connections.values()) connection.closing = true;
     this.#server.closeIdleConnections();
+    // One that hands over what it has read of a request is not idle, though Node has not seen it.
+    for (const lane of this.#lanes.values()) lane.stop();
   }
 
   /** To be called when no connection is left. */
@@ -102,7 +145,7 @@ export class HttpServer {
 
   #createServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
     const { idleTimeoutMs } = this.#options.limits;
-    const patienceMs = idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : idleTimeoutMs;
+    const patience = patienceMs(this.#options);
     const answer: RequestListener = (request, response) => {
       // OpenTSDB sends none.
       response.sendDate = false;
@@ -115,9 +158,9 @@ export class HttpServer {
       {
         maxHeaderSize: LIMITS.headerBytesMax,
         keepAliveTimeout: idleTimeoutMs,
-        headersTimeout: Math.min(patienceMs, LIMITS.headersTimeoutMsMax),
+        headersTimeout: Math.min(patience, LIMITS.headersTimeoutMsMax),
         requestTimeout: LIMITS.requestTimeoutMs,
-        connectionsCheckingInterval: Math.min(patienceMs / 2, LIMITS.checkIntervalMsMax),
+        connectionsCheckingInterval: Math.min(patience / 2, LIMITS.checkIntervalMsMax),
         requireHostHeader: false,
       },
       answer,
@@ -126,7 +169,7 @@ export class HttpServer {
     server.maxHeadersCount = 0;
     // As OpenTSDB, which answers 100 to what it knows and passes over the rest.
     server.on('checkExpectation', answer);
-    server.timeout = Math.min(patienceMs, LIMITS.stallMsMax);
+    server.timeout = Math.min(patience, LIMITS.stallMsMax);
     server.on('timeout', (socket: Socket) => this.#connections.get(socket)?.stall());
     // A client that has sent all and ended still gets its answers.
     return Object.assign(server, { httpAllowHalfOpen: true });
@@ -181,6 +224,10 @@ export class HttpServer {
         return this.#passThrough.handle(exchange, route);
     }
   }
+}
+
+function patienceMs({ limits }: IngestOptions): number {
+  return limits.idleTimeoutMs === 0 ? Number.POSITIVE_INFINITY : limits.idleTimeoutMs;
 }
 
 /** More targets of puts than these are classified anew each time. */

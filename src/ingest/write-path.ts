@@ -6,6 +6,8 @@ export type Transport = 'http' | 'telnet';
 export interface Refusal {
   /** Its place among the submitted lines, from 0. */
   readonly line: number;
+  /** The line itself, without its `\n`. */
+  readonly text: string;
   /** HTTP: OpenTSDB's `errors[].error`. Telnet: its reply line, without the `\n`. */
   readonly error: string;
 }

@@ -34,7 +34,7 @@ export class FakeWritePath implements WritePath {
     const refusals: Refusal[] = [];
     for (const [line, text] of lines.entries()) {
       if (this.refuse !== undefined && text.includes(this.refuse)) {
-        refusals.push({ line, error: `put: unknown metric: ${text.split(' ')[1]}` });
+        refusals.push({ line, text, error: `put: unknown metric: ${text.split(' ')[1]}` });
       }
     }
     return { kind: 'accepted', last: this.position(), refusals };
