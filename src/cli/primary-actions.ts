@@ -31,13 +31,13 @@ function containedIn(body: unknown): Contained {
   if (!isTime(sinceMs) || !isTime(latestMs) || !Array.isArray(lanes)) {
     throw wrong('"contained" is not what the drain of a standby answers');
   }
-  const known = new Map<string, { readonly seq: number }>();
+  const known = new Map<string, { readonly seq: number; readonly receivedAt: number }>();
   for (const one of lanes as readonly unknown[]) {
-    const { lane, seq } = fieldsOf(one);
-    if (typeof lane !== 'string' || typeof seq !== 'number') {
+    const { lane, seq, receivedAt } = fieldsOf(one);
+    if (typeof lane !== 'string' || typeof seq !== 'number' || typeof receivedAt !== 'number') {
       throw wrong('"contained.lanes" is not what the drain of a standby answers');
     }
-    known.set(lane, { seq });
+    known.set(lane, { seq, receivedAt });
   }
   return { sinceMs, latestMs, lanes: known };
 }

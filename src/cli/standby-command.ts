@@ -23,6 +23,10 @@ export function addStandby(program: Command, help: { readonly environment: strin
     )
     .option('--delay <DURATION>', 'Apply what was received only so long after that, as 1h.')
     .option('--stop-at <TIME>', 'Apply what was received up to then, and end.')
+    .option(
+      '--follow-again',
+      'It was promoted, and no proxy feeds its target, nor did: it is a standby again.',
+    )
     .option('--moved', 'The target of --state is the same under a new address.')
     .addHelpText('after', help.environment)
     .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)

@@ -2,6 +2,7 @@ import type { Health } from '../admin/admin-server.ts';
 import type { Hole } from '../record/control.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { DrainState } from '../standby/drain.ts';
 import type { Gate } from '../standby/gate.ts';
 import type { Standby, StandbyEvents } from '../standby/standby.ts';
 import { KnownHoles } from './known-holes.ts';
@@ -102,6 +103,7 @@ export class StandbyReport {
       source,
       target: { url: request.target.origin, state: standby.state, ...standby.open },
       paused: gate.isPaused,
+      promotion: promotionOf(standby),
       delaySeconds: gate.delayMs / 1_000,
       stopAt: gate.stopAtMs === Infinity ? null : formatInstant(gate.stopAtMs),
       lagSeconds: seconds,
@@ -120,6 +122,8 @@ export class StandbyReport {
 
   health(standby: Standby): Health {
     const { state, trouble } = standby;
+    const { promotion } = standby.drained;
+    if (promotion.kind === 'promoted') return { ok: true, reasons: [], degraded: [PROMOTED] };
     const reasons = [
       ...(state.kind === 'down' ? [`the target is down: ${state.reason}`] : []),
       ...(trouble === undefined ? [] : [`the source cannot be read: ${trouble}`]),
@@ -132,10 +136,33 @@ export class StandbyReport {
       ok: reasons.length === 0,
       reasons,
       degraded: [
+        ...(promotion.kind === 'draining' ? [DRAINING] : []),
         ...(gate.isPaused ? ['it is paused'] : []),
         ...(state.kind === 'behind' ? [`the target is behind: ${state.reason}`] : []),
         ...holes,
       ],
     };
   }
+}
+
+const DRAINING = 'it comes to contain all that the primary was sent, to take its place';
+export const PROMOTED = 'its target was made the primary: it follows no more';
+
+function promotionOf(standby: Standby): object {
+  const { promotion } = standby.drained;
+  const since = promotion.kind === 'promoted' ? formatInstant(promotion.sinceMs) : null;
+  return { state: promotion.kind, since };
+}
+
+/** How far a drain has come, as `POST /drain` answers (docs/STANDBY.md). */
+export function describeDrain({ promotion, contained, lacking }: DrainState): object {
+  const { sinceMs, latestMs, lanes } = contained;
+  const list = [...lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
+  return {
+    state: promotion.kind,
+    contained: { sinceMs, latestMs, lanes: list },
+    lacking: lacking.map((end) => {
+      return { lane: end.lane, seq: end.seq, contained: lanes.get(end.lane)?.seq ?? 0 };
+    }),
+  };
 }

@@ -11,6 +11,7 @@ export interface StandbyFlags {
   readonly delay?: string;
   readonly stopAt?: string;
   readonly moved?: boolean;
+  readonly followAgain?: boolean;
   /** Of the options that all commands share: only whether they were given. */
   readonly data?: string;
 }
@@ -31,6 +32,8 @@ export interface StandbyRequest {
   /** Epoch ms; Infinity for none. */
   readonly stopAtMs: number;
   readonly isMoved: boolean;
+  /** A standby that was promoted follows again. */
+  readonly isFollowingAgain: boolean;
 }
 
 /** Throws CONFIG_INVALID, with what would be right. */
@@ -50,6 +53,7 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
     delayMs: delay === undefined ? 0 : parseDelay(delay),
     stopAtMs: stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt),
     isMoved: flags.moved === true,
+    isFollowingAgain: flags.followAgain === true,
   };
 }
 

@@ -1,10 +1,11 @@
 import { createAdminServer } from '../admin/admin-server.ts';
 import { formatAddress } from '../config/address.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { systemClock, untilAborted } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
+import { FOLLOWING } from '../standby/drain.ts';
 import { Gate } from '../standby/gate.ts';
 import { LogSource } from '../standby/log-source.ts';
 import { beginningAt, type Place } from '../standby/place.ts';
@@ -13,7 +14,8 @@ import { StateDirectory } from '../standby/state-directory.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { feedLimitsOf } from './feed-limits.ts';
 import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
-import { StandbyReport } from './standby-report.ts';
+import { standbyActions } from './standby-actions.ts';
+import { PROMOTED, StandbyReport } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
 import { VERSION } from './version.ts';
 
@@ -47,7 +49,8 @@ async function follow(
   const source = new LogSource(log);
   // What can't be followed from there is said before anything begins.
   await source.seek(place);
-  await state.save({ place });
+  const isFollowingAgain = request.isFollowingAgain && state.state.promotion.kind === 'promoted';
+  await state.save({ place, ...(isFollowingAgain && { promotion: FOLLOWING }) });
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
   const metrics = new Metrics();
@@ -65,39 +68,22 @@ async function follow(
     events: report.events,
   });
   addStandbyGauges(metrics, standby, () => gate.isPaused);
-  const shown = (): unknown => report.status(standby);
   const admin = createAdminServer({
-    status: shown,
+    status: () => report.status(standby),
     health: () => report.health(standby),
     ready: () => standby.state.kind === 'live',
     metrics,
-    actions: {
-      '/pause': async () => {
-        await standby.pause();
-        logger.info('paused');
-        return shown();
-      },
-      '/resume': async () => {
-        await standby.resume();
-        logger.info('resumed');
-        return shown();
-      },
-    },
+    actions: standbyActions(standby, report, logger),
   });
   try {
     await admin.start(config.admin);
-    logger.info(
-      {
-        target: target.origin,
-        source: named,
-        admin: formatAddress(config.admin),
-        isPaused,
-        version: VERSION,
-      },
-      'following',
-    );
+    const places = { target: target.origin, source: named, admin: formatAddress(config.admin) };
+    const { kind } = state.state.promotion;
+    const told = kind === 'promoted' ? 'started' : 'following';
+    logger.info({ ...places, isPaused, version: VERSION }, told);
     signal.addEventListener('abort', () => report.ending(), { once: true });
     const end = await standby.run(signal);
+    if (end === 'promoted') await servePromoted(signal, logger);
     const contained = standby.place.latestMs;
     const latest = contained === null ? null : formatInstant(contained);
     if (end === 'reached') logger.info({ stopAt: formatInstant(stopAtMs), latest }, 'reached');
@@ -105,6 +91,12 @@ async function follow(
   } finally {
     await admin.close();
   }
+}
+
+/** What it has stopped with can be asked for until it is told to stop. */
+async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {
+  logger.warn(`${PROMOTED}; stop it once every proxy feeds that`);
+  await untilAborted(signal);
 }
 
 /** What a target contains of which nothing is known yet. */

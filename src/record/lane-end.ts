@@ -11,14 +11,14 @@ export interface LaneEnd {
   readonly receivedBy: number;
 }
 
-/** What an OpenTSDB contains: everything received up to `sinceMs`, and of each lane what is said of it. */
+/** What an OpenTSDB contains: of each lane what is said of it; of all others everything received up to `sinceMs`. */
 export interface Contained {
-  /** Epoch ms; null: from the beginning on nothing but what the lanes say. */
+  /** Epoch ms; null: nothing of them. */
   readonly sinceMs: number | null;
   /** The latest receive time of what is contained, epoch ms; null when that is nothing. */
   readonly latestMs: number | null;
-  /** By lane, the last record that is contained, with all before it. */
-  readonly lanes: ReadonlyMap<string, { readonly seq: number }>;
+  /** By lane, the last record that is contained, with all before it; 0: what was received before `receivedAt`, epoch ms. */
+  readonly lanes: ReadonlyMap<string, { readonly seq: number; readonly receivedAt: number }>;
 }
 
 /** What is contained of a lane is no longer said once its last record was received so long before the latest one. */
@@ -30,9 +30,11 @@ export function isForgotten(receivedAt: number, latestMs: number): boolean {
 
 /** The last record of the lane that is contained, with all before it; 0 for none. */
 function containedOf(end: LaneEnd, { sinceMs, latestMs, lanes }: Contained): number {
-  const isWhole =
-    end.receivedBy <= (sinceMs ?? -Infinity) || isForgotten(end.receivedBy, latestMs ?? -Infinity);
-  return Math.max(lanes.get(end.lane)?.seq ?? 0, isWhole ? end.seq : 0);
+  const { lane, seq, receivedBy } = end;
+  const at = lanes.get(lane);
+  if (at !== undefined) return at.seq === 0 && receivedBy < at.receivedAt ? seq : at.seq;
+  const isOld = receivedBy <= (sinceMs ?? -Infinity);
+  return isOld || isForgotten(receivedBy, latestMs ?? -Infinity) ? seq : 0;
 }
 
 /** Those of which something is not contained. */

@@ -95,6 +95,11 @@ export class Arrivals {
     return this.#released;
   }
 
+  /** What is contained once all that may be read is. */
+  get passing(): Place {
+    return this.#index.placeAt(this.#released);
+  }
+
   /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
   get isOver(): boolean {
     const { gate, clock, source } = this.#options;

@@ -1,9 +1,13 @@
-/** Lets records pass by their receive time: not before a delay is over, none behind a time to stop at, and none while paused. */
+/**
+ * Lets records pass by their receive time: not before a delay is over, none behind a time to stop at, and none while paused. A drain
+ * comes before all of these.
+ */
 export class Gate {
   readonly delayMs: number;
   /** Epoch ms; Infinity for none. */
   readonly stopAtMs: number;
   #isPaused: boolean;
+  #drain: 'open' | 'closed' | undefined;
 
   constructor(options: {
     readonly delayMs: number;
@@ -27,8 +31,14 @@ export class Gate {
     this.#isPaused = false;
   }
 
+  /** Undefined: there is none. */
+  drain(drain: 'open' | 'closed' | undefined): void {
+    this.#drain = drain;
+  }
+
   /** What was received up to then may pass; epoch ms. Without a delay the clocks of other machines don't matter. */
   limitMs(nowMs: number): number {
+    if (this.#drain !== undefined) return this.#drain === 'open' ? Infinity : -Infinity;
     if (this.#isPaused) return -Infinity;
     return Math.min(this.delayMs === 0 ? Infinity : nowMs - this.delayMs, this.stopAtMs);
   }

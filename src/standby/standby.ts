@@ -8,7 +8,9 @@ import type { ServerFacts } from '../opentsdb/server-facts.ts';
 import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type LaneEnd, lackingOf } from '../record/lane-end.ts';
 import { Arrivals } from './arrivals.ts';
+import { type DrainState, drainStep, FOLLOWING } from './drain.ts';
 import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
@@ -57,6 +59,8 @@ export class Standby {
   #place: Place;
   #facts: ServerFacts | undefined;
   #trouble: string | undefined;
+  /** Nothing else may be decided meanwhile. */
+  #isPromoting = false;
 
   constructor(options: StandbyOptions) {
     const { source, clock, gate, place, state, events } = options;
@@ -123,8 +127,41 @@ export class Standby {
     this.#arrivals.release();
   }
 
-  /** Follows until the signal aborts, or everything up to the time to stop at is contained. */
-  async run(signal: AbortSignal): Promise<'stopped' | 'reached'> {
+  /**
+   * Comes to contain everything up to these ends, without a delay, and then stops for good, so that others may write to the target.
+   * Goes on with that over restarts. One that has stopped already stays as it is.
+   */
+  async drain(ends: readonly LaneEnd[]): Promise<DrainState> {
+    const { state } = this.#options;
+    if (state.state.promotion.kind !== 'promoted' && !this.#isPromoting) {
+      await state.save({ promotion: { kind: 'draining', ends } });
+    }
+    return this.drained;
+  }
+
+  /** Gives up a drain: it follows on. */
+  async follow(): Promise<DrainState> {
+    const { state, gate } = this.#options;
+    if (state.state.promotion.kind === 'draining' && !this.#isPromoting) {
+      await state.save({ promotion: FOLLOWING });
+      gate.drain(undefined);
+      this.#arrivals.release();
+    }
+    return this.drained;
+  }
+
+  /** How far a drain has come. */
+  get drained(): DrainState {
+    const { promotion } = this.#options.state.state;
+    const { place: contained } = this;
+    const lacking = promotion.kind === 'draining' ? lackingOf(promotion.ends, contained) : [];
+    return { promotion, contained, lacking };
+  }
+
+  /** Follows until the signal aborts, everything up to the time to stop at is contained, or a drain is over, now or long ago. */
+  async run(signal: AbortSignal): Promise<'stopped' | 'reached' | 'promoted'> {
+    const { state } = this.#options;
+    if (state.state.promotion.kind === 'promoted') return 'promoted';
     const over = new AbortController();
     const abort = (): void => over.abort();
     signal.addEventListener('abort', abort, { once: true });
@@ -136,6 +173,7 @@ export class Standby {
       await Promise.allSettled(parts);
       signal.removeEventListener('abort', abort);
     }
+    if (this.#isPromoting) return 'promoted';
     return this.#isReached ? 'reached' : 'stopped';
   }
 
@@ -144,13 +182,43 @@ export class Standby {
   }
 
   get #isReached(): boolean {
+    const { promotion } = this.#options.state.state;
+    return promotion.kind === 'none' && this.#arrivals.isOver && this.#isConfirmed;
+  }
+
+  /** Whether all that has passed is contained. */
+  get #isConfirmed(): boolean {
     const { confirmed = this.#start } = this.#feed;
-    return this.#arrivals.isOver && comparePositions(confirmed, this.#arrivals.end) >= 0;
+    return comparePositions(confirmed, this.#arrivals.end) >= 0;
   }
 
   async #watch(over: AbortController): Promise<void> {
     const { clock } = this.#options;
-    while (!over.signal.aborted && !this.#isReached) await clock.sleep(WATCH_MS, over.signal);
+    while (!over.signal.aborted) {
+      if ((await this.#isDrained()) || this.#isReached) return;
+      await clock.sleep(WATCH_MS, over.signal);
+    }
+  }
+
+  /** Takes a drain a step further; whether it has come to its end, durably. */
+  async #isDrained(): Promise<boolean> {
+    const { state, gate, clock, events } = this.#options;
+    const { promotion } = state.state;
+    if (promotion.kind !== 'draining') return promotion.kind === 'promoted';
+    const step = drainStep(promotion.ends, gate, this.#arrivals.passing);
+    if (step === 'passing') this.#arrivals.release();
+    if (step === 'passing' || !this.#isConfirmed) return false;
+    const place = this.#arrivals.passing;
+    this.#isPromoting = true;
+    try {
+      await state.save({ place, promotion: { kind: 'promoted', sinceMs: clock.now() } });
+    } catch (error) {
+      this.#isPromoting = false;
+      events.unsaved((error as Error).message);
+      return false;
+    }
+    this.#place = place;
+    return true;
   }
 
   #createFeed(): Feed {
@@ -171,7 +239,9 @@ export class Standby {
         rejected: (suspects) => this.#onRejected(suspects),
         mended: (points) => events.mended(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
-        state: (state) => events.state(state),
+        state: (state) => {
+          if (!this.#isPromoting) events.state(state);
+        },
         facts: (facts) => {
           this.#facts = facts;
           events.facts(facts);

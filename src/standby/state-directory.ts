@@ -4,6 +4,8 @@ import { seal, unseal } from '../archive/sealed-json.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
+import type { LaneEnd } from '../record/lane-end.ts';
+import { FOLLOWING, type Promotion } from './drain.ts';
 import type { LanePlace, Place } from './place.ts';
 
 /** What a standby knows of its target. */
@@ -11,6 +13,7 @@ export interface StandbyState {
   /** Its address. */
   readonly target: string;
   readonly isPaused: boolean;
+  readonly promotion: Promotion;
   /** What it surely contains; undefined until it was decided what it begins with. */
   readonly place: Place | undefined;
 }
@@ -45,7 +48,8 @@ export class StateDirectory {
           },
         );
       }
-      const state = { isPaused: false, place: undefined, ...known, target: target.origin };
+      const fresh = { isPaused: false, promotion: FOLLOWING, place: undefined };
+      const state = { ...fresh, ...known, target: target.origin };
       return new StateDirectory(path, lock, state);
     } catch (error) {
       await lock.release();
@@ -58,7 +62,7 @@ export class StateDirectory {
   }
 
   /** Durable when it resolves; a crash before leaves what was there. */
-  async save(changes: Partial<Pick<StandbyState, 'isPaused' | 'place'>>): Promise<void> {
+  async save(changes: Partial<Omit<StandbyState, 'target'>>): Promise<void> {
     const turn = this.#saveBehind(this.#last, changes);
     this.#last = turn.catch(() => undefined);
     return turn;
@@ -114,20 +118,23 @@ async function readState(path: string): Promise<StandbyState | undefined> {
   );
 }
 
-function formatState({ target, isPaused, place }: StandbyState): object {
-  if (place === undefined) return { format: FORMAT, target, isPaused, place: null };
+function formatState({ target, isPaused, promotion, place }: StandbyState): object {
+  const state = { format: FORMAT, target, isPaused, promotion };
+  if (place === undefined) return { ...state, place: null };
   const { sinceMs, latestMs, lanes } = place;
   const list = [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
     return { lane, ordinal, seq, receivedAt };
   });
-  return { format: FORMAT, target, isPaused, place: { sinceMs, latestMs, lanes: list } };
+  return { ...state, place: { sinceMs, latestMs, lanes: list } };
 }
 
 function parseState(content: Buffer): StandbyState | undefined {
-  const { format, target, isPaused, place } = unseal(content) ?? {};
+  const { format, target, isPaused, promotion: written, place } = unseal(content) ?? {};
   if (format !== FORMAT || typeof target !== 'string' || typeof isPaused !== 'boolean')
     return undefined;
-  if (place === null) return { target, isPaused, place: undefined };
+  const promotion = parsePromotion(written);
+  if (promotion === undefined) return undefined;
+  if (place === null) return { target, isPaused, promotion, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
   if (!isTime(sinceMs) || !isTime(latestMs) || !Array.isArray(lanes)) return undefined;
   const places = new Map<string, LanePlace>();
@@ -137,7 +144,23 @@ function parseState(content: Buffer): StandbyState | undefined {
     if (typeof seq !== 'number' || typeof receivedAt !== 'number') return undefined;
     places.set(lane, { ordinal, seq, receivedAt });
   }
-  return { target, isPaused, place: { sinceMs, latestMs, lanes: places } };
+  return { target, isPaused, promotion, place: { sinceMs, latestMs, lanes: places } };
+}
+
+/** A state that was written before there were any has none. */
+function parsePromotion(value: unknown): Promotion | undefined {
+  if (value === undefined) return FOLLOWING;
+  const { kind, ends, sinceMs } = fieldsOf(value);
+  switch (kind) {
+    case 'none':
+      return FOLLOWING;
+    case 'draining':
+      return Array.isArray(ends) ? { kind, ends: ends as readonly LaneEnd[] } : undefined;
+    case 'promoted':
+      return typeof sinceMs === 'number' ? { kind, sinceMs } : undefined;
+    default:
+      return undefined;
+  }
 }
 
 function isTime(value: unknown): value is number | null {

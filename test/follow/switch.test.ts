@@ -22,7 +22,7 @@ function valuesIn(tsd: FakeTsd): Set<string> {
 }
 
 function upTo({ lane, seq }: Position): Contained {
-  return { sinceMs: null, latestMs: null, lanes: new Map([[lane, { seq }]]) };
+  return { sinceMs: null, latestMs: null, lanes: new Map([[lane, { seq, receivedAt: 0 }]]) };
 }
 
 async function put(...values: readonly string[]): Promise<void> {

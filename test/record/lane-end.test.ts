@@ -16,7 +16,9 @@ const contained = (
   lanes: Readonly<Record<string, number>>,
   times: Partial<Pick<Contained, 'sinceMs' | 'latestMs'>> = {},
 ): Contained => {
-  const known = new Map(Object.entries(lanes).map(([lane, seq]) => [lane, { seq }]));
+  const known = new Map(
+    Object.entries(lanes).map(([lane, seq]) => [lane, { seq, receivedAt: 150 }]),
+  );
   return { sinceMs: null, latestMs: null, ...times, lanes: known };
 };
 
@@ -34,6 +36,8 @@ describe('what is contained of the lanes of a log', () => {
       { lane: 'b', seq: 19 },
     ],
     ['nothing of a lane before the last', contained({ a: 10, c: 30 }), { lane: 'a', seq: 10 }],
+    ['what of a lane is older than its time', contained({ a: 0, b: 3 }), { lane: 'b', seq: 3 }],
+    ['what of a lane is partly older', contained({ a: 10, b: 0, c: 3 }), { lane: 'a', seq: 10 }],
     ['what is older than a time', contained({ c: 5 }, { sinceMs: 200 }), { lane: 'c', seq: 5 }],
     [
       'what is partly older than a time',

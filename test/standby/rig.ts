@@ -39,7 +39,7 @@ export class StandbyRig implements AsyncDisposable {
   #standby: Standby | undefined;
   #state: StateDirectory | undefined;
   #stop = new AbortController();
-  #running: Promise<'stopped' | 'reached' | undefined> = Promise.resolve(undefined);
+  #running: Promise<'stopped' | 'promoted' | 'reached' | undefined> = Promise.resolve(undefined);
 
   private constructor(
     parts: { readonly tsd: FakeTsd; readonly folder: TempDirectory; readonly lock: DirectoryLock },
@@ -127,7 +127,7 @@ export class StandbyRig implements AsyncDisposable {
   }
 
   /** Resolves when it ends by itself. */
-  async ended(): Promise<'stopped' | 'reached' | undefined> {
+  async ended(): Promise<'stopped' | 'reached' | 'promoted' | undefined> {
     const end = await this.#running;
     await this.#state?.close();
     this.#state = undefined;

@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { laneEnds } from '../../src/wal/lane-ends.ts';
+import { until } from '../follow/rig.ts';
+import { SkippingClock } from '../kit/skipping-clock.ts';
+import { readLog } from '../kit/wal-log.ts';
+import { StandbyRig } from './rig.ts';
+
+let clock: SkippingClock;
+let rig: StandbyRig;
+
+beforeEach(async () => {
+  clock = new SkippingClock();
+  rig = await StandbyRig.open(clock);
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const line = (n: number): string => `put m ${1_700_000_000 + n} ${n} a=b`;
+const moment = (ms: number): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
+
+/** The end of the log as it is now. */
+function ends(): readonly LaneEnd[] {
+  const { segments, durable } = rig.log.wal;
+  return laneEnds(segments, durable, rig.log.wal.now());
+}
+
+/** Resolves once the drain is over; nothing that it was to contain is lacking then. */
+async function promoted(wanted: readonly LaneEnd[]): Promise<void> {
+  const { standby } = rig;
+  expect(await rig.ended()).toBe('promoted');
+  const { promotion, contained, lacking } = standby.drained;
+  expect(promotion.kind).toBe('promoted');
+  expect([lacking, lackingOf(wanted, contained)]).toEqual([[], []]);
+}
+
+describe('a standby that is drained', () => {
+  test('contains all up to the ends, whatever its delay, and sends nothing ever after', async () => {
+    await rig.log.write([line(1), line(2)]);
+    await rig.reopenLog();
+    await rig.log.write([line(3)], 'telnet');
+    const wanted = ends();
+    expect(wanted).toHaveLength(2);
+    await rig.start({ delayMs: 3_600_000 });
+    await moment(100);
+    expect(rig.tsd.points).toEqual([]);
+    const { promotion, lacking } = await rig.standby.drain(wanted);
+    expect([promotion.kind, lacking]).toEqual(['draining', wanted]);
+    await promoted(wanted);
+    expect(new Set(rig.values('m'))).toEqual(new Set(['1', '2', '3']));
+    const sent = rig.tsd.points.length;
+    await rig.log.write([line(4)]);
+    await rig.start();
+    await promoted(wanted);
+    await moment(100);
+    expect(rig.tsd.points.length).toBe(sent);
+  });
+
+  test('takes in what comes meanwhile only as far as it says', async () => {
+    await rig.start();
+    let n = 0;
+    const over = new AbortController();
+    const writing = (async () => {
+      while (!over.signal.aborted) await rig.log.write([line((n += 1))]);
+    })();
+    await until(() => rig.values('m').length > 20, 'followed');
+    const wanted = ends();
+    const { standby } = rig;
+    await standby.drain(wanted);
+    await promoted(wanted);
+    over.abort();
+    await writing;
+    const { lane } = rig.log.wal.durable;
+    const last = standby.place.lanes.get(lane)?.seq ?? 0;
+    const { entries } = await readLog(rig.log.wal);
+    const contained = entries.filter(
+      ({ position }) => position.lane === lane && position.seq <= last,
+    );
+    const values = contained.flatMap(({ lines }) => lines.map((text) => text.split(' ')[3]));
+    const puts = new Set(values.filter((value) => value !== undefined));
+    expect(new Set(rig.values('m'))).toEqual(puts);
+    expect(puts.size).toBeLessThan(n);
+  });
+
+  test('goes on with it after a kill, and after the target died with what it had not stored', async () => {
+    rig.tsd.storage.isOut = true;
+    await rig.log.write([line(1)]);
+    await rig.start();
+    await until(() => rig.values('m').includes('1'), 'sent');
+    await rig.standby.drain(ends());
+    await rig.stop();
+    await rig.log.write([line(2)]);
+    await rig.start();
+    expect(rig.standby.drained.promotion.kind).toBe('draining');
+    const wanted = ends();
+    await rig.standby.drain(wanted);
+    await until(() => rig.values('m').includes('2'), 'sent');
+    await rig.tsd.crash();
+    rig.tsd.storage.isOut = false;
+    await rig.tsd.start();
+    await promoted(wanted);
+    expect(rig.tsd.storage.keys()).toHaveLength(2);
+  });
+
+  test('follows on when that is given up', async () => {
+    await rig.start();
+    await rig.log.write([line(1)]);
+    const [end] = ends();
+    const beyond = end && [{ ...end, seq: end.seq + 1_000_000 }];
+    await rig.standby.drain(beyond ?? []);
+    await moment(300);
+    expect((await rig.standby.follow()).promotion.kind).toBe('none');
+    await rig.log.write([line(2)]);
+    await rig.contained();
+    expect(rig.values('m')).toContain('2');
+  });
+});
