@@ -146,7 +146,8 @@ async function quiet(rig: Rig): Promise<void> {
   const { wal, primary } = rig.proxy;
   const { durable } = wal;
   const deadline = Date.now() + 20_000;
-  for (let calm = 0; calm < 3;) {
+  // A TSD that was restarted is noticed by the next round of proofs, a quarter of a second later.
+  for (let calm = 0; calm < 8;) {
     const { state, open, delivered } = primary;
     const isCalm = state.kind === 'live' && open.mends === 0;
     const isDone = isAt(delivered, durable) && isCalm;
