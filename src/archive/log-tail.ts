@@ -11,6 +11,7 @@ import { LaneArchive } from './lane-archive.ts';
 import { type LaneOpening, readOpenings } from './lane-opening.ts';
 import type { Span } from './object-names.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
+import { countPoints } from './tail-points.ts';
 import { type TailRead, walkTail } from './tail-walk.ts';
 
 /** What the log of a data directory holds beyond a repository. */
@@ -34,7 +35,7 @@ export interface LaneTail {
   readonly lastSeq: number;
 }
 
-interface TailRun extends Span {
+export interface TailRun extends Span {
   readonly points: number;
   /** Of the log. */
   readonly bytes: number;
@@ -154,7 +155,7 @@ class LaneScan {
       firstSeq,
       fromMs: this.#archive.fromMs(firstSeq),
     };
-    const more = pointsIn(body.subarray(start, end));
+    const more = countPoints(body.subarray(start, end));
     this.#run = { ...run, lastSeq, toMs, points: points + more, bytes: bytes + end - start };
   }
 
@@ -175,14 +176,4 @@ class LaneScan {
     const fromMs = this.#archive.fromMs(firstSeq);
     this.#holes.push({ lane, firstSeq, lastSeq, fromMs, toMs: null, reason, notedAt: fromMs });
   }
-}
-
-const POINT_STARTS = ['\nput ', '\nhttp POST /api/put '].map((text) => Buffer.from(text));
-
-function pointsIn(records: Buffer): number {
-  let points = 0;
-  for (const start of POINT_STARTS) {
-    for (let at = records.indexOf(start); at >= 0; at = records.indexOf(start, at + 1)) points += 1;
-  }
-  return points;
 }

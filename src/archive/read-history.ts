@@ -5,15 +5,15 @@ import { buildTail, type TailBuilderOptions } from './tail-builder.ts';
 
 const ATTEMPTS_MAX = 3;
 
-/** What the sources hold, with segments made of what only the log has. What is archived meanwhile is looked for anew. */
+/** What the sources hold, with segments made of what only the log or the topic has. What is archived meanwhile is looked for anew. */
 export async function readHistory(
   sources: Sources,
-  options: Omit<TailBuilderOptions, 'catalog' | 'tail'>,
+  options: Omit<TailBuilderOptions, 'catalog' | 'tail' | 'topic'>,
 ): Promise<{ readonly catalog: Catalog; readonly local: LocalSegments }> {
   for (let attempt = 1; ; attempt += 1) {
-    const { archived, tail } = await findHistory(sources, options.now);
-    if (tail === undefined) return { catalog: archived, local: new Map() };
-    const built = await buildTail({ ...options, catalog: archived, tail });
+    const { archived, tail, topic } = await findHistory(sources, options.now, options.signal);
+    if (tail === undefined && topic === undefined) return { catalog: archived, local: new Map() };
+    const built = await buildTail({ ...options, catalog: archived, tail, topic });
     if (!built.isMoved || attempt === ATTEMPTS_MAX) return built;
   }
 }

@@ -4,11 +4,13 @@ import { FileStore } from '../storage/file-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { readArchiveHome } from './archive-home.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
-import { type LogTail, openLog, readTail } from './log-tail.ts';
+import { openLog, readTail } from './log-tail.ts';
 import { openRepository, type Repository } from './repository.ts';
-import { withTail } from './with-tail.ts';
+import type { TopicLog } from './topic-log.ts';
+import { readTopicTail } from './topic-tail.ts';
+import { type Tails, withTails } from './with-tail.ts';
 
-/** From what a question about the past is answered: a repository, a log that is ahead of it, or both. */
+/** From what a question about the past is answered: a repository, and what is ahead of it: a log, a topic, or both. */
 export interface Sources {
   /** Undefined: nothing was ever archived, and the log has to tell everything. */
   readonly repository: Pick<Repository, 'place' | 'id'> | undefined;
@@ -16,48 +18,64 @@ export interface Sources {
   readonly store: ObjectStore;
   /** The data directory with the log. */
   readonly data: string | undefined;
+  /** The topic by which its lanes come. */
+  readonly topic: TopicLog | undefined;
 }
 
-/** As a person names them; at least one of the two. */
+/** As a person names them; at least the repository or the data directory. */
 export interface SourceNames {
   readonly repository?: string | undefined;
   readonly data?: string | undefined;
+  readonly topic?: TopicLog | undefined;
 }
 
 /** Throws REPOSITORY_MISSING, _UNUSABLE or _DAMAGED. */
-export async function openSources({ repository: place, data }: SourceNames): Promise<Sources> {
+export async function openSources({
+  repository: place,
+  data,
+  topic,
+}: SourceNames): Promise<Sources> {
   const found = place === undefined ? await repositoryOf(data ?? '') : await openRepository(place);
   if (found === undefined) {
-    return { repository: undefined, store: new FileStore(repositoryIn(data ?? '')), data };
+    return { repository: undefined, store: new FileStore(repositoryIn(data ?? '')), data, topic };
   }
   const { id, store } = found;
-  return { repository: { place: found.place, id }, store, data };
+  return { repository: { place: found.place, id }, store, data, topic };
 }
 
-/** What the sources hold together, from their listings, and what the log alone has. */
-export interface FoundHistory {
-  /** With what the log has among the objects, run by run. */
+/** What the sources hold together, from their listings, and what the log and the topic alone have. */
+export interface FoundHistory extends Tails {
+  /** With what these have among the objects, run by run. */
   readonly catalog: Catalog;
   /** Without. */
   readonly archived: Catalog;
-  readonly tail: LogTail | undefined;
 }
 
 const ATTEMPTS_MAX = 3;
+const NEVER = new AbortController().signal;
 
 /**
- * The log first, then the repository: while the archiver works, what has left the one is in the other. A file that goes between its
- * listing and its reading is looked for anew. `now`: epoch ms.
+ * The log and the topic first, then the repository: while the archiver works, what has left the one is in the other. What goes between
+ * its listing and its reading is looked for anew. `now`: epoch ms.
  */
-export async function findHistory(sources: Sources, now: number): Promise<FoundHistory> {
-  const { data, repository, store } = sources;
+export async function findHistory(
+  sources: Sources,
+  now: number,
+  signal = NEVER,
+): Promise<FoundHistory> {
+  const { data, repository, store, topic: named } = sources;
   for (let attempt = 1; ; attempt += 1) {
     const log = data === undefined ? undefined : await openLog(data);
+    const ranges = await named?.ranges();
     const archived = repository === undefined ? NOTHING : await readCatalog(store);
-    if (log === undefined) return { catalog: archived, archived, tail: undefined };
-    const tail = await readTail(log, archived);
-    if (tail.isMoved && attempt < ATTEMPTS_MAX) continue;
-    return { catalog: withTail(archived, tail, now), archived, tail };
+    const tail = log && (await readTail(log, archived));
+    const known = withTails(archived, { tail, topic: undefined }, now);
+    const topic =
+      named && ranges && (await readTopicTail(named, { ranges, archived, known, signal }));
+    const isMoved = tail?.isMoved === true || topic?.isMoved === true;
+    if (isMoved && attempt < ATTEMPTS_MAX) continue;
+    const catalog = withTails(archived, { tail, topic }, now);
+    return { catalog, archived, tail, topic };
   }
 }
 

@@ -1,23 +1,15 @@
 import type { TopicFrame } from '../record/topic-read.ts';
-import { type Control, parseControl } from '../record/control.ts';
-import { readLines, readRecords } from '../record/record.ts';
 import type { Persistence } from './persistence.ts';
 import { formatBeginName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
 import { type Begin, formatBegin } from './sidecar.ts';
+import { openingOf, type TopicOpening } from './topic-opening.ts';
 import type { TopicSource } from './topic-source.ts';
 
 export interface TopicRegistrationOptions {
   readonly repository: Repository;
   readonly source: TopicSource;
   readonly persistence: Persistence;
-}
-
-/** How a lane begins in a topic. */
-interface TopicOpening {
-  readonly begin: Omit<Begin, 'previous'>;
-  /** As its first record says; null also when that isn't in the topic. */
-  readonly previous: Begin['previous'];
 }
 
 /**
@@ -85,22 +77,4 @@ export class TopicRegistration {
     const content = Buffer.from(formatBegin(begin));
     await persistence.timely(repository.store.create(formatBeginName(begin.lane), content));
   }
-}
-
-function openingOf(frame: TopicFrame, topic: string): TopicOpening {
-  const { lane, ordinal, firstSeq, firstReceivedAt: openedAt, host, body } = frame;
-  const open = firstSeq === 1 ? openOf(body) : undefined;
-  const { reason = 'unknown', disputed = null, previous = null } = open ?? {};
-  return { begin: { lane, ordinal, firstSeq, openedAt, reason, disputed, host, topic }, previous };
-}
-
-/** What the first record of a frame says, when it opens a lane. */
-function openOf(body: Buffer): Extract<Control, { kind: 'open' }> | undefined {
-  for (const record of readRecords(body)) {
-    for (const line of readLines(body, record)) {
-      const control = parseControl(line);
-      return control?.kind === 'open' ? control : undefined;
-    }
-  }
-  return undefined;
 }

@@ -1,7 +1,9 @@
 import { Option, type Command, type Help } from 'commander';
+import type { TopicLog } from '../archive/topic-log.ts';
 import { loadConfig } from '../config/load.ts';
 import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
 import { GROUPS, OPTIONS, type Config } from '../config/options.ts';
+import { WalError } from '../runtime/errors.ts';
 
 interface Flag {
   readonly key: string;
@@ -19,6 +21,46 @@ export function addConfigFlags(command: Command): Command {
   command.option('--config <FILE>', 'A YAML file of options; see config/reference.yaml.');
   for (const { flag } of FLAGS) command.addOption(flag);
   return command;
+}
+
+/** Those that say how a topic is reached, and which. */
+const TOPIC_FLAGS = FLAGS.filter(
+  ({ key }) =>
+    key.startsWith('kafka.') &&
+    !/^kafka\.(compression|ackTimeout|topic\.(create|partitions|replication|retention))$/.test(key),
+);
+
+/** Gives the command --config and the flags by which a topic is read. */
+export function addTopicFlags(command: Command): Command {
+  command.option(
+    '--config <FILE>',
+    'A YAML file with options of kafka; see config/reference.yaml.',
+  );
+  for (const { flag } of TOPIC_FLAGS) command.addOption(flag);
+  return command;
+}
+
+/** The topic that a command is to read; undefined when it names none. A broker that only the environment names is none. */
+export async function topicOf(command: Command): Promise<TopicLog | undefined> {
+  const config = await topicConfigOf(command);
+  if (config === undefined) return undefined;
+  const { openNamedTopic } = await import('./named-topic.ts');
+  return openNamedTopic(config);
+}
+
+async function topicConfigOf(command: Command): Promise<Config | undefined> {
+  const given: Readonly<Record<string, unknown>> = command.opts();
+  const named = TOPIC_FLAGS.filter(({ flag }) => given[flag.attributeName()] !== undefined);
+  const isNamed = named.some(({ key }) => key === 'kafka.brokers');
+  if (!isNamed && given['config'] === undefined) {
+    const [first] = named;
+    if (first === undefined) return undefined;
+    throw new WalError('CONFIG_INVALID', `${first.flag.long} is given without --kafka`, {
+      hint: 'Name a broker by --kafka, as kafka-1:9092.',
+    });
+  }
+  const config = await configOf(command);
+  return config.kafka.brokers.length === 0 ? undefined : config;
 }
 
 /** The configuration that the command's flags, with file and environment, make. */

@@ -11,9 +11,13 @@ export interface GrepReport {
 
 /** What `log grep --json` prints first; docs/JSON.md is the contract. `at`: epoch ms. */
 export function jsonHead(sources: Sources, at: number): string {
-  const { repository, data } = sources;
+  const { repository, data, topic } = sources;
   const head = { contract: 'tsdb-wal log grep', version: 1, at: formatInstant(at) };
-  const of = { repository: repository ?? null, data: data ?? null };
+  const of = {
+    repository: repository ?? null,
+    data: data ?? null,
+    topic: topic === undefined ? null : { name: topic.topic, brokers: topic.brokers },
+  };
   return `${JSON.stringify({ kind: 'search', ...head, ...of })}\n`;
 }
 

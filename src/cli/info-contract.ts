@@ -1,9 +1,11 @@
 import { isDamage, type ObjectFault } from '../archive/catalog.ts';
-import { computeCoverage, type CoverageHole, type LaneCoverage } from '../archive/coverage.ts';
+import { computeCoverage, type LaneCoverage } from '../archive/coverage.ts';
 import type { Span } from '../archive/object-names.ts';
 import type { Summary } from '../archive/summary.ts';
 import { NO_TOTALS, type Totals } from '../archive/tally.ts';
+import { holeOf, type InfoHole, type InfoRange, rangeOf } from './info-hole.ts';
 import type { InfoLog } from './info-log.ts';
+import type { InfoTopic } from './info-topic.ts';
 
 /** What `info --json` prints; docs/JSON.md is the contract. Times are RFC 3339, UTC, ready for `restore --to`. */
 export interface Info {
@@ -18,16 +20,13 @@ export interface Info {
   readonly lagSeconds: number | null;
   /** Null without --data. */
   readonly log: InfoLog | null;
+  /** Null without --kafka. */
+  readonly topic: InfoTopic | null;
   readonly totals: Totals & { readonly lanes: number };
   readonly indexedMonths: number;
   readonly lanes: readonly InfoLane[];
   readonly holes: readonly InfoHole[];
   readonly faults: readonly ObjectFault[];
-}
-
-interface InfoRange {
-  readonly from: string;
-  readonly to: string;
 }
 
 interface InfoSpan extends InfoRange {
@@ -49,38 +48,31 @@ export interface InfoLane extends Totals {
   readonly disputed: InfoRange | null;
 }
 
-export interface InfoHole {
-  readonly lane: string;
-  readonly firstSeq: number;
-  readonly lastSeq: number | null;
-  readonly from: string;
-  readonly to: string | null;
-  readonly reason: string;
-}
-
-/** `now` in epoch ms; `log`: how far it is behind that. */
+/** `now` in epoch ms; how far it is behind a log or a topic. */
 export function describeRepository(
   repository: { readonly place: string; readonly id: string; readonly createdAt: number },
   summary: Summary,
   now: number,
-  log: InfoLog | null = null,
+  { log, topic }: { readonly log: InfoLog | null; readonly topic: InfoTopic | null } = NO_TAILS,
 ): Info {
   const { place, id, createdAt } = repository;
   const coverage = computeCoverage(summary);
   const { startMs, safeTimeMs, restorable } = coverage;
   const lanes = coverage.lanes.map((lane) => laneOf(lane, summary));
   const faults = [...summary.faults, ...contradictions(coverage)];
+  const hasHole = (topic ?? coverage).holes.length > 0;
   return {
     contract: 'tsdb-wal info',
     version: 1,
     at: timeOf(now),
     repository: { place, id, createdAt: timeOf(createdAt) },
-    state: faults.some(isDamage) ? 'damaged' : coverage.holes.length > 0 ? 'hole' : 'whole',
+    state: faults.some(isDamage) ? 'damaged' : hasHole ? 'hole' : 'whole',
     start: startMs === undefined ? null : timeOf(startMs),
     safeTime: safeTimeMs === undefined ? null : timeOf(safeTimeMs),
-    restorable: restorable.map(({ fromMs, toMs }) => ({ from: timeOf(fromMs), to: timeOf(toMs) })),
+    restorable: restorable.map(rangeOf),
     lagSeconds: safeTimeMs === undefined ? null : (now - safeTimeMs) / 1_000,
     log,
+    topic,
     totals: { lanes: lanes.length, ...sumOf(lanes) },
     indexedMonths: summary.indexedMonths,
     lanes,
@@ -88,6 +80,8 @@ export function describeRepository(
     faults,
   };
 }
+
+const NO_TAILS = { log: null, topic: null };
 
 function timeOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
@@ -114,11 +108,6 @@ function laneOf(coverage: LaneCoverage, { lanes }: Summary): InfoLane {
 
 function spanOf({ firstSeq, lastSeq, fromMs, toMs }: Span): InfoSpan {
   return { firstSeq, lastSeq, from: timeOf(fromMs), to: timeOf(toMs) };
-}
-
-function holeOf({ lane, firstSeq, lastSeq, fromMs, toMs, reason }: CoverageHole): InfoHole {
-  const to = toMs === undefined ? null : timeOf(toMs);
-  return { lane, firstSeq, lastSeq, from: timeOf(fromMs), to, reason };
 }
 
 /** Objects that are each whole, and can't be right together. */

@@ -15,14 +15,14 @@ export interface InfoLog {
   readonly lanes: readonly InfoLogLane[];
 }
 
-interface InfoLogLane {
+export interface InfoLogLane {
   readonly lane: string;
   readonly ordinal: number;
   /** Whether the repository knows of it. */
   readonly registered: boolean;
   readonly records: number;
   readonly points: number;
-  /** From the last record that is archived to the last one that is logged. */
+  /** From the last record that is archived to the last one that there is. */
   readonly lagSeconds: number;
 }
 
@@ -43,7 +43,7 @@ export function describeLog(
   };
 }
 
-function describeLane(
+export function describeLane(
   { begin, runs, toMs }: LaneTail,
   known: LaneHoldings | undefined,
 ): InfoLogLane {

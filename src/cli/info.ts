@@ -4,17 +4,22 @@ import { openLog, readTail } from '../archive/log-tail.ts';
 import { openRepository } from '../archive/repository.ts';
 import { openSources } from '../archive/sources.ts';
 import { readSummary, type Summary } from '../archive/summary.ts';
+import type { TopicLog } from '../archive/topic-log.ts';
+import { readTopicTail } from '../archive/topic-tail.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { describeRepository, type Info, type InfoHole, type InfoLane } from './info-contract.ts';
+import { describeRepository, type Info, type InfoLane } from './info-contract.ts';
+import type { InfoHole } from './info-hole.ts';
 import { describeLog, type InfoLog } from './info-log.ts';
+import { describeTopic, type InfoTopic } from './info-topic.ts';
 import { type Print, printToStdout } from './print.ts';
 
 export interface InfoOptions {
   /** Undefined: the one that `data` archives to. */
   readonly repository?: string;
   readonly data?: string;
+  readonly topic?: TopicLog | undefined;
   readonly json?: boolean;
   /** False for --no-index. */
   readonly index: boolean;
@@ -26,8 +31,8 @@ export async function showInfo(
   print: Print = printToStdout,
 ): Promise<ExitCode> {
   const repository = await openRepository(await placeOf(options));
-  const { summary, log } = await summarize(repository.store, options);
-  const described = describeRepository(repository, summary, Date.now(), log);
+  const { summary, log, topic } = await summarize(repository.store, options);
+  const described = describeRepository(repository, summary, Date.now(), { log, topic });
   await print(options.json === true ? `${JSON.stringify(described)}\n` : formatInfo(described));
   return EXIT_OF[described.state];
 }
@@ -45,18 +50,32 @@ async function placeOf({ repository, data }: InfoOptions): Promise<string> {
 
 const ATTEMPTS_MAX = 3;
 
-/** The log before the repository, as what leaves the one is in the other. */
+interface Found {
+  readonly summary: Summary;
+  readonly log: InfoLog | null;
+  readonly topic: InfoTopic | null;
+}
+
+/** The log and the topic before the repository, as what leaves these is in that. */
 async function summarize(
   store: ObjectStore,
-  { data, index }: InfoOptions,
-): Promise<{ readonly summary: Summary; readonly log: InfoLog | null }> {
+  { data, topic: named, index }: InfoOptions,
+): Promise<Found> {
+  const { signal } = new AbortController();
   for (let attempt = 1; ; attempt += 1) {
     const log = data === undefined ? undefined : await openLog(data);
+    const ranges = await named?.ranges();
     const summary = await readSummary(store, { useIndex: index });
-    if (data === undefined || log === undefined) return { summary, log: null };
-    const tail = await readTail(log, summary);
-    if (tail.isMoved && attempt < ATTEMPTS_MAX) continue;
-    return { summary, log: describeLog(data, tail, summary.lanes) };
+    const tail = log && (await readTail(log, summary));
+    const around = { archived: summary, known: summary, signal };
+    const topic = named && ranges && (await readTopicTail(named, { ranges, ...around }));
+    const isMoved = tail?.isMoved === true || topic?.isMoved === true;
+    if (isMoved && attempt < ATTEMPTS_MAX) continue;
+    return {
+      summary,
+      log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
+      topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
+    };
   }
 }
 
@@ -77,6 +96,7 @@ function formatInfo(info: Info): string {
           `  closed months told by their indexes: ${info.indexedMonths} (--no-index lists what is there now)`,
         ]),
     ...formatLog(info),
+    ...formatTopic(info),
     ...lanes.flatMap(formatLane),
     `holes: ${holes.length === 0 ? 'none' : ''}`,
     ...holes.map(formatHole),
@@ -96,6 +116,23 @@ function formatLog({ log }: Info): string[] {
       (lane) =>
         `  of lane ${lane.lane}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}${lane.registered ? '' : ', and the repository does not know the lane'}`,
     ),
+  ];
+}
+
+function formatTopic({ topic }: Info): string[] {
+  if (topic === null) return [];
+  const { name, brokers, to, points, records, restorable, safeTime, holes } = topic;
+  return [
+    `topic ${name} of ${brokers.join(',')}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
+    ...topic.lanes.map((lane) => {
+      const registered = lane.registered ? '' : ', and the repository does not know the lane';
+      const end = lane.completeBefore === null ? 'ended' : `complete before ${lane.completeBefore}`;
+      return `  of lane ${lane.lane} of ${lane.host}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}; ${end}${registered}`;
+    }),
+    `  restorable with it: ${restorable.map(({ from, to: end }) => `${from} to ${end}`).join(', ') || 'nothing'}`,
+    `  safe time with it: ${safeTime ?? 'none'}`,
+    `  holes with it: ${holes.length === 0 ? 'none' : ''}`,
+    ...holes.map((hole) => `  ${formatHole(hole)}`),
   ];
 }
 

@@ -5,6 +5,7 @@ import { Duckdb } from '../archive/duckdb.ts';
 import { readHistory } from '../archive/read-history.ts';
 import { type SearchEvent, searchWrites } from '../archive/search.ts';
 import { openSources } from '../archive/sources.ts';
+import type { TopicLog } from '../archive/topic-log.ts';
 import { touches } from '../archive/write-filter.ts';
 import { WalError } from '../runtime/errors.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -15,6 +16,7 @@ import { type Print, printToStdout } from './print.ts';
 export interface GrepOptions extends GrepFilterOptions {
   readonly repository?: string;
   readonly data?: string;
+  readonly topic?: TopicLog | undefined;
   readonly limit?: string;
   readonly json?: boolean;
 }

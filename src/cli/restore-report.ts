@@ -1,11 +1,16 @@
 import { formatRecords } from '../archive/coverage.ts';
 import { formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
-import type { RestoreEvent, RestorePlan, RestoreResult } from '../restore/restore-request.ts';
+import type {
+  PlannedRange,
+  RestoreEvent,
+  RestorePlan,
+  RestoreResult,
+} from '../restore/restore-request.ts';
 
-const LOG_RANGES_SHOWN = 5;
+const RANGES_SHOWN = 5;
 const NAMES = {
-  reading: 'reading the log',
+  reading: 'reading what is not archived',
   checking: 'checking segments',
   counting: 'counting',
   loading: 'loading',
@@ -56,7 +61,7 @@ function formatPlan(plan: RestorePlan): string {
   const last = bypasses.at(-1);
   return [
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
-    ...formatLog(plan),
+    ...formatTails(plan),
     `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, series ${plan.series}, ranges ${plan.ranges}`,
     ...(plan.instants === null
       ? []
@@ -87,27 +92,53 @@ function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string
   ];
 }
 
-function formatSources({ repository, log }: RestorePlan): string {
+function formatSources({ repository, log, topic }: RestorePlan): string {
   const places = [
     ...(repository === null ? [] : [`repository ${repository.place}`]),
     ...(log === null ? [] : [`the log of ${log.data}${log.isInUse ? ' (in use)' : ''}`]),
+    ...(topic === null ? [] : [`the topic ${topic.name} of ${topic.brokers.join(',')}`]),
   ];
   return places.join(' and ');
 }
 
-function formatLog({ log }: RestorePlan): string[] {
-  if (log === null) return [];
-  const { archivedTo, ranges } = log;
-  const shown = ranges.slice(-LOG_RANGES_SHOWN);
-  const more = ranges.length - shown.length;
+function formatTails({ log, topic, lanes }: RestorePlan): string[] {
+  const archivedTo = (log ?? topic)?.archivedTo;
+  if (archivedTo === undefined) return [];
+  const tails = [
+    ...formatRanges('log', log?.ranges ?? []),
+    ...formatRanges('topic', topic?.ranges ?? []),
+  ];
   return [
     archivedTo === null
       ? '  nothing is archived yet'
       : `  archived: all received up to ${archivedTo}`,
-    ...(more > 0 ? [`  in the log only: ${more} ranges, and`] : []),
+    ...(topic === null ? [] : formatLanes(lanes)),
+    ...tails,
+  ];
+}
+
+/** Of lanes that come from more than the archive: which part of them does. */
+function formatLanes(lanes: RestorePlan['lanes']): string[] {
+  const mixed = lanes.filter(({ ranges }) => ranges.some(({ source }) => source !== 'archive'));
+  return mixed.slice(-RANGES_SHOWN).flatMap(({ lane, ranges }) =>
+    ranges
+      .filter(({ source }) => source === 'archive')
+      .slice(-1)
+      .map(
+        ({ firstSeq, lastSeq, to }) =>
+          `  in the archive: ${lane}/${firstSeq} to ${lastSeq}, received up to ${to}`,
+      ),
+  );
+}
+
+function formatRanges(where: 'log' | 'topic', ranges: readonly PlannedRange[]): string[] {
+  const shown = ranges.slice(-RANGES_SHOWN);
+  const more = ranges.length - shown.length;
+  return [
+    ...(more > 0 ? [`  in the ${where} only: ${more} ranges, and`] : []),
     ...shown.map(
       ({ lane, firstSeq, lastSeq, from, to, points }) =>
-        `  in the log only: ${lane}/${firstSeq} to ${lastSeq}, received from ${from} to ${to}, points ${points}`,
+        `  in the ${where} only: ${lane}/${firstSeq} to ${lastSeq}, received from ${from} to ${to}, points ${points}`,
     ),
   ];
 }

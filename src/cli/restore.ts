@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { restore } from '../restore/restore.ts';
 import { parseTargetTime } from '../restore/target-time.ts';
 import type { RestoreEvent, RestoreRequest, RestoreResult } from '../restore/restore-request.ts';
+import type { TopicLog } from '../archive/topic-log.ts';
 import { parseBytes } from '../config/quantity.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -29,7 +30,7 @@ const THREADS = 2;
 const MiB = 1024 * 1024;
 
 /** Restores, and tells how it goes; SIGINT and SIGTERM leave a state from which the same command goes on. */
-export async function runRestore(flags: RestoreFlags): Promise<ExitCode> {
+export async function runRestore(flags: RestoreFlags, topic?: TopicLog): Promise<ExitCode> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
@@ -38,7 +39,7 @@ export async function runRestore(flags: RestoreFlags): Promise<ExitCode> {
       ? jsonReport(PROCESS_OUTPUT)
       : textReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
   try {
-    const request = requestOf(flags);
+    const request = { ...requestOf(flags), topic };
     const result = await restore({ request, clock: systemClock, report, signal: stop.signal });
     return exitCodeFor(result);
   } catch (error) {

@@ -1,9 +1,9 @@
-import { crc32 } from 'node:zlib';
 import type { TopicEvent, TopicFrame } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { OffsetRange } from './fetch-session.ts';
 import { GroupMembership } from './group-membership.ts';
+import { partitionOf } from './partition-of.ts';
 import { surveyTopic } from './survey.ts';
 import { TopicReader } from './topic-reader.ts';
 import { Topic } from './topic.ts';
@@ -116,7 +116,7 @@ export class GroupSource {
 
   /** Where a lane is, unless the topic has been given more partitions since it began. */
   partitionOf(lane: string): number {
-    return crc32(lane) % this.#partitions;
+    return partitionOf(lane, this.#partitions);
   }
 
   /** What is before these offsets needs no reading again. A hint to those who come later: it may fail, and be lost. */

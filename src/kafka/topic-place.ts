@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeFileAtomic } from '../runtime/durable-file.ts';
+import { partitionOf } from './partition-of.ts';
 
 /** The last message that Kafka has acknowledged, and the last record in it. */
 export interface Acknowledged {
@@ -53,7 +54,7 @@ export class TopicPlace {
   partitionOf(lane: string, partitions: readonly number[]): number {
     const known = this.#lanes.get(lane);
     if (known !== undefined && partitions.includes(known)) return known;
-    const partition = partitions[crc32(lane) % partitions.length] ?? 0;
+    const partition = partitions[partitionOf(lane, partitions.length)] ?? 0;
     this.#lanes.set(lane, partition);
     const [oldest] = this.#lanes.keys();
     if (this.#lanes.size > LANES_MAX && oldest !== undefined) this.#lanes.delete(oldest);

@@ -89,6 +89,11 @@ export class TopicReader {
     return this.#given;
   }
 
+  /** The offset up to which there is nothing more to give than what waits to be given, by partition. */
+  get fetched(): ReadonlyMap<number, number> {
+    return this.#fetched;
+  }
+
   /** The offset behind the last message, as the brokers last said, by partition. */
   get ends(): ReadonlyMap<number, number> {
     return this.#ends;

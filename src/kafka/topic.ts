@@ -21,6 +21,19 @@ export class Topic {
     return this.#ask(async (session) => session.offsetsAt(session.partitions(), ms));
   }
 
+  /** Of each of these partitions the first message that is as new as its time, epoch ms, or newer; else where the next one will be. */
+  async offsetsSince(times: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, number>> {
+    if (times.size === 0) return new Map();
+    return this.#ask(async (session) => {
+      const offsets = new Map<number, number>();
+      for (const [partition, ms] of times) {
+        const found = await session.offsetsAt([partition], ms);
+        for (const [one, offset] of found) offsets.set(one, offset);
+      }
+      return offsets;
+    });
+  }
+
   async #ask<Answer>(question: (session: FetchSession) => Promise<Answer>): Promise<Answer> {
     const client = this.#connection.client({ retries: 2 });
     try {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isDamage } from '../archive/catalog.ts';
-import { computeCoverage } from '../archive/coverage.ts';
 import type { Sources } from '../archive/sources.ts';
 import { formatInstant } from '../runtime/instant.ts';
+import { describeSources } from './describe-sources.ts';
 import type { ExpectedState } from './expected-state.ts';
 import type { FoundState } from './find-state.ts';
 import type { RestorePlan } from './restore-request.ts';
@@ -12,7 +12,6 @@ import type { TrustedSegments } from './trusted-segments.ts';
 /** Part of the meaning of a checkpoint. */
 const FORMAT = 1;
 const BYPASSES_SHOWN = 1_000;
-const LOG_RANGES_SHOWN = 1_000;
 
 /** What is told of a state before it is loaded. */
 export async function describePlan(
@@ -35,7 +34,7 @@ export async function describePlan(
     to: formatInstant(targetMs),
     toMs: targetMs,
     repository,
-    log: describeLog(found),
+    ...describeSources(found),
     segments: segments.objects,
     bytes: segments.bytes,
     rows: demands.rows,
@@ -66,25 +65,4 @@ export async function describePlan(
 /** The same, however much of the log is archived meanwhile; and wherever the repository was mounted. */
 export function sourceName({ repository, data }: Sources): string {
   return repository?.id ?? resolve(data ?? '');
-}
-
-function describeLog({ sources, archived, tail }: FoundState): RestorePlan['log'] {
-  if (tail === undefined || sources.data === undefined) return null;
-  const { safeTimeMs } = computeCoverage(archived);
-  const ranges = tail.lanes.flatMap(({ begin, runs }) =>
-    runs.map(({ firstSeq, lastSeq, fromMs, toMs, points }) => ({
-      lane: begin.lane,
-      firstSeq,
-      lastSeq,
-      from: formatInstant(fromMs),
-      to: formatInstant(toMs),
-      points,
-    })),
-  );
-  return {
-    data: sources.data,
-    isInUse: tail.log.holder !== undefined,
-    archivedTo: safeTimeMs === undefined ? null : formatInstant(safeTimeMs),
-    ranges: ranges.slice(-LOG_RANGES_SHOWN),
-  };
 }

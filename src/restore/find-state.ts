@@ -1,5 +1,10 @@
 import { type Catalog, isDamage, type ObjectFault } from '../archive/catalog.ts';
-import { computeCoverage, type CoverageHole, formatRecords } from '../archive/coverage.ts';
+import {
+  computeCoverage,
+  type Coverage,
+  type CoverageHole,
+  formatRecords,
+} from '../archive/coverage.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import { findHistory, type FoundHistory, openSources, type Sources } from '../archive/sources.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
@@ -10,7 +15,7 @@ import type { RestoreRequest } from './restore-request.ts';
 /** A time that can be restored, and what it can be restored from. */
 export interface FoundState extends FoundHistory {
   readonly sources: Sources;
-  /** Segments made of what only the log has; none before that was read. */
+  /** Segments made of what only the log or the topic has; none before that was read. */
   readonly local: LocalSegments;
   readonly targetMs: number;
 }
@@ -19,11 +24,12 @@ const HOLES_SHOWN = 3;
 
 /** Lists what there is. Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY, each with the nearest times that can be had. */
 export async function findState(
-  request: Pick<RestoreRequest, 'repository' | 'data' | 'to' | 'allowHoles'>,
+  request: Pick<RestoreRequest, 'repository' | 'data' | 'topic' | 'to' | 'allowHoles'>,
   now: number,
+  signal?: AbortSignal,
 ): Promise<FoundState> {
   const sources = await openSources(request);
-  const history = await findHistory(sources, now);
+  const history = await findHistory(sources, now, signal);
   const { allowHoles, to } = request;
   const targetMs =
     to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);
@@ -35,9 +41,11 @@ export async function findState(
 /** Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY. */
 export function checkState(found: FoundState, allowHoles: boolean): void {
   const { catalog, targetMs, sources } = found;
-  const check = checkTarget(computeCoverage(catalog), targetMs, { allowHoles });
+  const coverage = computeCoverage(catalog);
+  const check = checkTarget(coverage, targetMs, { allowHoles });
   if (check.kind === 'reachable') return;
-  throw refusal(check, targetMs, { faults: catalog.faults.filter(isDamage), data: sources.data });
+  const faults = catalog.faults.filter(isDamage);
+  throw refusal(check, targetMs, { faults, sources, heldBackBy: lanesBefore(found, coverage) });
 }
 
 /** NaN when there is none, not even one with a hole in the way. */
@@ -52,10 +60,35 @@ function safeTimeOf(catalog: Catalog, allowHoles: boolean): number {
   return lastMs < safeMs ? lastMs : safeMs;
 }
 
+interface HeldBack {
+  readonly lane: string;
+  readonly host: string | null;
+  readonly completeBefore: number;
+}
+
+/** Lanes that are not complete at the target time, the one that ends first in front. */
+function lanesBefore({ catalog, targetMs }: FoundState, { lanes }: Coverage): HeldBack[] {
+  return lanes
+    .flatMap(({ lane, coveredToMs }) => {
+      if (coveredToMs === 'ended' || coveredToMs > targetMs) return [];
+      const host = catalog.lanes.get(lane)?.begin?.host ?? null;
+      return [{ lane, host, completeBefore: coveredToMs }];
+    })
+    .toSorted((a, b) => a.completeBefore - b.completeBefore);
+}
+
 function refusal(
   check: Exclude<TargetCheck, { kind: 'reachable' }>,
   targetMs: number,
-  { faults, data }: { readonly faults: readonly ObjectFault[]; readonly data: string | undefined },
+  {
+    faults,
+    sources: { data, topic },
+    heldBackBy,
+  }: {
+    readonly faults: readonly ObjectFault[];
+    readonly sources: Sources;
+    readonly heldBackBy: readonly HeldBack[];
+  },
 ): WalError {
   const maybe = suspicion(faults);
   const at = Number.isNaN(targetMs) ? 'any time' : formatInstant(targetMs);
@@ -77,10 +110,22 @@ function refusal(
     ms === undefined ? [] : [`${formatInstant(ms)} (--to ${ms})`],
   );
   const nearest = times.length === 0 ? '' : `The nearest that can be had: ${times.join(', ')}. `;
+  const more =
+    data === undefined && topic === undefined
+      ? '; --data DIR adds the log that is not archived yet, --kafka the topic'
+      : '';
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
-    context: { nearestBefore, nearestAfter, damaged: faults },
-    hint: `${nearest}\`tsdb-wal info\` shows what the repository holds${data === undefined ? '; --data DIR adds the log that is not archived yet' : ''}.${maybe}`,
+    context: { nearestBefore, nearestAfter, damaged: faults, heldBackBy },
+    hint: `${nearest}${sayHeldBack(heldBackBy)}\`tsdb-wal info\` shows what the repository holds${more}.${maybe}`,
   });
+}
+
+function sayHeldBack([first, ...others]: readonly HeldBack[]): string {
+  if (first === undefined) return '';
+  const { lane, host, completeBefore } = first;
+  const of = host === null ? '' : ` of ${host}`;
+  const more = others.length > 0 ? `, and ${others.length} more lanes later` : '';
+  return `Lane ${lane}${of} is known up to ${formatInstant(completeBefore)}${more}: a start of its proxy goes on with it, and \`tsdb-wal lane retire\` ends it when that is gone for good. `;
 }
 
 /** What is wrong with the listing can be why less is known than there is. */

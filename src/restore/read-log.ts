@@ -18,12 +18,13 @@ export interface ReadLogOptions {
 const ATTEMPTS_MAX = 3;
 
 /**
- * Makes segments of what only the log has. What is archived, and leaves the log, while that goes on is looked for in the repository.
+ * Makes segments of what only the log or the topic has. What is archived, and leaves these, while that goes on is looked for in the
+ * repository.
  * Throws as `findState` does, for what shows only now; RESTORE_INTERRUPTED when the signal aborts.
  */
 export async function readLog(found: FoundState, options: ReadLogOptions): Promise<FoundState> {
-  if (found.tail === undefined) return found;
-  const { request, clock } = options;
+  if (found.tail === undefined && found.topic === undefined) return found;
+  const { request, clock, signal } = options;
   const { allowHoles } = request;
   const to = { kind: 'at', ms: found.targetMs } as const;
   let listed = found;
@@ -34,16 +35,16 @@ export async function readLog(found: FoundState, options: ReadLogOptions): Promi
       checkState(read, allowHoles);
       return read;
     }
-    listed = await findState({ ...request, to }, clock.now());
+    listed = await findState({ ...request, to }, clock.now(), signal);
   }
 }
 
 async function buildOnce(
-  { archived, tail, targetMs }: FoundState,
+  { archived, tail, topic, targetMs }: FoundState,
   { request, work, clock, report, signal }: ReadLogOptions,
 ): Promise<Pick<BuiltTail, 'catalog' | 'local' | 'isMoved'>> {
-  if (tail === undefined) throw new Error('there is no log to read');
-  const runs = tail.lanes.flatMap((lane) => lane.runs);
+  const lanes = [...(tail?.lanes ?? []), ...(topic?.lanes ?? [])];
+  const runs = lanes.flatMap((lane) => lane.runs);
   const total = runs.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   const measure = (): { progress: number; done: number } => ({
@@ -57,6 +58,7 @@ async function buildOnce(
     return await buildTail({
       catalog: archived,
       tail,
+      topic,
       duckdb,
       folder: work.log,
       // Of later records only what they say of earlier ones is of interest.

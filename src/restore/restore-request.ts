@@ -1,4 +1,5 @@
 import type { CoverageHole } from '../archive/coverage.ts';
+import type { TopicLog } from '../archive/topic-log.ts';
 import type { Finding } from './target-rules.ts';
 import type { TargetTime } from './target-time.ts';
 import type { VerificationCounts } from './verification.ts';
@@ -8,6 +9,8 @@ export interface RestoreRequest {
   readonly repository: string | undefined;
   /** A data directory whose log is newer than the repository. */
   readonly data: string | undefined;
+  /** The topic by which lanes come to the repository. */
+  readonly topic?: TopicLog | undefined;
   /** Undefined only for a dry run. */
   readonly target: URL | undefined;
   readonly to: TargetTime;
@@ -31,6 +34,10 @@ export interface RestorePlan {
   readonly repository: { readonly place: string; readonly id: string } | null;
   /** The log that is read, too; null without --data. */
   readonly log: PlannedLog | null;
+  /** The topic that is read, too; null without --kafka. */
+  readonly topic: PlannedTopic | null;
+  /** Where each lane's records come from, in the order in which lanes were opened; at most the last thousand. */
+  readonly lanes: readonly PlannedLane[];
   readonly segments: number;
   readonly bytes: number;
   /** Points received by then, before the fold. */
@@ -65,15 +72,35 @@ interface PlannedLog {
   readonly isInUse: boolean;
   /** Up to then the repository alone is complete; null: it holds nothing yet. */
   readonly archivedTo: string | null;
-  /** What only the log has, at most the last LOG_RANGES_SHOWN; times are those of before the first record, and of the last. */
-  readonly ranges: readonly {
-    readonly lane: string;
-    readonly firstSeq: number;
-    readonly lastSeq: number;
-    readonly from: string;
-    readonly to: string;
-    readonly points: number;
-  }[];
+  /** What only the log has, at most the last thousand. */
+  readonly ranges: readonly PlannedRange[];
+}
+
+interface PlannedTopic {
+  readonly name: string;
+  readonly brokers: readonly string[];
+  readonly archivedTo: string | null;
+  /** What only the topic has, at most the last thousand. */
+  readonly ranges: readonly PlannedRange[];
+}
+
+/** Times are those of before the first record, and of the last. */
+export interface PlannedRange {
+  readonly lane: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly from: string;
+  readonly to: string;
+  readonly points: number;
+}
+
+export interface PlannedLane {
+  readonly lane: string;
+  /** Where it was written; null when that isn't known. */
+  readonly host: string | null;
+  readonly ranges: readonly (Omit<PlannedRange, 'lane' | 'points'> & {
+    readonly source: 'archive' | 'log' | 'topic';
+  })[];
 }
 
 export interface StateCounts {
@@ -113,7 +140,7 @@ export type RestoreEvent =
       readonly phase: Phase;
       /** 0 to 1. */
       readonly progress: number;
-      /** In this phase of this run: points, or bytes while `reading` (the log) and `checking`. */
+      /** In this phase of this run: points, or bytes while `reading` (the log, the topic) and `checking`. */
       readonly done: number;
       readonly perSecond: number;
       readonly etaSeconds: number | null;

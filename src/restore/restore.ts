@@ -1,6 +1,7 @@
 import { QueryClient } from '../opentsdb/query-client.ts';
 import type { Sources } from '../archive/sources.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
 import type { Measure, Progress } from '../runtime/progress.ts';
 import { ExpectedState } from './expected-state.ts';
 import { sourceName } from './describe-plan.ts';
@@ -35,7 +36,7 @@ export interface RestoreOptions {
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { request, report, clock } = options;
   const startedMs = clock.monotonicMs();
-  const found = await findState(request, clock.now());
+  const found = await find(options);
   const safe = new SafeTarget(request.work, (ms) => requestKey(request, found.sources, ms));
   const targetMs = isLasting(request) ? await safe.resolve(found.targetMs) : found.targetMs;
   if (targetMs !== found.targetMs) checkState({ ...found, targetMs }, request.allowHoles);
@@ -56,6 +57,16 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     const isToBeContinued = !isOver && (await work.checkpoint()) !== undefined;
     await (isToBeContinued ? work.close() : work.remove());
     if (!isToBeContinued && isLasting(request)) await safe.forget();
+  }
+}
+
+async function find({ request, clock, signal }: RestoreOptions): Promise<FoundState> {
+  try {
+    return await findState(request, clock.now(), signal);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    const hint = 'Nothing was begun yet: the same command begins anew.';
+    throw new WalError('RESTORE_INTERRUPTED', 'the restore was interrupted', { cause, hint });
   }
 }
 

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   STANDBY_UNREACHABLE: 'No standby answers at the admin address.',
   TOPIC_MISSING: 'The topic that is to hold the log is not there, and may not be made.',
   TOPIC_UNUSABLE: 'The topic would refuse what is written to it, or throw it away.',
+  KAFKA_UNREACHABLE: 'No broker answers, or none that knows where the topic is.',
   LISTEN_FAILED: 'An address cannot be listened on.',
 } as const;
 

@@ -88,7 +88,8 @@ export async function expectRecords(
   expect(findings.filter(({ severity }) => severity === 'damage')).toEqual([]);
 }
 
-async function readRows(duckdb: Duckdb, paths: readonly string[]): Promise<PlainRow[]> {
+/** In the order of records. */
+export async function readRows(duckdb: Duckdb, paths: readonly string[]): Promise<PlainRow[]> {
   if (paths.length === 0) return [];
   const columns = SEGMENT_COLUMNS.map((column) => `${column}::varchar as ${column}`);
   const order = 'order by lane, seq::bigint, idx::bigint';

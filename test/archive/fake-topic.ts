@@ -1,5 +1,6 @@
 import type { TopicSource } from '../../src/archive/topic-source.ts';
-import type { TopicEvent, TopicFrame } from '../../src/record/topic-read.ts';
+import type { OffsetSpan, TopicLog } from '../../src/archive/topic-log.ts';
+import type { TopicEvent, TopicFrame, TopicRead } from '../../src/record/topic-read.ts';
 import { formatControl } from '../../src/record/control.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 import type { PlainRecord } from '../kit/plain-rows.ts';
@@ -90,6 +91,40 @@ export class FakeTopic {
     });
   }
 
+  /** As what it holds now; `onRead` is called before a span is read. */
+  log(onRead: () => void = () => undefined): TopicLog {
+    return {
+      topic: this.topic,
+      brokers: ['memory:0'],
+      ranges: () =>
+        Promise.resolve(new Map([...this.partitions.keys()].map((n) => [n, this.range(n)]))),
+      offsetsSince: (times) =>
+        Promise.resolve(new Map([...times].map(([n, ms]) => [n, this.offsetAt(n, ms)]))),
+      partitionOf: (lane) => this.partitionOf(lane),
+      read: (partition, span) => this.#read(partition, span, onRead),
+    };
+  }
+
+  async *#read(
+    partition: number,
+    { from, to }: OffsetSpan,
+    onRead: () => void,
+  ): AsyncGenerator<TopicRead> {
+    await Promise.resolve();
+    onRead();
+    for (let offset = from; offset < to; offset += 1) {
+      const { low } = this.range(partition);
+      if (offset < low) {
+        yield { kind: 'lost', partition, from: offset, to: low };
+        offset = low - 1;
+        continue;
+      }
+      const frame = this.at(partition, offset);
+      if (frame === 'foreign') yield { kind: 'foreign', partition, offset, reason: 'none of ours' };
+      else if (frame !== undefined) yield { kind: 'frame', frame };
+    }
+  }
+
   member(): FakeMember {
     return new FakeMember(this);
   }
@@ -101,6 +136,15 @@ export class FakeTopic {
   range(partition: number): { low: number; high: number } {
     const { low, frames } = this.#partition(partition);
     return { low, high: frames.length };
+  }
+
+  offsetAt(partition: number, ms: number): number {
+    const { low, high } = this.range(partition);
+    for (let offset = low; offset < high; offset += 1) {
+      const frame = this.at(partition, offset);
+      if (frame !== undefined && frame !== 'foreign' && frame.lastReceivedAt >= ms) return offset;
+    }
+    return high;
   }
 
   #partition(partition: number) {
@@ -166,13 +210,7 @@ export class FakeMember implements TopicSource {
   }
 
   offsetAt(partition: number, ms: number): Promise<number> {
-    const { low, high } = this.#topic.range(partition);
-    for (let offset = low; offset < high; offset += 1) {
-      const frame = this.#topic.at(partition, offset);
-      if (frame !== undefined && frame !== 'foreign' && frame.lastReceivedAt >= ms)
-        return Promise.resolve(offset);
-    }
-    return Promise.resolve(high);
+    return Promise.resolve(this.#topic.offsetAt(partition, ms));
   }
 
   partitionOf(lane: string): number {

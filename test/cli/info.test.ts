@@ -13,6 +13,7 @@ import { describeRepository, type Info } from '../../src/cli/info-contract.ts';
 import { showInfo } from '../../src/cli/info.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { ArchiveRig, writeLane } from '../archive/archive-rig.ts';
+import { FakeTopic, madeLane } from '../archive/fake-topic.ts';
 import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
 import { type TempDirectory, tempDirectory } from '../kit/temp.ts';
 
@@ -109,6 +110,78 @@ describe('info', () => {
     );
     expect(text).toContain('  complete before 2025-06-01T12:05:00.000Z\n');
     expect(text).toContain('holes: none\n');
+  });
+
+  test('tells what a topic has beyond it, and what can be restored with that', async () => {
+    await using folder = await repository();
+    const made = madeLane(FIRST, 'tsdb-1', {
+      ordinal: 1,
+      previous: undefined,
+      points: 20,
+      cut: 50,
+      isClosed: false,
+      startMs: START,
+    });
+    const topic = new FakeTopic(1);
+    topic.send(made, 1, 21);
+    const unknown = madeLane(SECOND, 'tsdb-2', {
+      ordinal: 1,
+      previous: undefined,
+      points: 9,
+      cut: 50,
+      isClosed: false,
+      startMs: START + 5,
+    });
+    topic.send(unknown, 1, 10);
+    await putBegin(folder.store, begin(FIRST, { topic: topic.topic }));
+    await putSegment(folder.store, {
+      ...segment(FIRST, 1, 8, 1),
+      fromMs: START,
+      toMs: START + 7,
+    });
+    const options = { repository: folder.path, index: true, topic: topic.log() };
+    const shown: string[] = [];
+    const print = (text: string): Promise<boolean> => {
+      shown.push(text);
+      return Promise.resolve(true);
+    };
+    expect(await showInfo({ ...options, json: true }, print)).toBe(0);
+    await showInfo({ ...options, json: false }, print);
+    const [json = '', text = ''] = shown;
+    expect((JSON.parse(json) as Info).topic).toEqual({
+      name: 'fake',
+      brokers: ['memory:0'],
+      to: new Date(START + 20).toISOString(),
+      records: 13 + 10,
+      points: 13 + 9,
+      lanes: [
+        {
+          lane: FIRST,
+          ordinal: 1,
+          host: 'tsdb-1',
+          registered: true,
+          records: 13,
+          points: 13,
+          lagSeconds: 0.013,
+          completeBefore: new Date(START + 20).toISOString(),
+        },
+        {
+          lane: SECOND,
+          ordinal: 1,
+          host: 'tsdb-2',
+          registered: false,
+          records: 10,
+          points: 9,
+          lagSeconds: 0.009,
+          completeBefore: new Date(START + 14).toISOString(),
+        },
+      ],
+      safeTime: new Date(START + 13).toISOString(),
+      restorable: [{ from: new Date(START).toISOString(), to: new Date(START + 13).toISOString() }],
+      holes: [],
+    });
+    expect(text).toContain('topic fake of memory:0: up to 2025-06-01T12:00:00.020Z');
+    expect(text).toContain('  safe time with it: 2025-06-01T12:00:00.013Z\n');
   });
 
   test('exits with 4 on a hole, and says whose and why', async () => {

@@ -1,0 +1,168 @@
+import { recordHeaderAt } from '../record/record.ts';
+import type { TopicFrame } from '../record/topic-read.ts';
+import { offsetOf } from '../wal/log-reader.ts';
+import type { LaneHoldings } from './coverage.ts';
+import { LaneArchive } from './lane-archive.ts';
+import type { LaneTail, TailRun } from './log-tail.ts';
+import type { Span } from './object-names.ts';
+import { type SequenceRange, SequenceSet } from './sequence-set.ts';
+import type { Begin, HoleMarker } from './sidecar.ts';
+import { countPoints } from './tail-points.ts';
+import { openingOf, type TopicOpening } from './topic-opening.ts';
+
+/** Records of one lane that came one behind the other, and which nothing else has. */
+interface Piece extends SequenceRange {
+  readonly partition: number;
+  /** Of the first message, and of the last. */
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly toMs: number;
+  readonly points: number;
+  readonly bytes: number;
+}
+
+const NOT_SENT = 'not in the topic, and not archived';
+const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
+
+/** What a topic has of one lane beyond what is known of it, in whatever order it comes, and however often. */
+export class LaneFind {
+  readonly lane: string;
+  readonly #topic: string;
+  readonly #known: LaneHoldings | undefined;
+  readonly #covered: SequenceSet;
+  readonly #marked: SequenceSet;
+  readonly #pieces: Piece[] = [];
+  readonly #partitions = new Set<number>();
+  /** How the first of its frames that was met begins. */
+  #opening: TopicOpening | undefined;
+  #openingLastSeq = 0;
+  #toMs = 0;
+
+  constructor(lane: string, topic: string, known: LaneHoldings | undefined) {
+    this.lane = lane;
+    this.#topic = topic;
+    this.#known = known;
+    this.#covered = new SequenceSet(known?.objects);
+    this.#marked = new SequenceSet(known?.holes);
+  }
+
+  /** Where some of it was met. */
+  get partitions(): ReadonlySet<number> {
+    return this.#partitions;
+  }
+
+  get isKnown(): boolean {
+    return this.#known !== undefined;
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#pieces;
+  }
+
+  /** The lane before, as its first record or the repository says; null when neither does. */
+  get previous(): Begin['previous'] {
+    return this.#known?.begin?.previous ?? this.#opening?.previous ?? null;
+  }
+
+  /** The last record that is anywhere; 0 when none is. */
+  get lastSeq(): number {
+    return this.#covered.ranges.at(-1)?.lastSeq ?? 0;
+  }
+
+  /** More of it is there than its first message, which is sent before what the lanes before it still lack. */
+  get hasRecords(): boolean {
+    const isArchived = (this.#known?.objects.length ?? 0) > 0;
+    return isArchived || this.lastSeq > this.#openingLastSeq;
+  }
+
+  take(frame: TopicFrame): void {
+    const { firstSeq, lastSeq, lastReceivedAt } = frame;
+    this.#partitions.add(frame.partition);
+    this.#toMs = Math.max(this.#toMs, lastReceivedAt);
+    if (this.#opening === undefined || firstSeq < this.#opening.begin.firstSeq) {
+      this.#opening = openingOf(frame, this.#topic);
+      this.#openingLastSeq = lastSeq;
+    }
+    const first = Math.max(firstSeq, this.#known?.begin?.firstSeq ?? 1);
+    for (const range of this.#covered.without({ firstSeq: first, lastSeq })) {
+      this.#covered.add(range);
+      this.#note(frame, range);
+    }
+  }
+
+  /** What nothing has up to a record, the last that there is or a later one, and no marker tells of. */
+  missing(throughSeq: number): SequenceRange[] {
+    const { firstSeq } = this.#beginWith(null);
+    const lastSeq = Math.max(throughSeq, this.lastSeq);
+    const gaps = this.#covered.without({ firstSeq, lastSeq });
+    return gaps.flatMap((gap) => this.#marked.without(gap));
+  }
+
+  /** `previous`: for a lane that the repository doesn't know. `throughSeq`: as for `missing`, which is called a hole now. */
+  tail(previous: Begin['previous'], throughSeq: number): LaneTail {
+    const begin = this.#beginWith(previous);
+    const { objects, holes } = this.#known ?? NOTHING;
+    const archive = new LaneArchive(begin, objects, holes);
+    const runs = this.#runs(archive);
+    const markers = this.missing(throughSeq).map(({ firstSeq, lastSeq }): HoleMarker => {
+      const fromMs = archive.fromMs(firstSeq);
+      const { lane } = this;
+      return { lane, firstSeq, lastSeq, fromMs, toMs: null, reason: NOT_SENT, notedAt: fromMs };
+    });
+    const toMs = Math.max(this.#toMs, archive.fromMs(Infinity));
+    return { begin, runs, holes: markers, toMs, lastSeq: this.lastSeq };
+  }
+
+  #runs(archive: LaneArchive): TailRun[] {
+    const runs: TailRun[] = [];
+    for (const piece of this.#pieces.toSorted((a, b) => a.firstSeq - b.firstSeq)) {
+      const { firstSeq, lastSeq, toMs, points, bytes } = piece;
+      const before = runs.at(-1);
+      const run = { firstSeq, lastSeq, fromMs: archive.fromMs(firstSeq), toMs, points, bytes };
+      archive.add(run);
+      if (before?.lastSeq !== firstSeq - 1) {
+        runs.push(run);
+        continue;
+      }
+      const sum = { points: before.points + points, bytes: before.bytes + bytes };
+      runs[runs.length - 1] = { ...before, lastSeq, toMs, ...sum };
+    }
+    return runs;
+  }
+
+  /** Where the repository knows the lane and not its begin, it is taken to begin with what there is. */
+  #beginWith(previous: Begin['previous']): Begin {
+    const known = this.#known;
+    if (known?.begin !== undefined) return known.begin;
+    const opened = this.#opening?.begin;
+    const { lane } = this;
+    const opening = opened ?? { lane, ordinal: 0, firstSeq: 1, openedAt: 0, host: '' };
+    const begin = { reason: 'unknown', disputed: null, ...opening, previous };
+    if (known === undefined) return begin;
+    return { ...begin, firstSeq: 1, openedAt: known.objects.reduce(earliest, begin.openedAt) };
+  }
+
+  #note(frame: TopicFrame, { firstSeq, lastSeq }: SequenceRange): void {
+    const { partition, offset, body } = frame;
+    const start = offsetOf(frame, firstSeq);
+    const end = lastSeq === frame.lastSeq ? body.length : offsetOf(frame, lastSeq + 1);
+    const toMs =
+      lastSeq === frame.lastSeq
+        ? frame.lastReceivedAt
+        : recordHeaderAt(body, offsetOf(frame, lastSeq)).receivedAt;
+    const points = countPoints(body.subarray(start, end));
+    const bytes = end - start;
+    const last = this.#pieces.at(-1);
+    if (last?.partition !== partition || last.lastSeq + 1 !== firstSeq) {
+      const offsets = { firstOffset: offset, lastOffset: offset };
+      this.#pieces.push({ partition, ...offsets, firstSeq, lastSeq, toMs, points, bytes });
+      return;
+    }
+    const sum = { points: last.points + points, bytes: last.bytes + bytes };
+    this.#pieces[this.#pieces.length - 1] = { ...last, lastOffset: offset, lastSeq, toMs, ...sum };
+  }
+}
+
+function earliest(ms: number, { fromMs }: Span): number {
+  return Math.min(ms, fromMs);
+}
