@@ -1,3 +1,4 @@
+import type { CoverageReport } from '../archive/coverage-report.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Archiving } from './archiving.ts';
 
@@ -54,27 +55,38 @@ export function addArchiveGauges(
     'Memory of the archiver, a process of its own.',
     () => archiving.process.residentBytes,
   );
+  addCoverageGauges(metrics, () => archiving.coverage);
+}
+
+/** What the repository holds, as a listing tells. */
+export function addCoverageGauges(
+  metrics: Metrics,
+  coverage: () => CoverageReport | undefined,
+): void {
+  const gauge = (name: string, help: string, sample: () => number): void => {
+    metrics.gauge({ name, help, sample });
+  };
   gauge('archive_holes', 'Runs of records that the repository lacks.', () => {
-    return archiving.coverage?.holes ?? 0;
+    return coverage()?.holes ?? 0;
   });
   gauge(
     'archive_faults',
     'Objects of the repository that are damaged, missing or contradict each other, as far as a listing shows.',
-    () => (archiving.coverage?.faults ?? 0) + (archiving.coverage?.conflicts ?? 0),
+    () => (coverage()?.faults ?? 0) + (coverage()?.conflicts ?? 0),
   );
   gauge(
     'archive_safe_timestamp_seconds',
     'Receive time up to which everything is in the repository or known to be missing; 0 when there is none.',
-    () => (archiving.coverage?.safeTimeMs ?? 0) / 1_000,
+    () => (coverage()?.safeTimeMs ?? 0) / 1_000,
   );
   gauge(
     'recoverable_from_timestamp_seconds',
     'The earliest moment that can be restored; 0 when there is none.',
-    () => (archiving.coverage?.restorable?.fromMs ?? 0) / 1_000,
+    () => (coverage()?.restorable?.fromMs ?? 0) / 1_000,
   );
   gauge(
     'recoverable_to_timestamp_seconds',
     'The latest moment that can be restored without a hole; 0 when there is none.',
-    () => (archiving.coverage?.restorable?.toMs ?? 0) / 1_000,
+    () => (coverage()?.restorable?.toMs ?? 0) / 1_000,
   );
 }

@@ -9,11 +9,13 @@ import type { Repository } from '../archive/repository.ts';
 import type { Config } from '../config/options.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
 import { GroupSource } from '../kafka/group-source.ts';
+import { RetentionWatch } from '../kafka/retention-watch.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
 import type { ArchiverReport } from './archiver-report.ts';
 import { LaneRegistrar } from './lane-registrar.ts';
+import type { TopicArchiveStatus } from './topic-archive-status.ts';
 import { VERSION } from './version.ts';
 
 const LIMITS = {
@@ -31,7 +33,13 @@ export interface Surroundings {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Where what is archived comes from a topic, and not from the log of the data directory. */
-  readonly kafka: KafkaConnection | undefined;
+  readonly topic: TopicPlace | undefined;
+}
+
+interface TopicPlace {
+  readonly connection: KafkaConnection;
+  /** Told how long the topic keeps what is not archived. */
+  readonly status: TopicArchiveStatus;
 }
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
@@ -83,9 +91,9 @@ async function archiveAndMerge(
   giveWay();
   const backlog = new Backlog(systemClock);
   const workers = await report.persist('archiving', signal, async () => [
-    around.kafka === undefined
+    around.topic === undefined
       ? await createArchiver(around, registrar, { watch, backlog })
-      : await createTopicArchiver(around, around.kafka, { watch, backlog }),
+      : await createTopicArchiver(around, around.topic, { watch, backlog }),
     await createMerger(around, { watch, backlog }),
   ]);
   await Promise.all((workers ?? []).map((worker) => worker.run(signal)));
@@ -122,7 +130,7 @@ async function createArchiver(
 /** As one of those who share the topic's partitions for this repository; another repository has a group of its own. */
 async function createTopicArchiver(
   around: Surroundings,
-  connection: KafkaConnection,
+  { connection, status }: TopicPlace,
   followed: Followed,
 ): Promise<Worker> {
   const { config, repository, report, logger } = around;
@@ -147,9 +155,16 @@ async function createTopicArchiver(
       assigned: (partitions) => logger.info({ partitions }, 'partitions are shared out'),
     },
   });
+  const retention = new RetentionWatch({
+    connection,
+    topic: config.kafka.topic.name,
+    clock: systemClock,
+    archived: () => archiver.settledOffsets,
+    told: (headroom) => status.toldHeadroom(headroom, archiver.settledOffsets),
+  });
   return {
     run: async (signal) => {
-      await Promise.all([source.run(signal), archiver.run(signal)]);
+      await Promise.all([source.run(signal), archiver.run(signal), retention.run(signal)]);
     },
   };
 }

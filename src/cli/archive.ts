@@ -5,8 +5,10 @@ import type { Config } from '../config/options.ts';
 import { connectionOf } from './kafka-connection.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
+import type { FromArchiver } from './archive-messages.ts';
 import { runWorkers } from './archive-workers.ts';
 import { ArchiverReport } from './archiver-report.ts';
+import type { TopicArchiveAdmin } from './topic-archive-admin.ts';
 
 /** After it was told to stop, what is under way may take so long. */
 const STOP_MS_MAX = 4_000;
@@ -20,13 +22,16 @@ const STOP_MS_MAX = 4_000;
 export async function runArchive(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel).child({ component: 'archiver' });
   const stop = new AbortController();
-  const report = new ArchiverReport(logger, () => stop.abort());
+  const hasKafka = config.kafka.brokers.length > 0;
+  const admin = hasKafka ? await createAdmin(config, logger) : undefined;
+  const status = admin?.status;
+  const onTold = status && ((message: FromArchiver) => status.told(message));
+  const report = new ArchiverReport(logger, () => stop.abort(), onTold);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // Sent to all processes of a service or a terminal: the parent needs the archiver to the end of its own.
     process.on(signal, () => report.hasParent || stop.abort());
   }
   stop.signal.addEventListener('abort', endInTime, { once: true });
-  const hasKafka = config.kafka.brokers.length > 0;
   const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
   const folder = join(config.data, 'archiver');
   const lock = await report.persist('start', stop.signal, async () => {
@@ -34,6 +39,7 @@ export async function runArchive(config: Config): Promise<void> {
     return DirectoryLock.acquire(folder);
   });
   if (lock === undefined) return;
+  await admin?.start();
   try {
     const joined = await report.persist('start', stop.signal, () =>
       joinRepository(config.data, config.repository, Date.now()),
@@ -42,10 +48,18 @@ export async function runArchive(config: Config): Promise<void> {
     tellJoined(joined, logger);
     const { repository } = joined;
     const { signal } = stop;
-    await runWorkers({ config, repository, folder, report, logger, signal, kafka });
+    const around = { config, repository, folder, report, logger, signal };
+    await runWorkers({ ...around, topic: kafka && status && { connection: kafka, status } });
   } finally {
+    await admin?.close();
     await lock.release();
   }
+}
+
+/** The child of a proxy does without what it needs for that. */
+async function createAdmin(config: Config, logger: Logger): Promise<TopicArchiveAdmin> {
+  const { TopicArchiveAdmin: Admin } = await import('./topic-archive-admin.ts');
+  return new Admin(config, logger);
 }
 
 /** A file operation on a share whose server is gone can't be waited for, nor can such a process exit in order. */

@@ -22,12 +22,15 @@ const LIMITS = { retryMs: 1_000, silentMsMax: 10_000 } as const;
  */
 export class ArchiverReport {
   readonly #logger: Logger;
+  readonly #onTold: ((message: FromArchiver) => void) | undefined;
   readonly #hindrances = new Map<Part, string>();
   /** The reason that was told last; null before anything was. */
   #told: string | undefined | null = null;
 
-  constructor(logger: Logger, onAlone: () => void) {
+  /** `onTold`: what is told is told here, too. */
+  constructor(logger: Logger, onAlone: () => void, onTold?: (message: FromArchiver) => void) {
     this.#logger = logger;
+    this.#onTold = onTold;
     if (!this.hasParent) return;
     process.once('disconnect', onAlone);
     // It may have been let go before it could listen.
@@ -43,6 +46,7 @@ export class ArchiverReport {
   }
 
   send(message: FromArchiver): void {
+    this.#onTold?.(message);
     // Who is gone can't be told; `onAlone` says so.
     if (process.connected) process.send?.(message, () => undefined);
   }

@@ -174,6 +174,13 @@ export const OPTIONS = {
       describe:
         'Memory for sorting and compressing in the archiver, a process of its own: one half for what comes in, one for merging. What needs more goes to disk.',
     }),
+    headroomWarning: option.duration({
+      default: '1h',
+      min: '0s',
+      max: '365d',
+      describe:
+        'An archiver of a topic warns when Kafka will drop within so long what is not archived; within half of the topic’s retention, where that is less.',
+    }),
   },
   kafka: {
     brokers: option.list({

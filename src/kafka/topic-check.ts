@@ -112,7 +112,8 @@ async function readFacts(admin: Admin, name: string): Promise<TopicFacts | undef
   return { partitions: partitions.length, replicas, settings: await readSettings(admin, name) };
 }
 
-async function readSettings(admin: Admin, name: string): Promise<Record<string, string>> {
+/** As the broker has them; empty when it may not be asked. */
+export async function readSettings(admin: Admin, name: string): Promise<Record<string, string>> {
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
