@@ -1,3 +1,4 @@
+import { parseControl } from '../record/control.ts';
 import { recordHeaderAt } from '../record/record.ts';
 import type { TopicFrame } from '../record/topic-read.ts';
 import { offsetOf } from '../wal/log-reader.ts';
@@ -21,6 +22,11 @@ interface Piece extends SequenceRange {
   readonly bytes: number;
 }
 
+export interface TopicLaneTail extends LaneTail {
+  /** Its last record says that it stopped in order, and is in the topic. */
+  readonly isClosed: boolean;
+}
+
 const NOT_SENT = 'not in the topic, and not archived';
 const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
 
@@ -37,6 +43,8 @@ export class LaneFind {
   #opening: TopicOpening | undefined;
   #openingLastSeq = 0;
   #toMs = 0;
+  /** The record with which it stopped in order. */
+  #closedSeq: number | undefined;
 
   constructor(lane: string, topic: string, known: LaneHoldings | undefined) {
     this.lane = lane;
@@ -83,6 +91,7 @@ export class LaneFind {
       this.#opening = openingOf(frame, this.#topic);
       this.#openingLastSeq = lastSeq;
     }
+    if (isClosed(frame.body)) this.#closedSeq = lastSeq;
     const first = Math.max(firstSeq, this.#known?.begin?.firstSeq ?? 1);
     for (const range of this.#covered.without({ firstSeq: first, lastSeq })) {
       this.#covered.add(range);
@@ -99,7 +108,7 @@ export class LaneFind {
   }
 
   /** `previous`: for a lane that the repository doesn't know. `throughSeq`: as for `missing`, which is called a hole now. */
-  tail(previous: Begin['previous'], throughSeq: number): LaneTail {
+  tail(previous: Begin['previous'], throughSeq: number): TopicLaneTail {
     const begin = this.#beginWith(previous);
     const { objects, holes } = this.#known ?? NOTHING;
     const archive = new LaneArchive(begin, objects, holes);
@@ -110,7 +119,8 @@ export class LaneFind {
       return { lane, firstSeq, lastSeq, fromMs, toMs: null, reason: NOT_SENT, notedAt: fromMs };
     });
     const toMs = Math.max(this.#toMs, archive.fromMs(Infinity));
-    return { begin, runs, holes: markers, toMs, lastSeq: this.lastSeq };
+    const hasStopped = this.#closedSeq === this.lastSeq;
+    return { begin, runs, holes: markers, toMs, lastSeq: this.lastSeq, isClosed: hasStopped };
   }
 
   #runs(archive: LaneArchive): TailRun[] {
@@ -166,3 +176,15 @@ export class LaneFind {
 function earliest(ms: number, { fromMs }: Span): number {
   return Math.min(ms, fromMs);
 }
+
+const NEWLINE = 0x0a;
+const LAST_LINE_BYTES_MAX = 100;
+
+/** Whether the last line of a frame's body ends its lane. */
+function isClosed(body: Buffer): boolean {
+  const line = body.subarray(body.lastIndexOf(NEWLINE, body.length - 2) + 1, body.length - 1);
+  if (line[0] !== BANG || line.length > LAST_LINE_BYTES_MAX) return false;
+  return parseControl(line.toString('latin1'))?.kind === 'close';
+}
+
+const BANG = 0x21;

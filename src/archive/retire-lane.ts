@@ -10,7 +10,8 @@ import { formatRetirement, type Retirement } from './sidecar.ts';
 
 export interface RetireOptions {
   readonly lane: string;
-  /** Of the repository, with what a log has beyond it, if one was named. */
+  readonly archived: Catalog;
+  /** With what a topic has beyond it, if one was named. */
   readonly catalog: Catalog;
   /** Whether a lane that was written to a short while ago is ended all the same. */
   readonly isForced: boolean;
@@ -32,11 +33,18 @@ export interface LaneEnding {
 const SILENT_MS_MIN = 900_000;
 
 /** Throws LANE_NOT_RETIRED when the lane isn't known, has ended, or was written to a short while ago. */
-export function findEnding({ lane, catalog, isForced, now }: RetireOptions): LaneEnding {
+export function findEnding(options: RetireOptions): LaneEnding {
+  const { lane, archived, catalog, isForced, now } = options;
   const holdings = catalog.lanes.get(lane);
   const coverage = computeCoverage(catalog).lanes.find((one) => one.lane === lane);
-  if (holdings?.begin === undefined || coverage === undefined) {
-    throw refused(`the repository knows no lane ${lane}`, '`tsdb-wal info` names them.');
+  const isKnown = archived.lanes.get(lane)?.begin !== undefined;
+  if (!isKnown || holdings?.begin === undefined || coverage === undefined) {
+    throw refused(
+      `the repository knows no lane ${lane}`,
+      holdings === undefined
+        ? '`tsdb-wal info` names them.'
+        : 'The topic has it: an archiver registers it, and then it can be ended.',
+    );
   }
   if (coverage.coveredToMs === 'ended') {
     throw refused(

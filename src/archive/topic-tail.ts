@@ -1,6 +1,5 @@
 import type { Holdings } from './coverage.ts';
-import { LaneFind } from './lane-find.ts';
-import type { LaneTail } from './log-tail.ts';
+import { LaneFind, type TopicLaneTail } from './lane-find.ts';
 import type { Begin } from './sidecar.ts';
 import type { OffsetSpan, TopicLog } from './topic-log.ts';
 import { startTimes } from './topic-starts.ts';
@@ -9,7 +8,7 @@ import { startTimes } from './topic-starts.ts';
 export interface TopicTail {
   readonly topic: TopicLog;
   /** Of which something was met. */
-  readonly lanes: readonly LaneTail[];
+  readonly lanes: readonly TopicLaneTail[];
   /** Where their runs are, by partition. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   /** Something was dropped while it was read, which may be archived: look again. */
@@ -127,7 +126,7 @@ class TopicScan {
   }
 
   tail(): TopicTail {
-    const lanes: LaneTail[] = [];
+    const lanes: TopicLaneTail[] = [];
     const spans = new Map<number, OffsetSpan>();
     for (const find of this.#lanes.values()) {
       const expected = this.#expected.get(find.lane) ?? 0;

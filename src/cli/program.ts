@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { OPTIONS } from '../config/options.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
-import { addConfigFlags, configOf } from './flags.ts';
+import { addConfigFlags, addTopicFlags, configOf, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
 import type { RetireFlags } from './lane-retire.ts';
 import { addInfo, addLog, addRestore } from './read-commands.ts';
@@ -127,24 +127,24 @@ function addArchive(program: Command): void {
 }
 
 function addLane(program: Command, settle: (code: ExitCode) => void): void {
-  program
+  const lanes = program
     .command('lane')
     .summary('act on one run of a proxy')
     .description('Acts on a lane: what one run of a proxy wrote.')
-    .addHelpText('after', examples(RETIRE_EXAMPLE))
-    .command('retire')
+    .addHelpText('after', examples(RETIRE_EXAMPLE));
+  addTopicFlags(lanes.command('retire'))
     .summary('end a lane whose proxy is gone for good')
     .description(
-      'Ends a lane that nothing else will end, since its proxy and its data directory are gone for good. Until then it holds the safe time back, as more of it may be to come. What it may have received behind its last record counts as missing from then on, unless it stopped in order. A start of its proxy ends a lane by itself.',
+      'Ends a lane that nothing else will end, since its proxy and its data directory are gone for good. Until then it holds the safe time back, as more of it may be to come. What it may have received behind its last record counts as missing from then on, unless it stopped in order. A start of its proxy ends a lane by itself. With --kafka the lane is ended behind the last record that the topic has of it, which need not be archived yet.',
     )
     .argument('<LANE>', 'The lane, as `tsdb-wal info` shows it.')
     .requiredOption('--repository <DIR>', REPOSITORY_HELP)
     .option('--force', 'Also when it was written to in the last 15 minutes.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(RETIRE_EXAMPLE))
-    .action(async (lane: string, options: RetireFlags) => {
+    .action(async (lane: string, options: RetireFlags, command: Command) => {
       const { retire } = await import('./lane-retire.ts');
-      settle(await retire(lane, options));
+      settle(await retire(lane, { ...options, topic: await topicOf(command) }));
     });
 }
 
