@@ -3,6 +3,7 @@ import { DeadLetters } from '../follow/dead-letters.ts';
 import type { PrimaryChoice } from '../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../follow/primary-facts.ts';
 import { Primary } from '../follow/primary.ts';
+import type { SentBodies } from '../follow/sent-bodies.ts';
 import { probe } from '../follow/probe.ts';
 import type { DurableWritePath } from '../ingest/durable-write-path.ts';
 import { PutClient } from '../opentsdb/put-client.ts';
@@ -29,6 +30,7 @@ export interface FeedingOptions {
   readonly cursor: Cursor;
   readonly facts: PrimaryFacts;
   readonly choice: PrimaryChoice;
+  readonly sentBodies: SentBodies;
   readonly writePath: DurableWritePath;
   readonly isEnding: () => boolean;
   readonly hole: (hole: Hole) => void;
@@ -76,6 +78,7 @@ export class Feeding {
       clock,
       cursor,
       facts,
+      sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
       ...feedLimitsOf(config),
       events: report.events(),

@@ -3,6 +3,7 @@ import type { Config } from '../config/options.ts';
 import { PrimaryChoice } from '../follow/primary-choice.ts';
 import { PrimaryFacts } from '../follow/primary-facts.ts';
 import type { Primary } from '../follow/primary.ts';
+import { SentBodies } from '../follow/sent-bodies.ts';
 import { type Awaited, DurableWritePath } from '../ingest/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
 import { earlier, formatPosition, type Position } from '../record/position.ts';
@@ -73,9 +74,11 @@ export class Proxy {
       { wal: parts.wal, cutBytes: config.wal.cutBytes, cutIntervalMs: config.wal.cutInterval },
       clock.monotonicMs(),
     );
+    const sentBodies = new SentBodies();
     this.writePath = new DurableWritePath({
       wal: parts.wal,
       clock,
+      sentBodies,
       ack: config.ack === 'all' ? 'all' : 'wal',
       ...(parts.replication !== undefined &&
         config.ack !== 'wal' && { kafka: awaited(parts.replication, config) }),
@@ -90,6 +93,7 @@ export class Proxy {
     this.feeding = new Feeding({
       ...options,
       ...parts,
+      sentBodies,
       writePath: this.writePath,
       isEnding: () => this.#isEnding,
       hole: (hole) => this.onHole(hole),

@@ -1,5 +1,6 @@
 import type { NamedError } from '../opentsdb/put-answer.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
+import { formatJsonPoint } from '../opentsdb/put-writer.ts';
 import { readRequestsUnderWay } from '../opentsdb/server-facts.ts';
 import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
@@ -139,15 +140,16 @@ function findRefused(batch: Batch, errors: readonly NamedError[]): RefusedLine[]
   const [only = 0] = batch.lines;
   if (batch.lines.length === 1) return [{ line: only, error: first.error }];
   const byPoint = new Map(errors.map(({ datapoint, error }) => [identity(datapoint), error]));
-  const points = JSON.parse(batch.body.toString('utf8')) as readonly unknown[];
   const refused: RefusedLine[] = [];
   const found = new Set<string>();
-  for (const [index, point] of points.entries()) {
+  for (const line of batch.lines) {
+    // Not from the body: there a value may be a number, of which JavaScript knows no text.
+    const point: unknown = JSON.parse(formatJsonPoint(batch.chunk.text(line)).toString('utf8'));
     const name = identity(point);
     const error = byPoint.get(name);
     if (error === undefined) continue;
     found.add(name);
-    refused.push({ line: batch.lines[index] ?? 0, error });
+    refused.push({ line, error });
   }
   return found.size === byPoint.size ? refused : undefined;
 }

@@ -2,6 +2,7 @@ import { JsonPointWriter, jsonBytesMax } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
 import { foldedOrder, logOrder } from './fold.ts';
+import type { SentBodies, SentBody } from './sent-bodies.ts';
 
 /** Lines of one transport, as one request to an OpenTSDB. */
 export interface Batch {
@@ -29,10 +30,13 @@ export class ChunkBatches {
   readonly #chunk: Chunk;
   readonly #order: readonly number[];
   readonly #isFolded: boolean;
+  readonly #sentBodies: SentBodies | undefined;
   #next = 0;
   #taken = 0;
 
-  constructor(chunk: Chunk, isFolded: boolean) {
+  /** `sentBodies`: used for records of which all points are sent, in the order of the log. */
+  constructor(chunk: Chunk, isFolded: boolean, sentBodies?: SentBodies) {
+    this.#sentBodies = isFolded ? undefined : sentBodies;
     this.#chunk = chunk;
     this.#isFolded = isFolded;
     this.#order = isFolded ? foldedOrder(chunk) : logOrder(chunk);
@@ -49,6 +53,8 @@ export class ChunkBatches {
     const chunk = this.#chunk;
     const telnet = this.nextIsTelnet === true;
     const from = this.#next;
+    const asSent = this.#splice(from, limits);
+    if (asSent !== undefined) return asSent;
     let to = from;
     let room = 2;
     while (to < this.#order.length && to - from < limits.points) {
@@ -66,9 +72,35 @@ export class ChunkBatches {
       to = from + Math.max(1, Math.min(fitting, to - from - 1));
       ({ lines, body } = this.#write(from, to, telnet));
     }
+    return this.#taking(to, { telnet, chunk, lines, body });
+  }
+
+  /** Bodies as they were sent, one behind the other; undefined when there is none of the record at `from`. */
+  #splice(from: number, limits: BatchLimits): Batch | undefined {
+    const chunk = this.#chunk;
+    const sent: SentBody[] = [];
+    let to = from;
+    let bytes = 2;
+    while (to < this.#order.length) {
+      const body =
+        chunk.indexes[to] === 0
+          ? this.#sentBodies?.find(chunk.last?.ordinal ?? 0, chunk.seqs[to] ?? 0)
+          : undefined;
+      if (body === undefined || to - from + body.points > limits.points) break;
+      if (bytes + body.bytes.length + 1 > limits.bytes) break;
+      sent.push(body);
+      bytes += body.bytes.length + 1;
+      to += body.points;
+    }
+    if (to === from) return undefined;
+    const body = spliced(sent, chunk.body(this.#taken, bytes));
+    return this.#taking(to, { telnet: false, chunk, lines: this.#order.slice(from, to), body });
+  }
+
+  #taking(to: number, batch: Omit<Batch, 'last'>): Batch {
     this.#next = to;
     this.#taken += 1;
-    return { telnet, chunk, lines, last: this.#lastBefore(to), body };
+    return { ...batch, last: this.#lastBefore(to) };
   }
 
   #write(from: number, to: number, telnet: boolean): Pick<Batch, 'lines' | 'body'> {
@@ -122,6 +154,17 @@ function jsonBody(chunk: Chunk, lines: readonly number[], bytes: Buffer): Buffer
   }
   writer.byte(CLOSE);
   return bytes.subarray(0, writer.at);
+}
+
+/** Writes a JSON array of the bodies' points into `bytes`, which has room for it. */
+function spliced(bodies: readonly SentBody[], bytes: Buffer): Buffer {
+  let at = 0;
+  for (const body of bodies) {
+    bytes[at] = at === 0 ? OPEN : COMMA;
+    at += 1 + body.bytes.copy(bytes, at + 1);
+  }
+  bytes[at] = CLOSE;
+  return bytes.subarray(0, at + 1);
 }
 
 /** The lines in ISO-8859-1. When they are ASCII and stand side by side in the chunk, the chunk's own bytes serve. */

@@ -168,7 +168,7 @@ function copyInto<A extends Uint32Array | Float64Array | Uint8Array>(grown: A, f
 
 /**
  * A line in JSON form, as the put line it would be could a put line carry it: what it writes is the same.
- * Spaces in names become a character that no name can hold.
+ * Spaces and controls in names become pictures of them: they would end a word.
  */
 function putLineOf(line: string): string {
   const { metric, timestamp, value, tags } = parsePutLine(line);
@@ -182,5 +182,5 @@ function readKeyOf(line: string, isTelnet: boolean, key: PointKey): void {
 }
 
 function word(text: string): string {
-  return text.replaceAll(' ', '\0');
+  return text.replaceAll(/[\0- ]/g, (one) => String.fromCharCode(0x2400 + one.charCodeAt(0)));
 }

@@ -2,6 +2,7 @@ import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Fault } from './applier.ts';
 import type { ChunkReader } from './chunk-reader.ts';
+import type { SentBodies } from './sent-bodies.ts';
 import type { Suspect } from './suspects.ts';
 
 /** A point that the primary refused. */
@@ -37,6 +38,8 @@ export interface DeliveryOptions {
   readonly events: DeliveryEvents;
   /** The end of the durable log. */
   readonly end: () => Position;
+  /** Bodies of the newest records, as they were sent. */
+  readonly sentBodies: SentBodies | undefined;
   readonly pointsMax: number;
   readonly bytesMax: number;
   /** Whether what comes next is read while an HTTP batch is under way, instead of gathering until it can be sent. */

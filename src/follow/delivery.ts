@@ -142,13 +142,11 @@ export class Delivery {
   async #load(): Promise<void> {
     const chunk = this.#chunks.take(this.#flights.map(({ batch }) => batch.chunk));
     if (chunk === undefined) return;
+    const { sentBodies, bytesMax } = this.#options;
     const isFolding = this.#isFolding;
     // A longer stretch folds better.
     const more = isFolding ? 2 : 1;
-    const limits = {
-      lines: this.#size.limits.points * more,
-      bytes: this.#options.bytesMax * more,
-    };
+    const limits = { lines: this.#size.limits.points * more, bytes: bytesMax * more };
     try {
       await this.#options.reader.fill(chunk, this.#read, limits);
     } catch (error) {
@@ -163,7 +161,7 @@ export class Delivery {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
-    if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding);
+    if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding, sentBodies);
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));
   }

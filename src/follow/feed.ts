@@ -12,6 +12,7 @@ import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
+import type { SentBodies } from './sent-bodies.ts';
 
 export interface FeedOptions {
   /** The OpenTSDB that is fed. */
@@ -24,6 +25,8 @@ export interface FeedOptions {
   readonly from: Position | undefined;
   readonly earlier?: EarlierStored | undefined;
   readonly limits: FeedLimits;
+  /** See DeliveryOptions. */
+  readonly sentBodies?: SentBodies;
   /** See DeliveryOptions. */
   readonly readsAhead: boolean;
   readonly promptMs: number;
@@ -92,6 +95,7 @@ export class Feed {
         clock,
         events: { ...deliveryEvents(events), caughtUp: () => this.#follower.caughtUp() },
         end: options.end,
+        sentBodies: options.sentBodies,
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
         readsAhead: options.readsAhead,

@@ -31,7 +31,6 @@ const FLOAT_8_BYTES = 5;
 const MILLISECONDS = 8;
 
 const SPACE = 0x20;
-const NEWLINE = 0x0a;
 const ZERO = 0x30;
 const NINE = 0x39;
 const DOT = 0x2e;
@@ -106,7 +105,8 @@ export class PointKeyReader {
     let bits = this.#bits;
     for (;;) {
       let part = view.getUint32(at, true);
-      const bytes = mayEnd(part) ? bytesInWord(part) : 4;
+      const ends = belowSpace(part);
+      const bytes = ends === 0 ? 4 : bytesBefore(ends);
       if (bytes < 4) part &= (1 << (bytes * 8)) - 1;
       high = Math.imul(high ^ part, 0xcc9e_2d51);
       high ^= high >>> 15;
@@ -122,20 +122,14 @@ export class PointKeyReader {
   }
 }
 
-/** Whether one of four bytes is below 0x21, as both separators are. */
-function mayEnd(four: number): boolean {
-  return ((four - 0x2121_2121) & ~four & 0x8080_8080) !== 0;
+/** The top bit of each of four bytes that is below 0x21, as both separators are, and no other byte of a line; perhaps of bytes above such a one, too. */
+function belowSpace(four: number): number {
+  return (four - 0x2121_2121) & ~four & 0x8080_8080;
 }
 
-/** How many of four bytes stand before the first separator. */
-function bytesInWord(four: number): number {
-  let bytes = 0;
-  for (let left = four; bytes < 4; left >>>= 8) {
-    const byte = left & 0xff;
-    if (byte === SPACE || byte === NEWLINE) break;
-    bytes += 1;
-  }
-  return bytes;
+/** How many of four bytes stand before the first whose top bit is set. */
+function bytesBefore(tops: number): number {
+  return (31 - Math.clz32(tops & -tops)) >>> 3;
 }
 
 function mix(hash: number): number {

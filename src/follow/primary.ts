@@ -8,6 +8,7 @@ import type { Wal } from '../wal/log.ts';
 import { Feed, type FeedEvents, type FeedLimits } from './feed.ts';
 import type { FollowerState } from './follower.ts';
 import type { PrimaryFacts } from './primary-facts.ts';
+import type { SentBodies } from './sent-bodies.ts';
 
 export interface PrimaryOptions extends FeedLimits {
   readonly primary: URL;
@@ -17,6 +18,8 @@ export interface PrimaryOptions extends FeedLimits {
   readonly clock: Clock;
   readonly cursor: Cursor;
   readonly facts: PrimaryFacts;
+  /** What was sent of the newest records. */
+  readonly sentBodies: SentBodies;
   readonly ackTimeoutMs: number;
   readonly events: PrimaryEvents;
 }
@@ -130,13 +133,14 @@ export class Primary {
   }
 
   #createFeed(target: URL, isContinued: boolean): Feed {
-    const { wal, clock, cursor, facts, events, ackTimeoutMs } = this.#options;
+    const { wal, clock, cursor, facts, sentBodies, events, ackTimeoutMs } = this.#options;
     return new Feed({
       target,
       clock,
       log: this.#reader,
       end: () => wal.durable,
       from: cursor.position,
+      sentBodies,
       limits: this.#options,
       readsAhead: false,
       promptMs: ackTimeoutMs / 2,

@@ -2,6 +2,7 @@ import type { Control } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { RECORD_BYTES_MAX } from '../record/frame.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { SentBodies } from '../follow/sent-bodies.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Wal } from '../wal/log.ts';
 import { KnownRefusals } from './known-refusals.ts';
@@ -18,6 +19,8 @@ export interface DurableWritePathOptions {
   readonly isLive: () => boolean;
   /** The primary took too long for an answer to wait. */
   readonly onSlow: () => void;
+  /** Where delivery finds what was sent. */
+  readonly sentBodies?: SentBodies;
   /** Kafka, when answers wait for it, too. */
   readonly kafka?: Awaited;
 }
@@ -115,6 +118,9 @@ export class DurableWritePath implements WritePath {
     if (first === undefined || last === undefined || positions.length < records.length) {
       // What was logged of a request that didn't fit whole stays logged, unacknowledged: a repeat changes nothing.
       return { kind: 'unavailable', reason: wal.refusal ?? 'the log is behind' };
+    }
+    if (submission.sent !== undefined && records.length === 1) {
+      this.#options.sentBodies?.keep(first, { points: submission.count, bytes: submission.sent });
     }
     return new Promise((settle) => {
       const submittedMs = clock.monotonicMs();

@@ -91,7 +91,9 @@ export class PutHandler {
     const put = { exchange, points: result, lines: kept, flags };
     if (result.accepted === 0) return this.#finish(put, result.failures);
     const { source } = exchange.peer;
-    const submission = { transport: 'http', source, lines, count: result.accepted } as const;
+    const count = result.accepted;
+    const sent = result.plain && body.bytes.subarray(result.plain.start, result.plain.end);
+    const submission = { transport: 'http', source, lines, count, sent } as const;
     this.#settle(put, this.#options.writePath.submit(submission)).catch((error: unknown) =>
       exchange.fail(error),
     );

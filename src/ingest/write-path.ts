@@ -27,6 +27,8 @@ export interface Submission {
   /** Mutation lines (see record/line-buffer.ts); copied before `submit` returns. */
   readonly lines: Buffer;
   readonly count: number;
+  /** The points as they were sent, when that is plain JSON: objects with commas between. Copied, too. */
+  readonly sent?: Buffer | undefined;
 }
 
 export interface WritePath {

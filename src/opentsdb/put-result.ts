@@ -26,6 +26,8 @@ export type PutBodyResult =
       readonly failures: readonly PointFailure[];
       /** For line i of those appended: its index among the points of the request. Undefined when no point failed (then i itself). */
       readonly inputIndexes: readonly number[] | undefined;
+      /** The part of the body with the points, when all were plain: JSON objects with commas between. */
+      readonly plain?: { readonly start: number; readonly end: number };
     }
   /** The whole request is refused, nothing was appended. */
   | {

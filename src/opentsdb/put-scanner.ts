@@ -62,6 +62,13 @@ export function scanPutBody(body: Buffer, rules: PutRules, out: LineBuffer): num
   return scanned;
 }
 
+/** Where in a body that `scanPutBody` took the points are, without the brackets around them. */
+export function pointsOf(body: Buffer): { readonly start: number; readonly end: number } {
+  const start = skipSpace(body, 0);
+  const last = lastNonSpace(body);
+  return body[start] === OPEN_ARRAY ? { start: start + 1, end: last } : { start, end: last + 1 };
+}
+
 function scanPoints(scan: Scan): number {
   const { body, last } = scan;
   if (body[last] !== CLOSE_OBJECT && body[last] !== CLOSE_ARRAY) return -1;

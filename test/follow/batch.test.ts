@@ -4,7 +4,9 @@ import { type Batch, type BatchLimits, ChunkBatches } from '../../src/follow/bat
 import { BatchSize } from '../../src/follow/batch-size.ts';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { foldedOrder } from '../../src/follow/fold.ts';
+import { SentBodies } from '../../src/follow/sent-bodies.ts';
 import { formatHttpPut, parsePutLine } from '../../src/opentsdb/put-line.ts';
+import { formatJsonPoint } from '../../src/opentsdb/put-writer.ts';
 import { instantKey } from '../kit/tsd-storage.ts';
 
 interface Line {
@@ -136,6 +138,49 @@ describe('batches', () => {
           expect(saidBy(body, telnet)).toEqual(
             texts.map((text) => (telnet ? text : parsePutLine(text))),
           );
+        }
+      }),
+    );
+  });
+
+  test('made of bodies as they were sent hold every line once, in order, within the limits', () => {
+    const host = 'h'.repeat(120);
+    const plain = fc
+      .tuple(fc.integer({ min: 1, max: 9 }), value, fc.boolean(), fc.boolean())
+      .map(([points, text, isKept, isTelnet]) => {
+        const lines = Array.from(
+          { length: points },
+          (_, at) => `put a ${at + 1} ${text} h=${host}`,
+        );
+        return { lines, isKept: isKept && !isTelnet, isTelnet };
+      });
+    const limits = fc.record({
+      points: fc.integer({ min: 1, max: 20 }),
+      bytes: fc.integer({ min: 300, max: 9_000 }),
+    });
+    fc.assert(
+      fc.property(fc.array(plain, { minLength: 1, maxLength: 12 }), limits, (all, limit) => {
+        const bodies = new SentBodies();
+        const chunk = chunkOf(
+          all.map(({ lines }) => lines),
+          (seq) => all[seq - 1]?.isTelnet === true,
+        );
+        for (const [at, { lines, isKept }] of all.entries()) {
+          const sent = lines.map((text) => formatJsonPoint(text).toString()).join(' ,');
+          const body = { points: lines.length, bytes: Buffer.from(sent) };
+          if (isKept) bodies.keep({ lane: 'a', ordinal: 1, seq: at + 1 }, body);
+        }
+        const batches = takeAll(new ChunkBatches(chunk, false, bodies), limit);
+        expect(batches.flatMap(({ lines }) => lines)).toEqual([...linesOf(chunk).keys()]);
+        for (const { lines, telnet, body, last } of batches) {
+          const texts = lines.map((at) => chunk.text(at));
+          expect(saidBy(body, telnet)).toEqual(
+            texts.map((text) => (telnet ? text : parsePutLine(text))),
+          );
+          expect(lines.length).toBeLessThanOrEqual(limit.points);
+          expect(lines.length > 1 ? body.length : 0).toBeLessThanOrEqual(limit.bytes);
+          const next = (lines.at(-1) ?? 0) + 1;
+          expect(last?.seq).toBe(next < chunk.count ? (chunk.seqs[next] ?? 0) - 1 : all.length);
         }
       }),
     );

@@ -47,6 +47,23 @@ describe('while the primary keeps up', () => {
     },
   );
 
+  test('a plain body arrives as it was sent, and the errors in it find their lines', async () => {
+    await rig.live();
+    rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+    const points = Array.from({ length: 20 }, (_, at) => {
+      const metric = at % 7 === 3 ? 'x' : 'a';
+      const rest = `"timestamp":${1_700_000_000 + at}, "value":9007199254740993,"tags":{"h":"a"}`;
+      return `{"metric":"${metric}",${rest}}`;
+    });
+    const outcome = await rig.putJson(` [${points.join(' , ')}]\n`);
+    const lines = outcome.kind === 'accepted' ? outcome.refusals : [];
+    expect(lines.map((one) => one.line)).toEqual([3, 10, 17]);
+    expect(lines[1]?.text).toBe('put x 1700000010 9007199254740993 h=a');
+    const sentBody = rig.tsd.bodies.find((body) => body.includes(' , '));
+    expect(sentBody).toBe(`[${points.join(' , ')}]`);
+    expect(metrics().filter((metric) => metric === 'a').length).toBeGreaterThanOrEqual(17);
+  });
+
   test('telnet errors find their lines, also when many batches are under way', async () => {
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 2 };

@@ -5,6 +5,9 @@ import { Proxy } from '../../src/cli/proxy.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { WriteOutcome } from '../../src/ingest/write-path.ts';
 import type { Position } from '../../src/record/position.ts';
+import { parsePutBody } from '../../src/opentsdb/put-body.ts';
+import { DEFAULT_RULES } from '../../src/opentsdb/put-rules.ts';
+import { LineBuffer } from '../../src/record/line-buffer.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
@@ -102,6 +105,21 @@ export class Rig implements AsyncDisposable {
     await this.close();
     await this.tsd[Symbol.asyncDispose]();
     await this.#data[Symbol.asyncDispose]();
+  }
+
+  /** As a body by HTTP. */
+  async putJson(body: string): Promise<WriteOutcome> {
+    const bytes = Buffer.from(body);
+    const lines = new LineBuffer();
+    const result = parsePutBody(bytes, DEFAULT_RULES, lines);
+    if (result.kind === 'refused' || result.plain === undefined) throw new Error('not plain');
+    return this.proxy.writePath.submit({
+      transport: 'http',
+      source: '127.0.0.1:1',
+      lines: lines.view(),
+      count: result.accepted,
+      sent: bytes.subarray(result.plain.start, result.plain.end),
+    });
   }
 
   async put(transport: 'http' | 'telnet', ...lines: readonly string[]): Promise<WriteOutcome> {

@@ -66,6 +66,8 @@ export class FakeTsd implements AsyncDisposable {
   readonly points: ReceivedPoint[] = [];
   /** By HTTP: `POST /api/put?details`. */
   readonly requests: string[] = [];
+  /** The newest bodies of puts. */
+  readonly bodies: string[] = [];
   /** What `/api/config` tells. */
   readonly settings: Record<string, string> = {
     'tsd.core.auto_create_metrics': 'true',
@@ -261,6 +263,8 @@ export class FakeTsd implements AsyncDisposable {
       sendError(response, this.faults.status, 'a fault on request');
       return;
     }
+    this.bodies.push(body);
+    this.bodies.splice(0, this.bodies.length - 100);
     const points = [parseJson(body)].flat().map(parsePoint);
     const cut = this.faults.cut?.('http');
     const isPoison = points.some(({ metric }) => this.faults.poisonMetrics?.has(metric));
