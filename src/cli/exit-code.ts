@@ -11,6 +11,7 @@ export const EXIT = {
   differs: 6,
   spoilt: 7,
   nothing: 8,
+  unfinished: 9,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -25,7 +26,8 @@ Exit codes:
   5  restore: the target cannot be used
   6  restore: the target differs from what was restored, or refuses points of it
   7  the repository is damaged
-  8  log grep: no write fits`;
+  8  log grep: no write fits
+  9  promote: not finished; the same command goes on where it stood`;
 
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   CONFIG_INVALID: EXIT.usage,
@@ -33,6 +35,7 @@ const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   HOLE_IN_THE_WAY: EXIT.hole,
   TARGET_UNUSABLE: EXIT.target,
   REPOSITORY_DAMAGED: EXIT.spoilt,
+  PROMOTE_UNFINISHED: EXIT.unfinished,
 };
 
 export function exitCodeOf(code: ErrorCode): ExitCode {

@@ -47,7 +47,7 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
   }
   return {
     config,
-    target: parseTarget(target),
+    target: parseTarget('--target', target),
     state,
     begin: parseBegin(begin),
     delayMs: delay === undefined ? 0 : parseDelay(delay),
@@ -57,10 +57,11 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
   };
 }
 
-function parseTarget(text: string): URL {
+/** Throws CONFIG_INVALID. */
+export function parseTarget(flag: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
-    throw wrong(`--target ${text} is no address of an OpenTSDB`, 'Write http://tsdb-standby:4242.');
+    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb-standby:4242.');
   }
   return url;
 }

@@ -18,6 +18,8 @@ export const ERROR_CODES = {
   TARGET_UNUSABLE: 'The OpenTSDB to restore into cannot be reached, or would not hold the result.',
   RESTORE_INTERRUPTED: 'The restore was interrupted; the same command goes on where it stood.',
   PROMOTE_REFUSED: 'As things stand, the primary cannot be held, switched or released so.',
+  PROMOTE_UNFINISHED:
+    'Not every proxy was switched, or released; the same command goes on where it stood.',
   STANDBY_UNREACHABLE: 'No standby answers at the admin address.',
   TOPIC_MISSING: 'The topic that is to hold the log is not there, and may not be made.',
   TOPIC_UNUSABLE: 'The topic would refuse what is written to it, or throw it away.',

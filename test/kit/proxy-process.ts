@@ -39,6 +39,7 @@ export interface ProxyStatus {
     }[];
   };
   readonly primary: {
+    readonly url: string;
     readonly state: { readonly kind: 'live' | 'behind' | 'down'; readonly reason?: string };
     readonly delivered: string | null;
     readonly confirmed: string | null;

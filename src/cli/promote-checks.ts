@@ -1,0 +1,116 @@
+import type { ProxyView, StandbyView } from './promote-views.ts';
+
+export interface Checked {
+  /** Why the promotion can't be made as things stand. */
+  readonly problems: readonly string[];
+  /** What to know before it is made. */
+  readonly warnings: readonly string[];
+}
+
+/** A standby that is further behind, its delay aside, would hold the proxies for too long. */
+const LAG_SECONDS_MAX = 60;
+/** A lane that was written to so shortly before the latest record belongs to a proxy that runs: it logs something each second. */
+const RUNNING_MS = 30_000;
+
+/** Whether these proxies can be given the standby's target as their primary; `to`: as they name it. */
+export function checkPromotion(
+  standby: StandbyView,
+  proxies: readonly ProxyView[],
+  to: string,
+): Checked {
+  const problems = [
+    ...standbyProblems(standby),
+    ...addressProblems(proxies, to),
+    ...proxyProblems(standby, proxies, to),
+  ];
+  const warnings = [...standbyWarnings(standby), ...proxyWarnings(standby, proxies)];
+  return { problems, warnings };
+}
+
+/** Whether the proxy feeds the target already, as after a promotion that was interrupted. */
+export function isSwitched({ primary, isHeld }: ProxyView, to: string): boolean {
+  return primary === to && !isHeld;
+}
+
+function standbyProblems(standby: StandbyView): string[] {
+  if (standby.promotion === 'promoted') return [];
+  const { target, state, stopAt, lagSeconds, delaySeconds } = standby;
+  const problems: string[] = [];
+  if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
+  if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
+  const behind = lagSeconds - delaySeconds;
+  if (behind > LAG_SECONDS_MAX) {
+    problems.push(
+      `the standby is ${Math.round(behind)} s behind: wait until that is less than ${LAG_SECONDS_MAX} s`,
+    );
+  }
+  return problems;
+}
+
+/** An address that means another machine to each who uses it. */
+function addressProblems(proxies: readonly ProxyView[], to: string): string[] {
+  if (!isLoopback(new URL(to).hostname)) return [];
+  const far = proxies.find(({ address }) => !isLoopback(address.replace(/:\d+$/, '')));
+  return far === undefined
+    ? []
+    : [
+        `${to} is another machine for proxy ${far.address}: say by --to how proxies reach the target`,
+      ];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host.startsWith('127.');
+}
+
+function proxyProblems(standby: StandbyView, proxies: readonly ProxyView[], to: string): string[] {
+  const problems: string[] = [];
+  const seen = new Map<string, string>();
+  for (const { address, lanes } of proxies) {
+    const last = lanes.at(-1)?.lane ?? address;
+    const same = seen.get(last);
+    if (same !== undefined) problems.push(`${address} and ${same} are one proxy`);
+    seen.set(last, address);
+  }
+  if (standby.promotion === 'promoted') return problems;
+  for (const proxy of proxies) {
+    const last = proxy.lanes.at(-1);
+    if (last === undefined || isSwitched(proxy, to) || standby.lanes.has(last.lane)) continue;
+    problems.push(
+      `the standby contains nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
+    );
+  }
+  const named = new Set(proxies.flatMap(({ lanes }) => lanes.map(({ lane }) => lane)));
+  const latestMs = Math.max(...standby.lanes.values());
+  for (const [lane, receivedMs] of standby.lanes) {
+    if (named.has(lane) || receivedMs < latestMs - RUNNING_MS) continue;
+    problems.push(
+      `lane ${lane}, which the standby follows, belongs to none of these proxies: name them all`,
+    );
+  }
+  return problems;
+}
+
+function standbyWarnings(standby: StandbyView): string[] {
+  const { delaySeconds, lagRecords, deadLetters, holes } = standby;
+  return [
+    ...(delaySeconds > 0
+      ? [`the standby has a delay: it applies ${lagRecords} records while the proxies are held`]
+      : []),
+    ...(deadLetters > 0
+      ? [`the target has refused ${deadLetters} points: see dead-letters/ of the standby`]
+      : []),
+    ...(holes > 0 ? ['the target lacks records that the log has lost: see its /status'] : []),
+  ];
+}
+
+function proxyWarnings(standby: StandbyView, proxies: readonly ProxyView[]): string[] {
+  const warnings: string[] = [];
+  for (const { address, version, refusal, isHeld } of proxies) {
+    if (version !== standby.version) {
+      warnings.push(`proxy ${address} has version ${version}, the standby ${standby.version}`);
+    }
+    if (refusal !== undefined) warnings.push(`proxy ${address} takes no writes: ${refusal}`);
+    if (isHeld) warnings.push(`proxy ${address} is held already`);
+  }
+  return warnings;
+}

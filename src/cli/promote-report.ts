@@ -1,0 +1,83 @@
+/** What a promotion tells on its way; with --json as it is (docs/JSON.md). */
+export type PromoteEvent =
+  | {
+      readonly event: 'checked';
+      readonly target: string;
+      readonly standby: {
+        readonly address: string;
+        readonly promotion: string;
+        readonly lagSeconds: number;
+        readonly lagRecords: number;
+      };
+      readonly proxies: readonly {
+        readonly address: string;
+        readonly primary: string;
+        readonly held: boolean;
+        readonly switched: boolean;
+      }[];
+      readonly warnings: readonly string[];
+      readonly problems: readonly string[];
+    }
+  | { readonly event: 'held'; readonly proxy: string; readonly primary: string }
+  | { readonly event: 'draining'; readonly lanes: number; readonly records: number }
+  /** The last record that may have been sent to the old primary, and the last that the new one contains, of the lane being written. */
+  | {
+      readonly event: 'drained';
+      readonly proxy: string;
+      readonly lane: string | null;
+      readonly held: number;
+      readonly contains: number;
+      /** Records up to `held` that the new primary gets from the proxy's log. */
+      readonly fromLog: number;
+    }
+  | { readonly event: 'switched'; readonly proxy: string; readonly heldSeconds: number }
+  | { readonly event: 'released'; readonly proxy: string }
+  | { readonly event: 'live'; readonly proxy: string }
+  | { readonly event: 'trouble'; readonly reason: string }
+  | { readonly event: 'done'; readonly target: string; readonly standby: string };
+
+/** For people, a line or more. */
+export function describePromoteEvent(event: PromoteEvent): string {
+  switch (event.event) {
+    case 'checked':
+      return checkedLines(event).join('\n');
+    case 'held':
+      return `${event.proxy}  held: nothing goes to ${event.primary} any more`;
+    case 'draining':
+      return `standby  drains: ${event.records} records of ${event.lanes} lanes to go`;
+    case 'drained':
+      return drainedLine(event);
+    case 'switched':
+      return `${event.proxy}  switched, after ${event.heldSeconds.toFixed(1)} s`;
+    case 'released':
+      return `${event.proxy}  released: it feeds the old primary again`;
+    case 'live':
+      return `${event.proxy}  up to date: answers wait for the new primary`;
+    case 'trouble':
+      return event.reason;
+    case 'done':
+      return `${event.target} is the primary. Name it in the configuration of each proxy, and stop the standby at ${event.standby}: it follows no more.`;
+  }
+}
+
+function drainedLine({ proxy, lane, held, contains, fromLog }: Drained): string {
+  const rest = fromLog === 0 ? '' : `; ${fromLog} records come from its log`;
+  return `${proxy}  sent up to ${lane}/${held}; the new primary contains up to ${contains}${rest}`;
+}
+
+type Drained = Extract<PromoteEvent, { event: 'drained' }>;
+type Checked = Extract<PromoteEvent, { event: 'checked' }>;
+
+function checkedLines({ target, standby, proxies, warnings, problems }: Checked): string[] {
+  const { address, promotion, lagSeconds, lagRecords } = standby;
+  const lag = `${lagRecords} records, ${lagSeconds.toFixed(1)} s behind`;
+  return [
+    `standby ${address} feeds ${target}: ${promotion === 'promoted' ? 'it has stopped already' : lag}`,
+    ...proxies.map((proxy) => {
+      const is = proxy.switched ? 'switched already' : `feeds ${proxy.primary}`;
+      return `proxy ${proxy.address}: ${is}${proxy.held ? ', held' : ''}`;
+    }),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...problems.map((problem) => `problem: ${problem}`),
+  ];
+}
