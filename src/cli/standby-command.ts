@@ -3,14 +3,16 @@ import { OPTIONS } from '../config/options.ts';
 import { addConfigFlags, configOf } from './flags.ts';
 import type { StandbyFlags } from './standby-request.ts';
 
-const EXAMPLE =
-  'tsdb-wal standby --data /var/lib/tsdb-wal --target http://tsdb-standby:4242 --state /var/lib/tsdb-wal-standby --admin 127.0.0.1:4246';
+const EXAMPLES = [
+  'tsdb-wal standby --kafka kafka-1:9092 --topic tsdb-wal --target http://tsdb-standby:4242 --state /var/lib/tsdb-wal-standby',
+  'tsdb-wal standby --data /var/lib/tsdb-wal --target http://tsdb-standby:4242 --state /var/lib/tsdb-wal-standby --admin 127.0.0.1:4246',
+];
 
 export function addStandby(program: Command, help: { readonly environment: string }): void {
   const standby = addConfigFlags(program.command('standby'))
     .summary('keep a second OpenTSDB up with what is written to the first')
     .description(
-      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop. docs/STANDBY.md tells what that promises. Takes the options of `start`, and looks at data, admin, delivery and logLevel.',
+      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop: with --kafka from the topic that they share, else from the log of --data. docs/STANDBY.md tells what that promises. Takes the options of `start`, and looks at data, admin, kafka, delivery and logLevel.',
     )
     .option('--target <URL>', 'The OpenTSDB to feed, as http://tsdb-standby:4242.')
     .option(
@@ -29,7 +31,7 @@ export function addStandby(program: Command, help: { readonly environment: strin
     )
     .option('--moved', 'The target of --state is the same under a new address.')
     .addHelpText('after', help.environment)
-    .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)
+    .addHelpText('after', `\nExample:\n${EXAMPLES.map((example) => `  $ ${example}`).join('\n')}`)
     .action(async (flags: StandbyFlags, command: Command) => {
       const { parseStandby } = await import('./standby-request.ts');
       const request = parseStandby(flags, await configOf(command));

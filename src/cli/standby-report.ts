@@ -111,8 +111,8 @@ export class StandbyReport {
       contains: {
         latest: latestMs === null ? null : formatInstant(latestMs),
         allUpTo: sinceMs === null ? null : formatInstant(sinceMs),
-        lanes: [...lanes].map(([lane, { seq, receivedAt }]) => {
-          return { lane, seq, receivedAt: formatInstant(receivedAt) };
+        lanes: [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
+          return { lane, ordinal, seq, receivedAt: formatInstant(receivedAt) };
         }),
       },
       deadLetters: standby.deadLetters,

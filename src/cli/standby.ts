@@ -1,18 +1,15 @@
 import { createAdminServer } from '../admin/admin-server.ts';
 import { formatAddress } from '../config/address.ts';
 import { systemClock, untilAborted } from '../runtime/clock.ts';
-import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { FOLLOWING } from '../standby/drain.ts';
 import { Gate } from '../standby/gate.ts';
-import { LogSource } from '../standby/log-source.ts';
-import { beginningAt, type Place } from '../standby/place.ts';
 import { Standby } from '../standby/standby.ts';
 import { StateDirectory } from '../standby/state-directory.ts';
-import { PublishedLog } from '../wal/published-log.ts';
 import { feedLimitsOf } from './feed-limits.ts';
+import { openFollowed } from './followed.ts';
 import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
 import { standbyActions } from './standby-actions.ts';
 import { PROMOTED, StandbyReport } from './standby-report.ts';
@@ -44,9 +41,9 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, target, delayMs, stopAtMs } = request;
-  const log = await PublishedLog.open(config.data);
-  const place = state.state.place ?? beginWith(request, log);
-  const source = new LogSource(log);
+  const followed = await openFollowed(request, logger);
+  const { source, named } = followed;
+  const place = state.state.place ?? (await followed.begin());
   // What can't be followed from there is said before anything begins.
   await source.seek(place);
   const isFollowingAgain = request.isFollowingAgain && state.state.promotion.kind === 'promoted';
@@ -55,7 +52,6 @@ async function follow(
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
-  const named = { kind: 'data', place: config.data };
   const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });
   const standby = new Standby({
     target,
@@ -97,15 +93,4 @@ async function follow(
 async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {
   logger.warn(`${PROMOTED}; stop it once every proxy feeds that`);
   await untilAborted(signal);
-}
-
-/** What a target contains of which nothing is known yet. */
-function beginWith({ begin }: StandbyRequest, log: PublishedLog): Place {
-  if (begin.kind === 'at') return beginningAt(begin.ms);
-  const [oldest] = log.segments;
-  const isFromStart = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
-  if (begin.kind === 'oldest' || isFromStart) return beginningAt(null);
-  throw new WalError('CONFIG_INVALID', 'the log does not go back to the first write any more', {
-    hint: 'Restore the target, and say by --begin TIME to when. --begin oldest does without what is older than the log.',
-  });
 }

@@ -43,6 +43,8 @@ export class TopicReader {
   /** The next offset to give. */
   readonly #given: Map<number, number>;
   readonly #ends = new Map<number, number>();
+  /** When the brokers last said what there is of a partition; monotonic ms. */
+  readonly #answered = new Map<number, number>();
   #queue: QueuedRead[] = [];
   #queuedBytes = 0;
   /** What was asked for before a seek is dropped. */
@@ -97,6 +99,17 @@ export class TopicReader {
   /** The offset behind the last message, as the brokers last said, by partition. */
   get ends(): ReadonlyMap<number, number> {
     return this.#ends;
+  }
+
+  /**
+   * When the brokers last said that there is nothing of the partition behind what was given, monotonic ms; undefined while
+   * there is more, or that isn't known.
+   */
+  emptyAtMs(partition: number): number | undefined {
+    const end = this.#ends.get(partition);
+    if (end === undefined || (this.#fetched.get(partition) ?? 0) < end) return undefined;
+    if (this.#queue.some((queued) => queued.partition === partition)) return undefined;
+    return this.#answered.get(partition);
   }
 
   /** Goes on from there in these partitions; others stay where they are. */
@@ -222,6 +235,7 @@ export class TopicReader {
 
   #take({ partition, messages, nextOffset, high }: FetchedPartition): void {
     this.#ends.set(partition, high);
+    this.#answered.set(partition, this.#options.clock.monotonicMs());
     for (const message of messages) {
       const { offset, value } = message;
       const decoded = decodeMessage(partition, message);

@@ -116,11 +116,13 @@ export class ArrivalIndex {
         epoch = arrival.epoch;
       }
       const isWhole = arrival.epoch < position.ordinal || arrival.last <= position.seq;
-      const seq = isWhole ? arrival.lastSeq : seqOf(arrival, position.seq);
-      lanes.set(arrival.lane, {
-        ordinal: arrival.ordinal,
-        seq,
-        receivedAt: arrival.lastReceivedAt,
+      const { lane, ordinal, lastSeq, lastReceivedAt, firstReceivedAt } = arrival;
+      // Of a part it is only known that it was received behind what was before it.
+      const receivedAt = isWhole ? lastReceivedAt : firstReceivedAt;
+      lanes.set(lane, {
+        ordinal,
+        seq: isWhole ? lastSeq : seqOf(arrival, position.seq),
+        receivedAt,
       });
     }
     return this.#enter(epoch, position.ordinal) ?? withLanes(place, lanes);

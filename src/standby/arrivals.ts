@@ -6,6 +6,8 @@ import { type LogRead, offsetOf } from '../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
 import { lacking, type LanePlace, type Place, receivedBy } from './place.ts';
+import { Nudge } from './nudge.ts';
+import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
@@ -70,19 +72,17 @@ export class Arrivals {
   /** Everything up to here was passed on. */
   #passed: Position;
   #aheadBytes = 0;
-  /** Passed on, the oldest first. */
-  #recent: Arrival[] = [];
-  #recentBytes = 0;
+  readonly #recent: RecentArrivals;
   /** The source is to begin with what this lacks. */
   #seekTo: Place | undefined;
   #isFull = false;
-  #isNudged = false;
-  #nudge: (() => void) | undefined;
+  readonly #nudge = new Nudge();
 
   constructor(options: ArrivalsOptions) {
     const { place } = options;
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
+    this.#recent = new RecentArrivals(this.#limits.recentBytesMax);
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
     this.#passed = this.#index.end;
@@ -138,7 +138,7 @@ export class Arrivals {
   /** Reads ahead until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { source, events } = this.#options;
-    const wake = (): void => this.#wake();
+    const wake = (): void => this.#nudge.give();
     signal.addEventListener('abort', wake, { once: true });
     while (!signal.aborted) {
       let waitMs = POLL_MS;
@@ -153,7 +153,7 @@ export class Arrivals {
         waitMs = TROUBLE_MS;
       }
       this.release();
-      await this.#wait(waitMs);
+      await this.#nudge.within(waitMs, this.#options.clock);
     }
     signal.removeEventListener('abort', wake);
     await source.close();
@@ -268,19 +268,10 @@ export class Arrivals {
       if (arrival === undefined || end === undefined || comparePositions(end, position) > 0) break;
       this.#passed = end;
       this.#aheadBytes -= arrival.bytes;
-      this.#recent.push(arrival);
-      this.#recentBytes += arrival.bytes;
+      this.#recent.add(arrival);
     }
-    let gone = 0;
-    while (this.#recentBytes > this.#limits.recentBytesMax) {
-      const oldest = this.#recent[gone];
-      if (oldest === undefined) break;
-      oldest.frame = undefined;
-      this.#recentBytes -= oldest.bytes;
-      gone += 1;
-    }
-    if (gone > 0) this.#recent.splice(0, gone);
-    if (this.#isFull) this.#wake();
+    this.#recent.trim();
+    if (this.#isFull) this.#nudge.give();
   }
 
   /** What follows the position is no longer in memory: it is read again. */
@@ -290,26 +281,8 @@ export class Arrivals {
     this.#released = position;
     this.#passed = position;
     this.#aheadBytes = 0;
-    for (const arrival of this.#recent) arrival.frame = undefined;
-    this.#recent = [];
-    this.#recentBytes = 0;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#isNudged = true;
-    this.#nudge?.();
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const over = new AbortController();
-    const nudged = new Promise<void>((resolve) => (this.#nudge = resolve));
-    if (!this.#isNudged) {
-      await Promise.race([nudged, this.#options.clock.sleep(ms, over.signal)]);
-    }
-    over.abort();
-    this.#nudge = undefined;
-    this.#isNudged = false;
+    this.#recent.clear();
+    this.#nudge.give();
   }
 }
 

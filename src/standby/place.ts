@@ -1,18 +1,20 @@
 import { isForgotten } from '../record/lane-end.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { readRecords } from '../record/record.ts';
+import { splitAtMs, splitAtSeq } from './frame-parts.ts';
 
 /** The last record of a lane that is contained, with all before it. */
 export interface LanePlace {
   readonly ordinal: number;
+  /** 0: all that was received before `receivedAt`, and nothing behind that. */
   readonly seq: number;
   /** Epoch ms. */
   readonly receivedAt: number;
 }
 
-/** What a target contains: everything received up to `sinceMs`, and of each lane what its own place says. */
+/** What a target contains: of each lane what its own place says; of all others everything received up to `sinceMs`. */
 export interface Place {
-  /** Epoch ms; null: from the beginning on nothing but what the lanes say. */
+  /** Epoch ms; null: nothing of them. */
   readonly sinceMs: number | null;
   /** The latest receive time of what is contained, epoch ms; null when that is nothing. */
   readonly latestMs: number | null;
@@ -22,8 +24,6 @@ export interface Place {
 export function beginningAt(sinceMs: number | null): Place {
   return { sinceMs, latestMs: sinceMs, lanes: new Map() };
 }
-
-const NEWLINE = 0x0a;
 
 /** The place with the records up to these contained, too. */
 export function withLanes(place: Place, more: ReadonlyMap<string, LanePlace>): Place {
@@ -46,16 +46,10 @@ export function lacking(
   frame: LaneFrame,
   { sinceMs, lanes }: Pick<Place, 'sinceMs' | 'lanes'>,
 ): LaneFrame | undefined {
-  const seq = lanes.get(frame.lane)?.seq ?? 0;
-  const since = sinceMs ?? -Infinity;
-  if (frame.lastSeq <= seq || frame.lastReceivedAt <= since) return undefined;
-  if (frame.firstSeq > seq && frame.firstReceivedAt > since) return frame;
-  for (const record of readRecords(frame.body)) {
-    if (record.seq <= seq || record.receivedAt <= since) continue;
-    const body = frame.body.subarray(headerStart(frame.body, record.start));
-    return { ...frame, firstSeq: record.seq, firstReceivedAt: record.receivedAt, body };
-  }
-  return undefined;
+  const at = lanes.get(frame.lane);
+  if (at === undefined) return sinceMs === null ? frame : splitAtMs(frame, sinceMs).rest;
+  if (at.seq === 0) return splitAtMs(frame, at.receivedAt - 1).rest;
+  return splitAtSeq(frame, at.seq).rest;
 }
 
 /** How many of the records, from the first on, were received up to then. */
@@ -67,9 +61,4 @@ export function receivedBy(frame: LaneFrame, limitMs: number): number {
     records += 1;
   }
   return records;
-}
-
-/** Where the header line begins behind which a record's lines start. */
-function headerStart(body: Buffer, start: number): number {
-  return start < 2 ? 0 : body.lastIndexOf(NEWLINE, start - 2) + 1;
 }

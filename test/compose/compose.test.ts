@@ -42,7 +42,7 @@ describe('docker-compose.yml', () => {
     const files = Object.values(compose.services).flatMap(({ volumes = [] }) =>
       volumes.map((volume) => volume.split(':')[0] ?? '').filter((path) => path.endsWith('.yaml')),
     );
-    expect(files.length).toBe(4);
+    expect(files.length).toBe(5);
     for (const file of new Set(files)) {
       const config = await loadConfig({ file, environment: {}, flags: {} });
       expect(config.kafka.brokers).toEqual(['kafka:9092']);

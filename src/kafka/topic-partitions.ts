@@ -1,0 +1,104 @@
+import type { TopicRead } from '../record/topic-read.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { KafkaConnection } from './connection.ts';
+import type { OffsetRange } from './fetch-session.ts';
+import { TopicReader } from './topic-reader.ts';
+import { Topic } from './topic.ts';
+
+export interface TopicPartitionsOptions {
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  readonly clock: Clock;
+}
+
+/** A topic of which each partition is read by a reader of its own, so that one can wait for another without holding its messages. */
+export class TopicPartitions {
+  readonly #options: TopicPartitionsOptions;
+  readonly #topic: Topic;
+
+  constructor(options: TopicPartitionsOptions) {
+    this.#options = options;
+    this.#topic = new Topic(options.connection, options.topic);
+  }
+
+  /** Throws KAFKA_UNREACHABLE. */
+  async ranges(): Promise<ReadonlyMap<number, OffsetRange>> {
+    return this.#ask(this.#topic.ranges());
+  }
+
+  /** Of the first message of each that is as new as a time, epoch ms, or newer. Throws KAFKA_UNREACHABLE. */
+  async offsetsAt(ms: number): Promise<ReadonlyMap<number, number>> {
+    return this.#ask(this.#topic.offsetsAt(ms));
+  }
+
+  /** Reads ahead at once. */
+  read(partition: number, offset: number, aheadBytesMax: number): PartitionReader {
+    return new PartitionReader(this.#options, { partition, offset, aheadBytesMax });
+  }
+
+  async #ask<Answer>(asking: Promise<Answer>): Promise<Answer> {
+    try {
+      return await asking;
+    } catch (cause) {
+      const { topic } = this.#options;
+      const { message } = cause as Error;
+      throw new WalError('KAFKA_UNREACHABLE', `topic ${topic} cannot be asked: ${message}`, {
+        cause,
+        hint: 'Look at kafka.brokers and topic, at the network between, and at what this user may do there.',
+      });
+    }
+  }
+}
+
+/** One partition, in its order. */
+class PartitionReader {
+  readonly #partition: number;
+  readonly #reader: TopicReader;
+  #hindrance: string | undefined;
+
+  constructor(
+    { connection, topic, clock }: TopicPartitionsOptions,
+    from: { readonly partition: number; readonly offset: number; readonly aheadBytesMax: number },
+  ) {
+    const { partition, offset, aheadBytesMax } = from;
+    this.#partition = partition;
+    this.#reader = new TopicReader({
+      connection,
+      topic,
+      clock,
+      from: new Map([[partition, offset]]),
+      aheadBytesMax,
+      onHindered: (reason) => (this.#hindrance = reason),
+    });
+  }
+
+  /** The next read if it is there already. */
+  poll(): TopicRead | undefined {
+    return this.#reader.poll();
+  }
+
+  /** The offset of the next message. */
+  get position(): number {
+    return this.#reader.positions.get(this.#partition) ?? 0;
+  }
+
+  /** Messages behind that, as far as is known. */
+  get behind(): number {
+    return Math.max(0, (this.#reader.ends.get(this.#partition) ?? 0) - this.position);
+  }
+
+  /** When it was last seen that there is nothing more, monotonic ms; undefined while there is, or that isn't known. */
+  get emptyAtMs(): number | undefined {
+    return this.#reader.emptyAtMs(this.#partition);
+  }
+
+  /** Why nothing can be read now. */
+  get hindrance(): string | undefined {
+    return this.#hindrance;
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.close();
+  }
+}

@@ -1,0 +1,327 @@
+import type { TopicFrame, TopicRead } from '../record/topic-read.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { hasData } from './frame-parts.ts';
+import { type Frontier, isEarlier } from './frontier.ts';
+import { HeldLanes } from './held-lanes.ts';
+import { endsIn } from './lane-end.ts';
+import { type LaneBeginning, type LaneMemory, LaneQueue, type LateStart } from './lane-queue.ts';
+import type { PassRead } from './pass-read.ts';
+import type { Place } from './place.ts';
+import { Patience } from './patience.ts';
+import type { Strand } from './strand.ts';
+import { Strands } from './strands.ts';
+
+export interface TopicPassOptions {
+  readonly clock: Clock;
+  readonly place: Place;
+  /** All that was received from then on is read, and more; epoch ms, -Infinity: everything. */
+  readonly startMs: number;
+  /** What was received before was given. */
+  readonly frontier: Frontier;
+  readonly strands: readonly Strand[];
+  /** What is known of lanes by passes before. */
+  readonly lanes: ReadonlyMap<string, LaneMemory>;
+  /** Whether lanes may begin anywhere. */
+  readonly isAnyBeginningRight: boolean;
+  readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
+}
+
+const LIMITS = {
+  /** Messages of several lanes are in a partition in the order of their receive times, but for so much. */
+  orderMs: 2_000,
+  queuedBytesMax: 64 * 1_048_576,
+} as const;
+
+const NOT_SENT = 'not in the topic';
+
+/** The end of a lane, and who tells of it. */
+interface KnownEnd {
+  readonly lastSeq: number;
+  readonly next: string;
+  /** The last record of the message that tells it: what comes behind that was sent behind all of the lane. */
+  readonly nextSeq: number;
+}
+
+/**
+ * One reading of a topic from some time on: the lanes' records by receive time, then lane. A record is given once every lane
+ * that is waited for, and every partition of which more is there, has come as far. It reads what it needs for that and no more,
+ * so that a partition which is ahead waits in its broker.
+ */
+export class TopicPass {
+  readonly #options: TopicPassOptions;
+  readonly #lanes = new Map<string, LaneQueue>();
+  /** Those with records to give, or that may be waited for. */
+  readonly #active = new Set<LaneQueue>();
+  readonly #held: HeldLanes;
+  readonly #ends = new Map<string, KnownEnd>();
+  readonly #strands: Strands;
+  readonly #patience: Patience;
+  #frontier: Frontier;
+
+  constructor(options: TopicPassOptions) {
+    this.#options = options;
+    this.#strands = new Strands(options.strands);
+    this.#patience = new Patience(options.lanes);
+    this.#frontier = options.frontier;
+    this.#held = new HeldLanes(options.clock);
+    for (const [lane, { late }] of options.lanes) if (late !== undefined) this.#laneOf(lane);
+  }
+
+  /** Lanes of which something came, or is held back. */
+  get lanes(): Iterable<LaneQueue> {
+    return this.#lanes.values();
+  }
+
+  get strands(): readonly Strand[] {
+    return this.#strands.all;
+  }
+
+  get frontier(): Frontier {
+    return this.#frontier;
+  }
+
+  get queuedRecords(): number {
+    let records = 0;
+    for (const lane of this.#active) records += lane.records;
+    return records;
+  }
+
+  /** Receive time of the oldest record that was read and can't be given yet, epoch ms; Infinity when there is none. */
+  get waitingSinceMs(): number {
+    return Math.min(this.#least()?.head?.firstReceivedAt ?? Infinity, this.#held.sinceMs);
+  }
+
+  /** Everything received up to then was given, unless it comes late; epoch ms. Infinity: nothing is waited for. */
+  get completeToMs(): number {
+    const { limitMs } = this.#limitOf(undefined);
+    return Math.min(limitMs, this.waitingSinceMs - 1);
+  }
+
+  addStrand(strand: Strand): void {
+    this.#strands.add(strand);
+  }
+
+  /** What comes next; undefined when that isn't known yet. The same again, until a record was given or a new pass begun. */
+  next(): PassRead | undefined {
+    for (;;) {
+      const late = this.#caughtUp();
+      if (late.length > 0) return { kind: 'late', lanes: late };
+      this.#join();
+      const lane = this.#least();
+      if (lane?.head === undefined) {
+        if (this.#pullAll()) continue;
+        this.#silence();
+        return undefined;
+      }
+      const { limitMs, blocker } = this.#limitOf(lane);
+      if (lane.head.firstReceivedAt <= limitMs) return this.#give(lane, limitMs);
+      if (blocker instanceof LaneQueue) {
+        const step = this.#bringOn(blocker);
+        if (step !== 'done') return step;
+      } else if (blocker === undefined || !this.#pull(blocker)) return undefined;
+    }
+  }
+
+  #laneOf(name: string): LaneQueue {
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const lane = new LaneQueue(name, this.#options.place.lanes.get(name));
+    this.#lanes.set(name, lane);
+    const late = this.#options.lanes.get(name)?.late;
+    if (late !== undefined) this.#hold(lane, late);
+    return lane;
+  }
+
+  /** The lane whose next record was received first. */
+  #least(): LaneQueue | undefined {
+    let least: LaneQueue | undefined;
+    let key: Frontier = { ms: Infinity, lane: '' };
+    for (const lane of this.#active) {
+      if (lane.head === undefined) continue;
+      const own = { ms: lane.head.firstReceivedAt, lane: lane.lane };
+      if (isEarlier(own, key)) [least, key] = [lane, own];
+    }
+    return least;
+  }
+
+  /** Up to which receive time a lane's records may be given, and what forbids more. */
+  #limitOf(given: LaneQueue | undefined): {
+    readonly limitMs: number;
+    readonly blocker: LaneQueue | Strand | undefined;
+  } {
+    let limitMs = Infinity;
+    let blocker: LaneQueue | Strand | undefined;
+    for (const lane of this.#active) {
+      if (lane === given) continue;
+      if (lane.head === undefined && !this.#isAwaited(lane)) {
+        this.#active.delete(lane);
+        continue;
+      }
+      const fromMs = lane.head?.firstReceivedAt ?? lane.reachedMs;
+      const ms = given !== undefined && given.lane < lane.lane ? fromMs : fromMs - 1;
+      if (ms < limitMs) [limitMs, blocker] = [ms, lane];
+    }
+    for (const strand of this.#strands.all) {
+      const ms = strand.reachedMs - LIMITS.orderMs;
+      if (!strand.isAtEnd && ms < limitMs) [limitMs, blocker] = [ms, strand];
+    }
+    return { limitMs, blocker };
+  }
+
+  /** Whether something may come of it that was received earlier than what others have. */
+  #isAwaited(lane: LaneQueue): boolean {
+    if (lane.isSilent || lane.late !== undefined || lane.reachedMs < this.#frontier.ms)
+      return false;
+    return !this.#hasEnded(lane);
+  }
+
+  #hasEnded(lane: LaneQueue): boolean {
+    const end = this.#ends.get(lane.lane);
+    return end !== undefined && lane.readSeq >= end.lastSeq;
+  }
+
+  /** Reads on for a lane that is waited for, or waits for it no longer. Undefined when there is nothing to read yet. */
+  #bringOn(lane: LaneQueue): 'done' | PassRead | undefined {
+    const { strand } = lane;
+    if (strand !== undefined && !this.#hasFallenSilent(lane, strand)) {
+      return this.#pull(strand) ? 'done' : undefined;
+    }
+    lane.isSilent = true;
+    const end = this.#ends.get(lane.lane);
+    const next = end && this.#lanes.get(end.next);
+    if (end === undefined || next === undefined || next.readSeq <= end.nextSeq) return 'done';
+    return this.#pass(lane, end.lastSeq);
+  }
+
+  /** Where nobody waits for anything, it is still told how far all is complete. */
+  #silence(): void {
+    for (const lane of this.#active) {
+      if (lane.strand !== undefined && this.#patience.isQuiet(lane, lane.strand))
+        lane.isSilent = true;
+    }
+  }
+
+  #hasFallenSilent(lane: LaneQueue, strand: Strand): boolean {
+    const isFull = this.#queuedBytes >= LIMITS.queuedBytesMax;
+    return this.#patience.isOver(lane, strand) || (isFull && !strand.isAtEnd);
+  }
+
+  get #queuedBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#active) bytes += lane.bytes;
+    return bytes;
+  }
+
+  #give(lane: LaneQueue, limitMs: number): PassRead | undefined {
+    if (!lane.isEntered && lane.head !== undefined) lane.enter(lane.head, this.#beginningOf(lane));
+    const { missingTo } = lane;
+    if (missingTo !== undefined) return this.#missing(lane, missingTo);
+    const frame = lane.give(limitMs);
+    if (frame === undefined) return undefined;
+    const last = { ms: frame.lastReceivedAt, lane: lane.lane };
+    if (isEarlier(this.#frontier, last)) this.#frontier = last;
+    return { kind: 'frame', frame };
+  }
+
+  /** All messages as new as the last record before it, and newer, are read before it is believed. */
+  #missing(lane: LaneQueue, to: number): PassRead {
+    const { lane: name, seq, knownMs, isCut } = lane;
+    if (this.#options.startMs > knownMs) return { kind: 'rewind', startMs: knownMs };
+    return isCut ? { kind: 'lost', lane: name, seq, atMs: knownMs } : this.#pass(lane, to);
+  }
+
+  #pass(lane: LaneQueue, to: number): PassRead {
+    const hole = { lane: lane.lane, from: lane.seq + 1, to, reason: NOT_SENT };
+    lane.pass(to);
+    return { kind: 'hole', ordinal: lane.ordinal, hole };
+  }
+
+  #hold(lane: LaneQueue, late: LateStart): void {
+    lane.hold(late);
+    this.#held.add(lane, this.#frontier);
+  }
+
+  /** Reads on for those that are held back. */
+  #caughtUp(): LaneQueue[] {
+    return this.#held.lanes.filter((lane) => {
+      const { strand } = lane;
+      if (strand === undefined) return this.#strands.all.every(({ isAtEnd }) => isAtEnd);
+      while (!this.#held.isNear(lane, this.#frontier) && !this.#isCrowded && this.#pull(strand));
+      const isOver =
+        this.#held.isNear(lane, this.#frontier) || this.#isCrowded || this.#hasEnded(lane);
+      return (
+        isOver ||
+        this.#patience.isQuiet(lane, strand) ||
+        !this.#held.comesNearer(lane, this.#frontier)
+      );
+    });
+  }
+
+  /** What others have in the partition of a late lane would fill the memory. */
+  get #isCrowded(): boolean {
+    return this.#queuedBytes >= LIMITS.queuedBytesMax / 2;
+  }
+
+  /** Those that are no longer apart are read with the others again. */
+  #join(): void {
+    for (const { own, shared } of this.#strands.join()) {
+      for (const lane of this.#lanes.values()) if (lane.strand === own) lane.strand = shared;
+    }
+  }
+
+  #pullAll(): boolean {
+    let isAny = false;
+    for (const strand of this.#strands.all) if (this.#pull(strand)) isAny = true;
+    return isAny;
+  }
+
+  #pull(strand: Strand): boolean {
+    const read = strand.reads.poll();
+    if (read === undefined) return false;
+    if (read.kind === 'frame') this.#take(strand, read.frame);
+    else if (read.kind === 'foreign') this.#options.onForeign(read);
+    // Otherwise it is another topic, which is given all that the first one had.
+    else if (read.to > read.from) this.#cut(strand);
+    return true;
+  }
+
+  /** Messages that were to be read are gone. */
+  #cut(strand: Strand): void {
+    for (const lane of this.#lanes.values()) if (lane.strand === strand) lane.isCut = true;
+  }
+
+  #take(strand: Strand, frame: TopicFrame): void {
+    strand.note(frame);
+    if (!this.#strands.isFor(strand, frame)) return;
+    const lane = this.#laneOf(frame.lane);
+    if (lane.strand === undefined) lane.isCut = strand.isCut;
+    lane.see(frame, strand, this.#options.clock.monotonicMs());
+    this.#active.add(lane);
+    for (const { lane: ended, lastSeq } of endsIn(frame)) {
+      this.#ends.set(ended, { lastSeq, next: frame.lane, nextSeq: frame.lastSeq });
+    }
+    if (!lane.isEntered) this.#enter(lane, strand, frame);
+    const wanted = lane.lacking(frame);
+    const isGapless = lane.missingTo === undefined;
+    if (isGapless && (wanted?.firstSeq ?? 0) <= lane.readSeq + 1) lane.isCut = false;
+    if (wanted === undefined || lane.late !== undefined) return;
+    const first = { ms: wanted.firstReceivedAt, lane: frame.lane };
+    if (!isEarlier(first, this.#frontier) || !hasData(wanted)) return lane.add(wanted);
+    const { partition, offset } = frame;
+    this.#hold(lane, { sinceMs: wanted.firstReceivedAt, partition, offset });
+  }
+
+  /** What is read apart may come first, though it is behind what the others' reading has of the lane. */
+  #enter(lane: LaneQueue, strand: Strand, frame: TopicFrame): void {
+    const beginning = this.#beginningOf(lane);
+    const isFirst = strand.lane === undefined || frame.firstReceivedAt <= beginning.sinceMs;
+    if (isFirst) lane.enter(frame, beginning);
+  }
+
+  #beginningOf({ lane }: LaneQueue): LaneBeginning {
+    const { place, lanes, isAnyBeginningRight: isAnyRight } = this.#options;
+    const at = place.lanes.get(lane);
+    const sinceMs = at === undefined ? (place.sinceMs ?? -Infinity) : at.receivedAt - 1;
+    return { sinceMs, highSeq: lanes.get(lane)?.highSeq ?? 0, isAnyRight };
+  }
+}
