@@ -5,7 +5,7 @@ import { type Daemon, KnownDaemon } from './daemon.ts';
 import { hbaseClassPath, hbaseDaemon } from './hbase.ts';
 import { Helper } from './helper.ts';
 import { fetchJars } from './jars.ts';
-import { kafkaDaemon } from './kafka.ts';
+import { kafkaDaemon, type KafkaOptions } from './kafka.ts';
 import { opentsdbClassPath, type Settings, Tsd } from './opentsdb.ts';
 
 interface StackPorts {
@@ -29,6 +29,16 @@ export interface TsdChoice {
   readonly settings?: Settings;
   readonly port?: number;
 }
+
+/** Of which the first must be PLAINTEXT: it is the broker's own. */
+export type KafkaChoice = Pick<KafkaOptions, 'listeners' | 'settings' | 'scramUsers'>;
+
+const SMALL_BROKER = {
+  'num.network.threads': '2',
+  'num.io.threads': '2',
+  'offsets.topic.num.partitions': '1',
+  'log.cleaner.dedupe.buffer.size': '2097152',
+} as const;
 
 const HEAP_MIB = {
   throwaway: { hbase: 768, kafka: 384, tsd: 384 },
@@ -100,9 +110,33 @@ export class Stack {
   async kafka(): Promise<{ readonly address: string; readonly broker: Daemon }> {
     const { directory, ports } = this.place;
     const { kafka: jars } = await fetchJars(['kafka']);
-    const broker = await kafkaDaemon({ directory, jars, ports, jvm: this.#jvm('kafka') });
+    const broker = await kafkaDaemon({
+      directory,
+      name: 'kafka',
+      jars,
+      listeners: [{ name: 'PLAINTEXT', port: ports.kafka }],
+      controllerPort: ports.kafkaController,
+      jvm: this.#jvm('kafka'),
+    });
     await broker.start();
     return { address: `127.0.0.1:${ports.kafka}`, broker };
+  }
+
+  /** Starts one more Kafka broker, a small one for a test that does to it what others must not see. */
+  async ownKafka(name: string, choice: KafkaChoice): Promise<Daemon> {
+    const { kafka: jars } = await fetchJars(['kafka']);
+    const { settings, ...rest } = choice;
+    const broker = await kafkaDaemon({
+      directory: this.place.directory,
+      name: `kafka-${name}-${randomBytes(3).toString('hex')}`,
+      jars,
+      controllerPort: await freePort(),
+      jvm: ['-Xmx256m', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'],
+      settings: { ...SMALL_BROKER, ...settings },
+      ...rest,
+    });
+    await broker.start();
+    return broker;
   }
 
   /** Ends every process of the stack. A throw-away stack's directory is removed. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { TcpProxy } from './tcp-proxy.ts';
 
@@ -64,6 +64,27 @@ describe('the fault proxy', () => {
     await proxy.set({ kind: 'cut', answerBytes: 0 });
     await expect(get()).rejects.toThrow('fetch failed');
     expect([served, proxy.traffic.cuts, proxy.traffic.answerBytes]).toEqual([1, 1, 0]);
+  });
+
+  test('ends a connection instead of the answer to a request that is picked', async () => {
+    await proxy.set({ kind: 'cutAnswer', to: (request) => request.includes('GET /picked') });
+    expect(await get()).toBe('0123456789');
+    await expect(fetch(`${proxy.url}/picked`)).rejects.toThrow('fetch failed');
+    expect([served, proxy.traffic.cuts]).toEqual([2, 1]);
+  });
+
+  test('delays a request, and keeps the order when the fault is over before', async () => {
+    await proxy.set({ kind: 'delay', requestMs: 150, answerMs: 0 });
+    const socket = connect(proxy.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    socket.write('GET /slow HTTP/1.1\r\n');
+    await expect.poll(() => proxy.traffic.requestBytes).toBe(20);
+    await proxy.set({ kind: 'pass' });
+    socket.write('Host: a\r\n\r\n');
+    expect(served).toBe(0);
+    await expect.poll(() => text).toContain('0123456789');
+    socket.destroy();
   });
 
   test('delays an answer and its end', async () => {

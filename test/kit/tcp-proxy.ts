@@ -10,10 +10,12 @@ export type Fault =
   | { readonly kind: 'blackhole' }
   /** What is sent arrives; no answer and no end of the connection comes back. */
   | { readonly kind: 'halfOpen' }
-  /** Answers come this much later. */
-  | { readonly kind: 'delay'; readonly answerMs: number }
+  /** Requests arrive, and answers come, this much later. */
+  | { readonly kind: 'delay'; readonly requestMs?: number; readonly answerMs: number }
   /** Each connection ends after this many bytes of answers. */
   | { readonly kind: 'cut'; readonly answerBytes: number }
+  /** Each connection ends instead of the answer to a request that begins with such bytes: the server has carried it out. */
+  | { readonly kind: 'cutAnswer'; readonly to: (request: Buffer) => boolean }
   /** Each connection ends after this many bytes of an HTTP answer's body. */
   | { readonly kind: 'cutBody'; readonly bodyBytes: number };
 
@@ -21,7 +23,7 @@ export interface Traffic {
   connections: number;
   requestBytes: number;
   answerBytes: number;
-  /** Connections that a `cut` or `cutBody` ended. */
+  /** Connections that a `cut`, `cutAnswer` or `cutBody` ended. */
   cuts: number;
 }
 
@@ -106,8 +108,12 @@ class Pair {
   #fault: Fault = { kind: 'pass' };
   /** Of the answers since the fault was set; kept only while a cut is waited for. */
   #answer = Buffer.alloc(0);
+  /** The next answer is one to cut. */
+  #isDoomed = false;
   #requestsLost = false;
   #answersLost = false;
+  readonly #requestsLate = new Late();
+  readonly #answersLate = new Late();
 
   constructor(options: {
     readonly client: Socket;
@@ -135,6 +141,7 @@ class Pair {
   set(fault: Fault): void {
     this.#fault = fault;
     this.#answer = Buffer.alloc(0);
+    this.#isDoomed = false;
   }
 
   reset(): void {
@@ -143,20 +150,27 @@ class Pair {
 
   #request(bytes: Buffer): void {
     this.#traffic.requestBytes += bytes.length;
-    if (this.#fault.kind === 'blackhole') this.#requestsLost = true;
-    if (!this.#requestsLost) this.#server.write(bytes);
+    const fault = this.#fault;
+    if (fault.kind === 'blackhole') this.#requestsLost = true;
+    if (fault.kind === 'cutAnswer' && fault.to(bytes)) this.#isDoomed = true;
+    if (this.#requestsLost) return;
+    const lateMs = fault.kind === 'delay' ? (fault.requestMs ?? 0) : 0;
+    this.#requestsLate.run(lateMs, () => this.#server.write(bytes));
   }
 
   #answers(bytes: Buffer): void {
     const fault = this.#fault;
     if (fault.kind === 'blackhole' || fault.kind === 'halfOpen') this.#answersLost = true;
     if (this.#answersLost) return;
-    if (fault.kind === 'delay') {
-      setTimeout(() => this.#send(bytes), fault.answerMs);
+    if (this.#isDoomed) {
+      this.#cut(Buffer.alloc(0));
       return;
     }
     if (fault.kind === 'cut' || fault.kind === 'cutBody') this.#sendUntilCut(bytes, fault);
-    else this.#send(bytes);
+    else {
+      const lateMs = fault.kind === 'delay' ? fault.answerMs : 0;
+      this.#answersLate.run(lateMs, () => this.#send(bytes));
+    }
   }
 
   #sendUntilCut(bytes: Buffer, fault: Fault & { kind: 'cut' | 'cutBody' }): void {
@@ -167,11 +181,15 @@ class Pair {
       this.#send(bytes);
       return;
     }
+    this.#cut(bytes.subarray(0, leftBytes));
+  }
+
+  #cut(last: Buffer): void {
     this.#traffic.cuts += 1;
     this.#answersLost = true;
     this.#requestsLost = true;
-    this.#traffic.answerBytes += leftBytes;
-    this.#client.end(bytes.subarray(0, leftBytes), () => this.#client.destroy());
+    this.#traffic.answerBytes += last.length;
+    this.#client.end(last, () => this.#client.destroy());
   }
 
   #send(bytes: Buffer): void {
@@ -184,8 +202,31 @@ class Pair {
   #passEnd(end: () => void): void {
     const { kind } = this.#fault;
     if (this.#answersLost || kind === 'blackhole' || kind === 'halfOpen') return;
-    if (this.#fault.kind === 'delay') setTimeout(end, this.#fault.answerMs);
-    else end();
+    this.#answersLate.run(this.#fault.kind === 'delay' ? this.#fault.answerMs : 0, end);
+  }
+}
+
+/** Runs what it is given later, in the order in which it came. */
+class Late {
+  readonly #waiting: { readonly dueMs: number; readonly task: () => void }[] = [];
+
+  run(lateMs: number, task: () => void): void {
+    if (lateMs === 0 && this.#waiting.length === 0) {
+      task();
+      return;
+    }
+    this.#waiting.push({ dueMs: performance.now() + lateMs, task });
+    if (this.#waiting.length === 1) this.#wait();
+  }
+
+  #wait(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    setTimeout(() => {
+      first.task();
+      this.#waiting.shift();
+      this.#wait();
+    }, first.dueMs - performance.now());
   }
 }
 
