@@ -7,6 +7,8 @@ import { openRepository, type Repository } from '../archive/repository.ts';
 import { formatAddress, type Address } from '../config/address.ts';
 import { formatConfig } from '../config/format.ts';
 import type { Config } from '../config/options.ts';
+import { KafkaConnection } from '../kafka/connection.ts';
+import { checkTopic } from '../kafka/topic-check.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type ErrorCode, WalError } from '../runtime/errors.ts';
 import { FileStore } from '../storage/file-store.ts';
@@ -23,13 +25,15 @@ type Finding =
 /** Prints the configuration in effect on stdout, and on stderr whether the proxy could start with it here and now. */
 export async function checkConfig(config: Config, form: 'yaml' | 'json'): Promise<ExitCode> {
   process.stdout.write(formatConfig(config, form));
-  const findings = await Promise.all([
+  const found = await Promise.all([
     checkAddress('listen', config.listen),
     checkAddress('admin', config.admin),
     checkData(config.data),
     checkRepository(config),
     checkPrimary(config.primary),
+    checkKafka(config),
   ]);
+  const findings = found.filter((finding) => finding !== undefined);
   for (const finding of findings) console.error(formatFinding(finding));
   // Whoever waits for a share whose server is gone can't exit in order.
   if (findings.some(({ says }) => says.endsWith(SILENT))) process.kill(process.pid, 'SIGKILL');
@@ -140,6 +144,33 @@ async function checkPrimary(primary: string): Promise<Finding> {
   } catch (error) {
     const says = `${shown} does not answer (${messageOf(error)}): writes would be kept for it`;
     return { kind: 'warning', says };
+  }
+}
+
+/** Makes no topic. */
+async function checkKafka(config: Config): Promise<Finding | undefined> {
+  const { brokers, topic } = config.kafka;
+  if (brokers.length === 0) return undefined;
+  const shown = `kafka ${brokers.join()}`;
+  try {
+    const connection = await KafkaConnection.open(config.kafka);
+    const { told, warnings, failure } = await checkTopic(connection, { ...topic, create: false });
+    if (failure?.isLasting === true) {
+      return { kind: 'error', code: 'CONFIG_INVALID', says: `${shown}: ${failure.says}` };
+    }
+    if (failure !== undefined) {
+      const says = `${shown} cannot be asked (${failure.says}): writes would be kept for it`;
+      return { kind: 'warning', says };
+    }
+    const kind = warnings.length > 0 ? 'warning' : 'ok';
+    return { kind, says: `${shown}: ${[...told, ...warnings].join('; ')}` };
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    const { code, message, hint } = error;
+    if (code === 'TOPIC_MISSING' && topic.create) {
+      return { kind: 'ok', says: `${shown}: the topic ${topic.name} will be made` };
+    }
+    return { kind: 'error', code, says: `${shown}: ${message}. ${hint}` };
   }
 }
 

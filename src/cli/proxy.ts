@@ -7,7 +7,7 @@ import { SentBodies } from '../follow/sent-bodies.ts';
 import { type Awaited, DurableWritePath } from '../ingest/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
 import { earlier, formatPosition, type Position } from '../record/position.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, untilAborted } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Cursor } from '../wal/cursor.ts';
 import type { RingFrame } from '../wal/frame-ring.ts';
@@ -20,7 +20,7 @@ import { KnownHoles } from './known-holes.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
-import { Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
+import { openTopic, Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
 
 export interface ProxyOptions {
   readonly config: Config;
@@ -33,6 +33,8 @@ export interface ProxyOptions {
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
 const POLL_MS = 20;
+/** A stop waits so long for Kafka to get the end of the log; the next start goes on with it. */
+const DRAIN_MS_MAX = 3_000;
 
 /**
  * The log, the write path and the primary's follower, tied together. `run` keeps time for them: once a
@@ -53,6 +55,8 @@ export class Proxy {
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
   readonly #holes: KnownHoles;
+  readonly #replicating = new AbortController();
+  #replicated: Promise<void> | undefined;
   #durableAt = 0;
   #isEnding = false;
   #isRefusalTold = false;
@@ -112,6 +116,8 @@ export class Proxy {
     const facts = await PrimaryFacts.open(config.data);
     const kafkaCursor =
       config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
+    // A start that is refused must not have opened a lane.
+    const topic = kafkaCursor && (await openTopic(config, logger));
     // The log needs someone to tell before the proxy that listens can be made.
     let proxy: Proxy | undefined;
     let opened: Position | undefined;
@@ -142,22 +148,24 @@ export class Proxy {
             wal: gate.keeper('archive'),
           })
         : undefined;
-    const replication = kafkaCursor
-      ? await Replication.open({
-          config,
-          clock,
-          logger,
-          metrics: metrics.kafka(),
-          wal,
-          keeper: gate.keeper('kafka'),
-          cursor: kafkaCursor,
-          events: {
-            replicated: (position) => proxy?.writePath.replicated(position),
-            unreplicated: () => proxy?.writePath.unreplicated(),
-            hole: (hole) => proxy?.onHole(hole),
-          },
-        })
-      : undefined;
+    const replication =
+      kafkaCursor && topic
+        ? new Replication({
+            config,
+            clock,
+            logger,
+            metrics: metrics.kafka(),
+            wal,
+            keeper: gate.keeper('kafka'),
+            cursor: kafkaCursor,
+            topic,
+            events: {
+              replicated: (position) => proxy?.writePath.replicated(position),
+              unreplicated: () => proxy?.writePath.unreplicated(),
+              hole: (hole) => proxy?.onHole(hole),
+            },
+          })
+        : undefined;
     proxy = new Proxy(options, { wal, cursor, choice, facts, archiving, replication, gate });
     if (opened !== undefined) proxy.onOpened(opened);
     proxy.#reportRecovery();
@@ -189,9 +197,10 @@ export class Proxy {
   /** Runs until the signal aborts; the log stays open for what is still being answered. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => (this.#isEnding = true), { once: true });
+    this.#replicated = this.replication?.run(this.#replicating.signal);
     await Promise.all([
       this.feeding.run(signal),
-      this.replication?.run(signal),
+      Promise.race([this.#replicated, untilAborted(signal)]),
       this.#beat(signal),
       this.#watch(signal),
     ]);
@@ -206,9 +215,15 @@ export class Proxy {
     }
   }
 
-  /** Ends the log. */
+  /**
+   * Ends the log. Its last record says that the lane ended in order: archivers of the topic then need not wait for the next
+   * start with what is before it.
+   */
   async close(): Promise<void> {
     await this.#wal.close();
+    await this.replication?.drain(this.#wal.durable, DRAIN_MS_MAX);
+    this.#replicating.abort();
+    await this.#replicated;
   }
 
   onDurable(frame: RingFrame): void {
@@ -255,6 +270,7 @@ export class Proxy {
         confirmed === undefined ? null : formatPosition(confirmed),
       );
       this.archiving?.beat();
+      this.replication?.beat();
       await this.#wal.maintain(this.#passed());
       await clock.sleep(BEAT_MS, signal);
     }

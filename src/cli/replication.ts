@@ -5,7 +5,7 @@ import { ProducerFollower, type ProducerState } from '../kafka/producer-follower
 import { checkTopic } from '../kafka/topic-check.ts';
 import { TopicPlace } from '../kafka/topic-place.ts';
 import type { Hole } from '../record/control.ts';
-import type { Position } from '../record/position.ts';
+import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -22,7 +22,15 @@ export interface ReplicationOptions {
   readonly wal: Wal;
   readonly keeper: LaneKeeper;
   readonly cursor: Cursor;
+  readonly topic: OpenedTopic;
   readonly events: ReplicationEvents;
+}
+
+interface OpenedTopic {
+  readonly connection: KafkaConnection;
+  readonly place: TopicPlace;
+  /** What may cost data one day; undefined while that could not be looked at. */
+  readonly warnings: readonly string[] | undefined;
 }
 
 interface ReplicationEvents {
@@ -36,23 +44,49 @@ interface ReplicationEvents {
 /** What clients are told until the topic knows of a lane. */
 export const UNKNOWN_TO_TOPIC = 'the topic does not know of this stretch of the log yet';
 
+const LIMITS = {
+  /** The topic has so long to learn of a lane before that counts as a failure. */
+  registerMsMax: 3_000,
+  pollMs: 20,
+} as const;
+
+/** Looks at the topic, and makes it where that is wanted. Throws when the log must not go there; Kafka may be away. */
+export async function openTopic(config: Config, logger: Logger): Promise<OpenedTopic> {
+  const { topic } = config.kafka;
+  const connection = await connectionOf(config, logger);
+  const place = await TopicPlace.open(config.data, topic.name);
+  return { connection, place, warnings: await lookAtTopic(connection, config, logger) };
+}
+
+/** Undefined when it can't be done now. */
+async function lookAtTopic(
+  connection: KafkaConnection,
+  { kafka: { topic } }: Config,
+  logger: Logger,
+): Promise<readonly string[] | undefined> {
+  const { told, warnings, failure } = await checkTopic(connection, topic);
+  for (const says of told) logger.info({ topic: topic.name }, says);
+  for (const says of warnings) logger.warn({ topic: topic.name }, says);
+  if (failure === undefined) return warnings;
+  logger.warn({ topic: topic.name, reason: failure.says }, 'the topic could not be looked at');
+  return undefined;
+}
+
 /** Kafka as the proxy sees it: the follower that brings the log to the topic, and what is told of it. */
 export class Replication {
   readonly #options: ReplicationOptions;
   readonly #follower: ProducerFollower;
   #lane = '';
-  #warnings: readonly string[] = [];
+  #openedMs = 0;
+  #warnings: readonly string[] | undefined;
   #refills = 0;
   #isAllowedTold = false;
 
-  private constructor(
-    options: ReplicationOptions,
-    connection: KafkaConnection,
-    { place, warnings }: { readonly place: TopicPlace; readonly warnings: readonly string[] },
-  ) {
+  constructor(options: ReplicationOptions) {
     this.#options = options;
+    const { config, clock, wal, cursor, events, metrics, topic } = options;
+    const { connection, place, warnings } = topic;
     this.#warnings = warnings;
-    const { config, clock, wal, cursor, events, metrics } = options;
     this.#follower = new ProducerFollower({
       log: wal,
       connection,
@@ -80,17 +114,6 @@ export class Replication {
     });
   }
 
-  /** Looks at the topic, and makes it where that is wanted. Throws when the log must not go there; Kafka may be away. */
-  static async open(options: ReplicationOptions): Promise<Replication> {
-    const { config, logger } = options;
-    const connection = await connectionOf(config, logger);
-    const place = await TopicPlace.open(config.data, config.kafka.topic.name);
-    const check = await checkTopic(connection, config.kafka.topic);
-    for (const says of check.told) logger.info({ topic: config.kafka.topic.name }, says);
-    for (const says of check.warnings) logger.warn({ topic: config.kafka.topic.name }, says);
-    return new Replication(options, connection, { place, warnings: check.warnings });
-  }
-
   get state(): ProducerState {
     return this.#follower.state;
   }
@@ -116,17 +139,25 @@ export class Replication {
   get troubles(): readonly string[] {
     const { state } = this;
     const away = state.kind === 'live' ? [] : [`Kafka is ${state.kind}: ${state.reason}`];
-    return [...away, ...this.#warnings];
+    return [...away, ...(this.#warnings ?? [])];
   }
 
   opened(position: Position): void {
     this.#lane = position.lane;
+    this.#openedMs = this.#options.clock.monotonicMs();
     this.#isAllowedTold = false;
     this.#follower.opened(position);
   }
 
   durable(): void {
     this.#follower.wake();
+  }
+
+  /** Call about once a second: a Kafka that is silent is found to be away by its time-outs only, which are long. */
+  beat(): void {
+    const { clock } = this.#options;
+    if (clock.monotonicMs() - this.#openedMs < LIMITS.registerMsMax) return;
+    if ('reason' in this.state) this.#onUnregistered(this.state.reason);
   }
 
   degrade(reason: string): void {
@@ -137,10 +168,23 @@ export class Replication {
     await this.#follower.run(signal);
   }
 
+  /** Settles once Kafka has all up to `last`, or after `msMax`, or when it can't be reached. */
+  async drain(last: Position, msMax: number): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonicMs() + msMax;
+    const never = new AbortController().signal;
+    while (this.state.kind !== 'down' && clock.monotonicMs() < endMs) {
+      const { acknowledged } = this;
+      if (acknowledged !== undefined && comparePositions(acknowledged, last) >= 0) return;
+      await clock.sleep(LIMITS.pollMs, never);
+    }
+  }
+
   #onState(state: ProducerState): void {
     const { logger, events } = this.#options;
     if (state.kind === 'live') {
       logger.info('Kafka is up to date');
+      if (this.#warnings === undefined) void this.#lookLate();
       return;
     }
     events.unreplicated();
@@ -149,6 +193,18 @@ export class Replication {
       'degraded: answers do not wait for Kafka',
     );
     if (state.kind === 'down') this.#onUnregistered(state.reason);
+  }
+
+  /** What would have stopped the start is a trouble now. */
+  async #lookLate(): Promise<void> {
+    const { config, logger, topic } = this.#options;
+    try {
+      this.#warnings = await lookAtTopic(topic.connection, config, logger);
+    } catch (error) {
+      const { message } = error as Error;
+      logger.error({ topic: config.kafka.topic.name, error: message }, 'the topic is not fit');
+      this.#warnings = [message];
+    }
   }
 
   /** Kafka is away while a lane waits for its first message. */

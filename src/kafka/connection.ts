@@ -26,8 +26,16 @@ export interface KafkaOptions {
 /** One set of connections to the brokers. */
 export interface KafkaClient {
   readonly kafka: Kafka;
-  /** Ends connections to one broker, `host:port`, or to all: what is under way is rejected, and may be tried on new ones. */
+  /**
+   * Ends connections to one broker, `host:port`: what is under way is rejected, and may be tried on new ones. Without a broker it
+   * ends all, and every one that is opened later: kafkajs may be in the middle of its tries.
+   */
   hangUp(broker?: string): void;
+  /**
+   * What the work resolves to. kafkajs has waits without an end, as for the answer to a password, which a lost connection doesn't
+   * end either: after `msMax` this rejects, and hangs up.
+   */
+  within<Result>(work: Promise<Result>, msMax?: number): Promise<Result>;
 }
 
 /** Told what kafkajs would print. */
@@ -78,6 +86,7 @@ export class KafkaConnection {
     const { brokers, connectionTimeout, requestTimeout } = this.options;
     const { ssl, sasl } = this.#credentials;
     const sockets = new Map<Socket, string>();
+    let isOver = false;
     const config: KafkaConfig = {
       clientId: 'tsdb-wal',
       brokers: [...brokers],
@@ -93,17 +102,22 @@ export class KafkaConnection {
         const socket = openSocket({ host, port, secured, onConnect });
         sockets.set(socket, `${host}:${port}`);
         socket.once('close', () => sockets.delete(socket));
+        if (isOver) socket.destroy(new Error(HUNG_UP));
         return socket;
       },
     };
+    const hangUp: KafkaClient['hangUp'] = (broker) => {
+      isOver ||= broker === undefined;
+      for (const [socket, address] of sockets) {
+        // Without an error kafkajs would not notice.
+        if (broker === undefined || broker === address) socket.destroy(new Error(HUNG_UP));
+      }
+    };
+    const limitMs = 2 * (connectionTimeout + requestTimeout);
     return {
       kafka: new kafkajs.Kafka(config),
-      hangUp: (broker) => {
-        for (const [socket, address] of sockets) {
-          // Without an error kafkajs would not notice.
-          if (broker === undefined || broker === address) socket.destroy(new Error(HUNG_UP));
-        }
-      },
+      hangUp,
+      within: (work, msMax = limitMs) => within(work, msMax, () => hangUp()),
     };
   }
 }
@@ -113,6 +127,26 @@ function noZstd(): WalError {
   return new WalError('CONFIG_INVALID', told, {
     hint: 'Use a Node from 22.15 on, or gzip.',
   });
+}
+
+async function within<Result>(
+  work: Promise<Result>,
+  msMax: number,
+  giveUp: () => void,
+): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error('Kafka did not answer in time'));
+      giveUp();
+    }, msMax);
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const HUNG_UP = 'the connection was given up';

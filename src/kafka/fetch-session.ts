@@ -1,4 +1,5 @@
 import type { Kafka } from 'kafkajs';
+import type { KafkaClient } from './connection.ts';
 
 /** A message as Kafka keeps it. */
 export interface FetchedMessage {
@@ -52,20 +53,22 @@ export interface FetchLimits {
  * session: the caller hangs up and opens the next.
  */
 export class FetchSession {
+  readonly #client: KafkaClient;
   readonly #cluster: Cluster;
   readonly #topic: string;
 
-  private constructor(cluster: Cluster, topic: string) {
+  private constructor(client: KafkaClient, cluster: Cluster, topic: string) {
+    this.#client = client;
     this.#cluster = cluster;
     this.#topic = topic;
   }
 
-  /** `kafka` must try nothing again by itself, and is the session's own. Rejects when the topic can't be read. */
-  static async open(kafka: Kafka, topic: string): Promise<FetchSession> {
-    const cluster = clusterOf(kafka);
-    await cluster.connect();
-    await cluster.addTargetTopic(topic);
-    return new FetchSession(cluster, topic);
+  /** The client is the session's own. Rejects when the topic can't be read. */
+  static async open(client: KafkaClient, topic: string): Promise<FetchSession> {
+    const cluster = clusterOf(client.kafka);
+    await client.within(cluster.connect());
+    await client.within(cluster.addTargetTopic(topic));
+    return new FetchSession(client, cluster, topic);
   }
 
   /** The partitions that each broker leads, by its node. */
@@ -81,7 +84,7 @@ export class FetchSession {
 
   /** Asks the brokers again who leads what. */
   async refresh(): Promise<void> {
-    await this.#cluster.refreshMetadata();
+    await this.#client.within(this.#cluster.refreshMetadata());
   }
 
   /** What follows the offsets of partitions that one broker leads. Throws OffsetGone. */
@@ -95,18 +98,17 @@ export class FetchSession {
       fetchOffset: String(offset),
       maxBytes: limits.partitionBytesMax,
     }));
-    const broker = await this.#cluster.findBroker({ nodeId });
-    const { responses } = await broker
-      .fetch({
-        topics: [{ topic: this.#topic, partitions }],
-        isolationLevel: READ_COMMITTED,
-        maxWaitTime: limits.waitMs,
-        maxBytes: limits.bytesMax,
-      })
-      .catch((error: BrokerError) => {
-        const isGone = error.type === 'OFFSET_OUT_OF_RANGE' && error.partition !== undefined;
-        throw isGone ? new OffsetGone(error.partition) : error;
-      });
+    const asked = {
+      topics: [{ topic: this.#topic, partitions }],
+      isolationLevel: READ_COMMITTED,
+      maxWaitTime: limits.waitMs,
+      maxBytes: limits.bytesMax,
+    };
+    const fetching = this.#cluster.findBroker({ nodeId }).then((broker) => broker.fetch(asked));
+    const { responses } = await this.#client.within(fetching).catch((error: BrokerError) => {
+      const isGone = error.type === 'OFFSET_OUT_OF_RANGE' && error.partition !== undefined;
+      throw isGone ? new OffsetGone(error.partition) : error;
+    });
     return responses.flatMap((response) =>
       response.partitions.map((data) => readPartition(data, offsets.get(data.partition) ?? 0)),
     );
@@ -135,14 +137,29 @@ export class FetchSession {
     return new Map(partitions.map((one) => [one, place(one)]));
   }
 
+  /** What a consumer group has left of each partition; without those of which it has left nothing. */
+  async committed(groupId: string): Promise<ReadonlyMap<number, number>> {
+    const partitions = this.partitions().map((partition) => ({ partition }));
+    const topics = [{ topic: this.#topic, partitions }];
+    const asking = this.#cluster
+      .findGroupCoordinator({ groupId })
+      .then((broker) => broker.offsetFetch({ groupId, topics }));
+    const { responses } = await this.#client.within(asking);
+    const left = responses.flatMap((response) =>
+      response.partitions.map(({ partition, offset }) => [partition, Number(offset)] as const),
+    );
+    return new Map(left.filter(([, offset]) => offset >= 0));
+  }
+
   async #offsets(
     partitions: readonly number[],
     which: { readonly fromBeginning: boolean } | { readonly fromTimestamp: number },
   ): Promise<ReadonlyMap<number, number>> {
     const asked = partitions.map((partition) => ({ partition }));
-    const answers = await this.#cluster.fetchTopicsOffset([
+    const asking = this.#cluster.fetchTopicsOffset([
       { topic: this.#topic, partitions: asked, ...which },
     ]);
+    const answers = await this.#client.within(asking);
     return new Map(
       answers.flatMap((answer) =>
         answer.partitions.map(({ partition, offset }) => [partition, Number(offset)] as const),
@@ -182,6 +199,7 @@ interface Cluster {
     topic: string,
   ): readonly { readonly partitionId: number; readonly leader: number }[];
   findBroker(asked: { readonly nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(asked: { readonly groupId: string }): Promise<Broker>;
   fetchTopicsOffset(
     asked: readonly {
       readonly topic: string;
@@ -199,6 +217,12 @@ interface Cluster {
 interface Broker {
   fetch(asked: object): Promise<{
     readonly responses: readonly { readonly partitions: readonly PartitionData[] }[];
+  }>;
+  /** -1: none. */
+  offsetFetch(asked: object): Promise<{
+    readonly responses: readonly {
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
   }>;
 }
 

@@ -1,7 +1,8 @@
 import type { Consumer } from 'kafkajs';
 import { Backoff } from '../runtime/backoff.ts';
-import { type Clock, untilAborted } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
+import { explainFailure } from './failure.ts';
 
 export interface GroupMembershipOptions {
   readonly connection: KafkaConnection;
@@ -20,6 +21,8 @@ const LIMITS = {
   rebalanceMs: 20_000,
   heartbeatMs: 2_000,
   pollMs: 500,
+  /** Without a heartbeat for so long the membership is given up: kafkajs may wait without an end on its way back to a broker. */
+  silentMsMax: 45_000,
   retries: 5,
   retryMsMin: 200,
   retryMsMax: 5_000,
@@ -66,9 +69,12 @@ export class GroupMembership {
 
   /** One membership, until it fails or the signal aborts; returns why it ended. */
   async #take(client: KafkaClient, signal: AbortSignal, onJoined: () => void): Promise<string> {
-    const { topic, groupId, onAssigned, clock } = this.#options;
+    const { topic, groupId, onAssigned, clock, connection } = this.#options;
+    const { options } = connection;
+    const explain = (error: unknown): string => explainFailure(error, { options, topic }).says;
     const over = new AbortController();
     let why = 'the group was left';
+    let heardMs = clock.monotonicMs();
     const consumer = client.kafka.consumer({
       groupId,
       sessionTimeout: LIMITS.sessionMs,
@@ -77,7 +83,9 @@ export class GroupMembership {
       maxWaitTimeInMs: LIMITS.pollMs,
       allowAutoTopicCreation: false,
     });
+    consumer.on(consumer.events.HEARTBEAT, () => (heardMs = clock.monotonicMs()));
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      heardMs = clock.monotonicMs();
       consumer.pause([{ topic }]);
       onAssigned(payload.memberAssignment[topic] ?? []);
       this.#consumer = consumer;
@@ -86,17 +94,24 @@ export class GroupMembership {
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       // kafkajs would start again by itself after some errors, and not after others.
-      why = payload.error.message;
+      why = explain(payload.error);
       over.abort();
     });
     consumer.on(consumer.events.REQUEST_TIMEOUT, ({ payload }) => client.hangUp(payload.broker));
     try {
-      await consumer.connect();
+      await client.within(consumer.connect());
       await consumer.subscribe({ topic });
-      await consumer.run({ autoCommit: false, eachBatch: async () => undefined });
-      await untilAborted(AbortSignal.any([signal, over.signal]));
+      const joining = consumer.run({ autoCommit: false, eachBatch: async () => undefined });
+      await client.within(joining, LIMITS.silentMsMax);
+      const until = AbortSignal.any([signal, over.signal]);
+      while (!until.aborted) {
+        await clock.sleep(LIMITS.sessionMs, until);
+        if (clock.monotonicMs() - heardMs < LIMITS.silentMsMax) continue;
+        why = 'the group does not answer';
+        break;
+      }
     } catch (error) {
-      why = (error as Error).message;
+      why = explain(error);
     }
     this.#consumer = undefined;
     const left = new AbortController();

@@ -29,12 +29,12 @@ export class GroupSource {
   #assigned: readonly number[] | undefined;
   #wake: (() => void) | undefined;
 
-  private constructor(options: GroupSourceOptions, partitions: number) {
+  private constructor(options: GroupSourceOptions, asked: Topic, partitions: number) {
     const { connection, topic, groupId, clock } = options;
     this.topic = topic;
     this.#options = options;
     this.#partitions = partitions;
-    this.#asked = new Topic(connection, topic);
+    this.#asked = asked;
     this.#reader = new TopicReader({
       connection,
       topic,
@@ -57,14 +57,16 @@ export class GroupSource {
 
   /** Rejects when the topic can't be asked. */
   static async open(options: GroupSourceOptions): Promise<GroupSource> {
-    const ranges = await new Topic(options.connection, options.topic).ranges();
-    return new GroupSource(options, ranges.size);
+    const topic = new Topic(options.connection, options.topic, { keeps: true });
+    const ranges = await topic.ranges();
+    return new GroupSource(options, topic, ranges.size);
   }
 
   /** Is a member until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#membership.run(signal);
     await this.#reader.close();
+    this.#asked.close();
   }
 
   /** The next event; of a partition in the order of the topic. Undefined when none comes for so long, or the signal aborts. */
@@ -89,17 +91,7 @@ export class GroupSource {
 
   /** Up to where the partition was settled, as some member last said; undefined when that isn't known. Rejects when the topic can't be asked. */
   async settled(partition: number): Promise<number | undefined> {
-    const { connection, groupId } = this.#options;
-    const client = connection.client({ retries: 2 });
-    const admin = client.kafka.admin();
-    try {
-      await admin.connect();
-      const [answer] = await admin.fetchOffsets({ groupId, topics: [this.topic] });
-      const offset = answer?.partitions.find((one) => one.partition === partition)?.offset;
-      return offset === undefined || Number(offset) < 0 ? undefined : Number(offset);
-    } finally {
-      client.hangUp();
-    }
+    return (await this.#asked.committed(this.#options.groupId)).get(partition);
   }
 
   /** The offset of the oldest message, and the one behind the newest, as they are now. Rejects when the topic can't be asked. */

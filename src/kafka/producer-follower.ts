@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
 import type { KafkaConnection } from './connection.ts';
+import { explainFailure } from './failure.ts';
 import { FramePacker, type Pack } from './frame-packer.ts';
 import { ProducerSession } from './producer-session.ts';
 import type { TopicPlace } from './topic-place.ts';
@@ -132,7 +133,9 @@ export class ProducerFollower {
         if (signal.aborted) break;
         // The abandoned producer may still be reading what it was given.
         this.#packer.release();
-        this.#enter({ kind: 'down', reason: reasonOf(error as Error, this.#options.topic) });
+        const { connection, topic } = this.#options;
+        const { says } = explainFailure(error, { options: connection.options, topic });
+        this.#enter({ kind: 'down', reason: says });
         await clock.sleep(this.#backoff.nextMs(), signal);
       }
     }
@@ -203,7 +206,7 @@ export class ProducerFollower {
     const durationMs = clock.monotonicMs() - startMs;
     const before = place.last;
     if (before?.partition === partition && offset <= before.offset) {
-      this.#refill('its offsets went back');
+      await this.#refill('its offsets went back');
       return undefined;
     }
     place.note({ partition, offset, lane: frame.lane, seq: frame.lastSeq });
@@ -225,13 +228,15 @@ export class ProducerFollower {
   async #look(session: ProducerSession): Promise<readonly number[]> {
     const { place } = this.#options;
     const { partitions, holdsLast } = await session.look(place.last);
-    if (!holdsLast) this.#refill('it does not hold the last message that it acknowledged');
+    if (!holdsLast) await this.#refill('it does not hold the last message that it acknowledged');
     return partitions;
   }
 
-  #refill(reason: string): void {
+  /** Durably, before anything is sent: the new topic may come to hold the old last message, where it was, and not what came before it. */
+  async #refill(reason: string): Promise<void> {
     this.#options.place.forget();
     this.#position = undefined;
+    await this.#options.place.save();
     this.#enter({ kind: 'behind', reason: `it is filled again: ${reason}` });
     this.#options.events.refilling(reason);
   }
@@ -273,20 +278,4 @@ export class ProducerFollower {
     this.#state = state;
     if (!isSame) this.#options.events.state(state);
   }
-}
-
-/** With what is to be done, where only a person can. */
-function reasonOf(error: Error & { readonly type?: string }, topic: string): string {
-  const cause = (error.cause ?? error) as Error & { readonly type?: string };
-  const type = error.type ?? cause.type;
-  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
-    return `a message is too large for the topic: run kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=1048588`;
-  }
-  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
-    return `there is no topic ${topic}: check-config says how it is made`;
-  }
-  if (type === 'TOPIC_AUTHORIZATION_FAILED' || type === 'CLUSTER_AUTHORIZATION_FAILED') {
-    return `the user may not write to ${topic}: it needs Describe, Read and Write on it`;
-  }
-  return cause.message === '' ? error.message : cause.message;
 }

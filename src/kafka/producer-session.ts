@@ -46,7 +46,7 @@ export class ProducerSession {
   static async open(connection: KafkaConnection, topic: string): Promise<ProducerSession> {
     const session = new ProducerSession(connection, topic);
     try {
-      await session.#within(session.#producer.connect());
+      await session.#client.within(session.#producer.connect());
       return session;
     } catch (error) {
       session.close();
@@ -60,7 +60,7 @@ export class ProducerSession {
   ): Promise<{ readonly partitions: readonly number[]; readonly holdsLast: boolean }> {
     const client = this.#connection.client({ retries: 0 });
     try {
-      return await this.#within(lookAt(client, this.#topic, last));
+      return await lookAt(client, this.#topic, last);
     } finally {
       client.hangUp();
     }
@@ -76,7 +76,7 @@ export class ProducerSession {
       compression: COMPRESSION_TYPES[compression],
       messages: [{ ...encodeMessage(frame, nowMs), partition }],
     });
-    const [answer] = await this.#within(sent);
+    const [answer] = await this.#client.within(sent);
     if (answer?.baseOffset === undefined) throw new Error('Kafka did not say where it put it');
     return Number(answer.baseOffset);
   }
@@ -87,29 +87,10 @@ export class ProducerSession {
     // It ends by itself: there is no connection on which it could wait.
     void this.#producer.disconnect().catch(() => undefined);
   }
-
-  /** kafkajs has waits without an end, as for the answer to a password. Whatever takes so long is over with the session. */
-  async #within<Result>(work: Promise<Result>): Promise<Result> {
-    const { connectionTimeout, requestTimeout } = this.#connection.options;
-    const limitMs = 2 * (connectionTimeout + requestTimeout);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error('Kafka did not answer in time'));
-        this.#client.hangUp();
-      }, limitMs);
-    });
-    work.catch(() => undefined);
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }
 
 async function lookAt(client: KafkaClient, topic: string, last: Acknowledged | undefined) {
-  const session = await FetchSession.open(client.kafka, topic);
+  const session = await FetchSession.open(client, topic);
   const partitions = session.partitions();
   const holdsLast = last === undefined || (await holds(session, last));
   return { partitions, holdsLast };

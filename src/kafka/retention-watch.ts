@@ -65,19 +65,19 @@ export class RetentionWatch {
     }
   }
 
-  async #retention({ kafka }: KafkaClient): Promise<Retention | undefined> {
-    const admin = kafka.admin();
-    await admin.connect();
-    const settings = await readSettings(admin, this.#options.topic);
+  async #retention(client: KafkaClient): Promise<Retention | undefined> {
+    const admin = client.kafka.admin();
+    await client.within(admin.connect());
+    const settings = await client.within(readSettings(admin, this.#options.topic));
     const ms = settings['retention.ms'];
     const bytes = settings['retention.bytes'];
     if (ms === undefined || bytes === undefined) return undefined;
     return { ms: limitOf(ms), bytes: limitOf(bytes) };
   }
 
-  async #headroom({ kafka }: KafkaClient, retention: Retention): Promise<TopicHeadroom> {
+  async #headroom(client: KafkaClient, retention: Retention): Promise<TopicHeadroom> {
     const { topic, archived, clock } = this.#options;
-    const session = await FetchSession.open(kafka, topic);
+    const session = await FetchSession.open(client, topic);
     const offsets = archived();
     const leaders = [...session.leaders()];
     let least: { readonly ms: number; readonly partition: number | null } = {

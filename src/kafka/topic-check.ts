@@ -1,6 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { WalError } from '../runtime/errors.ts';
 import type { KafkaConnection } from './connection.ts';
+import { explainFailure, type Failure } from './failure.ts';
 
 // Node finds no such names in a CommonJS module written like this one.
 const { ConfigResourceTypes } = kafkajs;
@@ -26,7 +27,12 @@ export interface TopicCheck {
   readonly told: readonly string[];
   /** What may cost data one day. */
   readonly warnings: readonly string[];
+  /** Why the topic could not be looked at; undefined when it was. */
+  readonly failure: Failure | undefined;
 }
+
+/** A start doesn't wait for longer, and goes on as without Kafka. */
+const CHECK_MS_MAX = 4_000;
 
 /** A frame, its headers, and room. */
 const MESSAGE_BYTES_MIN = 600_000;
@@ -50,21 +56,35 @@ export async function checkTopic(
   const client = connection.client({ retries: 2 });
   const admin = client.kafka.admin();
   try {
-    await admin.connect();
-    const told = await create(admin, connection, wish);
-    const facts = await readFacts(admin, wish.name);
-    if (facts === undefined) throw missing(connection, wish);
-    return { told, warnings: judgeTopic(facts, wish.name) };
+    return await client.within(check(admin, connection, wish), CHECK_MS_MAX);
   } catch (error) {
     if (error instanceof WalError) throw error;
+    const { options } = connection;
     return {
       told: [],
-      warnings: [`the topic could not be checked: ${(error as Error).message}`],
+      warnings: [],
+      failure: explainFailure(error, { options, topic: wish.name }),
     };
   } finally {
-    await admin.disconnect().catch(() => undefined);
     client.hangUp();
+    // It ends by itself: there is no connection on which it could wait.
+    void admin.disconnect().catch(() => undefined);
   }
+}
+
+async function check(
+  admin: Admin,
+  connection: KafkaConnection,
+  wish: TopicWish,
+): Promise<TopicCheck> {
+  await admin.connect();
+  const told = await create(admin, connection, wish);
+  const facts = await readFacts(admin, wish.name);
+  if (facts === undefined) throw missing(connection, wish);
+  const { partitions, replicas } = facts;
+  const found = `the topic ${wish.name} has ${partitions} partitions, ${replicas} copies of each`;
+  const warnings = judgeTopic(facts, wish.name);
+  return { told: told.length > 0 ? told : [found], warnings, failure: undefined };
 }
 
 async function create(
@@ -96,6 +116,8 @@ async function create(
     // Another proxy may have been first.
     if (!isMade) return [];
   } catch (cause) {
+    // Anything else is no answer: Kafka is away.
+    if ((cause as Error).name !== 'KafkaJSAggregateError') throw cause;
     throw new WalError('TOPIC_MISSING', `the topic ${wish.name} cannot be made`, {
       cause,
       hint: `${(cause as Error).message}. The user needs Create on the topic; or run ${createCommand(connection, wish)}`,

@@ -2,6 +2,7 @@ import type { TopicRead } from '../record/topic-read.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaConnection } from './connection.ts';
+import { explainFailure } from './failure.ts';
 import { type FetchedPartition, FetchSession, OffsetGone } from './fetch-session.ts';
 import { decodeMessage } from './topic-frame.ts';
 
@@ -150,7 +151,9 @@ export class TopicReader {
         await this.#read(() => backoff.reset());
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        this.#tellHindrance((error as Error).message);
+        const { connection, topic } = this.#options;
+        const { says } = explainFailure(error, { options: connection.options, topic });
+        this.#tellHindrance(says);
         await clock.sleep(backoff.nextMs(), this.#closing.signal);
       }
     }
@@ -163,7 +166,7 @@ export class TopicReader {
     const hangUp = (): void => client.hangUp();
     this.#closing.signal.addEventListener('abort', hangUp, { once: true });
     try {
-      const session = await FetchSession.open(client.kafka, topic);
+      const session = await FetchSession.open(client, topic);
       while (!this.#closing.signal.aborted) {
         await this.#place(session);
         try {
