@@ -1,7 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Message } from 'kafkajs';
 import { beforeAll, expect, test } from 'vitest';
@@ -15,8 +12,8 @@ import { ArchiveRig } from '../archive/archive-rig.ts';
 import { bodyOf, type MadeLane, madeLane } from '../archive/fake-topic.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
+import { ArchiveMember, notArchived } from './kit/archive-member.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const PARTITIONS = 3;
 const PROXIES = 3;
 const START_MS = Date.now() - 600_000;
@@ -37,7 +34,7 @@ describeOnStack('archivers that share a topic', (offered) => {
       await using rig = await ArchiveRig.create();
       const topic = randomTopic();
       await using sender = await Sender.open(brokers, topic);
-      const members = ['a', 'b'].map((name) => new Member(rig, { brokers, topic, name }));
+      const members = ['a', 'b'].map((name) => new ArchiveMember(rig, { brokers, topic, name }));
       try {
         for (const member of members) member.start();
         const lanes = Array.from({ length: PROXIES }, (_, proxy) => lanesOf(`proxy-${proxy}`));
@@ -45,11 +42,10 @@ describeOnStack('archivers that share a topic', (offered) => {
           for (const own of lanes) await sender.sendPart(own, round, CHAOS.length);
           await members[round % 2]?.disturb(signal);
         }
-        const made = lanes.flat();
+        const records = new Map(lanes.flat().map(({ lane, records: own }) => [lane, own]));
         await expect
-          .poll(() => missing(rig, made), { timeout: 120_000, interval: 500 })
+          .poll(() => notArchived(rig, records), { timeout: 120_000, interval: 500 })
           .toEqual([]);
-        const records = new Map(made.map(({ lane, records: own }) => [lane, own]));
         await expectRecords(rig, records);
         const { holes, conflicts } = computeCoverage(await readCatalog(rig.repository.store));
         expect({ holes, conflicts }).toEqual({ holes: [], conflicts: [] });
@@ -59,17 +55,6 @@ describeOnStack('archivers that share a topic', (offered) => {
     },
   );
 });
-
-/** Lanes of which something is not archived yet. */
-async function missing(rig: ArchiveRig, lanes: readonly MadeLane[]): Promise<string[]> {
-  const coverage = computeCoverage(await readCatalog(rig.repository.store));
-  return lanes
-    .filter(({ lane, records }) => {
-      const covered = coverage.lanes.find((one) => one.lane === lane)?.covered ?? [];
-      return covered.length !== 1 || covered[0]?.lastSeq !== records.length;
-    })
-    .map(({ lane }) => lane);
-}
 
 /** Two runs of one proxy, the first killed and the second ended in order. */
 function lanesOf(host: string): MadeLane[] {
@@ -143,48 +128,4 @@ function messageOf({ lane, ordinal, host, records }: MadeLane, firstSeq: number,
   const fields = { lane, ordinal, host, firstSeq, lastSeq, mutations: own.length, body };
   const partition = crc32(lane) % PARTITIONS;
   return Object.assign(encodeMessage({ ...fields, ...times }, Date.now()), { partition });
-}
-
-/** A process `tsdb-wal archive`, started again whenever it has ended. */
-class Member {
-  readonly #arguments: readonly string[];
-  #child: ChildProcess | undefined;
-
-  constructor(
-    rig: ArchiveRig,
-    {
-      brokers,
-      topic,
-      name,
-    }: { readonly brokers: string; readonly topic: string; readonly name: string },
-  ) {
-    const data = join(rig.folder, `member-${name}`);
-    const places = ['--data', data, '--repository', rig.place, '--log-level', 'error'];
-    this.#arguments = ['archive', '--kafka', brokers, '--topic', topic, ...places];
-  }
-
-  start(): void {
-    const stdio = ['ignore', 'inherit', 'inherit'] as const;
-    this.#child = spawn(process.execPath, [MAIN, ...this.#arguments], { stdio: [...stdio] });
-  }
-
-  /** SIGSTOP: for longer than the group waits for it. */
-  async disturb(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill(signal);
-    if (signal === 'SIGSTOP') {
-      await new Promise((resolve) => setTimeout(resolve, 12_000));
-      child.kill('SIGCONT');
-      return;
-    }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    this.start();
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child === undefined || this.#child.exitCode !== null) return;
-    this.#child.kill('SIGKILL');
-    if (this.#child.signalCode === null) await once(this.#child, 'exit');
-  }
 }

@@ -1,12 +1,13 @@
+import { readdir } from 'node:fs/promises';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
-import { surveyTopic } from '../../src/kafka/survey.ts';
-import { readLines, readRecords } from '../../src/record/record.ts';
 import type { TopicFrame } from '../../src/record/topic-read.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { TcpProxy } from '../kit/tcp-proxy.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
+import { putsOf, readTopic, wholeLanes } from './kit/topic-content.ts';
 
 const ROUNDS = 6;
 const SENDERS = 4;
@@ -40,14 +41,16 @@ describeOnStack('a proxy with Kafka', (offered) => {
         }
       });
       const before = acknowledged.length;
-      await expect.poll(() => acknowledged.length - before).toBeGreaterThan(40 + round * 7);
+      await expect
+        .poll(() => acknowledged.length - before, { timeout: 30_000 })
+        .toBeGreaterThan(40 + round * 7);
       await proxy.kill9();
       over.abort();
       await Promise.all(senders);
       await proxy.start();
     }
     await untilSent(proxy);
-    const values = valuesOf(whole(await readTopic()));
+    const values = valuesOf(await readTopic(connection, topic));
     expect(acknowledged.filter((value) => !values.has(value))).toEqual([]);
   });
 
@@ -59,20 +62,33 @@ describeOnStack('a proxy with Kafka', (offered) => {
     expect(await isTaken(proxy, 51)).toBe(true);
     await makeTopic(connection, topic, 2);
     expect(await isTaken(proxy, 52)).toBe(true);
+    const values = async () =>
+      [...valuesOf(await readTopic(connection, topic))].toSorted((a, b) => a - b);
     await expect
-      .poll(async () => [...valuesOf(whole(await readTopic()))].toSorted((a, b) => a - b), {
-        timeout: 60_000,
-        interval: 500,
-      })
+      .poll(values, { timeout: 60_000, interval: 500 })
       .toEqual(Array.from({ length: 52 }, (_, index) => index + 1));
     const metrics = await (await fetch(`${proxy.adminUrl}/metrics`)).text();
     expect(metrics).toMatch(/^tsdb_wal_kafka_refills_total [1-9]/m);
   });
 
-  test('says what to run where there is no topic', async () => {
-    await expect(
-      ProxyProcess.start({ primary: 'http://127.0.0.1:9', flags: flags('false') }),
-    ).rejects.toThrow(/kafka-topics\.sh|kafka\.topic\.create/);
+  test('says what to run where there is no topic, and has opened no lane', async () => {
+    await using data = await tempDirectory();
+    const options = { primary: 'http://127.0.0.1:9', data: data.path, flags: flags('false') };
+    await expect(ProxyProcess.start(options)).rejects.toThrow(/kafka-topics\.sh/);
+    expect(await readdir(data.path)).not.toContain('wal');
+  });
+
+  test('takes writes within seconds though Kafka is a black hole, where that is allowed', async () => {
+    await using wire = await TcpProxy.start(9);
+    await wire.set({ kind: 'blackhole' });
+    const kafka = ['--kafka', `127.0.0.1:${wire.port}`, '--topic', topic, '--archive', 'off'];
+    const startedMs = performance.now();
+    await using proxy = await ProxyProcess.start({
+      primary: 'http://127.0.0.1:9',
+      flags: [...kafka, '--archiver-unregistered', 'allow'],
+    });
+    expect(await isTaken(proxy, 1)).toBe(true);
+    expect(performance.now() - startedMs).toBeLessThan(14_000);
   });
 
   function flags(create: 'true' | 'false'): readonly string[] {
@@ -83,17 +99,6 @@ describeOnStack('a proxy with Kafka', (offered) => {
   async function start(): Promise<ProxyProcess> {
     // There is no OpenTSDB: answers wait for Kafka alone.
     return ProxyProcess.start({ primary: 'http://127.0.0.1:9', flags: flags('true') });
-  }
-
-  /** All frames that are there now. */
-  async function readTopic(): Promise<TopicFrame[]> {
-    const frames: TopicFrame[] = [];
-    const source = { connection, topic, clock: systemClock };
-    for await (const read of surveyTopic(source, new AbortController().signal)) {
-      if (read.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
-      frames.push(read.frame);
-    }
-    return frames;
   }
 });
 
@@ -119,26 +124,6 @@ async function untilSent(proxy: ProxyProcess): Promise<void> {
   await expect.poll(isSent, { timeout: 60_000, interval: 20 }).toBe('live');
 }
 
-/** Drops repeats; each lane is in one partition, and whole from its first record on. */
-function whole(frames: readonly TopicFrame[]): string[] {
-  const places = new Map<string, { readonly partition: number; seq: number }>();
-  const lines: string[] = [];
-  for (const { lane, partition, body } of frames) {
-    const place = places.get(lane) ?? { partition, seq: 0 };
-    places.set(lane, place);
-    expect(partition).toBe(place.partition);
-    for (const record of readRecords(body)) {
-      if (record.seq <= place.seq) continue;
-      expect(record.seq).toBe(place.seq + 1);
-      place.seq = record.seq;
-      lines.push(...readLines(body, record));
-    }
-  }
-  return lines;
-}
-
-function valuesOf(lines: readonly string[]): Set<number> {
-  return new Set(
-    lines.filter((line) => line.startsWith('put ')).map((line) => Number(line.split(' ')[3])),
-  );
+function valuesOf(frames: readonly TopicFrame[]): Set<number> {
+  return new Set(putsOf(wholeLanes(frames)).map((line) => Number(line.split(' ')[3])));
 }

@@ -89,6 +89,9 @@ describeOnStack('a reader of a topic', (offered) => {
     expect(await asked.ranges()).toEqual(new Map([[0, { low: 0, high: 10 }]]));
     expect(await asked.offsetsAt(START_MS + 4)).toEqual(new Map([[0, 3]]));
     expect(await asked.offsetsAt(START_MS + 11)).toEqual(new Map([[0, 10]]));
+    await send(topic, 0, 11, 1);
+    expect(await asked.ranges()).toEqual(new Map([[0, { low: 0, high: 11 }]]));
+    asked.close();
   });
 
   function read(
