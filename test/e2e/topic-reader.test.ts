@@ -85,7 +85,7 @@ describeOnStack('a reader of a topic', (offered) => {
   test('finds the place of a time in a topic', async () => {
     const topic = await newTopic(1);
     await send(topic, 0, 1, 10);
-    const asked = new Topic(connection, topic);
+    const asked = new Topic(connection, topic, { keeps: true });
     expect(await asked.ranges()).toEqual(new Map([[0, { low: 0, high: 10 }]]));
     expect(await asked.offsetsAt(START_MS + 4)).toEqual(new Map([[0, 3]]));
     expect(await asked.offsetsAt(START_MS + 11)).toEqual(new Map([[0, 10]]));
