@@ -107,8 +107,8 @@ export class BoundedTopic {
     try {
       return await question();
     } catch (error) {
-      const { message, type } = error as Error & { readonly type?: string };
-      if (type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw this.#unreachable(message, error);
+      const { message, cause } = error as Error & { readonly cause?: { readonly type?: string } };
+      if (cause?.type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw this.#unreachable(message, error);
       const { hint } = this.#options;
       throw new WalError(
         'TOPIC_MISSING',
