@@ -14,5 +14,7 @@ COPY package.json ./
 # A named volume takes over the owner of what it is mounted over.
 RUN mkdir -p /var/lib/tsdb-wal /var/lib/repository && chown -R node:node /var/lib/tsdb-wal /var/lib/repository
 USER node
+# As `npm start` does it.
+ENV MALLOC_MMAP_THRESHOLD_=131072
 ENTRYPOINT ["node", "--max-semi-space-size=2", "--v8-pool-size=1", "--enable-source-maps", "dist/main.js"]
 CMD ["start"]

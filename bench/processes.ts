@@ -106,21 +106,34 @@ export async function startProxy({ folder, target, main }: ProxyOptions): Promis
   const command = [...node, program, 'start', '--listen', `127.0.0.1:${port}`];
   command.push('--primary', `http://${target}`, '--data', data);
   command.push('--admin', `127.0.0.1:${await freePort()}`);
-  return start({ name: 'tsdb-wal', folder, command, ports: { http: port, telnet: port } });
+  const environment = { MALLOC_MMAP_THRESHOLD_: '131072' };
+  const ports = { http: port, telnet: port };
+  return start({ name: 'tsdb-wal', environment, folder, command, ports });
 }
 
 interface StartOptions {
   readonly name: string;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly command: readonly string[];
   readonly ports: { readonly http: number; readonly telnet: number };
 }
 
-async function start({ name, folder, command, ports }: StartOptions): Promise<Running> {
+async function start({
+  name,
+  environment,
+  folder,
+  command,
+  ports,
+}: StartOptions): Promise<Running> {
   const [file = '', ...args] = command;
   const logPath = join(folder, `${name}.log`);
   const log = openSync(logPath, 'a');
-  const child = spawn(file, args, { cwd: PROJECT, stdio: ['ignore', log, log] });
+  const child = spawn(file, args, {
+    cwd: PROJECT,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', log, log],
+  });
   const { pid } = child;
   if (pid === undefined) throw new BenchError(`bench: ${name} did not start: ${command.join(' ')}`);
   for (const port of new Set(Object.values(ports))) {

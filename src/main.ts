@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --v8-pool-size=1 --enable-source-maps
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=131072 node --max-semi-space-size=2 --v8-pool-size=1 --enable-source-maps
 import { setFlagsFromString } from 'node:v8';
 import { CommanderError } from 'commander';
 import { EXIT, exitCodeOf, type ExitCode } from './cli/exit-code.ts';
@@ -6,7 +6,8 @@ import { createProgram } from './cli/program.ts';
 import { WalError } from './runtime/errors.ts';
 
 // The first line keeps memory small: the young generation is read often and survived by little, and each of V8's
-// helper threads keeps what one compilation needed. `npm start` and the bench start Node with the same.
+// helper threads keeps what one compilation needed. The C library would raise its threshold by itself, and then keep
+// buffers that are free. `npm start` and the bench start Node with the same.
 
 // Scanners are small functions over bytes. By default V8 inlines too few of them: a third of their time is calls then.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=6000');

@@ -6,6 +6,7 @@ import { Admission } from './admission.ts';
 import { HttpServer } from './http-server.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { SharedReads } from './shared-read.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import { TelnetCommands } from './telnet-commands.ts';
 import { TelnetConnection, type TelnetContext } from './telnet-connection.ts';
 
@@ -44,10 +45,11 @@ class PortMux implements FrontDoor {
   constructor(options: IngestOptions) {
     const admission = new Admission(options.limits, () => options.writePath.pressed());
     const lines = new LineBuffer();
+    const spare = new SpareBuffers();
     this.#options = options;
-    this.#http = new HttpServer({ options, admission, lines, reads: this.#reads });
+    this.#http = new HttpServer({ options, admission, lines, spare, reads: this.#reads });
     const commands = new TelnetCommands(options);
-    this.#telnetContext = { options, commands, admission, lines };
+    this.#telnetContext = { options, commands, admission, lines, spare };
     // Half-open, so that a client that has sent all and ended still gets its replies.
     const given = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = createServer(given, (socket) => this.#accept(this.#reads.adopt(socket)));
@@ -130,12 +132,12 @@ class PortMux implements FrontDoor {
       this.#http.accept(socket, bytes);
       return;
     }
-    this.#reads.direct(socket, undefined);
-    socket.unshift(Buffer.from(bytes));
     const telnet = new TelnetConnection(socket, this.#telnetContext);
     this.#telnets.add(telnet);
     void telnet.done.then(() => this.#telnets.delete(telnet));
+    this.#reads.direct(socket, (more) => telnet.receive(more));
     telnet.run();
+    telnet.receive(bytes);
   }
 }
 

@@ -19,6 +19,7 @@ import { PassThrough } from './pass-through.ts';
 import { PutHeads } from './put-head.ts';
 import { type LaneContext, PutLane } from './put-lane.ts';
 import type { SharedReads } from './shared-read.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 import { Turns } from './turns.ts';
 
 const LIMITS = {
@@ -35,6 +36,7 @@ export interface HttpServerParts {
   readonly options: IngestOptions;
   readonly admission: Admission;
   readonly lines: LineBuffer;
+  readonly spare: SpareBuffers;
   readonly reads: SharedReads;
 }
 
@@ -55,7 +57,7 @@ export class HttpServer {
   /** By request target: what collectors ask for is the same each time. */
   readonly #putRoutes = new Map<string, HttpRoute>();
 
-  constructor({ options, admission, lines, reads }: HttpServerParts) {
+  constructor({ options, admission, lines, spare, reads }: HttpServerParts) {
     this.#options = options;
     this.#admission = admission;
     this.#reads = reads;
@@ -65,6 +67,7 @@ export class HttpServer {
       admission,
       heads: new PutHeads(options.blockedPaths),
       puts: this.#puts,
+      spare,
       bodyBytesMax,
       idleTimeoutMs,
       stallMs: Math.min(patienceMs(options), LIMITS.stallMsMax),

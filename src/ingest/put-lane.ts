@@ -7,6 +7,7 @@ import type { PutHandler } from './http-put.ts';
 import { LaneExchange } from './lane-exchange.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { PutHead, PutHeads } from './put-head.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const NO_BYTES = Buffer.alloc(0);
@@ -18,6 +19,7 @@ export interface LaneContext {
   readonly admission: Admission;
   readonly heads: PutHeads;
   readonly puts: PutHandler;
+  readonly spare: SpareBuffers;
   readonly bodyBytesMax: number;
   /** Without a byte for so long an idle connection ends; 0: never. */
   readonly idleTimeoutMs: number;
@@ -31,9 +33,11 @@ export interface LaneContext {
 interface Partial {
   readonly exchange: LaneExchange;
   readonly head: PutHead;
-  /** Room for the whole request; what was read is in front. */
-  readonly bytes: Buffer;
+  /** What was read of the request is in front. */
+  readonly memory: Buffer;
   readonly bodyStart: number;
+  /** Of the whole request. */
+  readonly size: number;
   readonly begunMs: number;
   length: number;
 }
@@ -104,7 +108,7 @@ export class PutLane {
   }
 
   #begin(bytes: Buffer): void {
-    const { heads, bodyBytesMax, admission } = this.#context;
+    const { heads, spare, bodyBytesMax, admission } = this.#context;
     const bodyStart = bytes.indexOf(HEAD_END) + HEAD_END.length;
     if (bodyStart < HEAD_END.length) return this.#handOver(bytes);
     const head = heads.read(bytes.toString('latin1', 0, bodyStart));
@@ -114,21 +118,22 @@ export class PutLane {
     const exchange = new LaneExchange(this, this.#peer, admission, head.acceptEncoding);
     if (!exchange.tryAcquire(head.length + EXCHANGE_BYTES)) return this.#handOver(bytes);
     if (bytes.length === size) return this.#take(exchange, head, bytes.subarray(bodyStart));
-    const whole = Buffer.allocUnsafe(size);
-    const length = bytes.copy(whole);
+    const memory = spare.take(size);
+    const length = bytes.copy(memory);
     const begunMs = systemClock.monotonicMs();
-    this.#partial = { exchange, head, bytes: whole, bodyStart, begunMs, length };
+    this.#partial = { exchange, head, memory, bodyStart, size, begunMs, length };
     return undefined;
   }
 
   #continue(partial: Partial, bytes: Buffer): void {
-    const { exchange, head, bodyStart, begunMs } = partial;
+    const { exchange, head, memory, bodyStart, size, begunMs } = partial;
     if (systemClock.monotonicMs() - begunMs > BODY_MS_MAX) return this.#handOver(bytes);
-    const copied = bytes.copy(partial.bytes, partial.length);
+    const copied = bytes.copy(memory, partial.length, 0, size - partial.length);
     partial.length += copied;
-    if (partial.length < partial.bytes.length) return undefined;
+    if (partial.length < size) return undefined;
     this.#partial = undefined;
-    this.#take(exchange, head, partial.bytes.subarray(bodyStart));
+    this.#take(exchange, head, memory.subarray(bodyStart, size));
+    this.#context.spare.giveBack(memory);
     if (copied < bytes.length) this.receive(bytes.subarray(copied));
     return undefined;
   }
@@ -149,8 +154,7 @@ export class PutLane {
 
   #handOver(bytes: Buffer): void {
     const partial = this.#partial;
-    partial?.exchange.end();
-    const before = partial?.bytes.subarray(0, partial.length) ?? NO_BYTES;
+    const before = partial?.memory.subarray(0, partial.length) ?? NO_BYTES;
     const unused = Buffer.concat([before, this.#early, bytes]);
     this.#onClose();
     this.#socket.off('end', this.#onEnd).off('close', this.#onClose);
@@ -165,7 +169,9 @@ export class PutLane {
 
   readonly #onClose = (): void => {
     this.#isOver = true;
-    this.#partial?.exchange.end();
+    if (this.#partial === undefined) return;
+    this.#partial.exchange.end();
+    this.#context.spare.giveBack(this.#partial.memory);
     this.#partial = undefined;
   };
 

@@ -5,10 +5,17 @@ import type { LineBuffer } from '../record/line-buffer.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Admission } from './admission.ts';
 import type { IngestOptions } from './ingest-options.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { TelnetCommands } from './telnet-commands.ts';
 import type { WriteOutcome } from './write-path.ts';
-import { type TelnetRead, countLines, createRead, mergeReplies } from './telnet-read.ts';
+import {
+  type Chunk,
+  type TelnetRead,
+  countLines,
+  createRead,
+  mergeReplies,
+} from './telnet-read.ts';
 
 const LIMITS = {
   /** Without a line end among this many bytes the connection is closed, as OpenTSDB does. */
@@ -35,6 +42,7 @@ export interface TelnetContext {
   readonly admission: Admission;
   /** Empty between two uses: `submit` copies. */
   readonly lines: LineBuffer;
+  readonly spare: SpareBuffers;
 }
 
 /**
@@ -55,7 +63,7 @@ export class TelnetConnection {
   #markDone: () => void = () => undefined;
   #tail: Buffer | undefined = undefined;
   /** Read, but not yet admitted. */
-  #parked: Buffer | undefined = undefined;
+  #parked: Chunk | undefined = undefined;
   #replies = '';
   #pumping = false;
   /** Nothing more is read; the connection ends when all before is answered. */
@@ -73,12 +81,10 @@ export class TelnetConnection {
 
   run(): void {
     const { idleTimeoutMs } = this.#context.options.limits;
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('end', () => this.stop());
     this.#socket.on('close', () => this.stop());
     this.#socket.on('timeout', () => this.#idle(idleTimeoutMs));
     this.#socket.setTimeout(idleTimeoutMs);
-    this.#socket.resume();
   }
 
   /** Reads nothing more, and closes when what was read is answered. */
@@ -95,15 +101,18 @@ export class TelnetConnection {
     this.#socket.destroy();
     if (this.#parked !== undefined) {
       this.#context.admission.cancel(this.#admitted);
-      this.#countLost(countLines(this.#parked));
+      this.#countLost(countLines(this.#parked.memory.subarray(0, this.#parked.length)));
       this.#parked = undefined;
     }
     this.#endWhenAnswered();
   }
 
-  #receive(chunk: Buffer): void {
+  /** Copies the bytes. */
+  receive(bytes: Buffer): void {
     if (this.#stopped) return;
-    const { admission } = this.#context;
+    const { admission, spare } = this.#context;
+    const memory = spare.take(bytes.length);
+    const chunk = { memory, length: bytes.copy(memory) };
     if (admission.tryAcquire(this.#peer.address, chunk.length)) return this.#take(chunk);
     this.#parked = chunk;
     this.#hold('admission');
@@ -120,15 +129,17 @@ export class TelnetConnection {
   };
 
   /** Cuts the bytes at the last line end, submits what is before it and keeps what is after it. */
-  #take(chunk: Buffer): void {
-    const { admission } = this.#context;
-    const end = chunk.lastIndexOf(0x0a) + 1;
+  #take(chunk: Chunk): void {
+    const { admission, spare } = this.#context;
+    const bytes = chunk.memory.subarray(0, chunk.length);
+    const end = bytes.lastIndexOf(0x0a) + 1;
     const before = this.#tail;
     if (end === 0) {
-      this.#tail = before === undefined ? Buffer.from(chunk) : Buffer.concat([before, chunk]);
+      this.#tail = before === undefined ? Buffer.from(bytes) : Buffer.concat([before, bytes]);
       admission.release(this.#peer.address, chunk.length);
+      spare.giveBack(chunk.memory);
     } else {
-      this.#tail = end === chunk.length ? undefined : Buffer.from(chunk.subarray(end));
+      this.#tail = end === chunk.length ? undefined : Buffer.from(bytes.subarray(end));
       const read = createRead(before, chunk, end);
       this.#reads.push(read);
       this.#unansweredBytes += read.heldBytes;
@@ -271,7 +282,8 @@ export class TelnetConnection {
     }
   }
 
-  #letGo({ heldBytes }: TelnetRead): void {
+  #letGo({ heldBytes, memory }: TelnetRead): void {
+    this.#context.spare.giveBack(memory);
     this.#context.admission.release(this.#peer.address, heldBytes);
     this.#unansweredBytes -= heldBytes;
     if (this.#unansweredBytes <= LIMITS.unansweredBytesMax / 2) this.#release('unanswered');

@@ -9,6 +9,8 @@ export class TelnetRead {
   readonly bytes: Buffer;
   /** Counted against the budgets. */
   readonly heldBytes: number;
+  /** What `bytes` is a part of. */
+  readonly memory: Buffer;
   replies: TelnetReply[] = [];
   /** Lines submitted. */
   count = 0;
@@ -24,10 +26,11 @@ export class TelnetRead {
   /** For each reply, how many submitted lines stand before it. */
   #linesBefore: number[] = [];
 
-  constructor(first: Buffer | undefined, bytes: Buffer, heldBytes: number) {
-    this.first = first;
-    this.bytes = bytes;
-    this.heldBytes = heldBytes;
+  constructor(parts: Pick<TelnetRead, 'first' | 'bytes' | 'heldBytes' | 'memory'>) {
+    this.first = parts.first;
+    this.bytes = parts.bytes;
+    this.heldBytes = parts.heldBytes;
+    this.memory = parts.memory;
   }
 
   /** Forgets an earlier scan. */
@@ -55,12 +58,21 @@ export class TelnetRead {
   }
 }
 
+/** So many bytes at the front of `memory` were read. */
+export interface Chunk {
+  readonly memory: Buffer;
+  readonly length: number;
+}
+
 /** `before`: the unfinished line of earlier reads; `end`: after the last `\n` of the chunk. */
-export function createRead(before: Buffer | undefined, chunk: Buffer, end: number): TelnetRead {
-  if (before === undefined) return new TelnetRead(undefined, chunk.subarray(0, end), chunk.length);
-  const start = chunk.indexOf(0x0a) + 1;
-  const first = Buffer.concat([before, chunk.subarray(0, start)]);
-  return new TelnetRead(first, chunk.subarray(start, end), chunk.length);
+export function createRead(before: Buffer | undefined, chunk: Chunk, end: number): TelnetRead {
+  const { memory, length: heldBytes } = chunk;
+  if (before === undefined) {
+    return new TelnetRead({ first: undefined, bytes: memory.subarray(0, end), heldBytes, memory });
+  }
+  const start = memory.indexOf(0x0a) + 1;
+  const first = Buffer.concat([before, memory.subarray(0, start)]);
+  return new TelnetRead({ first, bytes: memory.subarray(start, end), heldBytes, memory });
 }
 
 /** Our own replies and the primary's refusals, in the order of their lines. */
