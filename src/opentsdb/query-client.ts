@@ -5,11 +5,13 @@ export interface QueryClientOptions {
   readonly target: URL;
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** A longer answer counts as refused with status 413. */
+  readonly answerBytesMax?: number;
 }
 
 /** Points as they are stored, of one metric, without aggregation. */
 export interface RawQuery {
-  /** Epoch ms, both inclusive; whole seconds below 2^32 ms, since OpenTSDB would take those for seconds. */
+  /** Epoch ms, both inclusive; whole seconds below 10^10 ms, since OpenTSDB would take those for seconds. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly metric: string;
@@ -28,16 +30,18 @@ export type QueryReply =
 /** The last millisecond that a query can reach: OpenTSDB's scan ends behind the hour, in seconds of four bytes. */
 export const QUERY_MS_MAX = 4_294_965_598_999;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
-/** Smaller numbers are seconds to OpenTSDB. */
-const MS_MIN = 4_294_967_296;
+/** Smaller numbers, of up to ten digits, are seconds to a query; puts draw the line elsewhere. */
+const MS_MIN = 10_000_000_000;
 const UNKNOWN_NAME = /No such name for/;
 
 /** Questions to one OpenTSDB, on connections of its own. */
 export class QueryClient {
   readonly #pool: Pool;
   readonly #timeoutMs: number;
+  readonly #answerBytesMax: number;
 
-  constructor({ target, requestTimeoutMs, connectionsMax }: QueryClientOptions) {
+  constructor({ target, requestTimeoutMs, connectionsMax, ...limits }: QueryClientOptions) {
+    this.#answerBytesMax = limits.answerBytesMax ?? ANSWER_BYTES_MAX;
     this.#timeoutMs = requestTimeoutMs;
     this.#pool = new Pool(target.origin, {
       connections: connectionsMax,
@@ -117,8 +121,9 @@ export class QueryClient {
       let bytes = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX) {
-          return { kind: 'refused', status: 413, message: `more than ${ANSWER_BYTES_MAX} bytes` };
+        if (bytes > this.#answerBytesMax) {
+          const message = `more than ${this.#answerBytesMax} bytes`;
+          return { kind: 'refused', status: 413, message };
         }
         chunks.push(chunk);
       }

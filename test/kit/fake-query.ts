@@ -19,7 +19,8 @@ export interface FakeAnswer {
 
 /** `POST /api/query?arrays` with the aggregator `none` and literal filters. */
 export function answerQuery(storage: TsdStorage, query: FakeQuery): FakeAnswer {
-  const [fromMs, toMs] = [msOf(query.start), msOf(query.end)];
+  const [fromMs, toMs] = [queriedMs(query.start), queriedMs(query.end)];
+  if (fromMs >= toMs) return { status: 400, body: '{"error":{"message":"End time"}}' };
   const all = storage.keys().flatMap((key) => storage.read(key) ?? []);
   const parts: string[] = [];
   for (const { metric, filters = [], explicitTags = false } of query.queries) {
@@ -74,6 +75,11 @@ function numberOf(value: string): string {
 function unknown(kind: string, name: string): FakeAnswer {
   const message = `No such name for '${kind}': '${name}'`;
   return { status: 400, body: JSON.stringify({ error: { code: 400, message } }) };
+}
+
+/** Queries tell seconds from milliseconds by the digits. */
+function queriedMs(time: number): number {
+  return time > 9_999_999_999 ? time : time * 1_000;
 }
 
 function msOf(time: number): number {
