@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   follow: ['record', 'opentsdb', 'wal', 'runtime'],
   ingest: ['record', 'opentsdb', 'wal', 'follow', 'runtime'],
   restore: ['record', 'runtime', 'storage', 'archive', 'wal', 'opentsdb', 'follow'],
+  compare: ['runtime', 'archive', 'restore', 'opentsdb'],
   standby: ['record', 'runtime', 'archive', 'wal', 'opentsdb', 'follow'],
   admin: ['runtime'],
 };
@@ -41,6 +42,7 @@ const OWNERS: Record<string, readonly string[]> = {
     'follow',
     'config',
     'restore',
+    'compare',
     'standby',
     'kafka',
   ],

@@ -7,6 +7,7 @@ import type { RetireFlags } from './lane-retire.ts';
 import { addInfo, addLog, addRestore } from './read-commands.ts';
 import type { VerifyFlags } from './verify.ts';
 import { addPromote } from './promote-command.ts';
+import { addCompare } from './compare-command.ts';
 import { addStandby } from './standby-command.ts';
 import { VERSION } from './version.ts';
 import type { InspectOptions } from './wal-inspect.ts';
@@ -36,6 +37,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addLane(program, settle);
   addVerify(program, settle);
   addRestore(program, settle);
+  addCompare(program, settle);
   addStandby(program, { environment: ENVIRONMENT_HELP });
   addPromote(program);
   return program;

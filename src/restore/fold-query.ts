@@ -180,6 +180,29 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
     to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
 }
 
+/**
+ * Writes what is known of wanted cells. These are lines of number, metric, tags and instant between tabs; what is written, for
+ * those of which something is known, likewise: number, whether some write of it was refused (0 or 1), and of the last that was
+ * not its transport, value and line, all empty when there is none; by number.
+ */
+export function lookUpStatement(wantedPath: string, path: string): string {
+  const wanted = `(select * from read_csv(${literal(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
+    columns = {'n': 'bigint', 'metric': 'varchar', 'tags': 'varchar', 'instant_ms': 'bigint'}))`;
+  const key = 'using (metric, tags, instant_ms)';
+  const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
+  return `copy (with wanted as materialized ${wanted},
+      written as (select w.n, p.*, row_number() over (
+          partition by w.n order by received_at desc, lane desc, seq desc, idx desc) as place
+        from (select *, ${lineOf()} as line from points) p join wanted w ${key}),
+      spurned as (select distinct w.n from (select p.* from rows p semi join refused r
+          on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx) p join wanted w ${key})
+    select concat_ws(chr(9), coalesce(w.n, s.n), case when s.n is null then 0 else 1 end,
+      coalesce(transport, ''), ${value}, coalesce(line, ''))
+    from (select * from written where place = 1) w full join spurned s on w.n = s.n
+    order by coalesce(w.n, s.n))
+    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+}
+
 /** Names the refused points that would otherwise count. */
 export const REFUSED_QUERY = `select md5(coalesce(string_agg(lane || '/' || seq || '/' || idx, ' ' order by lane, seq, idx), '')) as digest
   from refused`;

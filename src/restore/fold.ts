@@ -12,6 +12,7 @@ import {
   type FoldRange,
   foldStatement,
   hourRangesQuery,
+  lookUpStatement,
   metricRangesQuery,
   METRICS_QUERY,
   type MetricSpan,
@@ -132,6 +133,13 @@ export class Fold {
       await this.#database.run(foldStatement(range));
       const order = range.kind === 'metrics' ? 'by instant' : 'by series';
       await this.#database.run(writeCellsStatement(order, path));
+    });
+  }
+
+  /** Writes what is known of single cells; see `lookUpStatement`. */
+  lookUp(wantedPath: string, path: string): Promise<void> {
+    return this.#alone(async () => {
+      await this.#database.run(lookUpStatement(wantedPath, path));
     });
   }
 

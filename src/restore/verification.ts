@@ -1,3 +1,4 @@
+import { type AnsweredQuery, askPatiently } from '../opentsdb/patient-query.ts';
 import { QUERY_MS_MAX, type QueryReply, type RawQuery } from '../opentsdb/query-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { compareWindow, type Difference, unreadable } from './compare-window.ts';
@@ -34,8 +35,6 @@ export interface VerificationOptions {
 /** Queries under way at once. */
 export const QUERIES_MAX = 2;
 const WINDOW = { cells: 20_000, series: 64 } as const;
-const TRIES_MAX = 5;
-const RETRY_MS = 1_000;
 /** More series with differences are not told apart. */
 const SERIES_COUNTED = 100_000;
 
@@ -117,19 +116,12 @@ export class Verification {
     }
   }
 
-  async #ask(
-    query: RawQuery,
-    signal: AbortSignal,
-  ): Promise<Exclude<QueryReply, { kind: 'unanswered' }>> {
-    const { clock } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
-      signal.throwIfAborted();
+  async #ask(query: RawQuery, signal: AbortSignal): Promise<AnsweredQuery> {
+    const ask = async (): Promise<QueryReply> => {
       this.#counts.queries += 1;
-      const reply = await this.#options.query(query);
-      if (reply.kind !== 'unanswered') return reply;
-      if (attempt === TRIES_MAX) throw new Error(`a query has no answer: ${reply.reason}`);
-      await clock.sleep(RETRY_MS * attempt, signal);
-    }
+      return this.#options.query(query);
+    };
+    return askPatiently(ask, this.#options.clock, signal);
   }
 
   async #take(comparison: ReturnType<typeof compareWindow>): Promise<void> {

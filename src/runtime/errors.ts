@@ -15,7 +15,8 @@ export const ERROR_CODES = {
   TIME_UNREACHABLE: 'The repository does not hold everything that was received up to that time.',
   HOLE_IN_THE_WAY: 'Records that were received up to that time are missing from the repository.',
   LANE_NOT_RETIRED: 'The lane is not known, has ended already, or may still be written to.',
-  TARGET_UNUSABLE: 'The OpenTSDB to restore into cannot be reached, or would not hold the result.',
+  TARGET_UNUSABLE:
+    'The OpenTSDB to restore into, or to compare, cannot be reached, or would not hold the result.',
   RESTORE_INTERRUPTED: 'The restore was interrupted; the same command goes on where it stood.',
   PROMOTE_REFUSED: 'As things stand, the primary cannot be held, switched or released so.',
   PROMOTE_UNFINISHED:

@@ -1,0 +1,85 @@
+import type { ProgressTold } from '../runtime/progress.ts';
+import type { DifferenceKind } from './difference.ts';
+
+export interface CompareRequest {
+  readonly source: URL;
+  readonly target: URL;
+  /** Names, in which `*` stands for any characters; none: all that either of the two has. */
+  readonly metrics: readonly string[];
+  /** By the points' own times, epoch ms: from inclusive, to exclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** So much later what differs is looked at again. */
+  readonly lagMs: number;
+  /** What tells how points were sent; undefined: nothing but the API. */
+  readonly log:
+    | { readonly repository?: string | undefined; readonly data?: string | undefined }
+    | undefined;
+}
+
+export type Phase = 'comparing' | 'looking again' | 'reading the log';
+
+/** Points that differ, by kind; of `unreadable` the hours of series. */
+export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
+
+/** What the log knows of a point. */
+export interface LogAnswer {
+  /** Some write of it was refused by the primary. */
+  readonly isRefused: boolean;
+  /** The last write of it that was not. */
+  readonly written: {
+    readonly transport: 'http' | 'telnet';
+    readonly value: string;
+    /** The log's own. */
+    readonly line: string;
+  } | null;
+}
+
+export interface ToldPoint {
+  readonly at: string;
+  readonly source: string | null;
+  readonly target: string | null;
+  /** Null when nobody asked the log, or it knows nothing of the point. */
+  readonly log: { readonly isRefused: boolean; readonly value: string | null } | null;
+  readonly reason: string | null;
+}
+
+export interface ToldDifference {
+  readonly event: 'difference';
+  readonly kind: DifferenceKind;
+  readonly side: 'source' | 'target' | null;
+  readonly metric: string;
+  readonly tags: Readonly<Record<string, string>> | null;
+  readonly hour: string;
+  readonly points: readonly ToldPoint[];
+  readonly reason: string | null;
+}
+
+export interface ToldProgress extends ProgressTold {
+  readonly event: 'progress';
+  readonly phase: Phase;
+}
+
+export interface CompareResult {
+  readonly event: 'result';
+  readonly outcome: 'equal' | 'differs';
+  readonly isComplete: boolean;
+  readonly source: string;
+  readonly target: string;
+  readonly from: string;
+  readonly to: string;
+  readonly metrics: number;
+  /** Read of each. */
+  readonly points: { readonly source: number; readonly target: number };
+  readonly equal: number;
+  readonly inexact: number;
+  /** Null when it was interrupted before all was looked at twice. */
+  readonly differences: DifferenceCounts | null;
+  /** Points that differed at the first look and no more at the second. */
+  readonly settled: number | null;
+  /** What was received up to then is known from the log; null: it was not asked. */
+  readonly logTo: string | null;
+  readonly seconds: number;
+}
+
+export type CompareEvent = ToldProgress | ToldDifference | CompareResult;

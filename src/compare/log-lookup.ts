@@ -1,0 +1,80 @@
+import { Duckdb } from '../archive/duckdb.ts';
+import { findState } from '../restore/find-state.ts';
+import { Fold } from '../restore/fold.ts';
+import type { Phase as RestorePhase, RestoreRequest } from '../restore/restore-request.ts';
+import { readLog } from '../restore/read-log.ts';
+import { readTrustedSegments } from '../restore/trusted-segments.ts';
+import type { WorkDirectory } from '../restore/work-directory.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ProgressTold } from '../runtime/progress.ts';
+import type { CompareRequest } from './compare-request.ts';
+
+export interface LookUpOptions {
+  readonly log: NonNullable<CompareRequest['log']>;
+  readonly work: WorkDirectory;
+  readonly clock: Clock;
+  readonly onProgress: (told: ProgressTold & { readonly phase: RestorePhase }) => void;
+  readonly signal: AbortSignal;
+}
+
+const MEMORY_MB = 300;
+const THREADS = 2;
+/** Rows that a fold takes at once; single cells are looked up without. */
+const RANGE_ROWS = 1_000_000;
+
+/**
+ * Looks single cells up in the repository and the log: reads the file `wanted`, writes the file `answers` (see
+ * `lookUpStatement`). Resolves to the time up to which everything received was looked at. Records that are missing are done
+ * without: what is found holds all the same. Throws as a restore does.
+ */
+export async function lookUp(
+  options: LookUpOptions,
+  { wanted, answers }: { readonly wanted: string; readonly answers: string },
+): Promise<number> {
+  const { log, work, clock, signal, onProgress } = options;
+  const request: RestoreRequest = {
+    repository: log.repository,
+    data: log.data,
+    target: undefined,
+    to: { kind: 'safe' },
+    isDryRun: true,
+    rate: Infinity,
+    isOnlyConfirmed: false,
+    allowHoles: true,
+    isVerified: false,
+    work: work.path,
+    memoryMb: MEMORY_MB,
+    threads: THREADS,
+  };
+  const listed = await findState(request, clock.now());
+  const found = await readLog(listed, {
+    request,
+    work,
+    clock,
+    signal,
+    report: (event) => {
+      if (event.event === 'progress') onProgress(event);
+    },
+  });
+  const { input } = await readTrustedSegments({
+    store: found.sources.store,
+    catalog: found.catalog,
+    local: found.local,
+    targetMs: found.targetMs,
+    allowHoles: true,
+    isOnlyConfirmed: false,
+    onChecked: () => undefined,
+  });
+  const database = await Duckdb.open({
+    scratch: work.scratch,
+    memoryMb: MEMORY_MB,
+    threads: THREADS,
+  });
+  try {
+    const fold = await Fold.open(database, input, RANGE_ROWS);
+    await fold.lookUp(wanted, answers);
+  } finally {
+    database.close();
+  }
+  return found.targetMs;
+}

@@ -1,0 +1,27 @@
+import type { QueryClient } from '../opentsdb/query-client.ts';
+
+/** More metrics than a TSD could ever suggest. */
+const SUGGESTIONS_MAX = 16_777_216;
+/** A listing without a start leaves out names that begin with one of these. */
+const LETTERS = Array.from({ length: 0x100 }, (_, code) => String.fromCharCode(code)).filter(
+  (letter) => letter > '\u007f' && /\p{L}/u.test(letter),
+);
+
+/** The names of all metrics that an OpenTSDB has a UID for. Rejects when it doesn't answer as one does. */
+export async function listMetrics(client: Pick<QueryClient, 'get'>): Promise<string[]> {
+  const names = new Set<string>();
+  for (const start of ['', ...LETTERS]) {
+    const query = new URLSearchParams({ type: 'metrics', max: String(SUGGESTIONS_MAX) });
+    if (start !== '') query.set('q', start);
+    const found = await client.get(`/api/suggest?${query.toString()}`);
+    if (!Array.isArray(found)) throw new Error('it does not list its metrics (/api/suggest)');
+    for (const name of found as readonly unknown[]) if (typeof name === 'string') names.add(name);
+  }
+  return [...names];
+}
+
+/** Whether a metric is meant by a pattern, in which `*` stands for any characters. */
+export function fitsPattern(metric: string, pattern: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(metric);
+}
