@@ -149,6 +149,7 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
     suspects: () => primary.open.suspects,
     mends: () => primary.open.mends,
     held: () => primary.isHeld,
+    others: () => primary.look?.kind,
   };
 }
 

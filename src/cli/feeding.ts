@@ -1,5 +1,6 @@
 import type { Config } from '../config/options.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
+import type { Shared } from '../follow/feed.ts';
 import type { PrimaryChoice } from '../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../follow/primary-facts.ts';
 import { Primary } from '../follow/primary.ts';
@@ -18,6 +19,7 @@ import type { Cursor } from '../wal/cursor.ts';
 import { laneEnds } from '../wal/lane-ends.ts';
 import type { Wal } from '../wal/log.ts';
 import { feedLimitsOf } from './feed-limits.ts';
+import { OTHERS_SEEN } from './sharing.ts';
 import { PrimaryReport } from './primary-report.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 
@@ -34,6 +36,8 @@ export interface FeedingOptions {
   readonly writePath: DurableWritePath;
   readonly isEnding: () => boolean;
   readonly hole: (hole: Hole) => void;
+  /** Undefined without Kafka: then no other proxy may write to the primary. */
+  readonly shared: Shared | undefined;
   /** The primary's place has moved. */
   readonly moved: () => void;
 }
@@ -81,6 +85,7 @@ export class Feeding {
       sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
       ...feedLimitsOf(config),
+      shared: options.shared,
       events: report.events(),
     });
   }
@@ -98,6 +103,8 @@ export class Feeding {
     const { choice } = this.#options;
     const { state } = this.primary;
     const away = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
+    const { look } = this.primary;
+    if (look?.kind === 'blind') away.push(`${OTHERS_SEEN.blind}: ${look.reason}`);
     return choice.misnamed === undefined ? away : [...away, misnamed(choice)];
   }
 

@@ -17,6 +17,8 @@ export interface ProxyGauges {
   suspects(): number;
   mends(): number;
   held(): boolean;
+  /** Whether others write to the primary, too; undefined where that can't be known. */
+  others(): 'alone' | 'shared' | 'blind' | undefined;
 }
 
 const LATENCY_SECONDS = [
@@ -65,6 +67,10 @@ export function createProxyMetrics(metrics: Metrics) {
     mended: metrics.counter({
       name: 'primary_points_mended_total',
       help: 'Points put once more, because two writes of their instant could have tied in the primary.',
+    }),
+    givenWay: metrics.counter({
+      name: 'primary_points_given_way_total',
+      help: 'Points of other proxies put once more, because an earlier write of this one may have come behind them.',
     }),
     deadLetters: metrics.counter({
       name: 'dead_letters_total',
@@ -132,6 +138,16 @@ export function addProxyGauges(metrics: Metrics, gauges: ProxyGauges): void {
     'Acknowledged points that the primary has refused and that are being retried.',
     () => gauges.suspects(),
   );
+  if (gauges.others() !== undefined) {
+    gauge('primary_shared', '1 while other proxies write to the primary, too, or may.', () =>
+      Number(gauges.others() !== 'alone'),
+    );
+    gauge(
+      'primary_blind',
+      '1 while what other proxies write to the primary is not known, or they do not know what this one does.',
+      () => Number(gauges.others() === 'blind'),
+    );
+  }
   gauge('primary_mends_pending', 'Points waiting to be put once more.', () => gauges.mends());
 }
 

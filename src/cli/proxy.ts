@@ -20,7 +20,9 @@ import { KnownHoles } from './known-holes.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
+
 import { openTopic, Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
+import { sharingOf } from './sharing.ts';
 
 export interface ProxyOptions {
   readonly config: Config;
@@ -99,6 +101,14 @@ export class Proxy {
       ...parts,
       sentBodies,
       writePath: this.writePath,
+      shared:
+        parts.replication &&
+        sharingOf({
+          ...options,
+          ...parts,
+          replication: parts.replication,
+          lagOf: (one) => this.lagOf(one),
+        }),
       isEnding: () => this.#isEnding,
       hole: (hole) => this.onHole(hole),
       moved: () => {
@@ -161,6 +171,7 @@ export class Proxy {
             topic,
             events: {
               replicated: (position) => proxy?.writePath.replicated(position),
+              hidden: () => proxy?.primary.hidden(),
               unreplicated: () => proxy?.writePath.unreplicated(),
               hole: (hole) => proxy?.onHole(hole),
             },

@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/options.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
+import { OtherLanes } from '../kafka/other-lanes.ts';
 import { ProducerFollower, type ProducerState } from '../kafka/producer-follower.ts';
+import { LOOK_LIMITS } from '../follow/look-through.ts';
 import { checkTopic } from '../kafka/topic-check.ts';
 import { TopicPlace } from '../kafka/topic-place.ts';
 import type { Hole } from '../record/control.ts';
@@ -36,6 +38,8 @@ interface OpenedTopic {
 interface ReplicationEvents {
   /** All up to there is in Kafka. */
   replicated(position: Position): void;
+  /** Something came there so late that other proxies may have looked before. */
+  hidden(): void;
   /** Answers no longer wait for Kafka. */
   unreplicated(): void;
   hole(hole: Hole): void;
@@ -76,6 +80,7 @@ async function lookAtTopic(
 export class Replication {
   readonly #options: ReplicationOptions;
   readonly #follower: ProducerFollower;
+  readonly #others: OtherLanes;
   #lane = '';
   #openedMs = 0;
   #warnings: readonly string[] | undefined;
@@ -87,6 +92,12 @@ export class Replication {
     const { config, clock, wal, cursor, events, metrics, topic } = options;
     const { connection, place, warnings } = topic;
     this.#warnings = warnings;
+    this.#others = new OtherLanes({
+      connection,
+      topic: config.kafka.topic.name,
+      clock,
+      owns: (lane) => lane === this.#lane || place.knows(lane),
+    });
     this.#follower = new ProducerFollower({
       log: wal,
       connection,
@@ -104,6 +115,8 @@ export class Replication {
           metrics.bytes.inc(sent.bytes);
           metrics.messages.inc();
           metrics.latency.observe(sent.durationMs / 1_000);
+          this.#others.noteOwn(sent.partition, sent.offset);
+          if (sent.ageMs > LOOK_LIMITS.visibleMsMax) events.hidden();
           events.replicated(last);
         },
         registered: (lane) => options.keeper.admit(lane),
@@ -142,6 +155,11 @@ export class Replication {
     return [...away, ...(this.#warnings ?? [])];
   }
 
+  /** What other proxies brought to the topic; closed at the end of `run`. */
+  get others(): Pick<OtherLanes, 'read'> {
+    return this.#others;
+  }
+
   opened(position: Position): void {
     this.#lane = position.lane;
     this.#openedMs = this.#options.clock.monotonicMs();
@@ -165,7 +183,11 @@ export class Replication {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await this.#follower.run(signal);
+    try {
+      await this.#follower.run(signal);
+    } finally {
+      this.#others.close();
+    }
   }
 
   /** Settles once Kafka has all up to `last`, or after `msMax`, or when it can't be reached. */
@@ -224,6 +246,7 @@ export class Replication {
 
   #onRefilling(reason: string): void {
     this.#refills += 1;
+    this.#others.forget();
     this.#options.metrics.refills.inc();
     this.#options.logger.error(
       { topic: this.#options.config.kafka.topic.name, reason },

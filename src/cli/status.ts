@@ -33,6 +33,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       lagBytes: delivered.bytes,
       unconfirmedSeconds: confirmed.seconds,
       ...primary.open,
+      ...(primary.look !== undefined && { others: primary.look }),
       deadLetters: feeding.deadLetters,
     },
     ...(replication !== undefined && { kafka: kafkaStatus(config, proxy, replication) }),

@@ -1,4 +1,6 @@
+import type { Position } from '../record/position.ts';
 import type { Batch } from './batch.ts';
+import type { Departure, LookThrough } from './look-through.ts';
 import { isKnownForm, isSameByHttp, isSameCell } from './point-key.ts';
 
 export interface CanaryPoint {
@@ -7,6 +9,8 @@ export interface CanaryPoint {
   readonly isPuttable: boolean;
   readonly high: number;
   readonly low: number;
+  readonly position: Position;
+  readonly receivedAt: number;
 }
 
 /** So many of the last points of a batch are looked at for one that can serve. */
@@ -18,7 +22,11 @@ const LOOK_BACK_MAX = 200;
  * the latest write of its instant, so that putting it again changes nothing.
  */
 export class Canary {
+  readonly #look: LookThrough | undefined;
   #candidate: CanaryPoint | undefined;
+  /** A later point, which serves less well. */
+  #spare: CanaryPoint | undefined;
+  #isWithheld = false;
   #underWay: CanaryPoint | undefined;
   #isOvertaken = false;
   /** Requests with points that were handled, and how many of them the last proof covers. */
@@ -28,6 +36,12 @@ export class Canary {
   #isWanted = false;
   /** Put without an answer: each may still be written, at any time. */
   #unanswered = new Set<CanaryPoint>();
+
+  #departure: Departure | undefined;
+
+  constructor(look?: LookThrough) {
+    this.#look = look;
+  }
 
   /** When a canary last came back: the TSD stores what it is sent. */
   provenMs = -Infinity;
@@ -57,6 +71,11 @@ export class Canary {
     return this.#candidate !== undefined;
   }
 
+  /** Whether there was one that must not be put any more. */
+  get isWithheld(): boolean {
+    return this.#isWithheld;
+  }
+
   /** Whether a write of the instant was sent while the canary is. */
   get isOvertaken(): boolean {
     return this.#isOvertaken;
@@ -73,19 +92,33 @@ export class Canary {
   offer(batch: Batch, refused: ReadonlySet<number>, later: readonly Batch[]): void {
     const { chunk, lines, telnet } = batch;
     if (lines.length > refused.size) this.#handled += 1;
+    let mayBeSpare = this.#look !== undefined;
     const lookBack = this.isReady ? LOOK_BACK : LOOK_BACK_MAX;
     for (let at = lines.length - 1; at >= Math.max(0, lines.length - lookBack); at -= 1) {
       const line = lines[at] ?? 0;
       const low = chunk.keyLow[line] ?? 0;
       const isPuttable = !telnet || isSameByHttp(low);
-      const isWorse = !isPuttable && (this.#candidate?.isPuttable === true || !isKnownForm(low));
-      if (refused.has(line) || isWorse) continue;
+      const isWorse = !isPuttable && this.#candidate?.isPuttable === true;
+      const isOfUse = isPuttable || (isKnownForm(low) && (!isWorse || mayBeSpare));
+      if (refused.has(line) || !isOfUse) continue;
       const high = chunk.keyHigh[line] ?? 0;
       const behind = { chunk, lines: lines.slice(at + 1) };
       if ([behind, ...later].some((part) => writes(part, high, low))) continue;
-      this.#candidate = { line: chunk.text(line), isPuttable, high, low };
+      const record = { position: chunk.positionOf(line), receivedAt: chunk.times[line] ?? 0 };
+      this.#take({ line: chunk.text(line), isPuttable, high, low, ...record });
+      if (isWorse) mayBeSpare = false;
       if (isPuttable) return;
     }
+  }
+
+  /** The point was handled by itself: it may serve where there is none. */
+  offerAgain({
+    telnet,
+    ...point
+  }: Omit<CanaryPoint, 'isPuttable'> & { readonly telnet: boolean }): void {
+    const isPuttable = !telnet || isSameByHttp(point.low);
+    if (this.isReady || (!isPuttable && !isKnownForm(point.low))) return;
+    this.#take({ ...point, isPuttable });
   }
 
   /** Something else was handled: it is not proven yet. */
@@ -93,18 +126,39 @@ export class Canary {
     this.#handled += 1;
   }
 
+  #take(point: CanaryPoint): void {
+    this.#isWithheld = false;
+    const isWorse = !point.isPuttable && this.#candidate?.isPuttable === true;
+    this.#spare = isWorse ? point : undefined;
+    if (!isWorse) this.#candidate = point;
+  }
+
   /** The candidate is on its way; until `landed` a write of its instant may be overtaken by it. */
   send(): CanaryPoint | undefined {
+    this.#withhold();
     this.#underWay = this.#candidate;
     this.#isOvertaken = false;
     this.#proving = this.#handled;
-    return this.#candidate;
+    const point = this.#candidate;
+    this.#departure = point?.isPuttable === true ? this.#look?.departAgain([point]) : undefined;
+    return point;
+  }
+
+  /** What the cursor has passed is not looked through after a crash: another lane may have written there since. */
+  #withhold(): void {
+    const candidate = this.#candidate;
+    if (candidate?.isPuttable !== true || this.#look?.mayPutAgain(candidate.position) !== false)
+      return;
+    this.#candidate = this.#spare;
+    this.#spare = undefined;
+    this.#isWithheld = this.#candidate === undefined;
   }
 
   /** It came back; `isStored` says whether with success. */
   landed(isStored: boolean, nowMs: number): void {
     const point = this.#underWay;
     this.#underWay = undefined;
+    this.#departure?.landed(nowMs);
     if (!isStored && point?.isPuttable === true) this.#unanswered.add(point);
     if (!isStored) return;
     this.provenMs = nowMs;
@@ -127,6 +181,7 @@ export class Canary {
   /** A write of this instant is being sent. True when the canary may land behind it: then it must be put once more. */
   overtake(high: number, low: number): boolean {
     if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
+    if (isCell(this.#spare, high, low)) this.#spare = undefined;
     if (!this.isUnderWay(high, low)) return false;
     this.#isOvertaken = true;
     return true;

@@ -13,6 +13,7 @@ const LINE_BYTES_MIN = 14;
 const AT = 0x40;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
+const ZERO = 0x30;
 const LETTER_T = 0x74;
 const LETTER_L = 0x6c;
 
@@ -72,9 +73,10 @@ export class ChunkReader {
           this.#mark = { ordinal, firstSeq, seq, offset };
           return true;
         }
-        const transport = transportByte(body, offset);
+        const { transport, receivedAt } = readHead(body, offset);
         if (transport !== LETTER_L) {
-          chunk.add(body, headEnd + 1, end, { seq, telnet: transport === LETTER_T });
+          const telnet = transport === LETTER_T;
+          chunk.add(body, headEnd + 1, end, { seq, telnet, receivedAt });
         }
         chunk.last = { lane, ordinal, seq };
       }
@@ -109,10 +111,15 @@ function hasMoreLines(body: Buffer, start: number, end: number, lines: number): 
   return false;
 }
 
-/** First letter of the transport in the record header at `offset`: `@<seq> <receivedAt> <transport> …`. */
-function transportByte(body: Buffer, offset: number): number {
-  const afterSeq = body.indexOf(SPACE, offset);
-  return body[body.indexOf(SPACE, afterSeq + 1) + 1] ?? 0;
+/** The receive time, and the first letter of the transport, in the record header at `offset`: `@<seq> <receivedAt> <transport> …`. */
+function readHead(body: Buffer, offset: number): { transport: number; receivedAt: number } {
+  let at = body.indexOf(SPACE, offset) + 1;
+  let receivedAt = 0;
+  for (let byte = body[at] ?? SPACE; byte > SPACE; byte = body[at] ?? SPACE) {
+    receivedAt = receivedAt * 10 + byte - ZERO;
+    at += 1;
+  }
+  return { transport: body[at + 1] ?? 0, receivedAt };
 }
 
 function endOfLines(body: Buffer, from: number): number {

@@ -6,6 +6,14 @@ import { PointKey, PointKeyReader } from './point-key.ts';
 const NEWLINE = 0x0a;
 const LETTER_P = 0x70;
 
+/** The record that lines belong to. */
+interface LinesOf {
+  readonly seq: number;
+  readonly telnet: boolean;
+  /** Epoch ms. */
+  readonly receivedAt: number;
+}
+
 /**
  * A stretch of the log on its way to an OpenTSDB: whole records' lines, copied out of their frames, and
  * for each line whose it is and what it writes. One instance is filled again and again.
@@ -25,6 +33,8 @@ export class Chunk {
   seriesHigh: Uint32Array;
   seriesLow: Uint32Array;
   instants: Float64Array;
+  /** When the line's record was received, epoch ms. */
+  times: Float64Array;
   /** 1: came by telnet. */
   telnet: Uint8Array;
   /** Whether all lines are ASCII: then a telnet line is what it was in the log. */
@@ -47,6 +57,7 @@ export class Chunk {
     this.seriesHigh = new Uint32Array(lines);
     this.seriesLow = new Uint32Array(lines);
     this.instants = new Float64Array(lines);
+    this.times = new Float64Array(lines);
     this.telnet = new Uint8Array(lines);
   }
 
@@ -58,7 +69,7 @@ export class Chunk {
   }
 
   /** Adds the lines of one record: whole lines, [start, end) of a frame's body. */
-  add(body: Buffer, start: number, end: number, record: { seq: number; telnet: boolean }): void {
+  add(body: Buffer, start: number, end: number, record: LinesOf): void {
     const needed = this.length + end - start + WORD_SLACK_BYTES;
     if (needed > this.bytes.length) this.#growBytes(needed);
     body.copy(this.bytes, this.length, start, end);
@@ -96,11 +107,12 @@ export class Chunk {
   }
 
   /** Returns where the line's `\n` is. */
-  #addLine(start: number, record: { seq: number; telnet: boolean }, index: number): number {
+  #addLine(start: number, record: LinesOf, index: number): number {
     const line = this.count;
     this.starts[line] = start;
     this.seqs[line] = record.seq;
     this.indexes[line] = index;
+    this.times[line] = record.receivedAt;
     this.telnet[line] = record.telnet ? 1 : 0;
     const isPut = this.bytes[start] === LETTER_P;
     const end = isPut
@@ -136,6 +148,7 @@ export class Chunk {
     this.seriesHigh = copyInto(new Uint32Array(lines), this.seriesHigh);
     this.seriesLow = copyInto(new Uint32Array(lines), this.seriesLow);
     this.instants = copyInto(new Float64Array(lines), this.instants);
+    this.times = copyInto(new Float64Array(lines), this.times);
     this.telnet = copyInto(new Uint8Array(lines), this.telnet);
   }
 }

@@ -32,6 +32,7 @@ export class Confirmation {
   #waiting: { readonly position: Position; readonly storedMs: number }[] = [];
   #stored: Position | undefined;
   #confirmed: Position | undefined;
+  #passed: Position | undefined;
   /** What was already sent again because of `rpc.exceptions`. */
   #excused: Position | undefined;
 
@@ -40,6 +41,7 @@ export class Confirmation {
     this.#healWindowMs = healWindowMs;
     this.#stored = confirmed;
     this.#confirmed = confirmed;
+    this.#passed = confirmed;
     if (earlier === undefined) return;
     this.#baseline = earlier.vitals;
     this.noteStored(earlier.stored, earlier.nowMs);
@@ -56,6 +58,15 @@ export class Confirmation {
 
   get confirmed(): Position | undefined {
     return this.#confirmed;
+  }
+
+  /** Where the cursor stands: at what is confirmed, or behind that. */
+  get passed(): Position | undefined {
+    return this.#passed;
+  }
+
+  notePassed(position: Position): void {
+    this.#passed = position;
   }
 
   /** Whether all up to `position` is stored. */
@@ -91,17 +102,20 @@ export class Confirmation {
     this.#waiting.push({ position, storedMs: nowMs });
   }
 
-  /** The vitals were steady at `nowMs`: what was stored a heal window before is confirmed. Returns the new confirmed position, if it moved. */
-  noteSteady(nowMs: number): Position | undefined {
-    let moved: Position | undefined;
+  /** The vitals were steady at `nowMs`: what was stored a heal window before is confirmed. */
+  noteSteady(nowMs: number): void {
     for (;;) {
       const [first] = this.#waiting;
       if (first === undefined || nowMs - first.storedMs < this.#healWindowMs) break;
-      moved = first.position;
+      this.#confirmed = first.position;
       this.#waiting.shift();
     }
-    if (moved !== undefined) this.#confirmed = moved;
-    return moved;
+  }
+
+  /** Everything after the cursor is in doubt, also what is confirmed, and will be delivered again. */
+  rewind(): void {
+    this.#confirmed = this.#passed;
+    this.doubt();
   }
 
   /** Everything after the confirmed position is in doubt and will be delivered again. */

@@ -17,6 +17,8 @@ export interface ConfirmerOptions {
   readonly syncTimeoutMs: number;
   /** All up to here is proven stored, but for points that may be refused for good. */
   readonly onStored: (position: Position) => void;
+  /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
+  readonly mayPass: (confirmed: Position) => Position | undefined;
   /** All up to here needs no more work: the cursor may pass it. */
   readonly onConfirmed: (position: Position) => Promise<void>;
 }
@@ -83,13 +85,23 @@ export class Confirmer {
       this.#told = put;
       this.#options.onStored(put);
     }
-    if (!confirmation.isWaiting) return undefined;
-    const fault =
-      clock.monotonicMs() - this.#steadyMs < VITALS_MS ? undefined : await this.#checkVitals();
-    if (fault !== undefined) return fault;
-    const confirmed = confirmation.noteSteady(this.#steadyMs);
-    if (confirmed !== undefined) await this.#options.onConfirmed(confirmed);
+    if (confirmation.isWaiting) {
+      const isDue = clock.monotonicMs() - this.#steadyMs >= VITALS_MS;
+      const fault = isDue ? await this.#checkVitals() : undefined;
+      if (fault !== undefined) return fault;
+      confirmation.noteSteady(this.#steadyMs);
+    }
+    await this.#pass();
     return undefined;
+  }
+
+  async #pass(): Promise<void> {
+    const { confirmation, mayPass, onConfirmed } = this.#options;
+    const { confirmed, passed } = confirmation;
+    const to = confirmed && mayPass(confirmed);
+    if (to === undefined || !isBehind(passed, to)) return;
+    confirmation.notePassed(to);
+    await onConfirmed(to);
   }
 
   async #checkVitals(): Promise<ConfirmFault | undefined> {

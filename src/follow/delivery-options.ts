@@ -3,11 +3,14 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Fault } from './applier.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { SentBodies } from './sent-bodies.ts';
+import type { LookThrough } from './look-through.ts';
 import type { Suspect } from './suspects.ts';
 
 /** A point that the primary refused. */
 export interface RefusedPoint {
   readonly position: Position;
+  /** Of the record, epoch ms. */
+  readonly receivedAt: number;
   /** Place of the line in its record. */
   readonly index: number;
   /** The canonical line, without `\n`. */
@@ -46,6 +49,8 @@ export interface DeliveryOptions {
   readonly readsAhead: boolean;
   /** A batch answered later than this shows a primary that answers should not wait for. */
   readonly promptMs: number;
+  /** Where other lanes write to the same OpenTSDB. */
+  readonly look?: LookThrough | undefined;
   /** How long the TSD may hold writes before it flushes them, and a margin. */
   readonly flushSpanMs: () => number;
 }

@@ -1,19 +1,20 @@
 import { comparePositions, lastBefore, NOWHERE, type Position } from '../record/position.ts';
-import type { Applied } from './applier.ts';
 import { type Batch, ChunkBatches } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
 import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
-import { emptyFlight, type Flight, overtakenLines, refusedPoint } from './flight.ts';
+import { emptyFlight, type Flight, locate, overtakenLines, refusedPoint } from './flight.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { Repeats } from './repeats.ts';
+import { Wake } from './wake.ts';
 
 const TELNET_FLIGHTS_MAX = 4;
 const CHUNKS_MAX = TELNET_FLIGHTS_MAX;
 /** A batch that was answered later than this may have been written any time until then. */
 const PROMPT_WRITE_MS = 100;
+const FULL_CHECK_MS = 20;
 
 /**
  * Takes the log to one OpenTSDB, in order: at most one HTTP batch is under way, or several telnet batches
@@ -25,11 +26,11 @@ const PROMPT_WRITE_MS = 100;
  * the caller says so, and the same points are sent again, which changes nothing in the TSD.
  */
 export class Delivery {
-  readonly canary = new Canary();
+  readonly canary: Canary;
   readonly #options: DeliveryOptions;
   readonly #recent: RecentWrites;
-  readonly #repeats: Repeats;
-  readonly #poison = new Poison(this.canary);
+  readonly repeats: Repeats;
+  readonly #poison: Poison;
   readonly #size: BatchSize;
   readonly #chunks = new ChunkPool(CHUNKS_MAX);
   readonly #flights: Flight[] = [];
@@ -39,18 +40,21 @@ export class Delivery {
   #isFolding = true;
   /** The end of the log when a backlog last reached it: delivered in good time, it ends the backlog. */
   #endSeen: Position | undefined;
-  #wake: (() => void) | undefined;
+  readonly #wake = new Wake();
   #fault: DeliveryFault | undefined;
 
   constructor(options: DeliveryOptions, from: Position | undefined) {
-    const { applier, events, flushSpanMs, clock } = options;
+    const { applier, events, flushSpanMs, clock, look } = options;
     this.#options = options;
+    const canary = new Canary(look);
+    this.canary = canary;
+    this.#poison = new Poison(canary);
     this.#read = from;
     this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
     this.#recent = recent;
-    this.#repeats = new Repeats({ applier, canary: this.canary, recent, events, flushSpanMs });
+    this.repeats = new Repeats({ applier, canary, recent, look, clock, events, flushSpanMs });
   }
 
   /** The last record that was handled, with all before it. */
@@ -60,22 +64,23 @@ export class Delivery {
 
   /** Points that may be refused for good, and points to be sent once more. */
   get open(): { readonly suspects: number; readonly mends: number } {
-    return { suspects: this.#repeats.suspects.size, mends: this.#repeats.mends.size };
+    return { suspects: this.repeats.suspects.size, mends: this.repeats.mends.size };
   }
 
   /** Up to here every point that isn't refused was put for the last time. */
   put(): Position | undefined {
-    return lastBefore(this.#delivered, this.#repeats.mends.positions());
+    return lastBefore(this.#delivered, this.repeats.mends.positions());
   }
 
-  /** Up to here nothing remains to be done but to be stored: no point may turn out to be refused, either. */
+  /** Up to here nothing remains to be done but to be stored: no point may turn out to be refused, or to win over another lane's. */
   settled(): Position | undefined {
-    return lastBefore(this.put(), [this.#repeats.suspects.oldest()]);
+    const looked = this.#options.look?.positions() ?? [];
+    return lastBefore(this.put(), [this.repeats.suspects.oldest(), ...looked]);
   }
 
   /** Something was added to the log, or has become due. */
   wake(): void {
-    this.#wake?.();
+    this.#wake.tell();
   }
 
   /** The largest body that the TSD says it takes; when it doesn't say, what was learnt by trial stays. */
@@ -93,16 +98,20 @@ export class Delivery {
   resumeAt(position: Position | undefined): void {
     this.#delivered = position;
     this.#read = position;
-    this.#repeats.suspects.clear();
+    this.repeats.suspects.clear();
     this.fold();
   }
 
   /** Delivers until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<DeliveryFault | undefined> {
     this.#fault = undefined;
-    this.#recent.hold(this.#options.clock.monotonicMs());
-    // It may be written any time from here on.
-    for (const { high, low } of this.canary.takeUnanswered()) this.#recent.renew(high, low);
+    const { clock, look } = this.#options;
+    this.#recent.hold(clock.monotonicMs());
+    look?.hold(clock.monotonicMs());
+    // They may be written any time from here on.
+    const unanswered = this.canary.takeUnanswered();
+    for (const { high, low } of unanswered) this.#recent.renew(high, low);
+    look?.departAgain(unanswered).landed(clock.monotonicMs());
     const wake = (): void => this.wake();
     signal.addEventListener('abort', wake, { once: true });
     try {
@@ -115,15 +124,16 @@ export class Delivery {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const isDue = (this.#repeats.nextDueMs() ?? Infinity) <= clock.monotonicMs();
+    const { clock, look } = this.#options;
+    const isDue = (this.repeats.nextDueMs() ?? Infinity) <= clock.monotonicMs();
     const isOver = this.#current?.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
     const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
     if (!isDue && isOver && mayRead) await this.#load();
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
-    if (!isDue && telnet !== undefined && !this.#repeats.isFull(nowMs) && this.#hasRoom(telnet)) {
+    const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
+    if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet)) {
       const waitMs = this.#recent.waitMs(this.#size.limits.points, nowMs);
       return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);
     }
@@ -135,7 +145,10 @@ export class Delivery {
     if (isDue) return this.#repeat(nowMs);
     if (telnet === undefined && this.#isFolding) this.#noteCaughtUp();
     if (telnet === undefined) await this.#idle(signal);
-    else await clock.sleep(Math.max(1, (this.#repeats.nextDueMs() ?? 0) - nowMs), signal);
+    else {
+      const dueMs = (this.repeats.nextDueMs() ?? Infinity) - nowMs;
+      await clock.sleep(Math.max(1, Math.min(FULL_CHECK_MS, dueMs)), signal);
+    }
   }
 
   /** The next stretch of the log, when there is one and a chunk to hold it. */
@@ -176,7 +189,7 @@ export class Delivery {
   #send(nowMs: number): void {
     const batch = this.#current?.take(this.#size.limits);
     if (batch === undefined) return;
-    const { mends, suspects } = this.#repeats;
+    const { mends, suspects } = this.repeats;
     const { keyHigh, keyLow } = batch.chunk;
     const rewrites: number[] = [];
     for (const line of batch.lines) {
@@ -190,8 +203,9 @@ export class Delivery {
       }
       suspects.supersede(high, low);
     }
+    const departure = this.#options.look?.depart(batch.chunk, batch.lines);
     const answer = this.#options.applier.apply(batch);
-    this.#flights.push({ batch, sentMs: nowMs, rewrites, answer });
+    this.#flights.push({ batch, sentMs: nowMs, rewrites, departure, answer });
   }
 
   /** Waits for the first flight; also, when `orMore`, for something to send meanwhile: then false. */
@@ -200,16 +214,15 @@ export class Delivery {
       await flight.answer;
       return true;
     }
-    const more = new Promise<boolean>((resolve) => (this.#wake = () => resolve(false)));
-    const isAnswered = await Promise.race([flight.answer.then(() => true), more]);
-    this.#wake = undefined;
-    return isAnswered;
+    const isAnswered = await this.#wake.until(flight.answer.then(() => true));
+    return isAnswered === true;
   }
 
   /** Takes the answer of the first flight. */
   async #land(flight: Flight): Promise<void> {
     const answer = await flight.answer;
-    const applied = answer.kind === 'unlocated' ? await this.#locate(flight) : answer;
+    const applied =
+      answer.kind === 'unlocated' ? await locate(this.#options.applier, this.#flights) : answer;
     const { batch, sentMs } = flight;
     const nowMs = this.#options.clock.monotonicMs();
     switch (applied.kind) {
@@ -227,6 +240,7 @@ export class Delivery {
       }
     }
     this.#flights.shift();
+    flight.departure?.landed(nowMs);
     if (batch.lines.length > 0) this.#options.events.answered(batch.lines.length, nowMs - sentMs);
     const lines = new Set(applied.refused.map(({ line }) => line));
     const later = this.#flights.map((next) => next.batch);
@@ -243,31 +257,20 @@ export class Delivery {
       return point;
     });
     const late = this.#advance(batch.last, nowMs - sentMs, refused);
-    this.#repeats.suspect(
+    this.repeats.suspect(
       late.filter((point) => !settled.has(point)),
       nowMs,
     );
   }
 
-  /** Finds out which lines were refused, which puts them behind what was sent since: that is then sent again. */
-  async #locate({ batch }: Flight): Promise<Applied> {
-    const { applier } = this.#options;
-    await Promise.all(this.#flights.map(({ answer }) => answer));
-    const applied = await applier.locate(batch);
-    if (applied.kind !== 'handled') return applied;
-    for (const behind of this.#flights.slice(1)) {
-      if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
-    }
-    return applied;
-  }
-
   /** Goes back to try again, or sets the one point of the batch aside when it seems to be the cause. */
   #landFailed({ batch }: Flight, { fault, reason }: DeliveryFault, nowMs: number): void {
-    const now = { ms: nowMs, aside: this.#repeats.suspects.size };
+    const now = { ms: nowMs, aside: this.repeats.suspects.size };
     if (this.#poison.is(batch, fault, now)) {
       const [flight] = this.#flights.splice(0, 1);
+      flight?.departure?.landed(nowMs);
       if (flight !== undefined) this.#noteMends(flight, new Set(batch.lines), nowMs);
-      this.#repeats.suspects.add(refusedPoint(batch, batch.lines[0] ?? 0, reason), nowMs, true);
+      this.repeats.suspects.add(refusedPoint(batch, batch.lines[0] ?? 0, reason), nowMs, true);
       this.#advance(batch.last, Infinity);
       return;
     }
@@ -300,7 +303,7 @@ export class Delivery {
 
   /** The flight has landed: its rewrites, but for those refused, are put once more after the flush. */
   #noteMends({ batch, rewrites }: Flight, refused: ReadonlySet<number>, nowMs: number): void {
-    const { mends } = this.#repeats;
+    const { mends } = this.repeats;
     const dueMs = nowMs + this.#options.flushSpanMs();
     for (const line of rewrites) {
       const { error: _, ...point } = refusedPoint(batch, line, '');
@@ -319,6 +322,7 @@ export class Delivery {
     const nowMs = this.#options.clock.monotonicMs();
     for (const flight of this.#flights) {
       this.#renew(flight.batch);
+      flight.departure?.landed(nowMs);
       this.#noteMends(flight, new Set(), nowMs);
     }
     this.#flights.length = 0;
@@ -328,7 +332,7 @@ export class Delivery {
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */
   async #repeat(nowMs: number): Promise<void> {
-    const repeated = await this.#repeats.run(nowMs, this.#size.limits);
+    const repeated = await this.repeats.run(nowMs, this.#size.limits);
     if (repeated.kind === 'failed') this.#fault = repeated;
     if (repeated.kind !== 'too large') return;
     const isSmaller = this.#size.noteTooLarge(repeated.batch);
@@ -338,23 +342,15 @@ export class Delivery {
   /** Until the log grows, something becomes due, or the signal aborts. */
   async #idle(signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#fault !== undefined) return;
-    const woken = new Promise<void>((resolve) => (this.#wake = resolve));
     if (comparePositions(this.#read ?? NOWHERE, this.#options.end()) < 0) {
-      this.#wake = undefined;
       // Whatever hides that part of the log must get its turn.
       return new Promise((resolve) => setImmediate(resolve));
     }
-    await this.#untilDueOr(woken);
-    this.#wake = undefined;
-  }
-
-  async #untilDueOr(woken: Promise<void>): Promise<void> {
     const { clock } = this.#options;
-    const dueMs = this.#repeats.nextDueMs();
-    if (dueMs === undefined) return woken;
+    const dueMs = this.repeats.nextDueMs();
+    if (dueMs === undefined) return this.#wake.untilTold();
     const over = new AbortController();
-    await Promise.race([woken, clock.sleep(dueMs - clock.monotonicMs(), over.signal)]);
+    await this.#wake.until(clock.sleep(dueMs - clock.monotonicMs(), over.signal));
     over.abort();
-    return undefined;
   }
 }

@@ -13,6 +13,7 @@ import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { SentBodies } from './sent-bodies.ts';
+import { type LookState, LookThrough, type LookThroughOptions } from './look-through.ts';
 
 export interface FeedOptions {
   /** The OpenTSDB that is fed. */
@@ -32,9 +33,20 @@ export interface FeedOptions {
   readonly promptMs: number;
   /** How long the TSD may hold writes before it flushes them, as far as it is known. */
   readonly flushIntervalMs: () => number;
+  /** Where others write to the same target, and bring what they write to a topic that this log is brought to, too. */
+  readonly shared?: Shared | undefined;
   /** An earlier process may have written just now: the first batch waits until that was flushed. */
   readonly isContinued: boolean;
   readonly events: FeedEvents;
+}
+
+export interface Shared extends Pick<LookThroughOptions, 'others' | 'limits' | 'receiveNow'> {
+  /** How far of what is confirmed the cursor may go: what the topic doesn't have yet can't be seen by others. */
+  readonly mayPass: (confirmed: Position) => Position | undefined;
+  /** What is known of the others' writes; called at each change. */
+  readonly onState: (state: LookState) => void;
+  /** A point of another lane is put once more, since it is later than what was put there. */
+  readonly onLater: () => void;
 }
 
 /** What another process had proven stored. Holds while the target's vitals are what they were then. */
@@ -71,6 +83,7 @@ export class Feed {
   readonly #confirmation: Confirmation;
   readonly #delivery: Delivery;
   readonly #follower: Follower;
+  readonly #look: LookThrough | undefined;
 
   constructor(options: FeedOptions) {
     const { target, clock, from, earlier, limits, events, isContinued } = options;
@@ -88,6 +101,8 @@ export class Feed {
       },
     );
     const flushSpanMs = (): number => options.flushIntervalMs() + FLUSH_MARGIN_MS;
+    const look = options.shared && this.#createLook(options.shared, clock, flushSpanMs);
+    this.#look = look;
     this.#delivery = new Delivery(
       {
         reader: new ChunkReader(options.log, (hole) => events.hole(hole)),
@@ -100,6 +115,7 @@ export class Feed {
         bytesMax: limits.batchBytesMax,
         readsAhead: options.readsAhead,
         promptMs: options.promptMs,
+        look,
         flushSpanMs,
       },
       earlier?.position ?? from,
@@ -111,6 +127,10 @@ export class Feed {
       delivery: this.#delivery,
       confirmation: this.#confirmation,
       syncTimeoutMs: limits.syncTimeoutMs,
+      mayPass: (confirmed) => {
+        if (look?.isBlind === true) return undefined;
+        return options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);
+      },
       events: {
         state: (state) => events.state(state),
         facts: (facts) => this.#learn(facts),
@@ -131,9 +151,9 @@ export class Feed {
     return this.#delivery.delivered;
   }
 
-  /** Up to here the target surely stores everything. */
+  /** Up to here the target surely stores everything, and nothing needs to be looked at again. */
   get confirmed(): Position | undefined {
-    return this.#confirmation.confirmed;
+    return this.#confirmation.passed;
   }
 
   /** Up to here it was proven to, with these vitals; undefined when it doesn't say when it started, so that it can't be told from a new one. */
@@ -151,6 +171,16 @@ export class Feed {
   /** The target's reply to telnet `version`, once it was seen. */
   get version(): string | undefined {
     return this.#telnet.version;
+  }
+
+  /** What is known of others' writes; undefined where there can be none. */
+  get look(): LookState | undefined {
+    return this.#look?.state;
+  }
+
+  /** Something of the log came to the topic so late that others may have looked there before. */
+  hidden(): void {
+    this.#look?.hidden();
   }
 
   isStored(position: Position): boolean {
@@ -174,10 +204,32 @@ export class Feed {
     };
     signal.addEventListener('abort', () => void hangUp(), { once: true });
     try {
-      await this.#follower.run(signal);
+      await Promise.all([this.#follower.run(signal), this.#look?.run(signal)]);
     } finally {
       await hangUp();
     }
+  }
+
+  #createLook(shared: Shared, clock: Clock, flushSpanMs: () => number): LookThrough {
+    const { others, limits, receiveNow, onState, onLater } = shared;
+    return new LookThrough({
+      others,
+      limits,
+      clock,
+      receiveNow,
+      flushSpanMs,
+      passed: () => this.#confirmation.passed,
+      hasRoom: () => this.#delivery.repeats.hasRoom,
+      events: {
+        later: (write, position) => {
+          this.#delivery.repeats.giveWay(write, position);
+          this.#delivery.wake();
+          onLater();
+        },
+        again: (reason) => this.#follower.again(reason),
+        state: onState,
+      },
+    });
   }
 
   #learn(facts: ServerFacts): void {

@@ -1,7 +1,9 @@
-import type { Applied, Unlocated } from './applier.ts';
+import assert from 'node:assert/strict';
+import type { Applied, Applier, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
+import type { Departure } from './look-through.ts';
 import { cellGroup } from './point-key.ts';
 
 /** A batch on its way. */
@@ -10,6 +12,7 @@ export interface Flight {
   readonly sentMs: number;
   /** Lines that may tie with an earlier write of their instant. */
   readonly rewrites: readonly number[];
+  readonly departure: Departure | undefined;
   /** Replaced when the batch must be applied again. */
   answer: Promise<Applied | Unlocated>;
 }
@@ -18,13 +21,29 @@ export interface Flight {
 export function emptyFlight(chunk: Chunk): Flight {
   const batch = { telnet: true, body: Buffer.alloc(0), chunk, lines: [], last: chunk.last };
   const answer = Promise.resolve<Applied>({ kind: 'handled', refused: [] });
-  return { batch, sentMs: Infinity, rewrites: [], answer };
+  return { batch, sentMs: Infinity, rewrites: [], departure: undefined, answer };
+}
+
+/**
+ * Finds out which lines of the first flight were refused, which puts them behind what was sent since: that is then sent again.
+ */
+export async function locate(applier: Applier, flights: readonly Flight[]): Promise<Applied> {
+  await Promise.all(flights.map(({ answer }) => answer));
+  const [first, ...later] = flights;
+  assert(first !== undefined, 'a flight has landed');
+  const applied = await applier.locate(first.batch);
+  if (applied.kind !== 'handled') return applied;
+  for (const behind of later) {
+    if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
+  }
+  return applied;
 }
 
 /** What is known of a line that the primary refused. */
 export function refusedPoint({ chunk, telnet }: Batch, line: number, error: string): RefusedPoint {
   return {
     position: chunk.positionOf(line),
+    receivedAt: chunk.times[line] ?? 0,
     index: chunk.indexes[line] ?? 0,
     line: chunk.text(line),
     telnet,

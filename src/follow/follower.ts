@@ -33,6 +33,8 @@ export interface FollowerOptions {
   readonly delivery: Delivery;
   readonly confirmation: Confirmation;
   readonly syncTimeoutMs: number;
+  /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
+  readonly mayPass: (confirmed: Position) => Position | undefined;
   readonly events: FollowerEvents;
   /** Wait so long before the first batch: an earlier process may have written just now. */
   readonly startDelayMs: number;
@@ -54,6 +56,9 @@ export class Follower {
   readonly #options: FollowerOptions;
   #state: FollowerState = { kind: 'behind', reason: 'it was not reached yet' };
   #facts: ServerFacts = NO_FACTS;
+  /** Why everything after the cursor is to be delivered again. */
+  #again: string | undefined;
+  #endSession: (() => void) | undefined;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -71,6 +76,12 @@ export class Follower {
   degrade(reason: string): void {
     this.#options.delivery.fold();
     if (this.#state.kind === 'live') this.#enter({ kind: 'behind', reason });
+  }
+
+  /** Everything after the cursor must be delivered again. */
+  again(reason: string): void {
+    this.#again = reason;
+    this.#endSession?.();
   }
 
   /** Delivery has reached the end of the log. */
@@ -115,21 +126,25 @@ export class Follower {
   /** Delivers and proves until one of them fails. */
   async #session(signal: AbortSignal): Promise<void> {
     const { clock, backoff, delivery } = this.#options;
+    this.#beginAgain();
     const session = new AbortController();
     const abort = (): void => session.abort();
     signal.addEventListener('abort', abort, { once: true });
+    this.#endSession = abort;
     const before = delivery.delivered;
     const confirmer = new Confirmer(this.#confirmerOptions());
     const delivering = delivery.run(session.signal).finally(abort);
     const confirming = confirmer.run(session.signal).finally(abort);
     const [fault, doubt] = await Promise.all([delivering, confirming]);
     signal.removeEventListener('abort', abort);
+    this.#endSession = undefined;
     if (signal.aborted) return;
     if (delivery.delivered !== before) backoff.reset();
+    const isInterrupted = fault === undefined && doubt === undefined;
     if (doubt?.kind === 'alarm') this.#resume(doubt.alarm);
     else if (doubt?.kind === 'unproven') await this.#waitUntilStoring(doubt.reason, signal);
     else if (fault?.fault === 'storage') await this.#waitUntilStoring(fault.reason, signal);
-    else if (fault?.fault !== 'size') {
+    else if (fault?.fault !== 'size' && !isInterrupted) {
       // What is written until it is back is a backlog.
       delivery.fold();
       this.#enter({ kind: 'down', reason: fault?.reason ?? doubt?.reason ?? 'no contact' });
@@ -150,6 +165,14 @@ export class Follower {
     this.#resume('the primary stores again');
   }
 
+  #beginAgain(): void {
+    const reason = this.#again;
+    if (reason === undefined) return;
+    this.#again = undefined;
+    this.#options.confirmation.rewind();
+    this.#resume(reason);
+  }
+
   #resume(reason: string): void {
     const { confirmation, delivery, events } = this.#options;
     confirmation.doubt();
@@ -164,13 +187,14 @@ export class Follower {
   }
 
   #confirmerOptions(): ConfirmerOptions {
-    const { client, clock, confirmation, delivery, syncTimeoutMs, events } = this.#options;
+    const { client, clock, confirmation, delivery, syncTimeoutMs, mayPass, events } = this.#options;
     return {
       client,
       clock,
       confirmation,
       delivery,
       syncTimeoutMs,
+      mayPass: (confirmed) => (this.#again === undefined ? mayPass(confirmed) : undefined),
       onStored: (position) => events.stored(position),
       onConfirmed: (position) => events.confirmed(position),
     };

@@ -5,8 +5,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import { LogReader } from '../wal/log-reader.ts';
 import type { Wal } from '../wal/log.ts';
-import { Feed, type FeedEvents, type FeedLimits } from './feed.ts';
+import { Feed, type FeedEvents, type FeedLimits, type Shared } from './feed.ts';
 import type { FollowerState } from './follower.ts';
+import type { LookState } from './look-through.ts';
 import type { PrimaryFacts } from './primary-facts.ts';
 import type { SentBodies } from './sent-bodies.ts';
 
@@ -21,6 +22,8 @@ export interface PrimaryOptions extends FeedLimits {
   /** What was sent of the newest records. */
   readonly sentBodies: SentBodies;
   readonly ackTimeoutMs: number;
+  /** Where other proxies write to it, too. */
+  readonly shared: Shared | undefined;
   readonly events: PrimaryEvents;
 }
 
@@ -69,6 +72,16 @@ export class Primary {
 
   get open(): { readonly suspects: number; readonly mends: number } {
     return this.#feed.open;
+  }
+
+  /** What is known of other proxies' writes to it; undefined without Kafka. */
+  get look(): LookState | undefined {
+    return this.#feed.look;
+  }
+
+  /** Something of the log came to Kafka so late that other proxies may have looked there before. */
+  hidden(): void {
+    this.#feed.hidden();
   }
 
   /** What puts must obey, as far as it is known. */
@@ -133,7 +146,7 @@ export class Primary {
   }
 
   #createFeed(target: URL, isContinued: boolean): Feed {
-    const { wal, clock, cursor, facts, sentBodies, events, ackTimeoutMs } = this.#options;
+    const { wal, clock, cursor, facts, sentBodies, shared, events, ackTimeoutMs } = this.#options;
     return new Feed({
       target,
       clock,
@@ -145,6 +158,7 @@ export class Primary {
       readsAhead: false,
       promptMs: ackTimeoutMs / 2,
       flushIntervalMs: () => facts.facts.flushIntervalMs,
+      shared,
       isContinued,
       events: {
         delivered: (last, refused) => events.delivered(last, refused),

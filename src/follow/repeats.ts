@@ -1,16 +1,22 @@
+import type { Position } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Applied } from './applier.ts';
 import type { Batch, BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import type { LaterWrite } from './later-writes.ts';
+import type { LookThrough } from './look-through.ts';
 import { type Mend, Mends, MENDS_MAX } from './mends.ts';
 import type { RecentWrites } from './recent-writes.ts';
-import { sendAgain } from './send-again.ts';
+import { sendAgain, type SentAgain } from './send-again.ts';
 import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
 
 export interface RepeatsOptions {
   readonly applier: Applier;
   readonly canary: Canary;
   readonly recent: RecentWrites;
+  readonly look: LookThrough | undefined;
+  readonly clock: Clock;
   readonly events: Pick<DeliveryEvents, 'rejected' | 'mended'>;
   readonly flushSpanMs: () => number;
 }
@@ -21,6 +27,8 @@ export type Repeated =
   | Extract<Applied, { kind: 'failed' }>;
 
 const RETRIES_AT_ONCE = 100;
+/** So many mends leave room for those of lines sent meanwhile. */
+const GIVEN_WAY_MAX = MENDS_MAX / 5;
 /** How often to look whether the TSD is quiet; after how long nothing more is sent until it is; when to give up. */
 const QUIET_CHECK_MS = 50;
 const QUIET_PATIENCE_MS = 3_000;
@@ -44,6 +52,19 @@ export class Repeats {
     const dueMs = this.mends.nextDueMs();
     const isLong = dueMs !== undefined && nowMs - dueMs > QUIET_PATIENCE_MS;
     return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
+  }
+
+  /** Whether writes of others may be given way to now. */
+  get hasRoom(): boolean {
+    return this.mends.size < GIVEN_WAY_MAX;
+  }
+
+  /** A write of another lane is put once more, over what was put to its instant; the cursor stays before `position` until then. */
+  giveWay(write: LaterWrite, position: Position): void {
+    const { canary, clock, flushSpanMs } = this.#options;
+    const { handled } = canary;
+    const dueMs = clock.monotonicMs() + flushSpanMs();
+    this.mends.add({ ...write, position, index: 0, isOfOthers: true, dueMs, handled });
   }
 
   /** When there is next something to do. */
@@ -89,9 +110,9 @@ export class Repeats {
   }
 
   async #tryAlone(suspect: Suspect, nowMs: number, limits: BatchLimits): Promise<Repeated> {
-    const { applier, recent } = this.#options;
+    const { recent } = this.#options;
     recent.registerAgain(suspect.high, suspect.low);
-    const sent = await sendAgain(applier, [suspect], limits);
+    const sent = await this.#send([suspect], limits);
     if (sent.kind === 'failed' && sent.fault === 'storage') return sent;
     const error = sent.kind === 'handled' ? sent.errors.get(0) : reasonOf(sent);
     if (error === undefined) this.suspects.remove(suspect);
@@ -128,16 +149,23 @@ export class Repeats {
     suspects: readonly Suspect[],
     { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
   ): Promise<Repeated> {
-    const { applier, canary, recent, events, flushSpanMs } = this.#options;
-    for (const { high, low } of mends) recent.registerAgain(high, low);
+    const { canary, recent, events, flushSpanMs } = this.#options;
+    for (const { high, low, isOfOthers } of mends) {
+      recent.registerAgain(high, low);
+      // Of that instant it would put what is no longer the latest.
+      if (isOfOthers === true) canary.overtake(high, low);
+    }
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
-    const sent = await sendAgain(applier, [...mends, ...suspects], limits);
+    const sent = await this.#send([...mends, ...suspects], limits);
     if (sent.kind !== 'handled') return sent;
     canary.note();
     for (const [index, mend] of mends.entries()) {
       this.mends.remove(mend);
       const error = sent.errors.get(index);
-      if (error !== undefined) this.suspect([{ ...mend, error }], nowMs);
+      // What others wrote is theirs to tell their clients of.
+      const isOwn = mend.isOfOthers !== true;
+      if (error === undefined) canary.offerAgain(mend);
+      if (error !== undefined && isOwn) this.suspect([{ ...mend, error }], nowMs);
     }
     if (mends.length > 0) events.mended(mends.length);
     for (const [index, suspect] of suspects.entries()) {
@@ -151,9 +179,22 @@ export class Repeats {
     return DONE;
   }
 
+  async #send(points: readonly (Mend | Suspect)[], limits: BatchLimits): Promise<SentAgain> {
+    const { applier, look, clock } = this.#options;
+    const departure = look?.departAgain(points);
+    const sent = await sendAgain(applier, points, limits);
+    departure?.landed(clock.monotonicMs());
+    return sent;
+  }
+
   #refuse(suspect: Suspect, error: string, nowMs: number): void {
     const { canary } = this.#options;
-    this.suspects.refuse(suspect, error, nowMs, canary.isReady ? canary.provenMs : undefined);
+    this.suspects.refuse(
+      suspect,
+      error,
+      nowMs,
+      canary.isReady || canary.isWithheld ? canary.provenMs : undefined,
+    );
     canary.want();
   }
 }

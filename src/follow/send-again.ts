@@ -17,7 +17,7 @@ export async function sendAgain(
   const chunk = new Chunk(64 * 1024, Math.max(1, points.length));
   for (const [seq, { line, telnet }] of points.entries()) {
     const bytes = Buffer.from(`${line}\n`);
-    chunk.add(bytes, 0, bytes.length, { seq, telnet });
+    chunk.add(bytes, 0, bytes.length, { seq, telnet, receivedAt: 0 });
   }
   const errors = new Map<number, string>();
   const batches = new ChunkBatches(chunk, true);

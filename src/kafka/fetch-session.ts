@@ -126,15 +126,25 @@ export class FetchSession {
     );
   }
 
-  /** Of the first message that is as new as a time, epoch ms, or newer; where there is none, of the next one to come. */
-  async offsetsAt(partitions: readonly number[], ms: number): Promise<ReadonlyMap<number, number>> {
+  /** `low`: of the first message that is as new as a time, epoch ms, or newer; where there is none, of the next one to come. */
+  async spansFrom(
+    partitions: readonly number[],
+    ms: number,
+  ): Promise<ReadonlyMap<number, OffsetRange>> {
     const found = await this.#offsets(partitions, { fromTimestamp: ms });
     const highs = await this.#offsets(partitions, { fromBeginning: false });
-    const place = (one: number): number => {
+    const span = (one: number): OffsetRange => {
       const offset = found.get(one) ?? -1;
-      return offset < 0 ? (highs.get(one) ?? 0) : offset;
+      const high = highs.get(one) ?? 0;
+      return { low: offset < 0 ? high : offset, high };
     };
-    return new Map(partitions.map((one) => [one, place(one)]));
+    return new Map(partitions.map((one) => [one, span(one)]));
+  }
+
+  /** The first message that is as new as a time, epoch ms, or newer; where there is none, where the next one will be. */
+  async offsetsAt(partitions: readonly number[], ms: number): Promise<ReadonlyMap<number, number>> {
+    const spans = await this.spansFrom(partitions, ms);
+    return new Map([...spans].map(([partition, { low }]) => [partition, low]));
   }
 
   /** What a consumer group has left of each partition; without those of which it has left nothing. */

@@ -41,6 +41,10 @@ interface SentMessage {
   readonly mutations: number;
   readonly bytes: number;
   readonly durationMs: number;
+  readonly partition: number;
+  readonly offset: number;
+  /** How long ago its first record was received. */
+  readonly ageMs: number;
 }
 
 export interface ProducerFollowerOptions {
@@ -219,7 +223,9 @@ export class ProducerFollower {
       this.#position = last;
       const records = frame.lastSeq - frame.firstSeq + 1;
       const { mutations, body } = frame;
-      events.acknowledged(last, { records, mutations, bytes: body.length, durationMs });
+      const ageMs = clock.now() - frame.firstReceivedAt;
+      const message = { records, mutations, bytes: body.length, durationMs };
+      events.acknowledged(last, { ...message, partition, offset, ageMs });
     }
     return durationMs;
   }

@@ -61,6 +61,11 @@ export class TopicPlace {
     return partition;
   }
 
+  /** Whether a lane was sent from this directory. */
+  knows(lane: string): boolean {
+    return this.#lanes.has(lane);
+  }
+
   note(last: Acknowledged): void {
     this.#last = last;
   }

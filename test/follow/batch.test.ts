@@ -22,7 +22,11 @@ function chunkOf(
   const chunk = new Chunk(64, 2);
   for (const [at, lines] of records.entries()) {
     const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-    chunk.add(bytes, 0, bytes.length, { seq: at + 1, telnet: isTelnet(at + 1) });
+    chunk.add(bytes, 0, bytes.length, {
+      seq: at + 1,
+      telnet: isTelnet(at + 1),
+      receivedAt: at,
+    });
   }
   chunk.last = { lane: 'a', ordinal: 1, seq: records.length };
   return chunk;

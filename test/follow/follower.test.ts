@@ -290,4 +290,21 @@ describe('when the primary fails', () => {
     expect(rig.proxy.primary.open.suspects).toBe(0);
     expect(rig.tsd.storage.keys()).toHaveLength(2);
   });
+
+  test('the cursor waits for Kafka, since other proxies see only what is there', async () => {
+    await rig.close();
+    const flags = {
+      'kafka.brokers': '127.0.0.1:9',
+      'kafka.topic.name': 't',
+      'archiver.unregistered': 'allow',
+    };
+    await using own = await Rig.start({ flags });
+    await own.live();
+    const { primary, writePath, wal } = own.proxy;
+    await until(() => wal.isAdmitted, 'taking data');
+    await own.put('http', line('a', 1));
+    expect(await writePath.awaitStored(wal.durable, 5_000)).toBe('stored');
+    await systemClock.sleep(3_500, new AbortController().signal);
+    expect(primary.confirmed).toBeUndefined();
+  });
 });

@@ -7,6 +7,7 @@ import type { Position } from '../../src/record/position.ts';
 const at = (seq: number): Position => ({ lane: 'a', ordinal: 1, seq });
 const pointOf = (cell: number, seq = cell) => ({
   position: at(seq),
+  receivedAt: 0,
   index: 0,
   line: `put metric${cell} 1 1 h=x`,
   telnet: false,
@@ -132,9 +133,14 @@ describe('confirmation', () => {
     confirmation.noteStored(at(1), 0);
     confirmation.noteStored(at(2), 500);
     expect(confirmation.isStored(at(2))).toBe(true);
-    expect(confirmation.noteSteady(999)).toBeUndefined();
-    expect(confirmation.noteSteady(1_499)).toEqual(at(1));
-    expect(confirmation.noteSteady(1_500)).toEqual(at(2));
+    for (const [nowMs, confirmed] of [
+      [999, undefined],
+      [1_499, at(1)],
+      [1_500, at(2)],
+    ] as const) {
+      confirmation.noteSteady(nowMs);
+      expect(confirmation.confirmed).toEqual(confirmed);
+    }
     expect(confirmation.isWaiting).toBe(false);
   });
 
@@ -143,7 +149,8 @@ describe('confirmation', () => {
     confirmation.noteStored(at(5), 0);
     confirmation.doubt();
     expect(confirmation.stored).toEqual(at(1));
-    expect(confirmation.noteSteady(9_999)).toBeUndefined();
+    confirmation.noteSteady(9_999);
+    expect(confirmation.confirmed).toEqual(at(1));
   });
 
   test('alarms: another process, storage errors, and exceptions once for a stretch', () => {

@@ -141,7 +141,8 @@ describe('the write path', () => {
     const count = 40_000;
     const answer = submit(line.repeat(count), count);
     await durable(4);
-    const point = { line: '', telnet: false, high: 0, low: 0, error: 'Unknown metric' };
+    const key = { high: 0, low: 0, receivedAt: 0 };
+    const point = { line: '', telnet: false, ...key, error: 'Unknown metric' };
     const first = Array.from({ length: 200 }, (_, index) => ({ ...point, position: at(2), index }));
     const late = path.delivered(at(9), [...first, { ...point, position: at(3), index: 5 }]);
     expect(late).toEqual([]);
@@ -165,6 +166,7 @@ describe('the write path', () => {
       low: 0,
       error: 'x',
       index: 0,
+      receivedAt: 0,
       position: outcome.last,
     };
     expect(path.delivered(outcome.last, [point])).toEqual([point]);

@@ -1,0 +1,150 @@
+import type { TopicFrame } from '../record/topic-read.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { KafkaClient, KafkaConnection } from './connection.ts';
+import { type FetchedPartition, FetchSession } from './fetch-session.ts';
+import { OffsetRuns } from './offset-runs.ts';
+import { decodeMessage } from './topic-frame.ts';
+
+export interface OtherLanesOptions {
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  readonly clock: Clock;
+  /** Whether a lane is of this data directory. */
+  readonly owns: (lane: string) => boolean;
+}
+
+const FETCH = { waitMs: 200, partitionBytesMax: 262_144, bytesMax: 1_048_576 } as const;
+/** The brokers are asked again so often who leads what. */
+const REFRESH_MS = 30_000;
+/** After so many answers without anything new a read is given up. */
+const FRUITLESS_MAX = 50;
+
+interface Window {
+  /** The next offset to fetch. */
+  next: number;
+  /** Of the first message that came after the question; excluded. */
+  readonly high: number;
+}
+
+/**
+ * What other proxies wrote to the topic, read from any time on, over a connection that is kept. Messages that hold nothing of
+ * others, as this proxy's own, are fetched once at most: a proxy that is alone on its topic asks for offsets and fetches nothing.
+ */
+export class OtherLanes {
+  readonly #options: OtherLanesOptions;
+  /** By partition, the offsets without data of others. */
+  readonly #quiet = new Map<number, OffsetRuns>();
+  #client: KafkaClient | undefined;
+  #session: FetchSession | undefined;
+  #refreshedMs = 0;
+
+  constructor(options: OtherLanesOptions) {
+    this.#options = options;
+  }
+
+  /** A message of this process is there. */
+  noteOwn(partition: number, offset: number): void {
+    this.#runsOf(partition).add(offset);
+  }
+
+  /**
+   * Frames with data of other lanes, of which the last record was received at `fromMs` or later: all that were in the topic when
+   * this was called. Rejects, on the way too, when it can't be read.
+   */
+  async *read(fromMs: number, signal: AbortSignal): AsyncGenerator<TopicFrame> {
+    const hangUp = (): void => this.close();
+    signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      const session = await this.#open();
+      const windows = await this.#windowsOf(session, fromMs);
+      for (let fruitless = 0; windows.size > 0; fruitless += 1) {
+        if (fruitless > FRUITLESS_MAX) throw new Error('a partition of the topic gives nothing');
+        for (const [nodeId, led] of session.leaders()) {
+          const offsets = new Map(
+            [...windows].filter(([one]) => led.includes(one)).map(([one, { next }]) => [one, next]),
+          );
+          const fetched = offsets.size > 0 ? await session.fetch(nodeId, offsets, FETCH) : [];
+          for (const one of fetched) {
+            if (one.messages.length > 0) fruitless = 0;
+            yield* this.#take(one, windows, fromMs);
+          }
+        }
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', hangUp);
+    }
+  }
+
+  /** The topic is another one than before. */
+  forget(): void {
+    this.#quiet.clear();
+  }
+
+  /** Gives up what is under way; a read opens it again. */
+  close(): void {
+    this.#client?.hangUp();
+    this.#client = undefined;
+    this.#session = undefined;
+  }
+
+  *#take(
+    { partition, messages, nextOffset }: FetchedPartition,
+    windows: Map<number, Window>,
+    fromMs: number,
+  ): Generator<TopicFrame> {
+    const window = windows.get(partition);
+    if (window === undefined) return;
+    const quiet = this.#runsOf(partition);
+    for (const message of messages) {
+      const { offset } = message;
+      if (offset >= window.high || quiet.skip(offset) > offset) continue;
+      const decoded = decodeMessage(partition, message);
+      const isQuiet =
+        decoded.kind === 'foreign' ||
+        decoded.frame.mutations === 0 ||
+        this.#options.owns(decoded.frame.lane);
+      if (isQuiet) quiet.add(offset);
+      else if (decoded.frame.lastReceivedAt >= fromMs) yield decoded.frame;
+    }
+    window.next = quiet.skip(nextOffset);
+    if (window.next >= window.high) windows.delete(partition);
+  }
+
+  async #open(): Promise<FetchSession> {
+    const { connection, topic, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (this.#session !== undefined) {
+      if (nowMs - this.#refreshedMs > REFRESH_MS) {
+        await this.#session.refresh();
+        this.#refreshedMs = nowMs;
+      }
+      return this.#session;
+    }
+    const client = connection.client({ retries: 0 });
+    this.#client = client;
+    const session = await FetchSession.open(client, topic);
+    this.#session = session;
+    this.#refreshedMs = nowMs;
+    return session;
+  }
+
+  /** Of each partition that has something to fetch. */
+  async #windowsOf(session: FetchSession, fromMs: number): Promise<Map<number, Window>> {
+    const places = await session.spansFrom(session.partitions(), fromMs);
+    const windows = new Map<number, Window>();
+    for (const [partition, { low, high }] of places) {
+      const next = this.#runsOf(partition).skip(low);
+      if (next < high) windows.set(partition, { next, high });
+    }
+    return windows;
+  }
+
+  #runsOf(partition: number): OffsetRuns {
+    let runs = this.#quiet.get(partition);
+    if (runs === undefined) this.#quiet.set(partition, (runs = new OffsetRuns()));
+    return runs;
+  }
+}

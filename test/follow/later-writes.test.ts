@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CellTimes } from '../../src/follow/cell-times.ts';
+import { Chunk } from '../../src/follow/chunk.ts';
+import { LaterWrites } from '../../src/follow/later-writes.ts';
+import { PutStretch } from '../../src/follow/put-stretch.ts';
+import { receiveTimesOf } from '../../src/record/lane-frame.ts';
+import { formatRecordHeader } from '../../src/record/record.ts';
+
+interface Write {
+  readonly cell: number;
+  readonly value: number;
+  readonly receivedAt: number;
+}
+
+const START = 1_700_000_000_000;
+const FRAME = { lane: 'b', ordinal: 1, firstSeq: 1, lastSeq: 1 } as const;
+
+const write = fc.record({
+  cell: fc.integer({ min: 0, max: 5 }),
+  value: fc.integer({ min: 0, max: 3 }),
+  receivedAt: fc.integer({ min: 1, max: 40 }),
+});
+
+function lineOf({ cell, value }: Write): string {
+  return `put m ${1_700_000_000 + cell} ${value} h=x\n`;
+}
+
+function frameOf(writes: readonly Write[]) {
+  const body = Buffer.from(
+    writes
+      .map((one, at) => {
+        const receivedAt = START + one.receivedAt;
+        const header = { seq: at + 1, receivedAt, transport: 'http', source: '-' } as const;
+        return formatRecordHeader(header) + lineOf(one);
+      })
+      .join(''),
+  );
+  return { ...FRAME, lastSeq: writes.length, body, ...receiveTimesOf(body) };
+}
+
+/** Notes the writes as they are put, in that order. */
+function putAll(stretch: PutStretch, writes: readonly Write[]): void {
+  const chunk = new Chunk(1_024, 16);
+  for (const one of writes) {
+    const bytes = Buffer.from(lineOf(one));
+    const receivedAt = START + one.receivedAt;
+    chunk.clear();
+    chunk.add(bytes, 0, bytes.length, { seq: 1, telnet: false, receivedAt });
+    stretch.cells.put(chunk.keyHigh[0] ?? 0, chunk.keyLow[0] ?? 0, receivedAt);
+    stretch.depart({ lane: 'a', ordinal: 1, seq: 1 }, receivedAt);
+    stretch.land(0);
+  }
+}
+
+function valuesOf(cells: ReadonlyMap<number, Write>): [number, number][] {
+  return [...cells.values()].map(({ cell, value }) => [cell, value]);
+}
+
+describe('later writes of other lanes', () => {
+  test('are found exactly where what was put last to an instant is older and of another value', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(write, { maxLength: 8 }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.array(write, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 4 }),
+        (own, others) => {
+          const finder = new LaterWrites();
+          const open = own.map((puts) => {
+            const stretch = new PutStretch();
+            putAll(stretch, puts);
+            return { stretch, contestedUntil: Infinity };
+          });
+          const stands = new Map(own.flat().map((one) => [one.cell, one]));
+          const expected = new Map(stands);
+          for (const writes of others) {
+            for (const { write: found } of finder.find(frameOf(writes), open)) {
+              const [, , timestamp, value] = found.line.split(' ');
+              const cell = Number(timestamp) - 1_700_000_000;
+              const receivedAt = found.receivedAt - START;
+              stands.set(cell, { cell, value: Number(value), receivedAt });
+            }
+            for (const one of writes) {
+              const before = expected.get(one.cell);
+              if (before !== undefined && before.receivedAt < one.receivedAt) {
+                expected.set(one.cell, one);
+              }
+            }
+          }
+          expect(valuesOf(stands)).toEqual(valuesOf(expected));
+        },
+      ),
+    );
+  });
+
+  test('do not count when they were received after all was flushed: they were put after it', () => {
+    const stretch = new PutStretch();
+    putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
+    const later = frameOf([{ cell: 1, value: 2, receivedAt: 21 }]);
+    const finder = new LaterWrites();
+    const found = (contestedUntil: number) =>
+      finder.find(later, [{ stretch, contestedUntil: START + contestedUntil }]).length;
+    expect(found(20)).toBe(0);
+    expect(found(21)).toBe(1);
+  });
+});
+
+describe('cell times', () => {
+  test('keep the last of each cell, however many there are', () => {
+    const key = fc.tuple(
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+      fc.integer({ min: 0, max: 4_095 }),
+    );
+    const put = fc.tuple(key, fc.integer({ min: 0, max: 1_000_000_000 }));
+    fc.assert(
+      fc.property(
+        fc.array(put, { maxLength: 20 }),
+        fc.integer({ min: 0, max: 4_000 }),
+        (puts, more) => {
+          const cells = new CellTimes();
+          const wanted = new Map<string, number>();
+          const all = [
+            ...puts,
+            ...Array.from({ length: more }, (_, at) => [[at, at & 7], at] as const),
+          ];
+          for (const [[high, cell], ms] of all) {
+            cells.put(high, ((cell << 20) | 0x10) >>> 0, START + ms);
+            wanted.set(`${high}/${cell}`, START + ms);
+          }
+          expect(cells.count).toBe(wanted.size);
+          const wrong = [...wanted].filter(([name, ms]) => {
+            const [high = 0, cell = 0] = name.split('/').map(Number);
+            const low = (cell << 20) >>> 0;
+            return (
+              cells.timeOf(high, low) !== ms || cells.get(high, low | 0x3f) !== (low | 0x10) >>> 0
+            );
+          });
+          expect(wrong).toEqual([]);
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+
+  test('take what is a month older than the first as that old', () => {
+    const cells = new CellTimes();
+    cells.put(1, 0x10, START);
+    cells.put(2, 0x10, START - 3_000_000_000);
+    expect(cells.timeOf(2, 0x10)).toBe(START - 2_592_000_000);
+  });
+});

@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parsePutLine } from '../../src/opentsdb/put-line.ts';
+import { readLines, readRecords } from '../../src/record/record.ts';
+import { instantKey } from '../kit/tsd-storage.ts';
+import { isAt } from './rig.ts';
+import { type SharedLane, SharedRig } from './shared-rig.ts';
+
+/** Milliseconds for histories; more by the environment for a longer search. */
+const BUDGET_MS = Number(process.env['FOLLOW_TEST_MS'] ?? 6_000);
+const SEED = Number(process.env['FOLLOW_TEST_SEED'] ?? Date.now() % 1_000_000_000);
+const AT_ONCE = 5;
+const LANES = 3;
+
+type Step =
+  | {
+      readonly kind: 'put';
+      readonly lane: number;
+      readonly transport: 'http' | 'telnet';
+      readonly points: Point[];
+    }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | {
+      readonly kind: 'cut' | 'slow' | 'heal' | 'cutKafka' | 'healKafka' | 'kill';
+      readonly lane: number;
+    }
+  | { readonly kind: 'crash' };
+
+interface Point {
+  readonly series: number;
+  readonly instant: number;
+  readonly value: string;
+}
+
+const VALUES = ['1', '300', '70000', '1.5', '0.1', '2', '301', '5000000000'];
+
+const lane = fc.integer({ min: 0, max: LANES - 1 });
+const put: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant('put' as const),
+  lane,
+  transport: fc.constantFrom('http' as const, 'telnet' as const),
+  points: fc.array(
+    fc.record({
+      series: fc.integer({ min: 0, max: 1 }),
+      instant: fc.integer({ min: 0, max: 2 }),
+      value: fc.constantFrom(...VALUES),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+});
+const fault = fc.constantFrom('cut', 'slow', 'cutKafka', 'kill' as const);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 30, arbitrary: put },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      ms: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 800 })),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fault as fc.Arbitrary<'cut'>, lane }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('heal' as const), lane }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('healKafka' as const), lane }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: 'crash' }) },
+);
+const history = fc.array(step, { minLength: 10, maxLength: 50 });
+
+function lineOf({ series, instant, value }: Point): string {
+  return `put m${series} ${1_700_000_000 + instant} ${value} h=x`;
+}
+
+function manyOf(value: string): string[] {
+  return Array.from({ length: 300 }, (_, at) => `put m ${1_700_000_000 + at} ${value} h=x`);
+}
+
+async function play(steps: readonly Step[]): Promise<void> {
+  await using rig = await SharedRig.start(LANES);
+  for (const one of steps) await act(rig, one);
+  await rig.tsd.start();
+  for (const each of rig.lanes) {
+    await each.link.set({ kind: 'pass' });
+    each.isKafkaCut = false;
+  }
+  for (const each of rig.lanes) await untilPassed(each);
+  check(rig);
+}
+
+async function act(rig: SharedRig, one: Step): Promise<void> {
+  switch (one.kind) {
+    case 'put':
+      await rig.lane(one.lane).put(one.transport, one.points.map(lineOf));
+      return;
+    case 'wait':
+      return sleep(one.ms);
+    case 'cut':
+      return rig.lane(one.lane).link.set({ kind: 'refuse' });
+    case 'slow':
+      return rig.lane(one.lane).link.set({ kind: 'delay', answerMs: 150 });
+    case 'heal':
+      return rig.lane(one.lane).link.set({ kind: 'pass' });
+    case 'cutKafka':
+      rig.lane(one.lane).isKafkaCut = true;
+      return undefined;
+    case 'healKafka':
+      rig.lane(one.lane).isKafkaCut = false;
+      return undefined;
+    case 'kill':
+      await rig.lane(one.lane).close();
+      return rig.lane(one.lane).open();
+    case 'crash':
+      await rig.tsd.crash();
+      return rig.tsd.start();
+  }
+}
+
+/** Resolves once the cursor has passed all there is. */
+async function untilPassed({ primary, log, states }: SharedLane): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!isAt(primary.confirmed, log.wal.durable)) {
+    if (Date.now() > deadline) {
+      const { state, open, delivered, confirmed } = primary;
+      const { durable } = log.wal;
+      throw new Error(
+        `not passed: ${JSON.stringify({ state, states, open, delivered, confirmed, durable })}`,
+      );
+    }
+    await sleep(20);
+  }
+}
+
+/** The fold of the topic by receive time is what the storage shows; of writes of one millisecond, any. */
+function check({ topic, tsd }: SharedRig): void {
+  const latest = new Map<string, { readonly receivedAt: number; readonly values: Set<string> }>();
+  for (const { body } of topic) {
+    for (const record of readRecords(body)) {
+      if (record.transport === 'log') continue;
+      for (const line of readLines(body, record)) {
+        const { metric, timestamp, value, tags } = parsePutLine(line);
+        const point = { transport: record.transport, metric, timestamp, value };
+        const key = instantKey({ ...point, tags: tags as Record<string, string> });
+        const before = latest.get(key);
+        const { receivedAt } = record;
+        if (before?.receivedAt === receivedAt) before.values.add(value);
+        else if (before === undefined || before.receivedAt < receivedAt)
+          latest.set(key, { receivedAt, values: new Set([value]) });
+      }
+    }
+  }
+  const wrong = [...latest].flatMap(([key, { values }]) => {
+    const shown = tsd.storage.read(key)?.value ?? 'nothing';
+    return values.has(shown) ? [] : [`${key}: ${shown} instead of ${[...values].join()}`];
+  });
+  expect(wrong).toEqual([]);
+}
+
+async function sleep(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+describe('lanes that write to one primary', () => {
+  test(
+    'leave what was received last at every instant, after any faults',
+    { timeout: BUDGET_MS * 3 + 120_000 },
+    async () => {
+      const deadline = Date.now() + BUDGET_MS;
+      let seed = SEED;
+      let played = 0;
+      const player = async (): Promise<void> => {
+        while (Date.now() < deadline) {
+          seed += 1;
+          const own = seed;
+          const [steps] = fc.sample(history, { numRuns: 1, seed: own });
+          try {
+            await play(steps ?? []);
+          } catch (cause) {
+            const text = steps?.map((one) => JSON.stringify(one)).join('\n');
+            throw new Error(`FOLLOW_TEST_SEED=${own - 1}: ${(cause as Error).message}\n${text}`, {
+              cause,
+            });
+          }
+          played += 1;
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, player));
+      expect(played).toBeGreaterThan(0);
+    },
+  );
+
+  test.each(['comes back', 'is killed while it catches up'])(
+    'one that was cut off, was overwritten and %s, gives way',
+    async (what) => {
+      await using rig = await SharedRig.start(2);
+      const [first, second] = [rig.lane(0), rig.lane(1)];
+      await first.link.set({ kind: 'refuse' });
+      await first.put('http', manyOf('1'));
+      await sleep(30);
+      await second.put('telnet', manyOf('300'));
+      await sleep(1_000);
+      await first.link.set({ kind: 'pass' });
+      if (what !== 'comes back') {
+        while (rig.tsd.points.filter(({ value }) => value === '1').length < 100) await sleep(1);
+        await first.close();
+        await first.open();
+      }
+      for (const each of rig.lanes) await untilPassed(each);
+      check(rig);
+      expect(first.givenWay).toBeGreaterThanOrEqual(300);
+      expect(second.givenWay).toBe(0);
+    },
+  );
+});
