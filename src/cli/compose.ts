@@ -64,7 +64,8 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
   const admin = createAdminServer({
     status: () => statusOf(config, proxy, door.connections()),
     health: () => healthOf(proxy),
-    ready: () => isListening && proxy.wal.refusal === undefined,
+    ready: () =>
+      isListening && proxy.wal.refusal === undefined && proxy.replication?.isClockOff !== true,
     metrics,
     actions: primaryActions(proxy.feeding),
   });

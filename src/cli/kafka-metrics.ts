@@ -53,4 +53,14 @@ export function addKafkaGauges(
     () => lag().seconds,
   );
   gauge('kafka_lag_bytes', 'Bytes of the log that Kafka has not acknowledged.', () => lag().bytes);
+  gauge(
+    'kafka_clock_offset_seconds',
+    "How far this clock is ahead of other proxies', where they differ most; 0 while none is heard.",
+    () => replication.clockOffsetMs / 1_000,
+  );
+  gauge(
+    'kafka_clock_off',
+    '1 while this clock is too far off for writes to come through this proxy: it is not ready.',
+    () => Number(replication.isClockOff),
+  );
 }

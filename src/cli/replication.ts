@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/options.ts';
+import type { ClockVerdict } from '../kafka/clock-offsets.ts';
+import { ClockWatch } from '../kafka/clock-watch.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
 import { OtherLanes } from '../kafka/other-lanes.ts';
 import { ProducerFollower, type ProducerState } from '../kafka/producer-follower.ts';
@@ -81,6 +83,7 @@ export class Replication {
   readonly #options: ReplicationOptions;
   readonly #follower: ProducerFollower;
   readonly #others: OtherLanes;
+  readonly #clocks: ClockWatch;
   #lane = '';
   #openedMs = 0;
   #warnings: readonly string[] | undefined;
@@ -97,6 +100,13 @@ export class Replication {
       topic: config.kafka.topic.name,
       clock,
       owns: (lane) => lane === this.#lane || place.knows(lane),
+    });
+    this.#clocks = new ClockWatch({
+      others: this.#others,
+      clock,
+      boundMs: config.kafka.clockBound,
+      ownLane: () => this.#lane,
+      onVerdict: (verdict) => this.#onClock(verdict),
     });
     this.#follower = new ProducerFollower({
       log: wal,
@@ -116,7 +126,7 @@ export class Replication {
           metrics.messages.inc();
           metrics.latency.observe(sent.durationMs / 1_000);
           this.#others.noteOwn(sent.partition, sent.offset);
-          if (sent.ageMs > LOOK_LIMITS.visibleMsMax) events.hidden();
+          if (wal.now() - sent.receivedAt > LOOK_LIMITS.visibleMsMax) events.hidden();
           events.replicated(last);
         },
         registered: (lane) => options.keeper.admit(lane),
@@ -148,11 +158,24 @@ export class Replication {
     return this.#options.keeper.isAdmitted;
   }
 
+  /** Whether this clock is off from those of other proxies, so that writes should come through these. */
+  get isClockOff(): boolean {
+    const { verdict } = this.#clocks;
+    return verdict.kind === 'differs' && verdict.isOurs;
+  }
+
+  /** By how much this clock is ahead of others', where it is furthest off. */
+  get clockOffsetMs(): number {
+    return this.#clocks.verdict.offsetMs;
+  }
+
   /** What works with less than usual, for people. */
   get troubles(): readonly string[] {
     const { state } = this;
     const away = state.kind === 'live' ? [] : [`Kafka is ${state.kind}: ${state.reason}`];
-    return [...away, ...(this.#warnings ?? [])];
+    const { verdict } = this.#clocks;
+    const clock = verdict.kind === 'differs' ? [this.#describe(verdict)] : [];
+    return [...away, ...clock, ...(this.#warnings ?? [])];
   }
 
   /** What other proxies brought to the topic; closed at the end of `run`. */
@@ -184,7 +207,7 @@ export class Replication {
 
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#follower.run(signal);
+      await Promise.all([this.#follower.run(signal), this.#clocks.run(signal)]);
     } finally {
       this.#others.close();
     }
@@ -200,6 +223,20 @@ export class Replication {
       if (acknowledged !== undefined && comparePositions(acknowledged, last) >= 0) return;
       await clock.sleep(LIMITS.pollMs, never);
     }
+  }
+
+  #onClock(verdict: ClockVerdict): void {
+    const { logger } = this.#options;
+    if (verdict.kind === 'differs') logger.error(this.#describe(verdict));
+    else logger.info('the clocks of the proxies agree');
+  }
+
+  #describe({ offsetMs, host, isOurs }: Extract<ClockVerdict, { kind: 'differs' }>): string {
+    const { clockBound } = this.#options.config.kafka;
+    const way = offsetMs > 0 ? 'ahead of' : 'behind';
+    const off = `this clock is ${Math.round(Math.abs(offsetMs))} ms ${way} that of the proxy on ${host}, ${clockBound} ms are allowed`;
+    const then = isOurs ? 'this proxy is not ready' : 'that proxy is not ready';
+    return `${off}: ${then} until both follow one time (chronyc tracking, timedatectl)`;
   }
 
   #onState(state: ProducerState): void {

@@ -1,3 +1,4 @@
+import type { Config } from '../config/options.ts';
 import type { Shared } from '../follow/feed.ts';
 import { LOOK_LIMITS } from '../follow/look-through.ts';
 import { earlier, type Position } from '../record/position.ts';
@@ -15,19 +16,20 @@ export const OTHERS_SEEN = {
 
 /** How the primary is shared with other proxies: what they write is in the topic. */
 export function sharingOf(proxy: {
+  readonly config: Config;
   readonly replication: Replication;
   readonly wal: Wal;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
   readonly lagOf: (position: Position | undefined) => { readonly seconds: number };
 }): Shared {
-  const { replication, wal, logger, metrics, lagOf } = proxy;
+  const { config, replication, wal, logger, metrics, lagOf } = proxy;
   return {
     others: {
       read: (fromMs, signal) => replication.others.read(fromMs, signal),
       seeAll: () => lagOf(replication.acknowledged).seconds * 1_000 < LOOK_LIMITS.visibleMsMax,
     },
-    limits: LOOK_LIMITS,
+    limits: { ...LOOK_LIMITS, clockBoundMs: config.kafka.clockBound },
     receiveNow: () => wal.now(),
     // What others can't see yet they can't give way to: it is looked at again after a restart.
     mayPass: (confirmed) => earlier(confirmed, replication.acknowledged),

@@ -52,6 +52,7 @@ function kafkaStatus({ kafka }: Config, proxy: Proxy, replication: Replication):
     lagSeconds: lag.seconds,
     lagBytes: lag.bytes,
     refills: replication.refills,
+    clockOffsetMs: replication.clockOffsetMs,
     troubles: replication.troubles,
   };
 }

@@ -201,6 +201,12 @@ export const OPTIONS = {
       describe:
         'How long an answer may wait for Kafka. Then the proxy is degraded: it answers without waiting for Kafka until Kafka has caught up.',
     }),
+    clockBound: option.duration({
+      default: '100ms',
+      min: '10ms',
+      describe:
+        'How far the clocks of the proxies on one topic may be apart: of writes to one instant that come closer together through different proxies, either may stay. A proxy whose clock is further off is not ready.',
+    }),
     connectionTimeout: option.duration({
       default: '3s',
       describe: 'How long a connection to a broker may take to open.',

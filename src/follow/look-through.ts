@@ -30,13 +30,12 @@ export interface LookLimits {
   readonly putsMax: number;
 }
 
-export const LOOK_LIMITS: LookLimits = {
+export const LOOK_LIMITS = {
   visibleMsMax: 3_000,
-  clockBoundMs: 100,
   pauseMs: 2_000,
   aloneMs: 600_000,
   putsMax: 600_000,
-};
+} as const satisfies Partial<LookLimits>;
 
 export interface LookThroughOptions {
   readonly others: OtherLanes;

@@ -14,6 +14,12 @@ export interface OtherLanesOptions {
 }
 
 const FETCH = { waitMs: 200, partitionBytesMax: 262_144, bytesMax: 1_048_576 } as const;
+/** Every lane says something each second. Small answers: only when they come matters. */
+const LISTEN = {
+  ms: 1_500,
+  fetches: 50,
+  limits: { waitMs: 500, partitionBytesMax: 4_096, bytesMax: 4_096 },
+} as const;
 /** The brokers are asked again so often who leads what. */
 const REFRESH_MS = 30_000;
 /** After so many answers without anything new a read is given up. */
@@ -75,6 +81,41 @@ export class OtherLanes {
       throw error;
     } finally {
       signal.removeEventListener('abort', hangUp);
+    }
+  }
+
+  /**
+   * Waits for messages of other lanes at the end of the topic, so that each is told of when it comes; ends after a second or two. Rejects
+   * when the topic can't be read.
+   */
+  async listen(heard: (frame: TopicFrame) => void, signal: AbortSignal): Promise<void> {
+    const { clock, connection, topic, owns } = this.#options;
+    const client = connection.client({ retries: 0 });
+    const hangUp = (): void => client.hangUp();
+    signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      const session = await FetchSession.open(client, topic);
+      const ranges = await session.ranges(session.partitions());
+      const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+      const endMs = clock.monotonicMs() + LISTEN.ms;
+      await Promise.all(
+        [...session.leaders()].map(async ([nodeId, led]) => {
+          for (let left = LISTEN.fetches; left > 0 && clock.monotonicMs() < endMs; left -= 1) {
+            const offsets = new Map([...ends].filter(([partition]) => led.includes(partition)));
+            for (const one of await session.fetch(nodeId, offsets, LISTEN.limits)) {
+              // What waits there already would seem to come late.
+              ends.set(one.partition, Math.max(one.nextOffset, one.high));
+              for (const message of one.messages) {
+                const decoded = decodeMessage(one.partition, message);
+                if (decoded.kind === 'frame' && !owns(decoded.frame.lane)) heard(decoded.frame);
+              }
+            }
+          }
+        }),
+      );
+    } finally {
+      signal.removeEventListener('abort', hangUp);
+      client.hangUp();
     }
   }
 

@@ -43,8 +43,8 @@ interface SentMessage {
   readonly durationMs: number;
   readonly partition: number;
   readonly offset: number;
-  /** How long ago its first record was received. */
-  readonly ageMs: number;
+  /** When its first record was received, epoch ms. */
+  readonly receivedAt: number;
 }
 
 export interface ProducerFollowerOptions {
@@ -223,9 +223,13 @@ export class ProducerFollower {
       this.#position = last;
       const records = frame.lastSeq - frame.firstSeq + 1;
       const { mutations, body } = frame;
-      const ageMs = clock.now() - frame.firstReceivedAt;
       const message = { records, mutations, bytes: body.length, durationMs };
-      events.acknowledged(last, { ...message, partition, offset, ageMs });
+      events.acknowledged(last, {
+        ...message,
+        partition,
+        offset,
+        receivedAt: frame.firstReceivedAt,
+      });
     }
     return durationMs;
   }

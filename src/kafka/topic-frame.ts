@@ -12,7 +12,7 @@ const FORMAT = '1';
 const LANE = /^[0-9a-f]{16}$/;
 const COUNT = /^\d{1,15}$/;
 
-/** `nowMs`: brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent. */
+/** `nowMs`: the moment of sending. Brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent. */
 export function encodeMessage(frame: SentFrame, nowMs: number) {
   const { lane, ordinal, host, firstSeq, lastSeq, mutations, body } = frame;
   const { firstReceivedAt, lastReceivedAt } = frame;
@@ -29,6 +29,7 @@ export function encodeMessage(frame: SentFrame, nowMs: number) {
       count: String(mutations),
       from: String(firstReceivedAt),
       to: String(lastReceivedAt),
+      sent: String(Math.floor(nowMs)),
       host,
     },
   };
@@ -59,8 +60,21 @@ export function decodeMessage(
   const records = { firstSeq, lastSeq, mutations, ...times, body };
   return {
     kind: 'frame',
-    frame: { partition, offset, lane, ordinal, host: text('host'), ...records },
+    frame: {
+      partition,
+      offset,
+      lane,
+      ordinal,
+      host: text('host'),
+      ...sentAtOf(text('sent')),
+      ...records,
+    },
   };
+}
+
+/** Messages of earlier versions don't say. */
+function sentAtOf(text: string): { readonly sentAt?: number } {
+  return COUNT.test(text) ? { sentAt: Number(text) } : {};
 }
 
 function faultOf(body: Buffer, firstSeq: number, lastSeq: number): string | undefined {

@@ -7,6 +7,8 @@ export interface SentFrame extends LaneFrame {
 }
 
 export interface TopicFrame extends SentFrame {
+  /** By the sender's clock, epoch ms; messages of earlier versions don't say. */
+  readonly sentAt?: number;
   readonly partition: number;
   readonly offset: number;
 }

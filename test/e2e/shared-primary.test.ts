@@ -2,8 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { Stack } from '../../scripts/stack/stack.ts';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
+import { ProducerSession } from '../../src/kafka/producer-session.ts';
 import { surveyTopic } from '../../src/kafka/survey.ts';
-import { readLines, readRecords } from '../../src/record/record.ts';
+import { formatControl } from '../../src/record/control.ts';
+import { receiveTimesOf } from '../../src/record/lane-frame.ts';
+import { formatRecordHeader, readLines, readRecords } from '../../src/record/record.ts';
+import type { SentFrame } from '../../src/record/topic-read.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
@@ -69,6 +73,29 @@ describeOnStack('proxies that write to one primary', (offered) => {
     await tsd.kill9();
   });
 
+  test('know by each other’s messages when a clock is off: that proxy is not ready, and says why', async () => {
+    const own = randomTopic();
+    await makeTopic(connection, own, 1);
+    const flags = ['--kafka', brokers, '--topic', own, '--archive', 'off'];
+    await using proxy = await ProxyProcess.start({ primary: 'http://127.0.0.1:9', flags });
+    const session = await ProducerSession.open(connection, own);
+    let seq = 0;
+    /** Another proxy, whose clock is so far behind, says that it is there. */
+    const tick = async (behindMs: number): Promise<number> => {
+      seq += 1;
+      await session.send(tickOf(seq), 0, Date.now() - behindMs);
+      const answer = await fetch(`${proxy.adminUrl}/ready`);
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    await expect.poll(() => tick(400), { timeout: 30_000, interval: 80 }).toBe(503);
+    const health = await (await fetch(`${proxy.adminUrl}/health`)).text();
+    expect(health).toMatch(
+      /this clock is 4\d\d ms ahead of that of the proxy on elsewhere.*chronyc/,
+    );
+    session.close();
+  });
+
   /** The last line of each instant, by receive time, lane and place in it. */
   async function foldTopic(): Promise<Line[]> {
     const last = new Map<string, { readonly order: string; readonly line: Line }>();
@@ -129,6 +156,15 @@ describeOnStack('proxies that write to one primary', (offered) => {
     }
   }
 });
+
+function tickOf(seq: number): SentFrame {
+  const receivedAt = Date.now();
+  const head = formatRecordHeader({ seq, receivedAt, transport: 'log', source: '-' });
+  const body = Buffer.from(`${head}${formatControl({ kind: 'tick', confirmed: null })}\n`);
+  // The least lane there is: of two proxies that disagree, the other one is to be put right.
+  const frame = { lane: '0000000000000000', ordinal: 1, firstSeq: seq, lastSeq: seq, body };
+  return { ...frame, ...receiveTimesOf(body), host: 'elsewhere', mutations: 0 };
+}
 
 function linesOf(metric: string, version: number): Line[] {
   const baseSeconds = Math.floor(Date.now() / 3_600_000) * 3_600;

@@ -47,8 +47,9 @@ describe('a message of the topic', () => {
   test('gives back the frame that it was made of', () => {
     fc.assert(
       fc.property(frames, (frame) => {
-        const decoded = decodeMessage(3, fetched(frame));
-        expect(decoded).toEqual({ kind: 'frame', frame: { ...frame, partition: 3, offset: 7 } });
+        const decoded = decodeMessage(3, fetched(frame, 5));
+        const place = { partition: 3, offset: 7, sentAt: 5 };
+        expect(decoded).toEqual({ kind: 'frame', frame: { ...frame, ...place } });
       }),
     );
   });
