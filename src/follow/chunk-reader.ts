@@ -17,6 +17,16 @@ const ZERO = 0x30;
 const LETTER_T = 0x74;
 const LETTER_L = 0x6c;
 
+/** What fills chunks; `backlog` aborts when a backlog is no longer sent. */
+export interface ChunkSource {
+  fill(
+    chunk: Chunk,
+    position: Position | undefined,
+    limits: ChunkLimits,
+    backlog: AbortSignal | undefined,
+  ): Promise<void>;
+}
+
 /** Takes the log, record by record, into chunks. The place is the caller's: it may go back at any time. */
 export class ChunkReader {
   readonly #log: Pick<LogReader, 'next' | 'peek'>;

@@ -37,6 +37,8 @@ export class Chunk {
   times: Float64Array;
   /** 1: came by telnet. */
   telnet: Uint8Array;
+  /** 1: it is not sent, since another lane has overwritten it. */
+  isBeaten: Uint8Array;
   /** Whether all lines are ASCII: then a telnet line is what it was in the log. */
   isAscii = true;
   /** The last record read, with or without lines; all before it are here or were passed over. */
@@ -59,6 +61,7 @@ export class Chunk {
     this.instants = new Float64Array(lines);
     this.times = new Float64Array(lines);
     this.telnet = new Uint8Array(lines);
+    this.isBeaten = new Uint8Array(lines);
   }
 
   clear(): void {
@@ -114,6 +117,7 @@ export class Chunk {
     this.indexes[line] = index;
     this.times[line] = record.receivedAt;
     this.telnet[line] = record.telnet ? 1 : 0;
+    this.isBeaten[line] = 0;
     const isPut = this.bytes[start] === LETTER_P;
     const end = isPut
       ? this.#keys.read(start, record.telnet, this.#key)
@@ -150,6 +154,7 @@ export class Chunk {
     this.instants = copyInto(new Float64Array(lines), this.instants);
     this.times = copyInto(new Float64Array(lines), this.times);
     this.telnet = copyInto(new Uint8Array(lines), this.telnet);
+    this.isBeaten = copyInto(new Uint8Array(lines), this.isBeaten);
   }
 }
 

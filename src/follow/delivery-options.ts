@@ -1,9 +1,9 @@
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Fault } from './applier.ts';
-import type { ChunkReader } from './chunk-reader.ts';
-import type { SentBodies } from './sent-bodies.ts';
+import type { ChunkSource } from './chunk-reader.ts';
 import type { LookThrough } from './look-through.ts';
+import type { SentBodies } from './sent-bodies.ts';
 import type { Suspect } from './suspects.ts';
 
 /** A point that the primary refused. */
@@ -35,7 +35,7 @@ export interface DeliveryEvents {
 }
 
 export interface DeliveryOptions {
-  readonly reader: ChunkReader;
+  readonly reader: ChunkSource;
   readonly applier: Applier;
   readonly clock: Clock;
   readonly events: DeliveryEvents;

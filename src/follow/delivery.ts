@@ -46,8 +46,7 @@ export class Delivery {
   constructor(options: DeliveryOptions, from: Position | undefined) {
     const { applier, events, flushSpanMs, clock, look } = options;
     this.#options = options;
-    const canary = new Canary(look);
-    this.canary = canary;
+    const canary = (this.canary = new Canary(look));
     this.#poison = new Poison(canary);
     this.#read = from;
     this.#delivered = from;
@@ -129,7 +128,7 @@ export class Delivery {
     const isOver = this.#current?.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
     const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
-    if (!isDue && isOver && mayRead) await this.#load();
+    if (!isDue && isOver && mayRead) await this.#load(signal);
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
@@ -152,7 +151,7 @@ export class Delivery {
   }
 
   /** The next stretch of the log, when there is one and a chunk to hold it. */
-  async #load(): Promise<void> {
+  async #load(signal: AbortSignal): Promise<void> {
     const chunk = this.#chunks.take(this.#flights.map(({ batch }) => batch.chunk));
     if (chunk === undefined) return;
     const { sentBodies, bytesMax } = this.#options;
@@ -161,7 +160,8 @@ export class Delivery {
     const more = isFolding ? 2 : 1;
     const limits = { lines: this.#size.limits.points * more, bytes: bytesMax * more };
     try {
-      await this.#options.reader.fill(chunk, this.#read, limits);
+      const backlog = isFolding ? signal : undefined;
+      await this.#options.reader.fill(chunk, this.#read, limits, backlog);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
@@ -174,7 +174,8 @@ export class Delivery {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
-    if (chunk.count > 0) this.#current = new ChunkBatches(chunk, isFolding, sentBodies);
+    const batches = new ChunkBatches(chunk, isFolding, sentBodies);
+    if (batches.nextIsTelnet !== undefined) this.#current = batches;
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));
   }

@@ -7,10 +7,12 @@ import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { LogReader } from '../wal/log-reader.ts';
 import { Applier } from './applier.ts';
-import { ChunkReader } from './chunk-reader.ts';
+import { ChunkReader, type ChunkSource } from './chunk-reader.ts';
 import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
+import { Foresight } from './foresight.ts';
+import type { LaterWrite } from './later-writes.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import { type LookState, LookThrough, type LookThroughOptions } from './look-through.ts';
@@ -105,7 +107,7 @@ export class Feed {
     this.#look = look;
     this.#delivery = new Delivery(
       {
-        reader: new ChunkReader(options.log, (hole) => events.hole(hole)),
+        reader: this.#createReader(options, look),
         applier: new Applier({ http: this.#http, telnet: this.#telnet }),
         clock,
         events: { ...deliveryEvents(events), caughtUp: () => this.#follower.caughtUp() },
@@ -210,8 +212,26 @@ export class Feed {
     }
   }
 
+  #createReader({ log, shared, events }: FeedOptions, look: LookThrough | undefined): ChunkSource {
+    const reader = new ChunkReader(log, (hole) => events.hole(hole));
+    if (shared === undefined || look === undefined) return reader;
+    return new Foresight({
+      ...shared,
+      ...shared.limits,
+      reader,
+      look,
+      giveWay: (write, position) => this.#giveWay(write, position, shared),
+    });
+  }
+
+  #giveWay(write: LaterWrite, position: Position, shared: Shared): void {
+    this.#delivery.repeats.giveWay(write, position);
+    this.#delivery.wake();
+    shared.onLater();
+  }
+
   #createLook(shared: Shared, clock: Clock, flushSpanMs: () => number): LookThrough {
-    const { others, limits, receiveNow, onState, onLater } = shared;
+    const { others, limits, receiveNow, onState } = shared;
     return new LookThrough({
       others,
       limits,
@@ -221,11 +241,7 @@ export class Feed {
       passed: () => this.#confirmation.passed,
       hasRoom: () => this.#delivery.repeats.hasRoom,
       events: {
-        later: (write, position) => {
-          this.#delivery.repeats.giveWay(write, position);
-          this.#delivery.wake();
-          onLater();
-        },
+        later: (write, position) => this.#giveWay(write, position, shared),
         again: (reason) => this.#follower.again(reason),
         state: onState,
       },

@@ -28,15 +28,16 @@ export function foldedOrder(chunk: Chunk): number[] {
   ];
 }
 
-/** All lines of a chunk, as they came. */
+/** The lines of a chunk, as they came. */
 export function logOrder(chunk: Chunk): number[] {
   const order: number[] = [];
-  for (let line = 0; line < chunk.count; line += 1) order.push(line);
+  for (let line = 0; line < chunk.count; line += 1)
+    if (chunk.isBeaten[line] === 0) order.push(line);
   return order;
 }
 
-/** Fingerprints can collide, and a point must not be lost by it. */
-function isSameInstant(line: string, other: string): boolean {
+/** Whether two lines write to one instant. Fingerprints can collide, and a point must not be lost by it. */
+export function isSameInstant(line: string, other: string): boolean {
   const one = parsePutLine(line);
   const two = parsePutLine(other);
   return (

@@ -26,14 +26,17 @@ export interface LookLimits {
   readonly pauseMs: number;
   /** Without data of others for so long the primary counts as not shared. */
   readonly aloneMs: number;
+  /** What was received longer ago is looked at before it is sent, too. */
+  readonly oldMs: number;
   /** Puts that may be noted at once; delivery waits beyond. */
   readonly putsMax: number;
 }
 
 export const LOOK_LIMITS = {
   visibleMsMax: 3_000,
-  pauseMs: 2_000,
+  pauseMs: 4_000,
   aloneMs: 600_000,
+  oldMs: 10_000,
   putsMax: 600_000,
 } as const satisfies Partial<LookLimits>;
 

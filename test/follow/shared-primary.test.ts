@@ -73,8 +73,8 @@ function manyOf(value: string): string[] {
   return Array.from({ length: 300 }, (_, at) => `put m ${1_700_000_000 + at} ${value} h=x`);
 }
 
-async function play(steps: readonly Step[]): Promise<void> {
-  await using rig = await SharedRig.start(LANES);
+async function play(steps: readonly Step[], oldMs: number): Promise<void> {
+  await using rig = await SharedRig.start(LANES, oldMs);
   for (const one of steps) await act(rig, one);
   await rig.tsd.start();
   for (const each of rig.lanes) {
@@ -171,7 +171,7 @@ describe('lanes that write to one primary', () => {
           const own = seed;
           const [steps] = fc.sample(history, { numRuns: 1, seed: own });
           try {
-            await play(steps ?? []);
+            await play(steps ?? [], own % 2 === 0 ? 300 : 3_000);
           } catch (cause) {
             const text = steps?.map((one) => JSON.stringify(one)).join('\n');
             throw new Error(`FOLLOW_TEST_SEED=${own - 1}: ${(cause as Error).message}\n${text}`, {
@@ -186,18 +186,21 @@ describe('lanes that write to one primary', () => {
     },
   );
 
-  test.each(['comes back', 'is killed while it catches up'])(
+  test.each([
+    ['comes back after long', 3_500, false],
+    ['is killed while it catches up', 1_000, true],
+  ] as const)(
     'one that was cut off, was overwritten and %s, gives way',
-    async (what) => {
+    async (_what, awayMs, isKilled) => {
       await using rig = await SharedRig.start(2);
       const [first, second] = [rig.lane(0), rig.lane(1)];
       await first.link.set({ kind: 'refuse' });
       await first.put('http', manyOf('1'));
       await sleep(30);
       await second.put('telnet', manyOf('300'));
-      await sleep(1_000);
+      await sleep(awayMs);
       await first.link.set({ kind: 'pass' });
-      if (what !== 'comes back') {
+      if (isKilled) {
         while (rig.tsd.points.filter(({ value }) => value === '1').length < 100) await sleep(1);
         await first.close();
         await first.open();
@@ -205,6 +208,9 @@ describe('lanes that write to one primary', () => {
       for (const each of rig.lanes) await untilPassed(each);
       check(rig);
       expect(first.givenWay).toBeGreaterThanOrEqual(300);
+      // What is old is looked at before it is sent.
+      const sent = rig.tsd.points.filter(({ value }) => value === '1');
+      expect(sent.length > 0).toBe(isKilled);
       expect(second.givenWay).toBe(0);
     },
   );

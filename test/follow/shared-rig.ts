@@ -15,7 +15,7 @@ import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { TestLog } from '../kit/wal-log.ts';
 
 const FLUSH_MS = 30;
-const LIMITS: LookLimits = {
+const LIMITS: Omit<LookLimits, 'oldMs'> = {
   visibleMsMax: 200,
   clockBoundMs: 10,
   pauseMs: 60,
@@ -34,13 +34,14 @@ export class SharedRig implements AsyncDisposable {
     this.tsd = tsd;
   }
 
-  static async start(lanes: number, givesWay = true): Promise<SharedRig> {
+  /** `oldMs`: see LookLimits. */
+  static async start(lanes: number, oldMs = 3_000): Promise<SharedRig> {
     const tsd = await FakeTsd.start();
     tsd.settings['tsd.storage.flush_interval'] = String(FLUSH_MS);
     tsd.storage.start(FLUSH_MS);
     const rig = new SharedRig(tsd);
     for (let lane = 0; lane < lanes; lane += 1) {
-      rig.lanes.push(await SharedLane.create(rig, givesWay));
+      rig.lanes.push(await SharedLane.create(rig, oldMs));
     }
     return rig;
   }
@@ -61,7 +62,7 @@ export class SharedRig implements AsyncDisposable {
 export class SharedLane implements AsyncDisposable {
   readonly #rig: SharedRig;
   readonly #data: TempDirectory;
-  readonly #givesWay: boolean;
+  readonly #oldMs: number;
   readonly link: TcpProxy;
   isKafkaCut = false;
   /** What the topic has of the log; outlives the process. */
@@ -75,16 +76,16 @@ export class SharedLane implements AsyncDisposable {
   givenWay = 0;
   readonly states: LookState[] = [];
 
-  private constructor(rig: SharedRig, data: TempDirectory, link: TcpProxy, givesWay: boolean) {
+  private constructor(rig: SharedRig, data: TempDirectory, link: TcpProxy, oldMs: number) {
     this.#rig = rig;
     this.#data = data;
     this.link = link;
-    this.#givesWay = givesWay;
+    this.#oldMs = oldMs;
   }
 
-  static async create(rig: SharedRig, givesWay: boolean): Promise<SharedLane> {
+  static async create(rig: SharedRig, oldMs: number): Promise<SharedLane> {
     const link = await TcpProxy.start(rig.tsd.port);
-    const lane = new SharedLane(rig, await tempDirectory('shared'), link, givesWay);
+    const lane = new SharedLane(rig, await tempDirectory('shared'), link, oldMs);
     await lane.open();
     return lane;
   }
@@ -125,16 +126,14 @@ export class SharedLane implements AsyncDisposable {
       healWindowMs: 100,
       batchPointsMax: 100,
       batchBytesMax: 65_536,
-      shared: this.#givesWay
-        ? {
-            others: { read: (fromMs) => this.#others(fromMs), seeAll: () => this.#areSeen() },
-            limits: LIMITS,
-            receiveNow: () => log.wal.now(),
-            mayPass: (confirmed) => earlier(confirmed, this.#acknowledged),
-            onState: (state) => this.states.push(state),
-            onLater: () => (this.givenWay += 1),
-          }
-        : undefined,
+      shared: {
+        others: { read: (fromMs) => this.#others(fromMs), seeAll: () => this.#areSeen() },
+        limits: { ...LIMITS, oldMs: this.#oldMs },
+        receiveNow: () => log.wal.now(),
+        mayPass: (confirmed) => earlier(confirmed, this.#acknowledged),
+        onState: (state) => this.states.push(state),
+        onLater: () => (this.givenWay += 1),
+      },
       events: {
         delivered: (_last, refused) => refused,
         rejected: () => Promise.resolve(),
