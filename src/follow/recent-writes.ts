@@ -8,6 +8,8 @@ const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
 /** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
 const RUNNING_MS_MAX = 500;
 
+const GENERATIONS = 2;
+
 /** What is written, by line: as a chunk has it. */
 export interface Writes {
   readonly keyHigh: Uint32Array;
@@ -27,13 +29,12 @@ export interface Writes {
  */
 export class RecentWrites {
   readonly #spanMs: () => number;
-  readonly #clock = new SeriesClock();
   #young = new Generation();
   #old = new Generation();
   #youngSince: number;
   /** When the TSD last gave an answer. */
   #seenMs: number;
-  /** Generations until the clock knows every series of both. */
+  /** Generations until the clocks know every series of both. */
   #unknown = 0;
 
   /** `spanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
@@ -86,11 +87,16 @@ export class RecentWrites {
       this.#young.note(high, low);
       return false;
     }
-    return this.registerAgain(high, low);
+    return this.#lookUp(high, low);
   }
 
-  /** The same for a write of an instant that was written before. */
+  /** The same for a write of an instant that was written before, of a series that isn't told. */
   registerAgain(high: number, low: number): boolean {
+    this.#unknown = GENERATIONS;
+    return this.#lookUp(high, low);
+  }
+
+  #lookUp(high: number, low: number): boolean {
     const before = this.#young.put(high, low) ?? this.#old.get(high, low);
     return before !== undefined && !isSameWrite(before, low);
   }
@@ -102,6 +108,7 @@ export class RecentWrites {
 
   /** A write that was registered before may have reached the TSD only now. */
   renew(high: number, low: number): void {
+    this.#unknown = GENERATIONS;
     const before = this.#young.get(high, low);
     const isSame = before === undefined || isSameWrite(before, low);
     this.#young.put(high, isSame ? low : withUnknownForm(low));
@@ -109,15 +116,17 @@ export class RecentWrites {
 
   /** Whether the write is surely of a later instant than any of its series within the span. */
   #isLater(writes: Writes, line: number): boolean {
-    if (this.#clock.isFull) {
-      this.#clock.forget();
-      // Of both generations it knows nothing from here on.
-      this.#unknown = 2;
+    const { clock } = this.#young;
+    if (clock.isFull) {
+      clock.clear();
+      // Of the younger generation it doesn't know all from here on.
+      this.#unknown = GENERATIONS;
     }
-    const isLater = this.#clock.advance(
+    const isLater = clock.advance(
       writes.seriesHigh[line] ?? 0,
       writes.seriesLow[line] ?? 0,
       writes.instants[line] ?? 0,
+      this.#old.clock,
     );
     return isLater && this.#unknown === 0;
   }
@@ -128,6 +137,7 @@ const BLOCK_WORDS = 65_536;
 
 /** Writes of one span: those that were only noted, in order, and those in the table. */
 class Generation {
+  readonly clock = new SeriesClock();
   readonly #table = new CellTable(ENTRIES_MAX);
   readonly #blocks: Uint32Array[] = [];
   #words = 0;
@@ -137,6 +147,7 @@ class Generation {
   }
 
   clear(): void {
+    this.clock.clear();
     this.#table.clear();
     // What the last span needed serves again; one that came at a burst is let go.
     this.#blocks.length = Math.min(this.#blocks.length, Math.ceil(this.#words / BLOCK_WORDS) + 1);

@@ -3,7 +3,7 @@ const ENTRIES_MIN = 4_096;
 const ENTRIES_MAX = 262_144;
 const FILL_MAX = 0.6;
 
-/** The latest instant of each series, for so many series as fit; then it begins anew. */
+/** The latest instant of each series that was written within a while, for so many series as fit. */
 export class SeriesClock {
   #count = 0;
   /** Both words of the series' fingerprint, then two words of `#instants`. */
@@ -15,28 +15,41 @@ export class SeriesClock {
     this.#allocate(ENTRIES_MIN);
   }
 
-  /** Whether the next new series makes it forget all others. */
+  /** Whether no new series can be noted any more. */
   get isFull(): boolean {
     return this.#count >= ENTRIES_MAX * FILL_MAX;
   }
 
-  /** Notes that a series goes on at an instant (above 0); true when that is later than all before it that are known. */
-  advance(high: number, low: number, instant: number): boolean {
+  /**
+   * Notes that a series goes on at an instant (above 0); true when that is later than all before it, here and in the
+   * clock of the while before. Not while it is full.
+   */
+  advance(high: number, low: number, instant: number, older: SeriesClock): boolean {
     const at = this.#find(high, low);
-    const before = this.#instants[at + 1] ?? 0;
-    if (instant <= before) return false;
-    this.#instants[at + 1] = instant;
-    if (before !== 0) return true;
+    const own = this.#instants[at + 1] ?? 0;
+    const before = own === 0 ? older.#latest(high, low) : own;
+    const isLater = instant > before;
+    this.#instants[at + 1] = isLater ? instant : before;
+    if (own !== 0) return isLater;
     this.#words[2 * at] = high;
     this.#words[2 * at + 1] = low;
     this.#count += 1;
     if (this.#count > (this.#instants.length / 2) * FILL_MAX) this.#grow();
-    return true;
+    return isLater;
   }
 
-  forget(): void {
+  /** Its memory serves again, unless so much is not needed. */
+  clear(): void {
+    const entries = this.#instants.length / 2;
+    if (this.#count < entries / 8 && entries > ENTRIES_MIN) {
+      this.#allocate(Math.max(ENTRIES_MIN, entries / 4));
+    } else if (this.#count > 0) this.#words.fill(0);
     this.#count = 0;
-    this.#allocate(ENTRIES_MIN);
+  }
+
+  /** 0 when the series is not known. */
+  #latest(high: number, low: number): number {
+    return this.#count === 0 ? 0 : (this.#instants[this.#find(high, low) + 1] ?? 0);
   }
 
   #grow(): void {

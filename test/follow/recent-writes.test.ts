@@ -60,6 +60,21 @@ describe('recent writes', () => {
     expect(put(1, 2, 2)).toBe(true);
   });
 
+  test.each(['registerAgain', 'renew'] as const)(
+    'know the instant that was written by %s, though its series was last heard of long ago',
+    (again) => {
+      const recent = new RecentWrites(() => SPAN_MS, 0);
+      const put = (form: number): boolean =>
+        recent.register(writesOf({ series: 1, instant: 2, high: 7, low: 0x70 | form }), 0);
+      expect(put(0)).toBe(false);
+      for (const nowMs of [100, 200, 300]) recent.age(nowMs);
+      recent[again](7, 0x70);
+      expect(put(1)).toBe(true);
+      recent.age(400);
+      expect(put(2)).toBe(true);
+    },
+  );
+
   test('a write that may have arrived only now is as new as now, and doubted if another came between', () => {
     const recent = new RecentWrites(() => SPAN_MS, 0);
     recent.registerAgain(1, 0x10);
