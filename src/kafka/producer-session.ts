@@ -9,6 +9,9 @@ import type { Acknowledged } from './topic-place.ts';
 /** kafkajs tries a send again so often, on new connections; then the session is over. */
 const RETRIES = 4;
 
+/** Less isn't worth the memory that packing takes: an idle proxy sends a tick each second. */
+const PACKED_BYTES_MIN = 512;
+
 const READ_BACK = { waitMs: 500, partitionBytesMax: 1_048_576, bytesMax: 1_048_576 } as const;
 
 /**
@@ -73,7 +76,7 @@ export class ProducerSession {
       topic: this.#topic,
       acks: -1,
       timeout: this.#connection.options.requestTimeout,
-      compression: COMPRESSION_TYPES[compression],
+      compression: COMPRESSION_TYPES[frame.body.length < PACKED_BYTES_MIN ? 'none' : compression],
       messages: [{ ...encodeMessage(frame, nowMs), partition }],
     });
     const [answer] = await this.#client.within(sent);

@@ -145,8 +145,10 @@ export async function readSettings(admin: Admin, name: string): Promise<Record<s
     return Object.fromEntries(
       entries.map(({ configName, configValue }) => [configName, configValue]),
     );
-  } catch {
+  } catch (error) {
+    const { type } = error as { readonly type?: string };
     // It takes a right of its own; `judgeTopic` says that nothing is known.
+    if (type !== 'TOPIC_AUTHORIZATION_FAILED') throw error;
     return {};
   }
 }

@@ -1,3 +1,7 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Message } from 'kafkajs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
@@ -9,8 +13,10 @@ import { formatRecordHeader } from '../../src/record/record.ts';
 import type { TopicRead } from '../../src/record/topic-read.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { asAdmin, connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 
+const PYTHON = whyNoPython();
 const LANE = 'aaaaaaaaaaaaaaaa';
 const START_MS = 1_700_000_000_000;
 
@@ -94,6 +100,28 @@ describeOnStack('a reader of a topic', (offered) => {
     asked.close();
   });
 
+  test.skipIf(PYTHON !== undefined)(
+    `is ten lines of Python too, as docs/KAFKA.md has them${PYTHON ?? ''}`,
+    async () => {
+      await using folder = await tempDirectory();
+      const page = await readFile('docs/KAFKA.md', 'utf8');
+      const script = /```python\n(.*?)```/s.exec(page)?.[1] ?? '';
+      await writeFile(join(folder.path, 'puts.py'), script);
+      const topic = await newTopic(2);
+      await produce(topic, [{ key: 'k', value: 'put of others', partition: 0 }]);
+      await send(topic, 0, 1, 20);
+      await send(topic, 0, 15, 10);
+      const brokers = connection.options.brokers.join();
+      const args = [join(folder.path, 'puts.py'), brokers, topic];
+      const { stdout } = await promisify(execFile)('python3', args);
+      expect(stdout).toBe(
+        upTo(1, 24)
+          .map((seq) => `put m ${seq} 1 a=b\n`)
+          .join(''),
+      );
+    },
+  );
+
   function read(
     topic: string,
     options: Partial<ConstructorParameters<typeof TopicReader>[0]> = {},
@@ -131,6 +159,13 @@ describeOnStack('a reader of a topic', (offered) => {
     await producer.disconnect();
   }
 });
+
+/** Undefined where the script of the docs can be run. */
+function whyNoPython(): string | undefined {
+  const { status } = spawnSync('python3', ['-c', 'import confluent_kafka']);
+  if (status === 0) return undefined;
+  return ' (skipped: there is no python3, or it has no confluent-kafka)';
+}
 
 async function take(reader: TopicReader, count: number): Promise<TopicRead[]> {
   const reads: TopicRead[] = [];
