@@ -233,9 +233,12 @@ function memoryMbOf({ archiver }: Config): number {
   return Math.floor(archiver.memoryBytes / 2 / 1_048_576);
 }
 
-/** To whatever takes writes. On Linux priority is a thread's own, and later threads have it from these. */
+/**
+ * To whatever takes writes: what this process has to do waits in the log. On Linux priority is a thread's own, and
+ * later threads have it from these.
+ */
 function giveWay(): void {
   const isLinux = process.platform === 'linux';
   const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
 }
