@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs';
+import { type Cluster, clusterOf, type PartitionData } from './cluster.ts';
 import type { KafkaClient } from './connection.ts';
 
 /** A message as Kafka keeps it. */
@@ -200,66 +200,7 @@ function readPartition(data: PartitionData, asked: number): FetchedPartition {
   };
 }
 
-/** The parts of kafkajs 2.2.4 that its consumer is made of. */
-interface Cluster {
-  connect(): Promise<void>;
-  addTargetTopic(topic: string): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  findTopicPartitionMetadata(
-    topic: string,
-  ): readonly { readonly partitionId: number; readonly leader: number }[];
-  findBroker(asked: { readonly nodeId: string }): Promise<Broker>;
-  findGroupCoordinator(asked: { readonly groupId: string }): Promise<Broker>;
-  fetchTopicsOffset(
-    asked: readonly {
-      readonly topic: string;
-      readonly partitions: readonly { readonly partition: number }[];
-      readonly fromBeginning?: boolean;
-      readonly fromTimestamp?: number;
-    }[],
-  ): Promise<
-    {
-      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-    }[]
-  >;
-}
-
-interface Broker {
-  fetch(asked: object): Promise<{
-    readonly responses: readonly { readonly partitions: readonly PartitionData[] }[];
-  }>;
-  /** -1: none. */
-  offsetFetch(asked: object): Promise<{
-    readonly responses: readonly {
-      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-    }[];
-  }>;
-}
-
-interface PartitionData {
-  readonly partition: number;
-  readonly highWatermark: string;
-  readonly messages: readonly {
-    readonly offset: string;
-    readonly timestamp: string;
-    readonly key: Buffer | null;
-    readonly value: Buffer | null;
-    readonly headers: FetchedMessage['headers'];
-    readonly isControlRecord: boolean;
-  }[];
-}
-
 interface BrokerError extends Error {
   readonly type?: string;
   readonly partition: number;
-}
-
-/** Kafka keeps the maker of clusters under a symbol of its own. The version is pinned, and a test reads a topic through it. */
-function clusterOf(kafka: Kafka): Cluster {
-  const symbols = Object.getOwnPropertySymbols(kafka);
-  const symbol = symbols.find(({ description }) => description === 'private:Kafka:createCluster');
-  const create =
-    symbol && (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol];
-  if (create === undefined) throw new Error('this version of kafkajs makes clusters elsewhere');
-  return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
 }

@@ -84,7 +84,6 @@ export class ProducerFollower {
   #unregistered: Position | undefined;
   #wake: (() => void) | undefined;
   #hasGrown = false;
-  #savedMs = 0;
   #isSaved = true;
   #hindrance: string | undefined;
 
@@ -130,6 +129,7 @@ export class ProducerFollower {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     signal.addEventListener('abort', () => this.wake(), { once: true });
+    const saving = this.#keepSaved(signal);
     while (!signal.aborted) {
       try {
         await this.#session(signal);
@@ -143,6 +143,7 @@ export class ProducerFollower {
         await clock.sleep(this.#backoff.nextMs(), signal);
       }
     }
+    await saving;
     await this.#save();
     await this.#packer.close();
     this.#enter({ kind: 'down', reason: 'the proxy is stopping' });
@@ -181,7 +182,6 @@ export class ProducerFollower {
       if (durationMs === undefined) continue;
       this.#backoff.reset();
       if (isEnd && durationMs < this.#options.ackTimeoutMs / 2) this.#enter({ kind: 'live' });
-      await this.#saveWhenDue();
     }
   }
 
@@ -251,32 +251,32 @@ export class ProducerFollower {
     this.#options.events.refilling(reason);
   }
 
+  /** The end of the run wakes, too. */
   async #untilGrown(signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    const until = AbortSignal.any([signal, woken.signal]);
-    if (!this.#hasGrown) await this.#options.clock.sleep(SAVE_MS, until);
+    if (this.#hasGrown || signal.aborted) return;
+    await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = undefined;
-    await this.#saveWhenDue();
   }
 
-  async #saveWhenDue(): Promise<void> {
-    const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs - this.#savedMs < SAVE_MS) return;
-    this.#savedMs = nowMs;
-    await this.#save();
+  async #keepSaved(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(SAVE_MS, signal);
+      await this.#save();
+    }
   }
 
   async #save(): Promise<void> {
     const { cursor, place, events } = this.#options;
     const position = this.#position;
     if (this.#isSaved || position === undefined) return;
+    // What is acknowledged meanwhile is saved the next time.
+    this.#isSaved = true;
     try {
       await cursor.move(position);
       await place.save();
-      this.#isSaved = true;
       this.#hindrance = undefined;
     } catch (error) {
+      this.#isSaved = false;
       const { message } = error as Error;
       if (message !== this.#hindrance) events.unsaved(message);
       this.#hindrance = message;

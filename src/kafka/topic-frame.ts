@@ -12,8 +12,17 @@ const FORMAT = '1';
 const LANE = /^[0-9a-f]{16}$/;
 const COUNT = /^\d{1,15}$/;
 
+/** A message as it is given to Kafka. */
+export interface Message {
+  readonly key: string;
+  readonly value: Buffer;
+  /** Epoch ms. */
+  readonly timestamp: string;
+  readonly headers: Record<string, string>;
+}
+
 /** `nowMs`: the moment of sending. Brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent. */
-export function encodeMessage(frame: SentFrame, nowMs: number) {
+export function encodeMessage(frame: SentFrame, nowMs: number): Message {
   const { lane, ordinal, host, firstSeq, lastSeq, mutations, body } = frame;
   const { firstReceivedAt, lastReceivedAt } = frame;
   return {
