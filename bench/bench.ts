@@ -7,7 +7,15 @@ import type { FarEnd, Sample, Subject } from './measure.ts';
 import { HELP, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { measureOutage } from './outage.ts';
-import { buildTools, freePort, startFloor, startProxy, startSink } from './processes.ts';
+import { BenchTopic } from './bench-topic.ts';
+import {
+  BenchError,
+  buildTools,
+  freePort,
+  startFloor,
+  startProxy,
+  startSink,
+} from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
 import { resultTable, verdictTable } from './report.ts';
@@ -39,7 +47,7 @@ async function runBench(): Promise<number> {
     return 0;
   }
   const folder = makeFolder(options.folder);
-  const started: Running[] = [];
+  const started: { stop(): Promise<void> }[] = [];
   try {
     const prepared = await startAll(options, folder, started);
     await warmUp(prepared);
@@ -61,7 +69,11 @@ function makeFolder(parent: string | undefined): string {
   return folder;
 }
 
-async function startAll(options: Options, folder: string, started: Running[]): Promise<Bench> {
+async function startAll(
+  options: Options,
+  folder: string,
+  started: { stop(): Promise<void> }[],
+): Promise<Bench> {
   const tools = await buildTools();
   const keep = (running: Running): Running => {
     started.push(running);
@@ -89,6 +101,15 @@ async function startAll(options: Options, folder: string, started: Running[]): P
     'tsdb-wal': async () => {
       const { main } = options;
       return subjectOf('tsdb-wal', keep(await startProxy({ folder, target: address, main })));
+    },
+    'tsdb-wal+kafka': async () => {
+      const { kafka: brokers, main } = options;
+      if (brokers === undefined) throw new BenchError('bench: it wants --kafka');
+      const topic = await BenchTopic.claim(brokers);
+      started.push(topic);
+      const kafka = { brokers, topic: topic.name };
+      const proxy = keep(await startProxy({ folder, target: address, main, kafka }));
+      return { ...subjectOf('tsdb-wal+kafka', proxy), brokerPid: topic.brokerPid };
     },
   };
   const subjects: Subject[] = [];
@@ -185,7 +206,9 @@ function writeJson(path: string, { options, samples, rows, verdicts }: Result): 
 
 function sayProgress({ round, shape, subject, pointsPerSecond, fault }: Sample): void {
   const rate = Math.round(pointsPerSecond).toLocaleString('en');
-  say(`round ${round + 1}  ${shape.padEnd(12)} ${subject.padEnd(9)} ${rate.padStart(11)} points/s`);
+  say(
+    `round ${round + 1}  ${shape.padEnd(12)} ${subject.padEnd(14)} ${rate.padStart(11)} points/s`,
+  );
   say(fault === undefined ? '\n' : `  FAULT: ${fault}\n`);
 }
 

@@ -27,10 +27,12 @@ export interface Load {
 }
 
 export interface Subject {
-  readonly name: 'direct' | 'floor' | 'tsdb-wal';
+  readonly name: 'direct' | 'floor' | 'tsdb-wal' | 'tsdb-wal+kafka';
   readonly address: { readonly http: string; readonly telnet: string };
   /** The process under test; direct has none. */
   readonly pid?: number;
+  /** The broker that it writes to, where that is on this machine. */
+  readonly brokerPid?: number | undefined;
 }
 
 /** The far end: how many points it has taken so far, and whose CPU that costs. */
@@ -52,6 +54,7 @@ export interface Sample {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpuSecondsPerMillion?: number;
+  readonly brokerCpuSecondsPerMillion?: number;
   /** CPU of the process under test as a share of that of OpenTSDB and HBase in the same run. */
   readonly cpuShareOfDatabase?: number;
   readonly rssPeakMiB?: number;
@@ -71,7 +74,7 @@ export interface RunOptions {
 
 export async function measure(options: RunOptions): Promise<Sample> {
   const { shape, subject, farEnd, round } = options;
-  const { pid } = subject;
+  const { pid, brokerPid } = subject;
   await settle(farEnd);
   if (pid !== undefined) resetPeak(pid);
   const base = await farEnd.count();
@@ -97,6 +100,9 @@ export async function measure(options: RunOptions): Promise<Sample> {
       cpuSecondsPerMillion: cpu / millions,
       rssPeakMiB: memory(pid).peakMiB,
       ...(database > 0 && { cpuShareOfDatabase: cpu / database }),
+    }),
+    ...(brokerPid !== undefined && {
+      brokerCpuSecondsPerMillion: (after.broker - before.broker) / millions,
     }),
     ...(problem !== undefined && { fault: problem }),
   };
@@ -193,13 +199,15 @@ export async function delivered(
 
 interface Clocks {
   readonly subject: number;
+  readonly broker: number;
   readonly database: number;
 }
 
-function clocks(subject: Subject, farEnd: FarEnd): Clocks {
+function clocks({ pid, brokerPid }: Subject, farEnd: FarEnd): Clocks {
   return {
-    subject: subject.pid === undefined ? 0 : cpuSeconds(subject.pid),
-    database: farEnd.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    subject: pid === undefined ? 0 : cpuSeconds(pid),
+    broker: brokerPid === undefined ? 0 : cpuSeconds(brokerPid),
+    database: farEnd.pids.reduce((sum, one) => sum + cpuSeconds(one), 0),
   };
 }
 

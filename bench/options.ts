@@ -9,7 +9,8 @@ export const HELP = `usage: npm run bench -- [options]
   --rounds N          rounds, of which the median counts (3)
   --seconds S         length of each run (2)
   --shapes A,B        of: ${[...SHAPES.map(({ name }) => name), ...OUTAGES].join(', ')}
-  --only A,B          of: direct, floor, tsdb-wal (all)
+  --only A,B          of: direct, floor, tsdb-wal, tsdb-wal+kafka (all)
+  --kafka HOST:PORT   also measure with Kafka, in a topic that is made for it and deleted, and reading that topic
   --against WHAT      null (the built-in sink), or the URL of an OpenTSDB
   --pids A,B          the processes of the OpenTSDB and its HBase (found by the port of the URL)
   --folder DIR        where the log is written; must be on a real disk (a new folder in the temporary one)
@@ -23,7 +24,14 @@ export const HELP = `usage: npm run bench -- [options]
 Example: npm run bench -- --rounds 5 --shapes http50x8,telnet50x8 --json bench.json
 `;
 
-const SUBJECTS = ['direct', 'floor', 'tsdb-wal'] as const satisfies readonly Subject['name'][];
+const SUBJECTS = [
+  'direct',
+  'floor',
+  'tsdb-wal',
+  'tsdb-wal+kafka',
+] as const satisfies readonly Subject['name'][];
+
+const WITHOUT_KAFKA = SUBJECTS.filter((name) => name !== 'tsdb-wal+kafka');
 
 export interface Options {
   readonly rounds: number;
@@ -34,6 +42,8 @@ export interface Options {
   /** `host:port` of a real OpenTSDB; undefined is the null sink. */
   readonly openTsdb: string | undefined;
   readonly pids: readonly number[];
+  /** A broker, `host:port`. */
+  readonly kafka: string | undefined;
   readonly folder: string | undefined;
   readonly main: string;
   readonly json: string | undefined;
@@ -55,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
       only: text,
       against: { type: 'string', default: 'null' },
       pids: { type: 'string', default: '' },
+      kafka: text,
       folder: text,
       main: { type: 'string', default: 'dist/main.js' },
       json: text,
@@ -65,7 +76,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     },
   });
   if (values.help) return undefined;
-  const subjects = chosen(values.only, SUBJECTS);
+  const subjects = chosen(values.only, values.kafka === undefined ? WITHOUT_KAFKA : SUBJECTS);
   const openTsdb = values.against === 'null' ? undefined : new URL(values.against).host;
   const names = chosen(values.shapes ?? values.shape, [...SHAPES.map(nameOf), ...OUTAGES]);
   const isChosen = (values.shapes ?? values.shape) !== undefined;
@@ -80,6 +91,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     subjects,
     openTsdb,
     pids: values.pids.split(',').filter(Boolean).map(Number),
+    kafka: values.kafka,
     folder: values.folder,
     main: values.main,
     json: values.json,

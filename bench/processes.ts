@@ -92,9 +92,11 @@ interface ProxyOptions {
   readonly target: string;
   /** The built program, relative to the project. */
   readonly main: string;
+  /** Answers wait for it, too. */
+  readonly kafka?: { readonly brokers: string; readonly topic: string };
 }
 
-export async function startProxy({ folder, target, main }: ProxyOptions): Promise<Running> {
+export async function startProxy({ folder, target, main, kafka }: ProxyOptions): Promise<Running> {
   const program = resolvePath(PROJECT, main);
   if (!existsSync(program)) {
     throw new BenchError(`bench: ${main} is missing: run \`npm run build\` first`);
@@ -106,9 +108,13 @@ export async function startProxy({ folder, target, main }: ProxyOptions): Promis
   const command = [...node, program, 'start', '--listen', `127.0.0.1:${port}`];
   command.push('--primary', `http://${target}`, '--data', data);
   command.push('--admin', `127.0.0.1:${await freePort()}`);
+  if (kafka !== undefined) {
+    command.push('--kafka', kafka.brokers, '--topic', kafka.topic);
+    command.push('--kafka-topic-create', 'true', '--kafka-topic-replication', '1');
+  }
+  const name = kafka === undefined ? 'tsdb-wal' : 'tsdb-wal+kafka';
   const environment = { MALLOC_MMAP_THRESHOLD_: '131072' };
-  const ports = { http: port, telnet: port };
-  return start({ name: 'tsdb-wal', environment, folder, command, ports });
+  return start({ name, environment, folder, command, ports: { http: port, telnet: port } });
 }
 
 interface StartOptions {

@@ -41,12 +41,9 @@ export function resetPeak(pid: number): boolean {
  * the TSD and its HBase. Its clients are not among them: their connections end at `port`.
  */
 export function databasePids(port: number): readonly number[] {
-  const sockets = [...readSockets('/proc/net/tcp'), ...readSockets('/proc/net/tcp6')];
+  const sockets = allSockets();
   const owners = socketOwners();
-  const listener = (wanted: number): number | undefined => {
-    const socket = sockets.find((one) => one.state === LISTEN && one.localPort === wanted);
-    return socket && owners.get(socket.inode);
-  };
+  const listener = (wanted: number): number | undefined => listenerOf(wanted, sockets, owners);
   const server = listener(port);
   if (server === undefined) return [];
   const upstream = sockets
@@ -54,6 +51,24 @@ export function databasePids(port: number): readonly number[] {
     .filter((one) => one.localPort !== port)
     .map((one) => listener(one.remotePort));
   return [...new Set([server, ...upstream.filter((pid) => pid !== undefined)])];
+}
+
+/** The process that listens on `port` of this machine. */
+export function listenerPid(port: number): number | undefined {
+  return listenerOf(port, allSockets(), socketOwners());
+}
+
+function listenerOf(
+  port: number,
+  sockets: readonly Socket[],
+  owners: ReadonlyMap<string, number>,
+): number | undefined {
+  const socket = sockets.find((one) => one.state === LISTEN && one.localPort === port);
+  return socket && owners.get(socket.inode);
+}
+
+function allSockets(): readonly Socket[] {
+  return [...readSockets('/proc/net/tcp'), ...readSockets('/proc/net/tcp6')];
 }
 
 interface Socket {

@@ -13,6 +13,7 @@ const TITLES = new Map<string, string>([
 const METRIC_TITLES: Record<MetricName, string> = {
   shareOfFloor: 'of the floor',
   shareOfDirect: 'of direct',
+  shareOfEmbedded: 'with Kafka, of without',
   pointsPerSecond: 'points/s',
   cpuSecondsPerMillion: 'CPU s per million',
   cpuShareOfDatabase: 'of the CPU of OpenTSDB + HBase',
@@ -22,17 +23,20 @@ const METRIC_TITLES: Record<MetricName, string> = {
 };
 
 export function resultTable(rows: readonly Row[]): string {
-  const header = ['shape', 'through', 'points/s', 'of floor', 'of direct', 'p50 ms', 'p99 ms'];
-  header.push('CPU s/M', 'CPU of db', 'peak MiB', 'acknowledged', 'arrived');
+  const header = ['shape', 'through', 'points/s', 'of floor', 'of direct', 'of embedded'];
+  header.push('p50 ms', 'p99 ms', 'CPU s/M', 'broker s/M', 'CPU of db');
+  header.push('peak MiB', 'acknowledged', 'arrived');
   const body = rows.map((row) => [
     TITLES.get(row.shape) ?? row.shape,
     row.subject,
     rate(row.pointsPerSecond),
     fixed(row.shareOfFloor),
     fixed(row.shareOfDirect),
+    fixed(row.shareOfEmbedded),
     fixed(row.p50Ms),
     fixed(row.p99Ms),
     fixed(row.cpuSecondsPerMillion),
+    fixed(row.brokerCpuSecondsPerMillion),
     fixed(row.cpuShareOfDatabase),
     fixed(row.rssPeakMiB, 0),
     `${row.acknowledged}`,

@@ -13,8 +13,10 @@ export interface Row {
   readonly delivered: number;
   readonly shareOfFloor?: number;
   readonly shareOfDirect?: number;
+  readonly shareOfEmbedded?: number;
   readonly addedP50Ms?: number;
   readonly cpuSecondsPerMillion?: number;
+  readonly brokerCpuSecondsPerMillion?: number;
   readonly cpuShareOfDatabase?: number;
   readonly rssPeakMiB?: number;
   readonly rssGrowthMiB?: number;
@@ -60,8 +62,10 @@ function rowOf(first: Sample, group: readonly Sample[], samples: readonly Sample
   const optional = {
     shareOfFloor: of(against('floor', ratio)),
     shareOfDirect: of(against('direct', ratio)),
+    shareOfEmbedded: isWithKafka(first) ? of(against('tsdb-wal', ratio)) : undefined,
     addedP50Ms: of(against('direct', (own, other) => own.p50Ms - other.p50Ms)),
     cpuSecondsPerMillion: of((sample) => sample.cpuSecondsPerMillion),
+    brokerCpuSecondsPerMillion: of((sample) => sample.brokerCpuSecondsPerMillion),
     cpuShareOfDatabase: of((sample) => sample.cpuShareOfDatabase),
     rssPeakMiB: worst(group.map((sample) => sample.rssPeakMiB)),
     rssGrowthMiB: worst(group.map((sample) => sample.rssGrowthMiB)),
@@ -76,6 +80,10 @@ function rowOf(first: Sample, group: readonly Sample[], samples: readonly Sample
     delivered: group.reduce((sum, sample) => sum + sample.delivered, 0),
     ...withoutUndefined(optional),
   };
+}
+
+function isWithKafka({ subject }: Sample): boolean {
+  return subject === 'tsdb-wal+kafka';
 }
 
 function ratio(own: Sample, other: Sample): number {
@@ -102,7 +110,7 @@ export function judge(rows: readonly Row[], against: 'null' | 'opentsdb'): reado
 }
 
 function verdictOf(target: Target, rows: readonly Row[]): Verdict {
-  const own = rows.filter(({ subject }) => subject === 'tsdb-wal');
+  const own = rows.filter(({ subject }) => subject === (target.subject ?? 'tsdb-wal'));
   const values = own
     .filter(({ shape }) => target.shape === '*' || shape === target.shape)
     .map((row) => METRICS[target.metric](row))
@@ -118,6 +126,7 @@ function verdictOf(target: Target, rows: readonly Row[]): Verdict {
 const METRICS: Record<MetricName, (row: Row) => number | undefined> = {
   shareOfFloor: (row) => row.shareOfFloor,
   shareOfDirect: (row) => row.shareOfDirect,
+  shareOfEmbedded: (row) => row.shareOfEmbedded,
   pointsPerSecond: (row) => row.pointsPerSecond,
   cpuSecondsPerMillion: (row) => row.cpuSecondsPerMillion,
   cpuShareOfDatabase: (row) => row.cpuShareOfDatabase,

@@ -5,6 +5,7 @@
 export type MetricName =
   | 'shareOfFloor'
   | 'shareOfDirect'
+  | 'shareOfEmbedded'
   | 'pointsPerSecond'
   | 'cpuSecondsPerMillion'
   | 'cpuShareOfDatabase'
@@ -15,6 +16,8 @@ export type MetricName =
 export interface Target {
   /** A shape's name, or `*` for the worst over all shapes. */
   readonly shape: string;
+  /** Whose; absent: that of the log alone. */
+  readonly subject?: 'tsdb-wal+kafka';
   readonly against: 'null' | 'opentsdb' | 'any';
   readonly metric: MetricName;
   readonly better: 'higher' | 'lower';
@@ -24,6 +27,19 @@ export interface Target {
 
 function share(shape: string, reach: number, goal: number): Target {
   return { shape, against: 'null', metric: 'shareOfFloor', better: 'higher', reach, goal };
+}
+
+function withKafka(shape: string, reach: number, goal: number): Target {
+  const metric = 'shareOfEmbedded';
+  return {
+    shape,
+    subject: 'tsdb-wal+kafka',
+    against: 'any',
+    metric,
+    better: 'higher',
+    reach,
+    goal,
+  };
 }
 
 function atMost(shape: string, metric: MetricName, reach: number, goal: number): Target {
@@ -39,6 +55,8 @@ export const TARGETS: readonly Target[] = [
   share('telnet50x8', 0.65, 1),
   share('telnet50x64', 1, 1.3),
   share('telnet500x8', 0.5, 0.8),
+  withKafka('http50x8', 0.8, 0.9),
+  withKafka('http50x64', 0.8, 0.9),
   {
     shape: 'firehose',
     against: 'null',
