@@ -6,6 +6,7 @@ import { generate, hostsOf, measure, nullSink, openTsdb, subjectOf } from './mea
 import type { FarEnd, Sample, Subject } from './measure.ts';
 import { HELP, parseOptions } from './options.ts';
 import type { Options } from './options.ts';
+import { measureReading } from './reading.ts';
 import { measureOutage } from './outage.ts';
 import { BenchTopic } from './bench-topic.ts';
 import {
@@ -52,7 +53,7 @@ async function runBench(): Promise<number> {
     const prepared = await startAll(options, folder, started);
     await warmUp(prepared);
     const samples = await runRounds(prepared);
-    samples.push(...(await runOutages(prepared)));
+    samples.push(...(await runOutages(prepared)), ...(await runReading(prepared)));
     return finish(options, samples);
   } finally {
     for (const running of started.toReversed()) await running.stop();
@@ -158,6 +159,18 @@ async function runOutages({ options, tools, folder }: Bench): Promise<readonly S
   const seconds = Math.max(OUTAGE_SECONDS_MIN, options.seconds);
   for (const outage of options.outages) {
     const sample = await measureOutage({ tools, folder, main: options.main, outage, seconds });
+    samples.push(sample);
+    sayProgress(sample);
+  }
+  return samples;
+}
+
+async function runReading({ options, tools, folder }: Bench): Promise<readonly Sample[]> {
+  const { kafka: broker, main, seconds, rounds } = options;
+  const samples: Sample[] = [];
+  if (broker === undefined || !options.isReading) return samples;
+  for (let round = 0; round < rounds; round += 1) {
+    const sample = await measureReading({ tools, folder, main, broker, round, seconds });
     samples.push(sample);
     sayProgress(sample);
   }

@@ -47,7 +47,7 @@ export interface FarEnd {
 export interface Sample {
   readonly round: number;
   readonly shape: string;
-  readonly subject: Subject['name'];
+  readonly subject: Subject['name'] | 'standby';
   readonly pointsPerSecond: number;
   readonly acknowledged: number;
   readonly delivered: number;

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 import type { Subject } from './measure.ts';
 import { BenchError } from './processes.ts';
-import { OUTAGES, QUICK_SHAPES, SHAPES } from './shapes.ts';
+import { OUTAGES, QUICK_SHAPES, READING, SHAPES } from './shapes.ts';
 import type { Outage, Shape } from './shapes.ts';
 
 export const HELP = `usage: npm run bench -- [options]
 
   --rounds N          rounds, of which the median counts (3)
   --seconds S         length of each run (2)
-  --shapes A,B        of: ${[...SHAPES.map(({ name }) => name), ...OUTAGES].join(', ')}
+  --shapes A,B        of: ${[...SHAPES.map(({ name }) => name), ...OUTAGES, READING].join(', ')}
   --only A,B          of: direct, floor, tsdb-wal, tsdb-wal+kafka (all)
   --kafka HOST:PORT   also measure with Kafka, in a topic that is made for it and deleted, and reading that topic
   --against WHAT      null (the built-in sink), or the URL of an OpenTSDB
@@ -38,6 +38,8 @@ export interface Options {
   readonly seconds: number;
   readonly shapes: readonly Shape[];
   readonly outages: readonly Outage[];
+  /** Whether it is measured how fast a topic is read. */
+  readonly isReading: boolean;
   readonly subjects: readonly Subject['name'][];
   /** `host:port` of a real OpenTSDB; undefined is the null sink. */
   readonly openTsdb: string | undefined;
@@ -78,7 +80,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const subjects = chosen(values.only, values.kafka === undefined ? WITHOUT_KAFKA : SUBJECTS);
   const openTsdb = values.against === 'null' ? undefined : new URL(values.against).host;
-  const names = chosen(values.shapes ?? values.shape, [...SHAPES.map(nameOf), ...OUTAGES]);
+  const names = chosen(values.shapes ?? values.shape, [...SHAPES.map(nameOf), ...OUTAGES, READING]);
   const isChosen = (values.shapes ?? values.shape) !== undefined;
   const wanted = isChosen || !values.quick ? names : QUICK_SHAPES;
   return {
@@ -88,6 +90,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     outages: OUTAGES.filter(
       (name) => wanted.includes(name) && subjects.includes('tsdb-wal') && openTsdb === undefined,
     ),
+    isReading: wanted.includes(READING),
     subjects,
     openTsdb,
     pids: values.pids.split(',').filter(Boolean).map(Number),

@@ -97,15 +97,10 @@ interface ProxyOptions {
 }
 
 export async function startProxy({ folder, target, main, kafka }: ProxyOptions): Promise<Running> {
-  const program = resolvePath(PROJECT, main);
-  if (!existsSync(program)) {
-    throw new BenchError(`bench: ${main} is missing: run \`npm run build\` first`);
-  }
+  const program = builtProgram(main);
   const port = await freePort();
   const data = join(folder, `data-${port}`);
-  // As `npm start` does it.
-  const node = [process.execPath, '--max-semi-space-size=2', '--v8-pool-size=1'];
-  const command = [...node, program, 'start', '--listen', `127.0.0.1:${port}`];
+  const command = [...NODE, program, 'start', '--listen', `127.0.0.1:${port}`];
   command.push('--primary', `http://${target}`, '--data', data);
   command.push('--admin', `127.0.0.1:${await freePort()}`);
   if (kafka !== undefined) {
@@ -113,9 +108,38 @@ export async function startProxy({ folder, target, main, kafka }: ProxyOptions):
     command.push('--kafka-topic-create', 'true', '--kafka-topic-replication', '1');
   }
   const name = kafka === undefined ? 'tsdb-wal' : 'tsdb-wal+kafka';
-  const environment = { MALLOC_MMAP_THRESHOLD_: '131072' };
-  return start({ name, environment, folder, command, ports: { http: port, telnet: port } });
+  return start({ ...PROGRAM, name, folder, command, ports: { http: port, telnet: port } });
 }
+
+/** A standby that begins with the oldest of a topic; it listens on nothing but its admin address. */
+export async function startStandby(
+  options: ProxyOptions & Required<Pick<ProxyOptions, 'kafka'>>,
+): Promise<Running> {
+  const { folder, target, main, kafka } = options;
+  const port = await freePort();
+  const command = [...NODE, builtProgram(main), 'standby', '--target', `http://${target}`];
+  command.push('--state', join(folder, `standby-${port}`), '--begin', 'oldest');
+  command.push('--kafka', kafka.brokers, '--topic', kafka.topic, '--admin', `127.0.0.1:${port}`);
+  return start({
+    ...PROGRAM,
+    name: 'standby',
+    folder,
+    command,
+    ports: { http: port, telnet: port },
+  });
+}
+
+function builtProgram(main: string): string {
+  const program = resolvePath(PROJECT, main);
+  if (!existsSync(program)) {
+    throw new BenchError(`bench: ${main} is missing: run \`npm run build\` first`);
+  }
+  return program;
+}
+
+/** As `npm start` does it. */
+const NODE = [process.execPath, '--max-semi-space-size=2', '--v8-pool-size=1'];
+const PROGRAM = { environment: { MALLOC_MMAP_THRESHOLD_: '131072' } } as const;
 
 interface StartOptions {
   readonly name: string;

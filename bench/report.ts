@@ -7,6 +7,7 @@ const TITLES = new Map<string, string>([
   ...SHAPES.map(({ name, title }) => [name, title] as const),
   ['slow', 'HTTP 50, 64, sink takes 200 ms'],
   ['dead', 'HTTP 50, 15,000 points/s, sink dead'],
+  ['reading', 'a topic to the null sink'],
   ['*', 'every shape'],
 ]);
 

@@ -38,8 +38,20 @@ export const SHAPES: readonly Shape[] = [
   { ...http(50, 8), name: 'paced', title: 'HTTP 50, 15,000 points/s', pointsPerSecond: 15_000 },
 ];
 
+/** By which a topic is filled that is to be read. */
+export const FILLING = http(500, 8);
+
 /** Shapes that break the sink and watch the memory of the proxy; see outage.ts. */
 export const OUTAGES = ['slow', 'dead'] as const;
 export type Outage = (typeof OUTAGES)[number];
 
-export const QUICK_SHAPES: readonly string[] = ['http1x64', 'http50x8', 'http500x8', 'telnet50x8'];
+/** Not a load: how fast a topic is read. */
+export const READING = 'reading';
+
+export const QUICK_SHAPES: readonly string[] = [
+  'http1x64',
+  'http50x8',
+  'http500x8',
+  'telnet50x8',
+  READING,
+];

@@ -17,7 +17,7 @@ export interface Target {
   /** A shape's name, or `*` for the worst over all shapes. */
   readonly shape: string;
   /** Whose; absent: that of the log alone. */
-  readonly subject?: 'tsdb-wal+kafka';
+  readonly subject?: 'tsdb-wal+kafka' | 'standby';
   readonly against: 'null' | 'opentsdb' | 'any';
   readonly metric: MetricName;
   readonly better: 'higher' | 'lower';
@@ -57,6 +57,15 @@ export const TARGETS: readonly Target[] = [
   share('telnet500x8', 0.5, 0.8),
   withKafka('http50x8', 0.8, 0.9),
   withKafka('http50x64', 0.8, 0.9),
+  {
+    shape: 'reading',
+    subject: 'standby',
+    against: 'any',
+    metric: 'pointsPerSecond',
+    better: 'higher',
+    reach: 500_000,
+    goal: 1_000_000,
+  },
   {
     shape: 'firehose',
     against: 'null',
