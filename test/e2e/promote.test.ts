@@ -1,99 +1,141 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
 import { freePort } from '../kit/ports.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { randomTopic } from '../kit/topic.ts';
 import { Load } from './kit/clients.ts';
 import { Ledger, missingIn } from './kit/ledger.ts';
 import { MainProcess } from './kit/main-process.ts';
 import { tell } from './kit/run.ts';
 
+const PROXY = ['--archive', 'off', '--wal-segment-bytes', '256KiB'];
 const HEAL = ['--delivery-heal-window', '1s'];
 /** Where a promotion is cut off: after it has said this. */
 const CUTS = ['"event":"held"', '"event":"drained"'] as const;
 
 describeOnStack('a promotion with writes going on', (stack) => {
-  let tsds: readonly [Tsd, Tsd, Tsd];
+  let old: Tsd;
+  let next: Tsd;
+  let topic: readonly string[];
 
   beforeAll(async () => {
     const offered = await stack();
-    tsds = [
-      await offered.opentsdb('promote-old'),
-      await offered.opentsdb('promote-new'),
-      await offered.opentsdb('promote-third'),
-    ];
+    const { address } = await offered.kafka();
+    topic = ['--kafka', address, '--topic', randomTopic()];
+    old = await offered.opentsdb('promote-old');
+    next = await offered.opentsdb('promote-new');
     return async () => {
-      await Promise.all(tsds.map((tsd) => tsd.kill9()));
+      await Promise.all([old.kill9(), next.kill9()]);
     };
   });
 
   test(
-    'leaves every acknowledged point in the new primary, also when it and the proxy are killed on the way',
-    { timeout: 180_000 },
+    'leaves every acknowledged point of two proxies on one topic in the new primary',
+    { timeout: 120_000 },
     async () => {
-      const [old, next, third] = tsds;
-      await using folder = await tempDirectory('promote');
-      const flags = ['--archive', 'off', '--wal-segment-bytes', '256KiB', ...HEAL];
-      await using proxy = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+      const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
+      const flags = [...PROXY, ...HEAL, ...topic, ...made];
+      const options = { primary: old.url, flags, until: 'live' } as const;
       const ledger = new Ledger();
-      const clients = { http: 2, telnet: 2, batch: 20, pauseMs: 20, again: true };
-      await using load = new Load({ port: proxy.port, ledger, metric: 'promote', ...clients });
-
-      await using standby = await follow(next);
-      await sleep(1_500);
-      await using promotion = MainProcess.start('promote', ...namesOf(standby));
+      await using one = await ProxyProcess.start(options);
+      await using two = await ProxyProcess.start(options);
+      await using oneLoad = loadOf(one, ledger, 'promote.one');
+      await using twoLoad = loadOf(two, ledger, 'promote.two');
+      const proxies = [one, two];
+      const standby = await follow(next, topic, proxies);
+      const before = [...ledger.acknowledged];
+      await using promotion = MainProcess.start('promote', ...namesOf(standby, proxies));
       expect([await promotion.end(), promotion.lines]).toEqual([0, expect.anything()]);
       tell(promotion.lines.join('\n    '));
-      expect((await proxy.status()).primary.url).toBe(next.url);
-      expect((await fetch(`${proxy.url}/api/version`)).status).toBe(200);
-      const before = [...ledger.acknowledged];
-      await standby.process[Symbol.asyncDispose]();
+      await expectMore(ledger);
+      await Promise.all([oneLoad.stop(), twoLoad.stop()]);
+      for (const proxy of proxies) {
+        await proxy.untilLive();
+        expect((await proxy.status()).primary.url).toBe(next.url);
+      }
+      // Queries go there.
+      expect(await missingIn(one.url, before)).toEqual([]);
+      await expectHeld(ledger);
+    },
+  );
 
-      await using second = await follow(third);
-      await sleep(1_000);
+  test(
+    'does so though it and the proxy are killed on the way, and the old one is still configured',
+    { timeout: 120_000 },
+    async () => {
+      const flags = [...PROXY, ...HEAL];
+      await using proxy = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+      const ledger = new Ledger();
+      await using load = loadOf(proxy, ledger, 'promote.killed');
+      const standby = await follow(next, ['--data', proxy.dataDirectory], [proxy]);
+      const names = namesOf(standby, [proxy]);
       for (const cut of CUTS) {
-        await using run = MainProcess.start('promote', '--json', ...namesOf(second));
+        await using run = MainProcess.start('promote', '--json', ...names);
         await run.until(cut);
         await Promise.all([run.kill9(), proxy.kill9()]);
         await proxy.start();
       }
-      await using run = MainProcess.start('promote', '--json', ...namesOf(second));
+      await using run = MainProcess.start('promote', '--json', ...names);
       expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
-      await second.process[Symbol.asyncDispose]();
-      // Its configuration still names the first one.
       await proxy.kill9();
       await proxy.start();
-      const seen = ledger.acknowledged.size;
-      await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(seen);
+      await expectMore(ledger);
       await load.stop();
       await proxy.untilLive();
-      expect((await proxy.status()).primary.url).toBe(third.url);
-      tell(`${ledger.acknowledged.size} points acknowledged, ${before.length} by the first`);
-      const lost = () => missingIn(third.url, ledger.acknowledged);
-      await expect.poll(lost, { timeout: 30_000 }).toEqual([]);
-      expect(await missingIn(next.url, before)).toEqual([]);
-      // And the old ones got nothing since.
-      expect((await missingIn(old.url, ledger.acknowledged)).length).toBeGreaterThan(0);
-      expect((await missingIn(next.url, ledger.acknowledged)).length).toBeGreaterThan(0);
-
-      async function follow(target: Tsd) {
-        const port = await freePort();
-        const admin = ['--admin', `127.0.0.1:${port}`];
-        const places = ['--data', proxy.dataDirectory, '--state', join(folder.path, target.name)];
-        const standbyFlags = [...places, '--target', target.url, ...admin, ...HEAL];
-        const process = MainProcess.start('standby', ...standbyFlags);
-        await process.until('"following"');
-        const isLive = async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok;
-        await expect.poll(isLive, { timeout: 30_000 }).toBe(true);
-        return { port, process, [Symbol.asyncDispose]: () => process[Symbol.asyncDispose]() };
-      }
-
-      function namesOf({ port }: { readonly port: number }): readonly string[] {
-        return ['--standby', `127.0.0.1:${port}`, '--proxy', `127.0.0.1:${proxy.adminPort}`];
-      }
+      expect((await proxy.status()).primary.url).toBe(next.url);
+      await expectHeld(ledger);
     },
   );
+
+  /** The new primary has all of it, and the old one got nothing of what came last. */
+  async function expectHeld({ acknowledged }: Ledger): Promise<void> {
+    tell(`${acknowledged.size} points acknowledged`);
+    const lost = () => missingIn(next.url, acknowledged);
+    await expect.poll(lost, { timeout: 30_000 }).toEqual([]);
+    const last = [...acknowledged].slice(-10);
+    expect(await missingIn(old.url, last)).toEqual(last);
+  }
 });
+
+/** A standby that has caught up with these proxies. */
+async function follow(
+  target: Tsd,
+  source: readonly string[],
+  proxies: readonly ProxyProcess[],
+): Promise<string> {
+  const folder = await tempDirectory('promote');
+  const admin = `127.0.0.1:${await freePort()}`;
+  const places = ['--target', target.url, '--state', join(folder.path, 'state')];
+  const flags = [...source, ...places, '--admin', admin, ...HEAL];
+  const standby = MainProcess.start('standby', ...flags);
+  onTestFinished(async () => {
+    await standby[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  });
+  await standby.until('"following"');
+  for (const deadline = Date.now() + 40_000; ;) {
+    const look = MainProcess.start('promote', '--dry-run', ...namesOf(admin, proxies));
+    if ((await look.end()) === 0) return admin;
+    if (Date.now() > deadline) throw new Error([...look.lines, ...standby.lines].join('\n'));
+    await sleep(500);
+  }
+}
+
+function loadOf({ port }: ProxyProcess, ledger: Ledger, metric: string): Load {
+  const clients = { http: 2, telnet: 2, batch: 20, pauseMs: 100, again: true };
+  return new Load({ port, ledger, metric, ...clients });
+}
+
+function namesOf(standby: string, proxies: readonly ProxyProcess[]): readonly string[] {
+  const named = proxies.flatMap(({ adminPort }) => ['--proxy', `127.0.0.1:${adminPort}`]);
+  return ['--standby', standby, ...named];
+}
+
+async function expectMore({ acknowledged }: Ledger): Promise<void> {
+  const seen = acknowledged.size;
+  await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(seen + 100);
+}
