@@ -7,6 +7,7 @@ import { openRepository, type Repository } from '../archive/repository.ts';
 import { formatAddress, type Address } from '../config/address.ts';
 import { formatConfig } from '../config/format.ts';
 import type { Config } from '../config/options.ts';
+import { PrimaryChoice } from '../follow/primary-choice.ts';
 import { KafkaConnection } from '../kafka/connection.ts';
 import { checkTopic } from '../kafka/topic-check.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -31,6 +32,7 @@ export async function checkConfig(config: Config, form: 'yaml' | 'json'): Promis
     checkData(config.data),
     checkRepository(config),
     checkPrimary(config.primary),
+    checkChoice(config),
     checkKafka(config),
   ]);
   const findings = found.filter((finding) => finding !== undefined);
@@ -129,6 +131,19 @@ async function nearestExisting(path: string): Promise<string> {
   } catch (error) {
     if (!isMissing(error) || dirname(path) === path) throw error;
     return nearestExisting(dirname(path));
+  }
+}
+
+/** What a switch of the primary has left in the data directory. */
+async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
+  try {
+    const chosen = await PrimaryChoice.look(data, primary);
+    if (chosen === undefined) return undefined;
+    const says = `primary ${primary} would not be fed: since a switch it is ${chosen}; change it`;
+    return { kind: 'warning', says };
+  } catch (error) {
+    const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
+    return { kind: 'error', code, says: messageOf(error) };
   }
 }
 

@@ -67,6 +67,15 @@ export class PrimaryChoice {
     return opened;
   }
 
+  /** The origin of the primary where a start with this configuration would feed another than that names; throws as `open` does. */
+  static async look(dataDirectory: string, primary: string): Promise<string | undefined> {
+    const path = join(dataDirectory, FILE);
+    const configured = new URL(primary).origin;
+    const choice = await readChoice(path);
+    if (choice !== undefined) assertMeant(choice, configured, path);
+    return choice === undefined || choice.primary === configured ? undefined : choice.primary;
+  }
+
   get url(): URL {
     return new URL(this.#choice?.primary ?? this.#configured);
   }

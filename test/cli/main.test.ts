@@ -8,6 +8,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeArchiveHome } from '../../src/archive/archive-home.ts';
 import { createRepository } from '../../src/archive/repository.ts';
+import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
+import { Cursor } from '../../src/wal/cursor.ts';
 
 const run = async (args: readonly string[]) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
@@ -71,6 +73,21 @@ describe('the command line', { timeout: 30_000 }, () => {
     afterEach(() => {
       primary.close();
       primary.closeAllConnections();
+    });
+
+    test('says which primary would be fed since a switch, and refuses a third one', async () => {
+      const data = join(folder, 'a', 'b');
+      await mkdir(data, { recursive: true });
+      const cursor = Cursor.reset(data, 'primary');
+      await mkdir(join(data, 'cursors'));
+      const choice = await PrimaryChoice.open(data, primaryUrl, cursor);
+      await choice.switchTo(new URL('http://new:4242'), { lane: 'a', ordinal: 1, seq: 1 });
+      const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
+      expect(warned.code).toBe(0);
+      expect(warned.stderr).toContain('since a switch it is http://new:4242; change it');
+      const third = await run(['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1']);
+      expect(third.code).toBe(1);
+      expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
     });
 
     test('prints what is in effect and finds all well, leaving nothing behind', async () => {

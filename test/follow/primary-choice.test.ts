@@ -81,7 +81,11 @@ describe('the primary', () => {
   });
 
   test('is not a third one: the start says what to do', async () => {
+    expect(await PrimaryChoice.look(folder.path, THIRD)).toBeUndefined();
     await switchedToNew();
+    await expect(PrimaryChoice.look(folder.path, THIRD)).rejects.toThrow(`feeds ${NEW}`);
+    expect(await PrimaryChoice.look(folder.path, OLD)).toBe(NEW);
+    expect(await PrimaryChoice.look(folder.path, NEW)).toBeUndefined();
     await expect(open(THIRD)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(`feeds ${NEW}, in place of ${OLD}`) as string,
