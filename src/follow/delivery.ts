@@ -109,7 +109,7 @@ export class Delivery {
     look?.hold(clock.monotonicMs());
     // They may be written any time from here on.
     const unanswered = this.canary.takeUnanswered();
-    for (const { high, low } of unanswered) this.#recent.renew(high, low);
+    for (const { high, low } of unanswered) this.#recent.renewAgain(high, low);
     look?.departAgain(unanswered).landed(clock.monotonicMs());
     const wake = (): void => this.wake();
     signal.addEventListener('abort', wake, { once: true });
@@ -314,7 +314,7 @@ export class Delivery {
   }
 
   #renew({ chunk, lines }: Batch): void {
-    for (const line of lines) this.#recent.renew(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
+    for (const line of lines) this.#recent.renew(chunk, line);
   }
 
   /** Nothing is known of what is under way: it may be written any time until now, and is sent again. */

@@ -106,9 +106,26 @@ export class RecentWrites {
     return sinceMs >= this.#youngSince;
   }
 
-  /** A write that was registered before may have reached the TSD only now. */
-  renew(high: number, low: number): void {
+  /** The write of a line, which was registered before, may have reached the TSD only now. */
+  renew(writes: Writes, line: number): void {
+    const high = writes.keyHigh[line] ?? 0;
+    const low = writes.keyLow[line] ?? 0;
+    const seriesHigh = writes.seriesHigh[line] ?? 0;
+    const seriesLow = writes.seriesLow[line] ?? 0;
+    const instant = writes.instants[line] ?? 0;
+    const isFirst = this.#young.clock.latest(seriesHigh, seriesLow) < instant;
+    this.#isLater(writes, line);
+    if (isFirst && this.#unknown === 0) this.#young.note(high, low);
+    else this.#renew(high, low);
+  }
+
+  /** The same for a write of a series that isn't told. */
+  renewAgain(high: number, low: number): void {
     this.#unknown = GENERATIONS;
+    this.#renew(high, low);
+  }
+
+  #renew(high: number, low: number): void {
     const before = this.#young.get(high, low);
     const isSame = before === undefined || isSameWrite(before, low);
     this.#young.put(high, isSame ? low : withUnknownForm(low));

@@ -27,7 +27,7 @@ export class SeriesClock {
   advance(high: number, low: number, instant: number, older: SeriesClock): boolean {
     const at = this.#find(high, low);
     const own = this.#instants[at + 1] ?? 0;
-    const before = own === 0 ? older.#latest(high, low) : own;
+    const before = own === 0 ? older.latest(high, low) : own;
     const isLater = instant > before;
     this.#instants[at + 1] = isLater ? instant : before;
     if (own !== 0) return isLater;
@@ -47,8 +47,8 @@ export class SeriesClock {
     this.#count = 0;
   }
 
-  /** 0 when the series is not known. */
-  #latest(high: number, low: number): number {
+  /** The latest instant of a series; 0 when it is not known. */
+  latest(high: number, low: number): number {
     return this.#count === 0 ? 0 : (this.#instants[this.#find(high, low) + 1] ?? 0);
   }
 

@@ -60,7 +60,7 @@ describe('recent writes', () => {
     expect(put(1, 2, 2)).toBe(true);
   });
 
-  test.each(['registerAgain', 'renew'] as const)(
+  test.each(['registerAgain', 'renewAgain'] as const)(
     'know the instant that was written by %s, though its series was last heard of long ago',
     (again) => {
       const recent = new RecentWrites(() => SPAN_MS, 0);
@@ -81,12 +81,28 @@ describe('recent writes', () => {
     recent.registerAgain(2, 0x20);
     recent.registerAgain(2, 0x21);
     recent.age(90);
-    recent.renew(1, 0x10);
-    recent.renew(2, 0x20);
+    recent.renewAgain(1, 0x10);
+    recent.renewAgain(2, 0x20);
     expect(recent.registerAgain(2, 0x21)).toBe(true);
     recent.age(150);
     recent.age(180);
     expect(recent.registerAgain(1, 0x11)).toBe(true);
+  });
+
+  test('so is one of a known series, whether or not anything of it was written since', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    const put = (...one: [number, number, number]): boolean => recent.register(writeOf(...one), 0);
+    for (const series of [1, 2, 3]) put(series, 5, 0);
+    recent.age(100);
+    put(2, 6, 0);
+    put(3, 5, 1);
+    for (const series of [1, 2, 3]) recent.renew(writeOf(series, 5, 0), 0);
+    recent.age(200);
+    expect(put(1, 5, 0)).toBe(false);
+    expect(put(1, 5, 1)).toBe(true);
+    expect(put(2, 5, 1)).toBe(true);
+    expect(put(3, 5, 1)).toBe(true);
+    expect(put(1, 6, 1)).toBe(false);
   });
 
   test('what was written since the last turn of the generations is known for a span from now', () => {
@@ -118,6 +134,11 @@ describe('recent writes', () => {
     },
   );
 });
+
+function writeOf(series: number, instant: number, form: number): Writes {
+  const cell = series * 10 + instant;
+  return writesOf({ series, instant, high: cell, low: ((cell << 4) | form) >>> 0 });
+}
 
 interface Write {
   readonly series: number;
