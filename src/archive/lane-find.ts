@@ -67,9 +67,10 @@ export class LaneFind {
     return this.#pieces;
   }
 
-  /** The lane before, as its first record or the repository says; null when neither does. */
+  /** The lane before, as the repository says, or its first record where that knows nothing of it; null when there is none. */
   get previous(): Begin['previous'] {
-    return this.#known?.begin?.previous ?? this.#opening?.previous ?? null;
+    const { begin } = this.#known ?? {};
+    return begin === undefined ? (this.#opening?.previous ?? null) : begin.previous;
   }
 
   /** The last record that is anywhere; 0 when none is. */

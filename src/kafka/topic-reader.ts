@@ -270,8 +270,12 @@ export class TopicReader {
   async #untilRoom(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#hasRoom()) {
       await new Promise<void>((resolve) => {
-        this.#awaitingRoom.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        const wake = (): void => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#awaitingRoom.push(wake);
+        signal.addEventListener('abort', wake, { once: true });
       });
     }
   }
