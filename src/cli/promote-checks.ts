@@ -105,7 +105,12 @@ function standbyWarnings(standby: StandbyView): string[] {
 
 function proxyWarnings(standby: StandbyView, proxies: readonly ProxyView[]): string[] {
   const warnings: string[] = [];
-  for (const { address, version, refusal, isHeld } of proxies) {
+  for (const { address, version, refusal, isHeld, hasTopic } of proxies) {
+    if (hasTopic && standby.source === 'data') {
+      warnings.push(
+        `the standby follows the log of one proxy, and proxy ${address} may share its topic with others: these go on feeding the old primary`,
+      );
+    }
     if (version !== standby.version) {
       warnings.push(`proxy ${address} has version ${version}, the standby ${standby.version}`);
     }

@@ -9,6 +9,8 @@ export interface ProxyView {
   readonly isHeld: boolean;
   /** Whether answers wait for its primary. */
   readonly isLive: boolean;
+  /** Whether it shares a topic with other proxies, maybe. */
+  readonly hasTopic: boolean;
   /** Why it takes no writes; undefined: it does. */
   readonly refusal: string | undefined;
   readonly lanes: readonly LaneEnd[];
@@ -19,6 +21,8 @@ export interface StandbyView {
   readonly address: string;
   readonly version: string;
   readonly target: string;
+  /** What it follows: a data directory, or a topic. */
+  readonly source: string;
   readonly state: string;
   readonly promotion: string;
   readonly lagSeconds: number;
@@ -44,7 +48,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** From `/status`; undefined when that is of no proxy which can be promoted. */
 export function proxyView(address: string, status: unknown): ProxyView | undefined {
-  const { version, primary, log } = fieldsOf(status);
+  const { version, primary, log, kafka } = fieldsOf(status);
   const held = fieldsOf(primary);
   const lanes = laneEndsIn(held['lanes']);
   if (lanes === undefined || typeof held['url'] !== 'string') return undefined;
@@ -55,6 +59,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     primary: held['url'],
     isHeld: held['heldSince'] !== null,
     isLive: fieldsOf(held['state'])['kind'] === 'live',
+    hasTopic: kafka !== undefined,
     refusal: taking === true ? undefined : String(refusal),
     lanes,
   };
@@ -90,6 +95,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     address,
     version: String(fields['version']),
     target: url,
+    source: String(fieldsOf(fields['source'])['kind']),
     state: String(fieldsOf(state)['kind']),
     promotion,
     lagSeconds: Number(fields['lagSeconds']),

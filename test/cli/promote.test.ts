@@ -75,6 +75,7 @@ class FakeProxy extends FakeAdmin {
     return {
       version: VERSION,
       log: { taking: true },
+      kafka: {},
       primary: { ...primary, state: { kind: 'live' } },
     };
   }
@@ -82,6 +83,7 @@ class FakeProxy extends FakeAdmin {
 
 class FakeStandby extends FakeAdmin {
   target = NEW;
+  source = 'topic';
   promotion = 'none';
   lagSeconds = 1;
   /** By lane, the last record and when it was received. */
@@ -93,6 +95,7 @@ class FakeStandby extends FakeAdmin {
     if (path === '/status') {
       return {
         version: VERSION,
+        source: { kind: this.source },
         target: { url: this.target, state: { kind: 'live' } },
         promotion: { state: this.promotion },
         lagSeconds: this.lagSeconds,
@@ -225,6 +228,13 @@ describe('a promotion', () => {
     await expect(promote()).rejects.toThrow('say by --to');
     await promote({ to: `${NEW}/` });
     expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('warns when a standby of one log is promoted for a proxy of a topic', async () => {
+    standby.source = 'data';
+    await promote({ isDryRun: true });
+    const warning = expect.stringContaining('may share its topic') as string;
+    expect(events).toMatchObject([{ warnings: [warning, warning] }]);
   });
 
   test('does not miss a proxy that ended long ago', async () => {
