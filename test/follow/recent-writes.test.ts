@@ -51,7 +51,7 @@ describe('recent writes', () => {
       );
     };
     expect(put(1, 2, 0)).toBe(false);
-    for (let series = 2; series < 200_000; series += 1) put(series, 1, 0);
+    for (let series = 2; series < 300_000; series += 1) put(series, 1, 0);
     // Seen for the first time since the clock began anew, and then as if it went on.
     expect(put(1, 1, 0)).toBe(false);
     expect(put(1, 2, 1)).toBe(true);
