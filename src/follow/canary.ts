@@ -33,6 +33,9 @@ export class Canary {
   #handled = 0;
   #proving = 0;
   #proven = 0;
+  /** When the last proof began, and the one under way. */
+  #provenSinceMs = -Infinity;
+  #provingSinceMs = -Infinity;
   #isWanted = false;
   /** Put without an answer: each may still be written, at any time. */
   #unanswered = new Set<CanaryPoint>();
@@ -54,6 +57,11 @@ export class Canary {
   /** Whether the first so many requests are proven stored; also when nothing could prove it. */
   covers(handled: number): boolean {
     return this.#proven >= handled || !this.isReady;
+  }
+
+  /** Requests handled of which those up to a moment may not be proven stored; 0 when they are. */
+  handledUntil(ms: number): number {
+    return this.#provenSinceMs >= ms ? 0 : this.#handled;
   }
 
   /** Whether something was handled since the last proof began. */
@@ -134,8 +142,9 @@ export class Canary {
   }
 
   /** The candidate is on its way; until `landed` a write of its instant may be overtaken by it. */
-  send(): CanaryPoint | undefined {
+  send(nowMs: number): CanaryPoint | undefined {
     this.#withhold();
+    this.#provingSinceMs = nowMs;
     this.#underWay = this.#candidate;
     this.#isOvertaken = false;
     this.#proving = this.#handled;
@@ -163,6 +172,7 @@ export class Canary {
     if (!isStored) return;
     this.provenMs = nowMs;
     this.#proven = this.#proving;
+    this.#provenSinceMs = this.#provingSinceMs;
     this.#isWanted = false;
   }
 

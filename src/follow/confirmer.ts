@@ -133,7 +133,7 @@ interface Prover {
 /** Puts the canary with `?sync`. Without one nothing can be told. */
 export async function proveStored(prover: Prover, signal: AbortSignal): Promise<Proof> {
   const { canary } = prover.delivery;
-  const point = canary.send();
+  const point = canary.send(prover.clock.monotonicMs());
   if (point === undefined) return UNCLEAR;
   const proof = point.isPuttable
     ? await putCanary(prover, point)

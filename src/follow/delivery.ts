@@ -128,7 +128,8 @@ export class Delivery {
     const isOver = this.#current?.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
     const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
-    if (!isDue && isOver && mayRead) await this.#load(signal);
+    const isWaiting = this.#isFolding && !this.repeats.hasRoom;
+    if (!isDue && isOver && mayRead && !isWaiting) await this.#load(signal);
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
@@ -142,12 +143,9 @@ export class Delivery {
       return isAnswered ? this.#land(first) : undefined;
     }
     if (isDue) return this.#repeat(nowMs);
-    if (telnet === undefined && this.#isFolding) this.#noteCaughtUp();
-    if (telnet === undefined) await this.#idle(signal);
-    else {
-      const dueMs = (this.repeats.nextDueMs() ?? Infinity) - nowMs;
-      await clock.sleep(Math.max(1, Math.min(FULL_CHECK_MS, dueMs)), signal);
-    }
+    if (telnet === undefined && !isWaiting) return this.#idle(signal);
+    const dueMs = (this.repeats.nextDueMs() ?? Infinity) - nowMs;
+    return clock.sleep(Math.max(1, Math.min(FULL_CHECK_MS, dueMs)), signal);
   }
 
   /** The next stretch of the log, when there is one and a chunk to hold it. */
@@ -347,6 +345,7 @@ export class Delivery {
       // Whatever hides that part of the log must get its turn.
       return new Promise((resolve) => setImmediate(resolve));
     }
+    if (this.#isFolding) this.#noteCaughtUp();
     const { clock } = this.#options;
     const dueMs = this.repeats.nextDueMs();
     if (dueMs === undefined) return this.#wake.untilTold();

@@ -212,7 +212,10 @@ export class Feed {
     }
   }
 
-  #createReader({ log, shared, events }: FeedOptions, look: LookThrough | undefined): ChunkSource {
+  #createReader(
+    { log, shared, events, clock }: FeedOptions,
+    look: LookThrough | undefined,
+  ): ChunkSource {
     const reader = new ChunkReader(log, (hole) => events.hole(hole));
     if (shared === undefined || look === undefined) return reader;
     return new Foresight({
@@ -220,12 +223,18 @@ export class Feed {
       ...shared.limits,
       reader,
       look,
-      giveWay: (write, position) => this.#giveWay(write, position, shared),
+      // Whether it was put before, and when, is not known.
+      giveWay: (write, position) =>
+        this.#giveWay(write, position, { landedMs: clock.monotonicMs(), shared }),
     });
   }
 
-  #giveWay(write: LaterWrite, position: Position, shared: Shared): void {
-    this.#delivery.repeats.giveWay(write, position);
+  #giveWay(
+    write: LaterWrite,
+    position: Position,
+    { landedMs, shared }: { readonly landedMs: number; readonly shared: Shared },
+  ): void {
+    this.#delivery.repeats.giveWay(write, position, landedMs);
     this.#delivery.wake();
     shared.onLater();
   }
@@ -241,7 +250,7 @@ export class Feed {
       passed: () => this.#confirmation.passed,
       hasRoom: () => this.#delivery.repeats.hasRoom,
       events: {
-        later: (write, position) => this.#giveWay(write, position, shared),
+        later: (write, position, landedMs) => this.#giveWay(write, position, { landedMs, shared }),
         again: (reason) => this.#follower.again(reason),
         state: onState,
       },

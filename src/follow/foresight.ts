@@ -64,7 +64,7 @@ export class Foresight {
     const { others, clockBoundMs } = this.#options;
     this.#winners = new Map();
     const stretch = await this.#scan(position, signal);
-    const open = [{ stretch, contestedUntil: Infinity }];
+    const open = [{ stretch, contestedUntil: Infinity, isLanded: true }];
     const writes = new LaterWrites();
     try {
       for await (const frame of others.read(stretch.oldestAt - clockBoundMs, signal)) {

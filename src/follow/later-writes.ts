@@ -18,6 +18,7 @@ export interface OpenStretch {
   readonly stretch: PutStretch;
   /** What others received later than this they put when all of the stretch was surely flushed. Epoch ms. */
   readonly contestedUntil: number;
+  readonly isLanded: boolean;
 }
 
 const CHUNK_BYTES = 64 * 1024;
@@ -77,7 +78,12 @@ function beaten(chunk: Chunk, line: number, open: readonly OpenStretch[]): PutSt
     const put = one?.stretch.cells.get(high, low);
     if (one === undefined || put === undefined) continue;
     const { stretch, contestedUntil } = one;
-    if (receivedAt > contestedUntil || receivedAt <= stretch.cells.timeOf(high, low))
+    // What is still under way is looked at again when it has landed.
+    if (
+      !one.isLanded ||
+      receivedAt > contestedUntil ||
+      receivedAt <= stretch.cells.timeOf(high, low)
+    )
       return undefined;
     if (!isSameWrite(put, low)) return stretch;
     // What others wrote before it doesn't win.

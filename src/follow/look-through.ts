@@ -56,8 +56,8 @@ export interface LookThroughOptions {
 }
 
 interface LookEvents {
-  /** This must be put once more; the cursor stays before the position until then. */
-  later(write: LaterWrite, position: Position): void;
+  /** This must be put once more, over what was put until `landedMs`; the cursor stays before the position until then. */
+  later(write: LaterWrite, position: Position, landedMs: number): void;
   /** What the cursor has not passed must be put again: what others wrote in that time was not looked at. */
   again(reason: string): void;
   /** Called at each change. */
@@ -249,7 +249,7 @@ export class LookThrough {
       if (signal.aborted) return;
       this.#failures += 1;
       const reason = `what other proxies wrote can't be read: ${(error as Error).message}`;
-      if (this.#failures >= TRIES_MAX || this.isFull || this.isBlind) this.#goBlind(reason);
+      if (this.#failures >= TRIES_MAX || this.isBlind) this.#goBlind(reason);
     }
   }
 
@@ -260,6 +260,7 @@ export class LookThrough {
     const open = (): OpenStretch[] =>
       this.#stretches.map((stretch) => ({
         stretch,
+        isLanded: stretch.landedMs < Infinity,
         contestedUntil: stretch.landedMs + clocksMs + flushSpanMs() + limits.clockBoundMs,
       }));
     const fromMs =
@@ -272,7 +273,8 @@ export class LookThrough {
         return;
       }
       for (const { write, stretch } of this.#writes.find(frame, open())) {
-        if (stretch.first !== undefined) events.later(write, stretch.first);
+        if (stretch.first === undefined) continue;
+        events.later(write, stretch.first, stretch.landedMs);
       }
       while (!hasRoom() && !signal.aborted) await clock.sleep(POLL_MS, signal);
     }

@@ -27,8 +27,8 @@ export type Repeated =
   | Extract<Applied, { kind: 'failed' }>;
 
 const RETRIES_AT_ONCE = 100;
-/** So many mends leave room for those of lines sent meanwhile. */
-const GIVEN_WAY_MAX = MENDS_MAX / 5;
+/** More writes of others are not given way to at once. */
+const GIVEN_WAY_MAX = 10_000;
 /** How often to look whether the TSD is quiet; after how long nothing more is sent until it is; when to give up. */
 const QUIET_CHECK_MS = 50;
 const QUIET_PATIENCE_MS = 3_000;
@@ -59,11 +59,12 @@ export class Repeats {
     return this.mends.size < GIVEN_WAY_MAX;
   }
 
-  /** A write of another lane is put once more, over what was put to its instant; the cursor stays before `position` until then. */
-  giveWay(write: LaterWrite, position: Position): void {
+  /** A write of another lane is put once more, over what was put to its instant until `landedMs`; the cursor stays before `position` until then. */
+  giveWay(write: LaterWrite, position: Position, landedMs: number): void {
     const { canary, clock, flushSpanMs } = this.#options;
-    const { handled } = canary;
-    const dueMs = clock.monotonicMs() + flushSpanMs();
+    const handled = canary.handledUntil(landedMs);
+    const nowMs = clock.monotonicMs();
+    const dueMs = Math.max(nowMs, Math.min(landedMs, nowMs) + flushSpanMs());
     this.mends.add({ ...write, position, index: 0, isOfOthers: true, dueMs, handled });
   }
 

@@ -37,9 +37,11 @@ describeOnStack('proxies that write to one primary', (offered) => {
     const tsd = await stack.opentsdb('shared', {
       settings: { 'tsd.storage.fix_duplicates': 'true' },
     });
-    await using cutOff = await Lane.start(tsd.port);
-    await using killed = await Lane.start(tsd.port);
-    await using third = await Lane.start(tsd.port);
+    const started = [Lane.start(tsd.port), Lane.start(tsd.port), Lane.start(tsd.port)] as const;
+    const [one, two, three] = await Promise.all(started);
+    await using cutOff = one;
+    await using killed = two;
+    await using third = three;
     const pairs = [
       { lane: cutOff, metric: 'cut.off' },
       { lane: killed, metric: 'killed' },

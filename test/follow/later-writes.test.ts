@@ -68,7 +68,7 @@ describe('later writes of other lanes', () => {
           const open = own.map((puts) => {
             const stretch = new PutStretch();
             putAll(stretch, puts);
-            return { stretch, contestedUntil: Infinity };
+            return { stretch, contestedUntil: Infinity, isLanded: true };
           });
           const stands = new Map(own.flat().map((one) => [one.cell, one]));
           const expected = new Map(stands);
@@ -97,9 +97,11 @@ describe('later writes of other lanes', () => {
     putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
     const later = frameOf([{ cell: 1, value: 2, receivedAt: 21 }]);
     const finder = new LaterWrites();
-    const found = (contestedUntil: number) =>
-      finder.find(later, [{ stretch, contestedUntil: START + contestedUntil }]).length;
+    const found = (contestedUntil: number, isLanded = true) =>
+      finder.find(later, [{ stretch, contestedUntil: START + contestedUntil, isLanded }]).length;
     expect(found(20)).toBe(0);
+    // Nor before what is under way has landed: it would come behind.
+    expect(found(21, false)).toBe(0);
     expect(found(21)).toBe(1);
   });
 });

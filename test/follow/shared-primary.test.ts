@@ -153,6 +153,11 @@ function check({ topic, tsd }: SharedRig): void {
   expect(wrong).toEqual([]);
 }
 
+/** The values of all instants that hold one. */
+function allShown({ tsd: { storage } }: SharedRig): Set<string | undefined> {
+  return new Set(storage.keys().map((key) => storage.read(key)?.value));
+}
+
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -214,4 +219,40 @@ describe('lanes that write to one primary', () => {
       expect(second.givenWay).toBe(0);
     },
   );
+
+  test('one that Kafka did not have puts its writes once more when others can see them', async () => {
+    await using rig = await SharedRig.start(2);
+    const [first, second] = [rig.lane(0), rig.lane(1)];
+    await first.link.set({ kind: 'refuse' });
+    second.isKafkaCut = true;
+    await first.put('http', manyOf('1'));
+    await sleep(30);
+    await second.put('telnet', manyOf('300'));
+    await expect.poll(() => allShown(rig), { timeout: 20_000 }).toEqual(new Set(['300']));
+    await first.link.set({ kind: 'pass' });
+    await untilPassed(first);
+    // It looked, and nothing was there to be seen.
+    expect(allShown(rig)).toEqual(new Set(['1']));
+    expect(second.primary.confirmed).toBeUndefined();
+    second.isKafkaCut = false;
+    await untilPassed(second);
+    check(rig);
+    expect(second.states[0]?.kind).toBe('blind');
+  });
+
+  test('one that was alone sends again what it put when it meets another', async () => {
+    await using rig = await SharedRig.start(2);
+    const [first, second] = [rig.lane(0), rig.lane(1)];
+    const look = async (): Promise<string | undefined> => {
+      await first.put('http', manyOf('1').slice(0, 3));
+      return first.primary.look?.kind;
+    };
+    await expect.poll(look, { timeout: 40_000, interval: 500 }).toBe('alone');
+    await first.put('http', manyOf('2'));
+    await second.put('telnet', manyOf('300'));
+    await first.put('http', manyOf('2'));
+    for (const each of rig.lanes) await untilPassed(each);
+    check(rig);
+    expect(first.primary.look?.kind).toBe('shared');
+  });
 });

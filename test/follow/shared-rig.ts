@@ -111,7 +111,6 @@ export class SharedLane implements AsyncDisposable {
     const known = [cursor.position, this.#acknowledged].filter((one) => one !== undefined);
     const log = await TestLog.open(`${path}/wal`, { version: randomUUID(), known });
     this.#log = log;
-    this.#own.add(log.wal.durable.lane);
     const primary = new Primary({
       primary: new URL(this.link.url),
       heldFor: undefined,
@@ -178,6 +177,7 @@ export class SharedLane implements AsyncDisposable {
         continue;
       }
       const { lane, ordinal, firstSeq, lastSeq } = read;
+      this.#own.add(lane);
       const body = Buffer.from(read.body);
       const frame = { lane, ordinal, firstSeq, lastSeq, body, ...receiveTimesOf(body) };
       this.#rig.topic.push(frame);
