@@ -10,7 +10,7 @@ export function addCompare(program: Command, settle: (code: ExitCode) => void): 
     .command('compare')
     .summary('compare two OpenTSDBs')
     .description(
-      'Asks two OpenTSDBs for the same points, metric by metric, and names those that differ, by series and hour: what the target lacks (missing), has too much (extra), has with another value (different) or as an integer instead of a float (form), and hours that one of them cannot read (unreadable). What differs is looked at twice, so that what was only under way is not told. Changes nothing; both may be written to. docs/STANDBY.md tells what the API cannot show.',
+      'Asks two OpenTSDBs for the same points, metric by metric, and names those that differ, by series and hour: what the target lacks (missing), has too much (extra), has with another value (different) or as an integer instead of a float (form), and hours that one of them cannot read (unreadable). What differs is looked at twice, so that what was only under way is not told. Changes nothing without --repair; both may be written to. docs/STANDBY.md tells what the API cannot show.',
     )
     .requiredOption('--source <URL>', 'The OpenTSDB that is right, as http://tsdb:4242.')
     .requiredOption('--target <URL>', 'The OpenTSDB that is to be the same.')
@@ -34,6 +34,12 @@ export function addCompare(program: Command, settle: (code: ExitCode) => void): 
       'Also tell what this repository knows of the points that differ: how they were sent, and whether the primary refused them.',
     )
     .option('--data <DIR>', 'The same from the log of this data directory, and its repository.')
+    .option(
+      '--repair',
+      'Send the target what it lacks or has with another value, then look once more. As it was sent once where --repository or --data has it, else as the source shows it. What the target has too much is only named.',
+    )
+    .option('--dry-run', 'With --repair: say what would be sent, and send nothing.')
+    .option('--rate <N>', 'With --repair: at most so many points a second.')
     .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)

@@ -27,7 +27,14 @@ export function textReport(output: ReportOutput, now: () => number): (event: Com
         progress.show(formatProgress(event));
         break;
       case 'difference':
+      case 'left':
         progress.around(() => output.out(formatDifference(event)));
+        break;
+      case 'state':
+        progress.around(() => output.err(formatState(event)));
+        break;
+      case 'refused':
+        progress.around(() => output.out(`REFUSED by the target: ${event.line}: ${event.error}\n`));
         break;
       case 'result':
         progress.end();
@@ -42,7 +49,18 @@ function formatProgress({ phase, progress, done, perSecond, etaSeconds }: ToldPr
   return `${phase}: ${(progress * 100).toFixed(1)} %, ${what} ${done}, ${perSecond}/s${left}`;
 }
 
+function formatState({
+  state,
+  reason,
+}: {
+  readonly state: string;
+  readonly reason: string;
+}): string {
+  return state === 'live' ? 'the target takes points\n' : `the target is ${state}: ${reason}\n`;
+}
+
 function formatDifference({
+  event,
   kind,
   side,
   metric,
@@ -55,23 +73,26 @@ function formatDifference({
     tags === null
       ? `${metric}, a series that only the ${side} may have`
       : [metric, ...Object.entries(tags).map(([key, value]) => `${key}=${value}`)].join(' ');
+  const still = event === 'left' ? 'STILL ' : '';
   if (kind === 'unreadable') {
-    return `UNREADABLE in the ${side}: ${series}, hour ${hour}: ${reason}\n`;
+    return `${still}UNREADABLE in the ${side}: ${series}, hour ${hour}: ${reason}\n`;
   }
   const more = points.length - POINTS_SHOWN;
   return [
-    `${kind.toUpperCase()}: ${series}, hour ${hour}: points ${points.length}`,
+    `${still}${kind.toUpperCase()}: ${series}, hour ${hour}: points ${points.length}`,
     ...points.slice(0, POINTS_SHOWN).map(formatPoint),
     ...(more > 0 ? [`  and ${more} more`] : []),
     '',
   ].join('\n');
 }
 
-function formatPoint({ at, source, target, log, reason }: ToldPoint): string {
+function formatPoint({ at, source, target, log, mend, reason }: ToldPoint): string {
   const value = log?.value ?? null;
   const logged = value === null ? '' : `, log ${value}`;
   const why = reason === null ? '' : ` (${reason})`;
-  return `  ${at} source ${source ?? 'none'}, target ${target ?? 'none'}${logged}${why}`;
+  const sent =
+    mend === null ? '' : `, to be sent as the ${mend === 'log' ? 'log has' : 'source shows'} it`;
+  return `  ${at} source ${source ?? 'none'}, target ${target ?? 'none'}${logged}${sent}${why}`;
 }
 
 function formatResult(result: CompareResult): string {
@@ -79,10 +100,13 @@ function formatResult(result: CompareResult): string {
   const { differences, settled, logTo, seconds } = result;
   const heads = {
     equal: `equal: ${target} has what ${source} has`,
+    mended: `mended: ${target} has what ${source} has now`,
     differs: `DIFFERENT: ${target} has not what ${source} has`,
   };
   const lines = [
-    isComplete ? heads[outcome] : 'interrupted: nothing is said of what was not compared',
+    isComplete && outcome !== null
+      ? heads[outcome]
+      : 'interrupted: nothing is said of what was not compared',
     `  points of ${from} and later, before ${to}; metrics ${metrics}; points of the source ${points.source}, of the target ${points.target}`,
     `  equal ${equal}, equal as far as the API shows ${inexact}`,
   ];
@@ -96,6 +120,29 @@ function formatResult(result: CompareResult): string {
     lines.push(`  points that differed at first and no more when looked at again: ${settled}`);
   }
   if (logTo !== null) lines.push(`  the log was asked for what was received up to ${logTo}`);
+  lines.push(...formatRepair(result));
   lines.push(`  took ${formatSeconds(seconds)}`, '');
   return lines.join('\n');
+}
+
+function formatRepair({ repair }: CompareResult): string[] {
+  if (repair === null) return [];
+  const { isDryRun, log, api, cannot, refused, left } = repair;
+  const verb = isDryRun ? 'that would be sent' : 'sent';
+  const lines = [
+    `  points ${verb} as the log has them ${log}, as the source shows them ${api}; about which nothing can be done ${cannot}`,
+  ];
+  if (api > 0) {
+    lines.push(
+      '  warning: the source does not show how a point was sent: such ones go by HTTP, with times in seconds where they are whole (--repository or --data know better)',
+    );
+  }
+  if (refused > 0) lines.push(`  REFUSED by the target: ${refused}`);
+  if (left !== null) {
+    const { missing, extra, different, form, unreadable } = left;
+    lines.push(
+      `  afterwards: missing ${missing}, extra ${extra}, different ${different}, of another form ${form}, unreadable hours of series ${unreadable}`,
+    );
+  }
+  return lines;
 }

@@ -17,6 +17,9 @@ export interface CompareFlags {
   readonly lag: string;
   readonly repository?: string;
   readonly data?: string;
+  readonly repair?: boolean;
+  readonly dryRun?: boolean;
+  readonly rate?: string;
   readonly json?: boolean;
 }
 
@@ -32,12 +35,16 @@ export async function runCompare(
     flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
   const request = requestOf(flags, systemClock.now());
   const { signal } = stop;
-  return exitCodeFor(await compare({ request, clock: systemClock, report, signal }));
+  try {
+    return exitCodeFor(await compare({ request, clock: systemClock, report, signal }));
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupt);
+  }
 }
 
 function exitCodeFor({ isComplete, outcome }: CompareResult): ExitCode {
   if (!isComplete) return EXIT.fault;
-  return outcome === 'equal' ? EXIT.ok : EXIT.differs;
+  return outcome === 'differs' ? EXIT.differs : EXIT.ok;
 }
 
 /** Throws CONFIG_INVALID, with what would be right. */
@@ -59,7 +66,20 @@ function requestOf(flags: CompareFlags, now: number): CompareRequest {
   }
   const isLogged = repository !== undefined || data !== undefined;
   const log = isLogged ? { repository, data } : undefined;
-  return { source, target, metrics: metric, fromMs, toMs, lagMs, log };
+  const repair = repairOf(flags);
+  return { source, target, metrics: metric, fromMs, toMs, lagMs, log, repair };
+}
+
+function repairOf({ repair, dryRun, rate }: CompareFlags): CompareRequest['repair'] {
+  if (repair !== true) {
+    if (dryRun !== true && rate === undefined) return undefined;
+    throw wrong('--dry-run and --rate are for --repair', 'Without it nothing is sent anyway.');
+  }
+  const points = rate === undefined ? Infinity : Number(rate);
+  if (Number.isNaN(points) || points < 1) {
+    throw wrong(`--rate ${rate} is no number of points a second`, 'Write 50000, say.');
+  }
+  return { isDryRun: dryRun === true, rate: points };
 }
 
 function parseUrl(flag: string, text: string): URL {

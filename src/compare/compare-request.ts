@@ -11,13 +11,17 @@ export interface CompareRequest {
   readonly toMs: number;
   /** So much later what differs is looked at again. */
   readonly lagMs: number;
+  /** What differs is sent to the target; undefined: it is only told. */
+  readonly repair:
+    | { readonly isDryRun: boolean; /** Points a second. */ readonly rate: number }
+    | undefined;
   /** What tells how points were sent; undefined: nothing but the API. */
   readonly log:
     | { readonly repository?: string | undefined; readonly data?: string | undefined }
     | undefined;
 }
 
-export type Phase = 'comparing' | 'looking again' | 'reading the log';
+export type Phase = 'comparing' | 'looking again' | 'reading the log' | 'mending' | 'looking after';
 
 /** Points that differ, by kind; of `unreadable` the hours of series. */
 export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
@@ -41,11 +45,14 @@ export interface ToldPoint {
   readonly target: string | null;
   /** Null when nobody asked the log, or it knows nothing of the point. */
   readonly log: { readonly isRefused: boolean; readonly value: string | null } | null;
+  /** Where what is sent for it is from; null: nothing is sent. */
+  readonly mend: 'log' | 'api' | null;
   readonly reason: string | null;
 }
 
 export interface ToldDifference {
-  readonly event: 'difference';
+  /** `left`: it is still there after the repair. */
+  readonly event: 'difference' | 'left';
   readonly kind: DifferenceKind;
   readonly side: 'source' | 'target' | null;
   readonly metric: string;
@@ -60,9 +67,24 @@ export interface ToldProgress extends ProgressTold {
   readonly phase: Phase;
 }
 
+/** Points. */
+export interface RepairResult {
+  readonly isDryRun: boolean;
+  /** Sent as they were sent once, as the log has them. */
+  readonly log: number;
+  /** Sent as the source shows them. */
+  readonly api: number;
+  readonly cannot: number;
+  /** Of those that were sent. */
+  readonly refused: number;
+  /** What differed afterwards; null when nothing was sent. */
+  readonly left: DifferenceCounts | null;
+}
+
 export interface CompareResult {
   readonly event: 'result';
-  readonly outcome: 'equal' | 'differs';
+  /** `mended`: nothing differed any more in the end. Null when it was interrupted before all was looked at. */
+  readonly outcome: 'equal' | 'differs' | 'mended' | null;
   readonly isComplete: boolean;
   readonly source: string;
   readonly target: string;
@@ -79,7 +101,16 @@ export interface CompareResult {
   readonly settled: number | null;
   /** What was received up to then is known from the log; null: it was not asked. */
   readonly logTo: string | null;
+  /** Null when no repair was asked for, or nothing differed. */
+  readonly repair: RepairResult | null;
   readonly seconds: number;
 }
 
-export type CompareEvent = ToldProgress | ToldDifference | CompareResult;
+export type CompareEvent =
+  | ToldProgress
+  | ToldDifference
+  /** The target, while it is sent to: `live`, or `behind` or `down` with a reason. */
+  | { readonly event: 'state'; readonly state: string; readonly reason: string }
+  /** The target refuses a point for good. */
+  | { readonly event: 'refused'; readonly line: string; readonly error: string }
+  | CompareResult;

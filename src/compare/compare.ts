@@ -6,11 +6,18 @@ import { WorkDirectory } from '../restore/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
-import type { CompareEvent, CompareRequest, CompareResult, Phase } from './compare-request.ts';
+import type {
+  CompareEvent,
+  CompareRequest,
+  CompareResult,
+  DifferenceCounts,
+  Phase,
+} from './compare-request.ts';
 import type { ComparisonCounts } from './comparison.ts';
 import { DifferenceJournal } from './difference-journal.ts';
 import { lookUp } from './log-lookup.ts';
 import { fitsPattern, listMetrics } from './metric-names.ts';
+import { Repair } from './repair.ts';
 import { METRICS_MAX, sweep, type SweepOptions } from './sweep.ts';
 import { tellDifference } from './tell-difference.ts';
 import { TouchedHours } from './touched-hours.ts';
@@ -31,7 +38,7 @@ const NOTHING: ComparisonCounts = { points: { source: 0, target: 0 }, equal: 0, 
 
 /**
  * Compares two OpenTSDBs as their queries show them, and tells what differs. What differs is looked at twice, so that what was
- * merely under way is not told. Throws TARGET_UNUSABLE when one of the two can't be asked; an abort is a result.
+ * merely under way is not told; when a repair is asked for, sends what the target lacks and looks once more. Throws TARGET_UNUSABLE when one of the two can't be asked; an abort is a result.
  */
 export async function compare(options: CompareOptions): Promise<CompareResult> {
   const { request, report } = options;
@@ -60,7 +67,12 @@ class Run {
   readonly #bounds: { readonly fromMs: number; readonly toMs: number };
   /** What differs at the second look. */
   readonly #journal: DifferenceJournal;
+  /** Hours that differ at the first look, and at the second. */
   readonly #touched = new TouchedHours();
+  readonly #differing = new TouchedHours();
+  #repair: Repair | undefined;
+  /** What differs after the repair. */
+  #left: DifferenceJournal | undefined;
   #firstPoints = 0;
   #counts = NOTHING;
   #logToMs: number | undefined;
@@ -82,21 +94,24 @@ class Run {
     const { clock, signal } = this.#options;
     const startedMs = clock.monotonicMs();
     const metrics = await this.#metrics();
+    let isCompared = false;
     let isComplete = false;
     try {
       await this.#compare(metrics);
       await this.#lookAgain();
       await this.#tell();
+      isCompared = true;
+      if ((await this.#repair?.send()) === true) await this.#lookAfter();
       isComplete = true;
     } catch (error) {
       if (!signal.aborted) throw error;
     }
     const { counts: differences } = this.#journal;
+    const left = this.#left?.counts ?? null;
     const { source, target, fromMs, toMs } = this.#options.request;
-    const isEqual = Object.values(differences).every((count) => count === 0);
     return {
       event: 'result',
-      outcome: isEqual ? 'equal' : 'differs',
+      outcome: isCompared ? outcomeOf(differences, left) : null,
       isComplete,
       source: source.origin,
       target: target.origin,
@@ -104,14 +119,15 @@ class Run {
       to: formatInstant(toMs),
       metrics: metrics.length,
       ...this.#counts,
-      differences: isComplete ? differences : null,
-      settled: isComplete ? Math.max(0, this.#firstPoints - this.#journal.points) : null,
+      differences: isCompared ? differences : null,
+      settled: isCompared ? Math.max(0, this.#firstPoints - this.#journal.points) : null,
       logTo: this.#logToMs === undefined ? null : formatInstant(this.#logToMs),
+      repair: this.#repair === undefined ? null : { ...this.#repair.result, left },
       seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
     };
   }
 
-  /** Those that either of the two has a name for, and that are meant. Throws TARGET_UNUSABLE. */
+  /** Those that either of the two has a name for, and that are meant. Throws TARGET_UNUSABLE, or CONFIG_INVALID when none is. */
   async #metrics(): Promise<readonly string[]> {
     const { metrics: patterns } = this.#options.request;
     const names = new Set<string>();
@@ -125,9 +141,15 @@ class Run {
         throw new WalError('TARGET_UNUSABLE', message, { cause, hint });
       }
     }
-    const isMeant = (name: string): boolean =>
-      patterns.length === 0 || patterns.some((pattern) => fitsPattern(name, pattern));
-    return [...names].filter(isMeant).toSorted();
+    const all = [...names].toSorted();
+    const lost = patterns.find((pattern) => !all.some((name) => fitsPattern(name, pattern)));
+    if (lost !== undefined) {
+      const message = `--metric ${lost}: neither of the two has such a metric`;
+      throw new WalError('CONFIG_INVALID', message, { hint: '* stands for any characters.' });
+    }
+    return patterns.length === 0
+      ? all
+      : all.filter((name) => patterns.some((pattern) => fitsPattern(name, pattern)));
   }
 
   async #compare(metrics: readonly string[]): Promise<void> {
@@ -149,19 +171,39 @@ class Run {
     await clock.sleep(request.lagMs, signal);
     const spans = this.#touched.byMetric(this.#bounds);
     await this.#sweep('looking again', spans, {
-      onDifferences: (differences) => this.#journal.add(differences),
+      onDifferences: (differences) => {
+        this.#differing.add(differences);
+        return this.#journal.add(differences);
+      },
       onCounts: () => undefined,
     });
   }
 
-  /** Tells the differences, with what the log knows of them. */
+  /** Tells the differences, with what the log knows of them and what is to be done about them. */
   async #tell(): Promise<void> {
-    const { report, signal } = this.#options;
+    const { request, report, signal } = this.#options;
     const answers = await this.#askLog();
+    if (request.repair !== undefined && !this.#differing.isEmpty) {
+      const options = { ...this.#options, request: request.repair, target: request.target };
+      this.#repair = await Repair.open({ ...options, work: this.#work }, this.#clients.target);
+    }
     for await (const judged of this.#journal.judged(answers)) {
       signal.throwIfAborted();
-      report(tellDifference(judged));
+      report(tellDifference('difference', judged, await this.#repair?.plan(judged)));
     }
+  }
+
+  /** Tells what the repair has left. */
+  async #lookAfter(): Promise<void> {
+    const left = new DifferenceJournal(join(this.#work.path, 'left.ndjson'));
+    await this.#sweep('looking after', this.#differing.byMetric(this.#bounds), {
+      onDifferences: (differences) => left.add(differences),
+      onCounts: () => undefined,
+    });
+    for await (const judged of left.judged(undefined)) {
+      this.#options.report(tellDifference('left', judged, undefined));
+    }
+    this.#left = left;
   }
 
   /** The file with its answers; undefined when it was not asked. */
@@ -195,4 +237,16 @@ class Run {
       report({ event: 'progress', phase, ...told });
     return sweep(spans, { clients: this.#clients, clock, onProgress, ...events }, signal);
   }
+}
+
+function outcomeOf(
+  differences: DifferenceCounts,
+  left: DifferenceCounts | null,
+): NonNullable<CompareResult['outcome']> {
+  if (isNone(differences)) return 'equal';
+  return left !== null && isNone(left) ? 'mended' : 'differs';
+}
+
+function isNone(counts: DifferenceCounts): boolean {
+  return Object.values(counts).every((count) => count === 0);
 }

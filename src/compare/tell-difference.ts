@@ -2,12 +2,17 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { LogAnswer, ToldDifference } from './compare-request.ts';
 import type { DifferenceKind } from './difference.ts';
 import type { JudgedDifference } from './difference-journal.ts';
+import type { Mend } from './plan-mend.ts';
 
-/** A difference as it is told, with what the log says of it. */
-export function tellDifference({ difference, answers }: JudgedDifference): ToldDifference {
+/** A difference as it is told, with what the log says of it, and what is done about each point; undefined: nothing. */
+export function tellDifference(
+  event: ToldDifference['event'],
+  { difference, answers }: JudgedDifference,
+  mends: readonly Mend[] | undefined,
+): ToldDifference {
   const { kind, side, metric, tags, hourMs, points, reason } = difference;
   return {
-    event: 'difference',
+    event,
     kind,
     side,
     metric,
@@ -15,12 +20,14 @@ export function tellDifference({ difference, answers }: JudgedDifference): ToldD
     hour: formatInstant(hourMs),
     points: points.map(({ instantMs, source, target }, index) => {
       const answer = answers.get(index);
+      const mend = mends?.[index];
       return {
         at: formatInstant(instantMs),
         source,
         target,
         log: answer === undefined ? null : tellAnswer(answer),
-        reason: reasonOf(kind, answer),
+        mend: mend?.kind === 'send' ? mend.from : null,
+        reason: reasonOf(kind, answer, mend),
       };
     }),
     reason,
@@ -31,8 +38,19 @@ function tellAnswer({ isRefused, written }: LogAnswer): ToldDifference['points']
   return { isRefused, value: written?.value ?? null };
 }
 
-function reasonOf(kind: DifferenceKind, answer: LogAnswer | undefined): string | null {
-  if (kind !== 'extra' || answer === undefined) return null;
-  if (answer.written !== null) return 'the log has it: the source lacks what was written';
-  return answer.isRefused ? 'the primary refused it' : null;
+function reasonOf(
+  kind: DifferenceKind,
+  answer: LogAnswer | undefined,
+  mend: Mend | undefined,
+): string | null {
+  const reasons = [
+    ...(kind === 'extra' && answer !== undefined ? [reasonOfExtra(answer)] : []),
+    ...(mend?.kind === 'cannot' ? [mend.reason] : []),
+  ].filter((reason) => reason !== '');
+  return reasons.length === 0 ? null : reasons.join('; ');
+}
+
+function reasonOfExtra({ isRefused, written }: LogAnswer): string {
+  if (written !== null) return 'the log has it: the source lacks what was written';
+  return isRefused ? 'the primary refused it' : '';
 }

@@ -51,6 +51,16 @@ describe('tsdb-wal compare', () => {
     `);
   });
 
+  test('names what a repair would send', async () => {
+    const { code, out } = await show({ metric: ['sys.*'], repair: true, dryRun: true });
+    expect(code).toBe(6);
+    expect(out).toContain('target 9007199254740992, to be sent as the source shows it');
+    expect(out).toContain(
+      'points that would be sent as the log has them 0, as the source shows them 1',
+    );
+    expect(out).toContain('warning: the source does not show how a point was sent');
+  });
+
   test('ends with 0 when they are equal', async () => {
     const { code, out } = await show({ metric: ['m'], to: '2026-05-28T20:26:41Z' });
     expect(out).toContain('equal: http://');
@@ -58,7 +68,7 @@ describe('tsdb-wal compare', () => {
   });
 
   test('--json prints one object a line, with the fields that docs/JSON.md has', async () => {
-    const { out } = await show({ json: true });
+    const { out } = await show({ json: true, repair: true, dryRun: true });
     const events = out
       .trimEnd()
       .split('\n')
@@ -79,6 +89,8 @@ describe('tsdb-wal compare', () => {
   test.each([
     [{ target: 'https://tsd:4242' }, 'is no address of an OpenTSDB'],
     [{ lag: '10' }, '--lag 10 is no duration'],
+    [{ dryRun: true }, '--dry-run and --rate are for --repair'],
+    [{ repair: true, rate: 'fast' }, '--rate fast is no number'],
     [{ from: 'yesterday' }, '--from yesterday is no time'],
     [{ from: '2026-06-01T00:00:00Z', to: '2026-06-01T00:00:00Z' }, 'is not before --to'],
     [{ from: '2999-06-01T00:00:00Z' }, 'is not before the --to that is left out'],

@@ -6,6 +6,8 @@ import type { Tsd } from '../../scripts/stack/opentsdb.ts';
 import type { CompareEvent, CompareResult } from '../../src/compare/compare-request.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
+import { Fabricated } from '../restore/kit/fabricated.ts';
+import type { MadeLane, MadeRecord } from '../restore/kit/history.ts';
 import type { Line } from './kit/ledger.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
@@ -47,7 +49,24 @@ const DIFFERENT: readonly (readonly [source: string, target: string, told: strin
   [`put cmp.large ${BASE} 9007199254740993 h=b`, `put cmp.large ${BASE} 9007199254740992 h=b`, ''],
   // What follows in the row makes it a float, as it is shown.
   [`put cmp.large ${BASE + 1} 1.5 h=b`, `put cmp.large ${BASE + 1} 1.5 h=b`, ''],
+  // Only the log knows how these were sent.
+  [
+    `put cmp.large ${BASE} 9007199254740993 h=c`,
+    '',
+    'missing cmp.large{h=c} 9.007199254740992E15 null',
+  ],
+  [`put cmp.large ${BASE + 1} 1.5 h=c`, `put cmp.large ${BASE + 1} 1.5 h=c`, ''],
+  [`put cmp.float ${BASE} 0.25 h=t`, '', 'missing cmp.float{h=t} 0.25 null'],
 ];
+/** The log of the source, as far as it is kept. */
+const LOG: MadeLane = {
+  lane: 'aaaaaaaaaaaaaaaa',
+  records: [
+    record('http', `put cmp.large ${BASE} 9007199254740993 h=c`),
+    record('telnet', `put cmp.float ${BASE} 0.25 h=t`),
+    { receivedAt: BASE * 1_000 + 10, transport: 'log', lines: ['!tick {}'] },
+  ],
+};
 
 describeOnStack('two OpenTSDBs that differ', (stack) => {
   let source: Tsd;
@@ -92,13 +111,38 @@ describeOnStack('two OpenTSDBs that differ', (stack) => {
       settled: 0,
     });
     expect(code).toBe(6);
+  });
+
+  test('are made alike, but for what nobody can mend', async () => {
+    await using log = await Fabricated.create();
+    await log.write([LOG], ({ records }) => [
+      { level: 'minute', firstSeq: 1, lastSeq: records.length },
+    ]);
+    const some = ['--from', '2026-01-05T00:00:00Z'];
+    const repair = [...some, '--repair', '--repository', log.repository.place];
+    const { code, result } = await runCompare([source, target], repair);
+    const left = { missing: 0, extra: 1, different: 0, form: 0, unreadable: 1 };
+    expect(result).toMatchObject({
+      isComplete: true,
+      repair: { isDryRun: false, log: 2, api: 8, cannot: 1, refused: 0, left },
+    });
+    expect(code).toBe(6);
+    const cells = await target.scan('cmp.large');
+    expect(cells).toContain(`cmp.large ${BASE} 9007199254740993 h=c`);
+    expect(cells).toContain(`cmp.large ${BASE} 9007199254740993 h=a`);
+    expect(await target.scan('cmp.float')).toContain(`cmp.float ${BASE} 0.10000000000000002 h=b`);
+    const metrics = ['cmp.gone', 'cmp.float', 'cmp.large', 'cmp.é*'];
     const alike = await runCompare(
       [source, target],
-      ['--metric', 'cmp.plain', '--to', String(BASE * 1_000)],
+      [...some, ...metrics.flatMap((metric) => ['--metric', metric])],
     );
-    expect(alike).toMatchObject({ code: 0, told: [] });
+    expect(alike).toMatchObject({ code: 0, told: [], result: { outcome: 'equal', metrics: 4 } });
   });
 });
+
+function record(transport: MadeRecord['transport'], line: Line): MadeRecord {
+  return { receivedAt: BASE * 1_000, transport, lines: [line] };
+}
 
 const isTelnet = (line: Line): boolean => line.startsWith('put cmp.float');
 
@@ -134,7 +178,7 @@ async function runCompare(
       resolve({ code: Number(error?.code ?? 0), stdout: out, stderr: err });
     });
   });
-  if (stderr !== '') throw new Error(stderr);
+  if (stderr.includes('error')) throw new Error(stderr);
   const events = stdout
     .trimEnd()
     .split('\n')
@@ -148,7 +192,7 @@ async function runCompare(
 }
 
 function tell(event: CompareEvent): string[] {
-  if (event.event !== 'difference') return [];
+  if (event.event !== 'difference' && event.event !== 'left') return [];
   const { kind, side, metric, tags, points, reason } = event;
   const names = Object.entries(tags ?? {}).map(([key, value]) => `${key}=${value}`);
   const head = `${kind} ${metric}{${names.join()}}`;

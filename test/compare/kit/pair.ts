@@ -6,7 +6,7 @@ import type {
   ToldDifference,
 } from '../../../src/compare/compare-request.ts';
 import { parsePutLine } from '../../../src/opentsdb/put-line.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { FakeTsd } from '../../kit/fake-tsd.ts';
 
 export interface Compared {
@@ -37,7 +37,11 @@ export class Pair implements AsyncDisposable {
 
   async compare(
     request: Partial<CompareRequest> = {},
-    more: { readonly signal?: AbortSignal; readonly onEvent?: (event: CompareEvent) => void } = {},
+    more: {
+      readonly signal?: AbortSignal;
+      readonly clock?: Clock;
+      readonly onEvent?: (event: CompareEvent) => void;
+    } = {},
   ): Promise<Compared> {
     const events: CompareEvent[] = [];
     const result = await compare({
@@ -49,9 +53,10 @@ export class Pair implements AsyncDisposable {
         toMs: Date.now(),
         lagMs: 0,
         log: undefined,
+        repair: undefined,
         ...request,
       },
-      clock: systemClock,
+      clock: more.clock ?? systemClock,
       report: (event) => {
         events.push(event);
         more.onEvent?.(event);
@@ -84,6 +89,7 @@ export function store(
 }
 
 function tell(event: CompareEvent): string[] {
+  if (event.event === 'left') return tellPoints(event).map((line) => `left: ${line}`);
   return event.event === 'difference' ? tellPoints(event) : [];
 }
 
@@ -93,6 +99,7 @@ function tellPoints({ kind, side, metric, tags, points, reason }: ToldDifference
   if (kind === 'unreadable') return [`${head} ${side} ${reason}`];
   return points.map((point) => {
     const why = point.reason === null ? '' : `: ${point.reason}`;
-    return `${head} ${point.source} ${point.target}${why}`;
+    const sent = point.mend === null ? '' : ` from the ${point.mend}`;
+    return `${head} ${point.source} ${point.target}${sent}${why}`;
   });
 }

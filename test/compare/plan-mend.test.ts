@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import type { LogAnswer } from '../../src/compare/compare-request.ts';
+import type { DifferenceKind, HourDifference } from '../../src/compare/difference.ts';
+import { planMend } from '../../src/compare/plan-mend.ts';
+
+const SECOND = 1_500_000_000;
+
+interface Case {
+  readonly kind?: DifferenceKind;
+  readonly source: string | null;
+  readonly instantMs?: number;
+  readonly isShownExactly?: boolean;
+  readonly answer?: LogAnswer;
+  readonly fixesDuplicates?: boolean;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** The line that is sent, behind its transport, or why none is. */
+function plan(given: Case): string {
+  const { kind = 'missing', source, instantMs = SECOND * 1_000, isShownExactly = true } = given;
+  const { answer, fixesDuplicates = true, tags = { h: 'a' } } = given;
+  const point = { instantMs, source, target: null, isShownExactly };
+  const difference: HourDifference = {
+    kind,
+    side: null,
+    metric: 'm',
+    tags,
+    hourMs: 0,
+    points: [point],
+    reason: null,
+  };
+  const mend = planMend(difference, point, answer, { fixesDuplicates });
+  return mend.kind === 'cannot' ? mend.reason : `${mend.from} ${mend.transport} ${mend.line}`;
+}
+
+function written(value: string, transport: 'http' | 'telnet' = 'telnet'): LogAnswer {
+  const line = `put m ${SECOND} ${value} h=a`;
+  return { isRefused: false, written: { transport, value, line } };
+}
+
+describe('a point that differs is mended', () => {
+  test.each([
+    [{ source: '9007199254740993' }, `api http put m ${SECOND} 9007199254740993 h=a`],
+    [{ source: '1.0E-5' }, `api http put m ${SECOND} 1.0E-5 h=a`],
+    [{ source: '1', instantMs: 1_500_000_000_500 }, 'api http put m 1500000000500 1 h=a'],
+    [{ source: '1', instantMs: 4_294_967_295_000 }, 'api http put m 4294967295 1 h=a'],
+    [{ source: '1', instantMs: 4_294_967_296_000 }, 'api http put m 4294967296000 1 h=a'],
+    [
+      { source: '1', tags: { h: 'a b' } },
+      `api http http POST /api/put {"metric":"m","timestamp":${SECOND},"value":"1","tags":{"h":"a b"}}`,
+    ],
+    [{ kind: 'different', source: '1' }, `api http put m ${SECOND} 1 h=a`],
+  ] as const)('by what the source shows: %o', (given, line) => {
+    expect(plan(given)).toBe(line);
+  });
+
+  test.each([
+    [{ source: '1.1', answer: written('1.10') }, `log telnet put m ${SECOND} 1.10 h=a`],
+    [
+      {
+        source: '9.007199254740992E15',
+        isShownExactly: false,
+        answer: written('9007199254740993'),
+      },
+      `log telnet put m ${SECOND} 9007199254740993 h=a`,
+    ],
+    [
+      { kind: 'form', source: '5.0', answer: written('5e0', 'http') },
+      `log http put m ${SECOND} 5e0 h=a`,
+    ],
+  ] as const)('by what was sent once: %o', (given, line) => {
+    expect(plan(given)).toBe(line);
+  });
+
+  test.each([
+    [{ kind: 'extra', source: null }, 'OpenTSDB deletes no single points'],
+    [{ source: '1', answer: written('2') }, "the log's last write of it is 2"],
+    [{ source: '9.007199254740992E15', isShownExactly: false }, 'does not show all its digits'],
+    [{ source: 'NaN' }, 'nothing that can be put'],
+    [{ source: '1 and 2' }, 'nothing that can be put'],
+    [{ source: '1', instantMs: 4_294_967_295 }, 'nothing that can be put'],
+    [{ kind: 'different', source: '1', fixesDuplicates: false }, 'fix_duplicates=false'],
+  ] as const)('or it is said why not: %o', (given, words) => {
+    expect(plan(given)).toContain(words);
+  });
+
+  test('also in a target that fixes no duplicates, if it holds nothing there', () => {
+    expect(plan({ source: '1', fixesDuplicates: false })).toBe(`api http put m ${SECOND} 1 h=a`);
+  });
+});

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SkippingClock } from '../kit/skipping-clock.ts';
+import { Verifying } from '../kit/verifying.ts';
+import { LANES, smallRepository } from '../restore/kit/small-repository.ts';
+import { Pair, store } from './kit/pair.ts';
+
+const NOW = { isDryRun: false, rate: Infinity } as const;
+const DIFFERENCES = [
+  'different a{h=a} 9007199254740993 9007199254740992',
+  'extra a{h=c} null 1',
+  'missing a{h=a} 5 null',
+];
+
+async function damaged(): Promise<Pair> {
+  const pair = await Pair.start();
+  pair.both(['put a 1500000000 1 h=a', 'put b 1500000000 1.5 h=a']);
+  store(pair.source, ['put a 1500000001 9007199254740993 h=a', 'put a 1500000002 5 h=a']);
+  store(pair.target, ['put a 1500000001 9007199254740992 h=a', 'put a 1500000000 1 h=c']);
+  return pair;
+}
+
+describe('a repair', { timeout: 60_000 }, () => {
+  test('sends what is missing or different, says what it cannot do, and what is left', async () => {
+    await using pair = await damaged();
+    const { result, told } = await pair.compare({ repair: NOW });
+    const why = ': OpenTSDB deletes no single points, only hours of a series';
+    expect(told.toSorted()).toEqual([
+      `${DIFFERENCES[0]} from the api`,
+      `${DIFFERENCES[1]}${why}`,
+      `left: ${DIFFERENCES[1]}`,
+      `${DIFFERENCES[2]} from the api`,
+    ]);
+    const left = { missing: 0, extra: 1, different: 0, form: 0, unreadable: 0 };
+    const repair = { isDryRun: false, log: 0, api: 2, cannot: 1, refused: 0, left };
+    expect(result).toMatchObject({ outcome: 'differs', isComplete: true, repair });
+    const again = await pair.compare({ metrics: ['a'] });
+    expect(again.told).toEqual([DIFFERENCES[1]]);
+  });
+
+  test('that mends everything makes them equal', async () => {
+    await using pair = await Pair.start();
+    pair.both(['put a 1500000000 1 h=a']);
+    store(pair.source, ['put a 1500000001 2 h=a', 'put only.here 1500000000500 2.5 h=a']);
+    const { result } = await pair.compare({ repair: NOW });
+    expect(result).toMatchObject({ outcome: 'mended', repair: { api: 2, cannot: 0 } });
+    expect((await pair.compare()).result).toMatchObject({ outcome: 'equal', repair: null });
+  });
+
+  test('that is only tried sends nothing', async () => {
+    await using pair = await damaged();
+    const { result, told } = await pair.compare({ repair: { ...NOW, isDryRun: true } });
+    expect(told).toContain(`${DIFFERENCES[2]} from the api`);
+    const repair = { isDryRun: true, log: 0, api: 2, cannot: 1, refused: 0, left: null };
+    expect(result).toMatchObject({ outcome: 'differs', isComplete: true, repair });
+    expect(pair.target.points).toEqual([]);
+  });
+
+  test('does not touch what a target that fixes no duplicates holds in another form', async () => {
+    await using pair = await damaged();
+    pair.target.settings['tsd.storage.fix_duplicates'] = 'false';
+    const { result } = await pair.compare({ repair: NOW });
+    const left = { missing: 0, extra: 1, different: 1, form: 0, unreadable: 0 };
+    expect(result).toMatchObject({ repair: { api: 1, cannot: 2, left } });
+  });
+
+  test('names what the target refuses', async () => {
+    await using pair = await damaged();
+    store(pair.source, ['put refused 1500000000 1 h=a']);
+    pair.target.faults.unknownMetrics = new Set(['refused']);
+    const clock = new SkippingClock();
+    const skipping = setInterval(() => clock.skip(1_000), 20);
+    const { result, events } = await pair.compare({ repair: NOW }, { clock });
+    clearInterval(skipping);
+    const refused = events.filter(({ event }) => event === 'refused');
+    expect(refused).toEqual([
+      {
+        event: 'refused',
+        line: 'put refused 1500000000 1 h=a',
+        error: expect.stringContaining('metric') as string,
+      },
+    ]);
+    expect(result).toMatchObject({
+      outcome: 'differs',
+      repair: { api: 3, refused: 1, left: { missing: 1, extra: 1, different: 0 } },
+    });
+  });
+
+  test('can be left while it sends; what was told stays', async () => {
+    await using pair = await damaged();
+    const stop = new AbortController();
+    const { result, events } = await pair.compare(
+      { repair: NOW },
+      {
+        signal: stop.signal,
+        onEvent: (event) => {
+          if (event.event === 'state') stop.abort();
+        },
+      },
+    );
+    expect(events.some(({ event }) => event === 'left')).toBe(false);
+    expect(result).toMatchObject({
+      isComplete: false,
+      differences: { missing: 1, different: 1, extra: 1 },
+      repair: { left: null },
+    });
+  });
+});
+
+describe('a repair with a log', { timeout: 60_000 }, () => {
+  let verifying: Verifying;
+  beforeAll(async () => {
+    verifying = await Verifying.open();
+  });
+  afterAll(() => verifying[Symbol.asyncDispose]());
+
+  test('sends each point as it was sent once, by its own transport', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    await using pair = await Pair.start();
+    for (const { transport, lines } of LANES.flatMap(({ records }) => records)) {
+      if (transport !== 'log') store(pair.source, lines, transport);
+    }
+    // Not in the log; of `m 1500000003` it only has a write that was refused.
+    store(pair.source, ['put new 1500000000 1 h=a']);
+    const log = { repository: made.repository.place };
+    const { result } = await pair.compare({ log, repair: NOW });
+    expect(result).toMatchObject({ outcome: 'mended', repair: { api: 2, cannot: 0 } });
+    const sent = new Set(
+      pair.target.points.map(
+        ({ transport, metric, timestamp, value }) => `${transport} ${metric} ${timestamp} ${value}`,
+      ),
+    );
+    expect(sent).toContain('http m 1500000000 300');
+    expect(sent).toContain('http sys.cpu 1500000000 9007199254740993');
+    expect(sent).toContain('http j 1500000000 2');
+    expect(sent).toContain('telnet n 1500000004 7');
+    expect(sent).toContain('http new 1500000000 1');
+  });
+});
