@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+import { openRepository } from '../archive/repository.ts';
 import { TopicPartitions } from '../kafka/topic-partitions.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { LogSource } from '../standby/log-source.ts';
 import { beginningAt, type Place } from '../standby/place.ts';
@@ -14,16 +17,50 @@ import type { StandbyRequest } from './standby-request.ts';
 export interface Followed {
   readonly source: StandbySource;
   /** As people name it. */
-  readonly named: { readonly kind: 'data' | 'topic'; readonly place: string };
+  readonly named: { readonly kind: 'data' | 'topic' | 'repository'; readonly place: string };
   /** What a target contains of which nothing is known yet. Throws CONFIG_INVALID when that must be said. */
   begin(): Promise<Place>;
 }
 
-/** A topic where Kafka is named, else the log of the data directory. */
+/** A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. */
 export async function openFollowed(request: StandbyRequest, logger: Logger): Promise<Followed> {
-  const { config } = request;
-  return config.kafka.brokers.length > 0 ? openTopic(request, logger) : openLog(request);
+  const { config, repository, isData } = request;
+  if (config.kafka.brokers.length > 0) return openTopic(request, logger);
+  if (repository === undefined || isData) return openLog(request);
+  return openArchive(request, repository, logger);
 }
+
+const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
+
+async function openArchive(
+  { begin, state }: StandbyRequest,
+  place: string,
+  logger: Logger,
+): Promise<Followed> {
+  // DuckDB is loaded for it only.
+  const { RepositorySource } = await import('../standby/repository-source.ts');
+  const { Duckdb } = await import('../archive/duckdb.ts');
+  const repository = await openRepository(place);
+  const duckdb = await Duckdb.open({ scratch: join(state, 'duckdb'), ...DUCKDB_LIMITS });
+  const source = new RepositorySource({
+    repository,
+    duckdb,
+    clock: systemClock,
+    events: {
+      bypassed: ({ receivedAt, method, path }) =>
+        logger.warn({ at: formatInstant(receivedAt), method, path }, BYPASSED),
+      damaged: (object, reason) => logger.error({ object, reason }, 'damage in the repository'),
+    },
+  });
+  return {
+    source,
+    named: { kind: 'repository', place },
+    // What a target contains that was not given all of it first.
+    begin: () => Promise.resolve(beginningAt(begin.kind === 'at' ? begin.ms : null)),
+  };
+}
+
+const BYPASSED = 'a change went round the log: the target does not get it';
 
 async function openLog(request: StandbyRequest): Promise<Followed> {
   const { data } = request.config;

@@ -12,7 +12,7 @@ export function addStandby(program: Command, help: { readonly environment: strin
   const standby = addConfigFlags(program.command('standby'))
     .summary('keep a second OpenTSDB up with what is written to the first')
     .description(
-      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop: with --kafka from the topic that they share, else from the log of --data. docs/STANDBY.md tells what that promises. Takes the options of `start`, and looks at data, admin, kafka, delivery and logLevel.',
+      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop: with --kafka from the topic that they share, with --repository alone from what is archived, else from the log of --data. docs/STANDBY.md tells what that promises. Takes the options of `start`, and looks at data, repository, admin, kafka, delivery and logLevel. With --repository a new --state begins with a restore of what that has.',
     )
     .option('--target <URL>', 'The OpenTSDB to feed, as http://tsdb-standby:4242.')
     .option(

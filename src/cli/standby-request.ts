@@ -14,6 +14,7 @@ export interface StandbyFlags {
   readonly followAgain?: boolean;
   /** Of the options that all commands share: only whether they were given. */
   readonly data?: string;
+  readonly repository?: string;
 }
 
 /** `oldest`: with the oldest record that the source has. `at`: the target contains everything up to then. */
@@ -32,6 +33,10 @@ export interface StandbyRequest {
   /** Epoch ms; Infinity for none. */
   readonly stopAtMs: number;
   readonly isMoved: boolean;
+  /** Whether the log of the data directory was named. */
+  readonly isData: boolean;
+  /** What an empty target is given first, and what is followed where nothing else is named; undefined: nothing. */
+  readonly repository: string | undefined;
   /** A standby that was promoted follows again. */
   readonly isFollowingAgain: boolean;
 }
@@ -52,6 +57,8 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
     begin: parseBegin(begin),
     delayMs: delay === undefined ? 0 : parseDelay(delay),
     stopAtMs: stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt),
+    isData: flags.data !== undefined,
+    repository: flags.repository === undefined ? undefined : config.repository,
     isMoved: flags.moved === true,
     isFollowingAgain: flags.followAgain === true,
   };

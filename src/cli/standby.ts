@@ -6,10 +6,12 @@ import { createLogger, type Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { FOLLOWING } from '../standby/drain.ts';
 import { Gate } from '../standby/gate.ts';
+import type { Place } from '../standby/place.ts';
 import { Standby } from '../standby/standby.ts';
 import { StateDirectory } from '../standby/state-directory.ts';
 import { feedLimitsOf } from './feed-limits.ts';
-import { openFollowed } from './followed.ts';
+import { bootstrap, type BootstrapOptions, forgetBootstrap } from './bootstrap.ts';
+import { type Followed, openFollowed } from './followed.ts';
 import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
 import { standbyActions } from './standby-actions.ts';
 import { PROMOTED, StandbyReport } from './standby-report.ts';
@@ -43,7 +45,10 @@ async function follow(
   const { config, target, delayMs, stopAtMs } = request;
   const followed = await openFollowed(request, logger);
   const { source, named } = followed;
-  const place = state.state.place ?? (await followed.begin());
+  const place =
+    state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
+  if (place === undefined) return;
+  await forgetBootstrap(state);
   // What can't be followed from there is said before anything begins.
   await source.seek(place);
   const isFollowingAgain = request.isFollowingAgain && state.state.promotion.kind === 'promoted';
@@ -93,4 +98,14 @@ async function follow(
 async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {
   logger.warn(`${PROMOTED}; stop it once every proxy feeds that`);
   await untilAborted(signal);
+}
+
+/** What a target contains of which nothing is known yet; undefined when the signal aborted meanwhile. */
+async function beginWith(
+  around: Omit<BootstrapOptions, 'repository'>,
+  followed: Followed,
+): Promise<Place | undefined> {
+  const { begin, repository } = around.request;
+  if (begin.kind !== 'unsaid' || repository === undefined) return followed.begin();
+  return bootstrap({ ...around, repository });
 }

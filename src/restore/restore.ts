@@ -27,6 +27,8 @@ export interface RestoreOptions {
   readonly clock: Clock;
   readonly report: (event: RestoreEvent) => void;
   readonly signal: AbortSignal;
+  /** What the result means is written down, before what would go on with an interrupted run is gone. */
+  readonly settle?: (result: RestoreResult) => Promise<void>;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     };
     isOver = result.outcome !== 'differs';
     report({ event: 'result', ...result });
+    await options.settle?.(result);
     return result;
   } finally {
     // What never began to load, or is complete, leaves nothing.

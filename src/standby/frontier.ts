@@ -1,4 +1,4 @@
-import type { Place } from './place.ts';
+import type { LanePlace, Place } from './place.ts';
 
 /** The last that was given: its receive time, epoch ms, and its lane. */
 export interface Frontier {
@@ -18,4 +18,15 @@ export function frontierOf({ latestMs, lanes }: Place): Frontier {
 
 export function isEarlier(a: Frontier, b: Frontier): boolean {
   return a.ms < b.ms || (a.ms === b.ms && a.lane < b.lane);
+}
+
+/** Of the place only what comes before the record that is named, in the order of receive times and lanes. */
+export function placeBefore(place: Place, from: Frontier): Place {
+  const lanes = new Map<string, LanePlace>();
+  for (const [lane, at] of place.lanes) {
+    const isBefore = !isEarlier(from, { ms: at.receivedAt, lane });
+    const receivedAt = lane < from.lane ? from.ms + 1 : from.ms;
+    lanes.set(lane, isBefore ? at : { ordinal: at.ordinal, seq: 0, receivedAt });
+  }
+  return { ...place, latestMs: from.ms, lanes };
 }

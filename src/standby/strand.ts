@@ -39,6 +39,11 @@ export class Strand {
     return this.reads.emptyAtMs !== undefined;
   }
 
+  /** Whether it has shown anything yet. */
+  get isAsked(): boolean {
+    return this.isAtEnd || this.#messages > 0 || this.reads.behind > 0;
+  }
+
   /** Records that are there and were not read: known by their messages, each as long as those before. */
   get unread(): number {
     return Math.ceil((this.reads.behind * this.#records) / Math.max(1, this.#messages));

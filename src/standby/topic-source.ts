@@ -2,11 +2,11 @@ import type { TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
-import { type Frontier, frontierOf, isEarlier } from './frontier.ts';
+import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
 import type { LaneMemory, LaneQueue } from './lane-queue.ts';
 import type { PassRead } from './pass-read.ts';
 import { SILENT_MS } from './patience.ts';
-import type { LanePlace, Place } from './place.ts';
+import type { Place } from './place.ts';
 import type { SharedTopic } from './shared-topic.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 import { Strand } from './strand.ts';
@@ -71,8 +71,12 @@ export class TopicSource implements StandbySource {
   }
 
   get heldSinceMs(): number | undefined {
-    const ms = this.#pass?.waitingSinceMs ?? Infinity;
-    return ms === Infinity ? undefined : ms;
+    const pass = this.#pass;
+    if (pass === undefined) return undefined;
+    // What a partition has isn't known before its first answer.
+    const isKnown = pass.strands.every(({ isAsked }) => isAsked);
+    const ms = Math.min(pass.waitingSinceMs, isKnown ? Infinity : pass.frontier.ms);
+    return Number.isFinite(ms) ? ms : undefined;
   }
 
   completeToMs(nowMs: number): number {
@@ -236,17 +240,6 @@ function apartIn(pass: TopicPass | undefined): Map<string, MessagePlace> {
     if (lane !== undefined) apart.set(lane, { partition, offset });
   }
   return apart;
-}
-
-/** Of the place only what comes before the record that is named, in the order of receive times and lanes. */
-function placeBefore(place: Place, from: Frontier): Place {
-  const lanes = new Map<string, LanePlace>();
-  for (const [lane, at] of place.lanes) {
-    const isBefore = !isEarlier(from, { ms: at.receivedAt, lane });
-    const receivedAt = lane < from.lane ? from.ms + 1 : from.ms;
-    lanes.set(lane, isBefore ? at : { ordinal: at.ordinal, seq: 0, receivedAt });
-  }
-  return { ...place, latestMs: from.ms, lanes };
 }
 
 function overtaken({ lane, seq, atMs }: Extract<PassRead, { kind: 'lost' }>): WalError {

@@ -3,15 +3,15 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { formatControl } from '../../src/record/control.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
-import { beginningAt, type Place, withLanes } from '../../src/standby/place.ts';
+import { beginningAt } from '../../src/standby/place.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { TopicSource } from '../../src/standby/topic-source.ts';
 import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
 import { frameOf, type MadeRecord } from './frames.ts';
+import { placeAfter, readAll } from './reads.ts';
 
 const START_MS = 1_700_000_000_000;
 const SILENT_MS = 10_000;
-const READS_MAX = 3_000;
 
 let clock: StillClock;
 let topic: FakeSharedTopic;
@@ -44,18 +44,6 @@ function closed(ms: number): MadeRecord {
   return { receivedAt: START_MS + ms, lines: [line], transport: 'log' };
 }
 
-/** All that comes now. */
-async function readAll(source: TopicSource): Promise<SourceRead[]> {
-  const reads: SourceRead[] = [];
-  for (;;) {
-    const read = await source.next();
-    if (read === undefined) return reads;
-    reads.push(read);
-    // As long as the source gives the same again and again, it doesn't come to an end.
-    if (reads.length > READS_MAX) throw new Error('it does not come to an end');
-  }
-}
-
 /** Names of records, in their order; what isn't a frame by its kind. */
 function namesOf(reads: readonly SourceRead[]): string[] {
   return reads.flatMap((read) => {
@@ -71,18 +59,6 @@ function valuesOf({ body }: LaneFrame): string[] {
       line.startsWith('put ') ? (line.split(' ')[3] ?? '') : [],
     ),
   );
-}
-
-/** What is contained after all of the reads. */
-function placeAfter(place: Place, reads: readonly SourceRead[]): Place {
-  let after = place;
-  for (const read of reads) {
-    if (read.kind === 'again') after = read.place;
-    if (read.kind !== 'frame') continue;
-    const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = read.frame;
-    after = withLanes(after, new Map([[lane, { ordinal, seq, receivedAt }]]));
-  }
-  return after;
 }
 
 describe('the lanes of a topic', () => {

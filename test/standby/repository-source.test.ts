@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { computeCoverage } from '../../src/archive/coverage.ts';
+import { Duckdb } from '../../src/archive/duckdb.ts';
+import { parsePutLine } from '../../src/opentsdb/put-line.ts';
+import { readLines, readRecords } from '../../src/record/record.ts';
+import { beginningAt, type Place } from '../../src/standby/place.ts';
+import { RepositorySource } from '../../src/standby/repository-source.ts';
+import type { SourceRead } from '../../src/standby/standby-source.ts';
+import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { instantKey } from '../kit/tsd-storage.ts';
+import { Fabricated } from '../restore/kit/fabricated.ts';
+import { histories, objectsOf } from '../restore/kit/histories.ts';
+import type { MadeLane, MadeRecord } from '../restore/kit/history.ts';
+import { StillClock } from './fake-shared-topic.ts';
+import { placeAfter, readAll } from './reads.ts';
+
+const LOOK_MS = 10_000;
+
+let folder: TempDirectory;
+let scratches = 0;
+beforeAll(async () => {
+  folder = await tempDirectory('repository-source');
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+async function sourceOf({ repository }: Fabricated, clock: StillClock): Promise<RepositorySource> {
+  scratches += 1;
+  const scratch = join(folder.path, `duckdb-${scratches}`);
+  const duckdb = await Duckdb.open({ scratch, memoryMb: 150, threads: 1 });
+  const events = { bypassed: () => undefined, damaged: () => undefined };
+  return new RepositorySource({ repository, duckdb, clock, events });
+}
+
+/** Where it stands, and what it writes to which instant. */
+function writeOf(lane: string, seq: number, transport: string, line: string): string {
+  const point = parsePutLine(line);
+  const tags = Object.fromEntries(Object.entries(point.tags).map(([k, v]) => [k, v ?? '']));
+  const key = instantKey({ ...point, tags, transport: 'http' });
+  return `${lane}/${seq} ${transport} ${key} ${point.value}`;
+}
+
+function writesOf(reads: readonly SourceRead[]): string[] {
+  return reads.flatMap((read) => {
+    if (read.kind !== 'frame') return [];
+    const { lane, body } = read.frame;
+    return [...readRecords(body)].flatMap((record) =>
+      [...readLines(body, record)].map((line) => writeOf(lane, record.seq, record.transport, line)),
+    );
+  });
+}
+
+function valuesOf(reads: readonly SourceRead[]): (string | undefined)[] {
+  return writesOf(reads).map((write) => write.split(' ').at(-1));
+}
+
+function at(ms: number, value: number): MadeRecord {
+  const lines = [`put m 1500000000 ${value} h=a`];
+  return { receivedAt: 1_000 + ms, transport: 'http', lines };
+}
+
+/** All writes that nobody refused, up to a time, in order. */
+function expectedOf(lanes: readonly MadeLane[], toMs: number): string[] {
+  const refused = new Set<string>();
+  for (const line of lanes.flatMap(({ records }) => records.flatMap((record) => record.lines))) {
+    if (!line.startsWith('!outcome ')) continue;
+    const told = JSON.parse(line.slice('!outcome '.length)) as {
+      readonly lane: string;
+      readonly seq: number;
+      readonly refused: readonly { readonly index: number }[];
+    };
+    for (const { index } of told.refused) refused.add(`${told.lane}/${told.seq}/${index}`);
+  }
+  const records = lanes.flatMap(({ lane, records: own }) =>
+    own.map((record, index) => ({ ...record, lane, seq: index + 1 })),
+  );
+  return records
+    .filter(({ transport, receivedAt }) => transport !== 'log' && receivedAt <= toMs)
+    .toSorted((a, b) => a.receivedAt - b.receivedAt || (a.lane < b.lane ? -1 : 1))
+    .flatMap(({ lane, seq, transport, lines }) =>
+      lines.flatMap((line, index) =>
+        refused.has(`${lane}/${seq}/${index}`) ? [] : writeOf(lane, seq, transport, line),
+      ),
+    );
+}
+
+async function safeTimeOf({ repository }: Fabricated): Promise<number> {
+  return computeCoverage(await readCatalog(repository.store)).safeTimeMs ?? Infinity;
+}
+
+describe('what a repository holds', () => {
+  test('comes once and in order up to its safe time, from any place on', async () => {
+    const property = fc.asyncProperty(histories, fc.nat(), async (history, cut) => {
+      await using made = await Fabricated.create();
+      await made.write(history.lanes, (lane) => objectsOf(lane, history));
+      const clock = new StillClock(0);
+      const source = await sourceOf(made, clock);
+      await source.seek(beginningAt(null));
+      const reads = await readAll(source);
+      const safeMs = await safeTimeOf(made);
+      expect(writesOf(reads)).toEqual(expectedOf(history.lanes, safeMs));
+      expect(source.completeToMs()).toBe(safeMs);
+      const first = reads.slice(0, cut % (reads.length + 1));
+      await source.seek(placeAfter(beginningAt(null), first));
+      clock.pass(LOOK_MS);
+      const rest = await readAll(source);
+      expect(writesOf([...first, ...rest])).toEqual(expectedOf(history.lanes, safeMs));
+      await source.close();
+    });
+    await fc.assert(property, { numRuns: 15 });
+  }, 120_000);
+
+  test('lacks a record that was lost, which is told in its place', async () => {
+    const records = [0, 10, 20, 30, 40].map((ms) => at(ms, ms));
+    const a = { lane: 'aaaaaaaaaaaaaaaa', records };
+    await using made = await Fabricated.create();
+    await made.write([a], () => [
+      { level: 'minute', firstSeq: 1, lastSeq: 2 },
+      { level: 'minute', firstSeq: 4, lastSeq: 5 },
+    ]);
+    const source = await sourceOf(made, new StillClock(0));
+    await source.seek(beginningAt(null));
+    const told = (await readAll(source)).map((read) => {
+      if (read.kind === 'frame') return `${read.frame.firstSeq}-${read.frame.lastSeq}`;
+      return read.kind === 'hole' ? `hole ${read.hole.from}-${read.hole.to}` : read.kind;
+    });
+    expect(told).toEqual(['1-2', 'hole 3-3', '4-4']);
+    await source.close();
+  });
+
+  test('is looked for again, and a lane that lacks something of before makes all since come again', async () => {
+    const a = { lane: 'aaaaaaaaaaaaaaaa', records: [at(0, 1), at(10, 2), at(20, 3), at(30, 4)] };
+    await using made = await Fabricated.create();
+    await made.write([a], () => [{ level: 'minute', firstSeq: 1, lastSeq: 2 }]);
+    const clock = new StillClock(0);
+    const source = await sourceOf(made, clock);
+    await source.seek(beginningAt(null));
+    expect(valuesOf(await readAll(source))).toEqual(['1']);
+    await made.writeObject(a, { level: 'minute', firstSeq: 3, lastSeq: 4 });
+    expect(await readAll(source)).toEqual([]);
+    clock.pass(LOOK_MS);
+    expect(valuesOf(await readAll(source))).toEqual(['2', '3']);
+    const lanes = new Map([
+      [a.lane, { ordinal: 1, seq: 1, receivedAt: 1_000 }],
+      ['bbbbbbbbbbbbbbbb', { ordinal: 1, seq: 7, receivedAt: 1_025 }],
+    ]);
+    const place: Place = { sinceMs: null, latestMs: 1_025, lanes };
+    await source.seek(place);
+    clock.pass(LOOK_MS);
+    const again = await readAll(source);
+    expect(again[0]).toMatchObject({ kind: 'again', place: { latestMs: 1_010 } });
+    expect(valuesOf(again)).toEqual(['2', '3']);
+    await source.close();
+  });
+});
