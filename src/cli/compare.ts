@@ -1,3 +1,4 @@
+import type { TopicLog } from '../archive/topic-log.ts';
 import { compare } from '../compare/compare.ts';
 import type { CompareRequest, CompareResult } from '../compare/compare-request.ts';
 import { parseDuration } from '../config/quantity.ts';
@@ -26,6 +27,7 @@ export interface CompareFlags {
 /** Compares, and tells what differs. SIGINT and SIGTERM end it early. */
 export async function runCompare(
   flags: CompareFlags,
+  topic?: TopicLog,
   output: ReportOutput = PROCESS_OUTPUT,
 ): Promise<ExitCode> {
   const stop = new AbortController();
@@ -33,7 +35,7 @@ export async function runCompare(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   const report =
     flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
-  const request = requestOf(flags, systemClock.now());
+  const request = requestOf(flags, topic, systemClock.now());
   const { signal } = stop;
   try {
     return exitCodeFor(await compare({ request, clock: systemClock, report, signal }));
@@ -48,7 +50,7 @@ function exitCodeFor({ isComplete, outcome }: CompareResult): ExitCode {
 }
 
 /** Throws CONFIG_INVALID, with what would be right. */
-function requestOf(flags: CompareFlags, now: number): CompareRequest {
+function requestOf(flags: CompareFlags, topic: TopicLog | undefined, now: number): CompareRequest {
   const { from, to, metric = [], lag, repository, data } = flags;
   const source = parseUrl('--source', flags.source);
   const target = parseUrl('--target', flags.target);
@@ -65,7 +67,11 @@ function requestOf(flags: CompareFlags, now: number): CompareRequest {
     throw wrong(`--from ${from} is not before ${until}`, hint);
   }
   const isLogged = repository !== undefined || data !== undefined;
-  const log = isLogged ? { repository, data } : undefined;
+  if (topic !== undefined && !isLogged) {
+    const hint = 'Name the repository that the topic is archived to.';
+    throw wrong('--kafka is given without --repository', hint);
+  }
+  const log = isLogged ? { repository, data, topic } : undefined;
   const repair = repairOf(flags);
   return { source, target, metrics: metric, fromMs, toMs, lagMs, log, repair };
 }

@@ -1,3 +1,4 @@
+import type { SourceNames } from '../archive/sources.ts';
 import type { ProgressTold } from '../runtime/progress.ts';
 import type { DifferenceKind } from './difference.ts';
 
@@ -16,9 +17,7 @@ export interface CompareRequest {
     | { readonly isDryRun: boolean; /** Points a second. */ readonly rate: number }
     | undefined;
   /** What tells how points were sent; undefined: nothing but the API. */
-  readonly log:
-    | { readonly repository?: string | undefined; readonly data?: string | undefined }
-    | undefined;
+  readonly log: SourceNames | undefined;
 }
 
 export type Phase = 'comparing' | 'looking again' | 'reading the log' | 'mending' | 'looking after';

@@ -23,7 +23,7 @@ const THREADS = 2;
 const RANGE_ROWS = 1_000_000;
 
 /**
- * Looks single cells up in the repository and the log: reads the file `wanted`, writes the file `answers` (see
+ * Looks single cells up in the repository, the log and the topic: reads the file `wanted`, writes the file `answers` (see
  * `lookUpStatement`). Resolves to the time up to which everything received was looked at. Records that are missing are done
  * without: what is found holds all the same. Throws as a restore does.
  */
@@ -35,6 +35,7 @@ export async function lookUp(
   const request: RestoreRequest = {
     repository: log.repository,
     data: log.data,
+    topic: log.topic,
     target: undefined,
     to: { kind: 'safe' },
     isDryRun: true,
@@ -46,7 +47,7 @@ export async function lookUp(
     memoryMb: MEMORY_MB,
     threads: THREADS,
   };
-  const listed = await findState(request, clock.now());
+  const listed = await findState(request, clock.now(), signal);
   const found = await readLog(listed, {
     request,
     work,

@@ -28,7 +28,10 @@ async function show(
     isTerminal: false,
   };
   const { source, target } = { source: pair.source.url, target: pair.target.url };
-  return { code: await runCompare({ source, target, lag: '0s', ...flags }, output), out };
+  return {
+    code: await runCompare({ source, target, lag: '0s', ...flags }, undefined, output),
+    out,
+  };
 }
 
 describe('tsdb-wal compare', () => {

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ArchiveRig } from '../archive/archive-rig.ts';
+import { FakeTopic, madeLane } from '../archive/fake-topic.ts';
+import { laneId, shape } from '../archive/topic-group.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { Verifying } from '../kit/verifying.ts';
 import { LANES, smallRepository } from '../restore/kit/small-repository.ts';
@@ -134,5 +137,20 @@ describe('a repair with a log', { timeout: 60_000 }, () => {
     expect(sent).toContain('http j 1500000000 2');
     expect(sent).toContain('telnet n 1500000004 7');
     expect(sent).toContain('http new 1500000000 1');
+  });
+
+  test('finds there what only the topic has', async () => {
+    await using rig = await ArchiveRig.create();
+    await using pair = await Pair.start();
+    const topic = new FakeTopic(2);
+    const lane = madeLane(laneId(0, 1), 'h', shape({ points: 5, isClosed: true }));
+    topic.send(lane, 1, lane.records.length);
+    for (const { transport, lines } of lane.records) {
+      if (transport === 'http') store(pair.source, lines);
+    }
+    const log = { repository: rig.place, topic: topic.log() };
+    const { result } = await pair.compare({ log, repair: { ...NOW, isDryRun: true } });
+    // Of the last record's millisecond more may be to come.
+    expect(result.repair).toMatchObject({ log: 5, api: 0 });
   });
 });
