@@ -112,6 +112,7 @@ describe('log grep', () => {
       at: expect.stringMatching(/Z$/) as string,
       repository: { place, id },
       data: null,
+      topic: null,
     });
     expect(behind).toEqual({ kind: 'behind', safeTime: '2026-06-01T12:00:00.008Z' });
     expect(bypass).toEqual({
