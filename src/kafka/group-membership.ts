@@ -36,7 +36,7 @@ const LIMITS = {
  */
 export class GroupMembership {
   readonly #options: GroupMembershipOptions;
-  #consumer: Consumer | undefined;
+  #joined: { readonly consumer: Consumer; readonly client: KafkaClient } | undefined;
   #hindrance: string | undefined;
 
   constructor(options: GroupMembershipOptions) {
@@ -61,10 +61,12 @@ export class GroupMembership {
   /** Leaves offsets to the other members. Rejects when it can't be done, as when this is no member any more. */
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
     const { topic } = this.#options;
-    if (this.#consumer === undefined) throw new Error('this is no member of the group now');
-    await this.#consumer.commitOffsets(
-      [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
-    );
+    if (this.#joined === undefined) throw new Error('this is no member of the group now');
+    const { consumer, client } = this.#joined;
+    const places = [...offsets].map(([partition, offset]) => {
+      return { topic, partition, offset: String(offset) };
+    });
+    await client.within(consumer.commitOffsets(places));
   }
 
   /** One membership, until it fails or the signal aborts; returns why it ended. */
@@ -88,7 +90,7 @@ export class GroupMembership {
       heardMs = clock.monotonicMs();
       consumer.pause([{ topic }]);
       onAssigned(payload.memberAssignment[topic] ?? []);
-      this.#consumer = consumer;
+      this.#joined = { consumer, client };
       this.#tell(undefined);
       onJoined();
     });
@@ -113,7 +115,7 @@ export class GroupMembership {
     } catch (error) {
       why = explain(error);
     }
-    this.#consumer = undefined;
+    this.#joined = undefined;
     const left = new AbortController();
     const leaving = consumer.disconnect().catch(() => undefined);
     await Promise.race([leaving, clock.sleep(LIMITS.leaveMsMax, left.signal)]);

@@ -60,6 +60,8 @@ export interface ProducerFollowerOptions {
 }
 
 const SAVE_MS = 1_000;
+/** With less than so much to be sent again after a crash, the place is written each fifth time only. */
+const LITTLE = { bytes: 65_536, rounds: 5 } as const;
 const RETRY = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random } as const;
 
 /**
@@ -85,6 +87,8 @@ export class ProducerFollower {
   #wake: (() => void) | undefined;
   #hasGrown = false;
   #isSaved = true;
+  #unsavedBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
   #hindrance: string | undefined;
 
   constructor(options: ProducerFollowerOptions) {
@@ -215,6 +219,7 @@ export class ProducerFollower {
     }
     place.note({ partition, offset, lane: frame.lane, seq: frame.lastSeq });
     this.#isSaved = false;
+    this.#unsavedBytes += frame.body.length;
     if (this.#unregistered?.lane === frame.lane) {
       this.#unregistered = undefined;
       events.registered(frame.lane);
@@ -244,9 +249,12 @@ export class ProducerFollower {
 
   /** Durably, before anything is sent: the new topic may come to hold the old last message, where it was, and not what came before it. */
   async #refill(reason: string): Promise<void> {
-    this.#options.place.forget();
+    const { place } = this.#options;
     this.#position = undefined;
-    await this.#options.place.save();
+    await this.#writeAlone(async () => {
+      place.forget();
+      await place.save();
+    });
     this.#enter({ kind: 'behind', reason: `it is filled again: ${reason}` });
     this.#options.events.refilling(reason);
   }
@@ -259,18 +267,32 @@ export class ProducerFollower {
   }
 
   async #keepSaved(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (let passed = 1; !signal.aborted; passed += 1) {
       await this.#options.clock.sleep(SAVE_MS, signal);
+      if (this.#unsavedBytes < LITTLE.bytes && passed < LITTLE.rounds) continue;
+      passed = 0;
       await this.#save();
     }
   }
 
+  /** After what is being written already: the cursor and the place belong together. */
+  #writeAlone(write: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(write);
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
   async #save(): Promise<void> {
+    await this.#writeAlone(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
     const { cursor, place, events } = this.#options;
     const position = this.#position;
     if (this.#isSaved || position === undefined) return;
     // What is acknowledged meanwhile is saved the next time.
     this.#isSaved = true;
+    this.#unsavedBytes = 0;
     try {
       await cursor.move(position);
       await place.save();
