@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Collector, startCollectd, startHttpSource } from './demo/collectors.ts';
 import { compareCells } from './demo/comparison.ts';
 import { CountingClient } from './demo/counting-client.ts';
 import { Endings } from './demo/endings.ts';
@@ -13,26 +12,27 @@ import { Narrator } from './demo/narrator.ts';
 import { DemoProxy } from './demo/proxy.ts';
 import { report } from './demo/report.ts';
 import { type Recovery, askBySql, nameWriters, restoreMoment, spoil } from './demo/recovery.ts';
+import { demonstrateShared } from './demo/shared.ts';
+import { feedCollectd, feedNetdata, type Stage, startHbase } from './demo/stage.ts';
 import { queryStoredCells } from './demo/stored-cells.ts';
-import { playTimeline } from './demo/timeline.ts';
+import { BY_TURNS, playTimeline } from './demo/timeline.ts';
 import { allConfirmed, watch } from './demo/watch.ts';
 import { missingTools } from './stack/jars.ts';
 import type { Tsd } from './stack/opentsdb.ts';
-import { sweep, throwawayPlace } from './stack/places.ts';
-import { type Stack, startStack, stopAll } from './stack/stack.ts';
 
-const USAGE = `usage: npm run demo -- [--seconds N] [--keep]
+const USAGE = `usage: npm run demo -- [--kafka] [--seconds N] [--keep]
 Real collectors feed the proxy for N seconds (60, at least 30) while a real OpenTSDB and the proxy are killed and come
 back; then every cell of the log is looked up in OpenTSDB. After that a script with a mistake writes over some series,
 and the moment before is restored into an empty OpenTSDB, where again every cell is looked up. Exits with 0 when none
 is missing or different.
+--kafka: two proxies on one topic, two archivers, a standby and Kafka instead, each killed in turn; in the end primary,
+standby and a restore are compared with the logs.
 --keep: leave the log of the proxy, and what all programs printed, in a directory that is told.
 `;
 const LIMITS = { secondsMin: 30, secondsMax: 600, confirmMsMax: 180_000 } as const;
 const MOMENT_MS = 2_500;
-const SECONDS_EACH = { collectd: 1, netdata: 2 } as const;
 
-const { seconds, keep } = readOptions();
+const { seconds, keep, isShared } = readOptions();
 const narrator = new Narrator();
 const endings = new Endings();
 const interrupted = new AbortController();
@@ -56,13 +56,15 @@ async function demonstrate(): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'tsdb-wal-demo-'));
   if (keep) narrator.say('keep', directory);
   else endings.add(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const stack = await startHbase();
+  const stage = { narrator, endings, signal, directory, seconds };
+  if (isShared) return demonstrateShared(stage);
+  const stack = await startHbase(stage);
   const tsd = await stack.opentsdb('demo');
-  const proxy = await DemoProxy.create(tsd.url, directory);
+  const proxy = await DemoProxy.create({ primary: tsd.url, directory });
   endings.add(() => proxy.kill9());
   await proxy.start();
   narrator.say('proxy', 'takes data');
-  const client = await feed({ tsd, proxy, directory });
+  const client = await feed(stage, { tsd, proxy });
   await allConfirmed(proxy, { msMax: LIMITS.confirmMsMax, signal });
   narrator.say('confirmed', 'OpenTSDB stores all that the log holds, by what the proxy says');
   const logged = await readLoggedCells(proxy.dataDirectory);
@@ -112,26 +114,11 @@ async function recover(
   return code === 0 && isSame;
 }
 
-async function startHbase(): Promise<Stack> {
-  await sweep();
-  const place = await throwawayPlace();
-  endings.add(() => stopAll(place.directory, place.purpose));
-  narrator.say('start', 'HBase and OpenTSDB, with empty tables');
-  const stack = await startStack(place);
-  signal.throwIfAborted();
-  return stack;
-}
-
 /** Lets the sources send while the timeline plays; resolves when they have ended. */
-async function feed({
-  tsd,
-  proxy,
-  directory,
-}: {
-  readonly tsd: Tsd;
-  readonly proxy: DemoProxy;
-  readonly directory: string;
-}): Promise<CountingClient> {
+async function feed(
+  stage: Stage,
+  { tsd, proxy }: { readonly tsd: Tsd; readonly proxy: DemoProxy },
+): Promise<CountingClient> {
   narrator.begin();
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
@@ -145,41 +132,13 @@ async function feed({
   const counting = client.run(until);
   narrator.say('client', 'our own counting client sends 200 points a second, by HTTP');
   const to = { host: '127.0.0.1', port: proxy.port };
-  const collectors = await Promise.all([
-    startCollector('collectd', () => {
-      const options = { ...to, intervalSeconds: SECONDS_EACH.collectd };
-      return startCollectd({ ...options, directory: join(directory, 'collectd') });
-    }),
-    startCollector('netdata', () => {
-      const options = { ...to, intervalSeconds: SECONDS_EACH.netdata };
-      return startHttpSource({ ...options, directory: join(directory, 'netdata') });
-    }),
-  ]);
-  await playTimeline({ tsd, proxy, narrator }, { seconds, signal });
+  const collectors = await Promise.all([feedCollectd(stage, to), feedNetdata(stage, to)]);
+  await playTimeline(BY_TURNS, { tsd, proxy, narrator }, { seconds, signal });
   narrator.say('stop', 'all sources');
   over.abort();
   await Promise.all([counting, ...collectors.map((collector) => collector?.stop())]);
   narrator.say('wait', 'until the proxy has shown that OpenTSDB stores all (it looks back 10 s)');
   return client;
-}
-
-/** A collector that is not there is told, and done without. */
-async function startCollector(
-  name: keyof typeof SECONDS_EACH,
-  start: () => Promise<Collector>,
-): Promise<Collector | undefined> {
-  // A function that may throw at once, too.
-  const starting = (async () => start())().catch((error: unknown) => {
-    narrator.say(
-      name,
-      `not taking part: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return undefined;
-  });
-  endings.add(async () => (await starting)?.stop());
-  const collector = await starting;
-  if (collector !== undefined) narrator.say(name, `sends every ${SECONDS_EACH[name]} s`);
-  return collector;
 }
 
 async function needTools(): Promise<void> {
@@ -199,17 +158,22 @@ function rejectedOnAbort(): Promise<never> {
   });
 }
 
-function readOptions(): { readonly seconds: number; readonly keep: boolean } {
+function readOptions(): {
+  readonly seconds: number;
+  readonly keep: boolean;
+  readonly isShared: boolean;
+} {
   const { values } = parseArgs({
     options: {
       seconds: { type: 'string', default: '60' },
       keep: { type: 'boolean', default: false },
+      kafka: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const number = Number(values.seconds);
   if (!values.help && number >= LIMITS.secondsMin && number <= LIMITS.secondsMax) {
-    return { seconds: number, keep: values.keep };
+    return { seconds: number, keep: values.keep, isShared: values.kafka };
   }
   process.stderr.write(USAGE);
   process.exit(values.help ? 0 : 2);

@@ -19,12 +19,25 @@ export interface LedgerEntry {
   readonly sent: number;
 }
 
+/** What a client counted, or several together. */
+export type Counted = Pick<CountingClient, 'ledger' | 'sent' | 'acknowledged' | 'slowestMs'>;
+
+export function countedTogether(clients: readonly Counted[]): Counted {
+  return {
+    ledger: new Map(clients.flatMap(({ ledger }) => [...ledger])),
+    sent: clients.reduce((sum, { sent }) => sum + sent, 0),
+    acknowledged: clients.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+    slowestMs: Math.max(...clients.map(({ slowestMs }) => slowestMs)),
+  };
+}
+
 interface Point extends CellPlace {
   readonly value: number;
 }
 
 export class CountingClient {
   readonly #url: string;
+  readonly #name: string;
   readonly #ledger = new Map<string, LedgerEntry>();
   readonly #firstSecond = Math.floor(Date.now() / 1_000) - REWRITTEN_CELLS;
   #batches = 0;
@@ -32,8 +45,10 @@ export class CountingClient {
   #acknowledged = 0;
   #slowestMs = 0;
 
-  constructor(url: string) {
+  /** `name`: a tag of all its series, so that no two clients write the same. */
+  constructor(url: string, name = 'client') {
     this.#url = `${url}/api/put`;
+    this.#name = name;
   }
 
   /** Cells of which at least one write was acknowledged, by their keys. */
@@ -76,12 +91,12 @@ export class CountingClient {
     const timestamp = Date.now();
     const points: Point[] = [];
     for (let series = 0; series < BATCH_POINTS_NEW; series += 1) {
-      const tags = { source: 'client', series: `${series}` };
+      const tags = { source: this.#name, series: `${series}` };
       points.push({ metric: 'demo.new', timestamp, value: count * 100 + series, tags });
     }
     const rewritten = this.#firstSecond + (count % REWRITTEN_CELLS);
     const value = count % 2 === 0 ? count : count + 0.5;
-    const tags = { source: 'client' };
+    const tags = { source: this.#name };
     points.push({ metric: 'demo.rewritten', timestamp: rewritten, value, tags });
     return points;
   }

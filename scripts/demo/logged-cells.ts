@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { cellKey, type CellPlace } from './cell.ts';
-import { MAIN, ownEnvironment } from './proxy.ts';
+import { MAIN, ownEnvironment } from './process.ts';
 
 export type Source = 'collectd' | 'netdata' | 'client';
 
@@ -52,6 +52,24 @@ export async function readLoggedCells(dataDirectory: string): Promise<LoggedCell
   }
   const lanes = new Set(records.map(({ lane }) => lane)).size;
   return { ...fold(records, refusedLines), lanes, holes };
+}
+
+/** Of several logs that have no cell in common. */
+export function loggedTogether(logs: readonly LoggedCells[]): LoggedCells {
+  const sum = (of: (log: LoggedCells) => number): number =>
+    logs.reduce((total, log) => total + of(log), 0);
+  const bySource = (of: (log: LoggedCells) => Readonly<Record<Source, number>>) => ({
+    collectd: sum((log) => of(log).collectd),
+    netdata: sum((log) => of(log).netdata),
+    client: sum((log) => of(log).client),
+  });
+  return {
+    cells: new Map(logs.flatMap(({ cells }) => [...cells])),
+    points: bySource(({ points }) => points),
+    refused: bySource(({ refused }) => refused),
+    lanes: sum(({ lanes }) => lanes),
+    holes: logs.flatMap(({ holes }) => holes),
+  };
 }
 
 function fold(

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join, relative } from 'node:path';
@@ -6,7 +5,9 @@ import { createInterface } from 'node:readline';
 import type { Tsd } from '../stack/opentsdb.ts';
 import type { CountingClient } from './counting-client.ts';
 import type { Narrator } from './narrator.ts';
-import { type DemoProxy, MAIN, ownEnvironment } from './proxy.ts';
+import { MAIN } from './process.ts';
+import type { DemoProxy } from './proxy.ts';
+import { showCommand } from './show-command.ts';
 
 /** The series that the careless script spoils, of the counting client's. */
 const SPOILT_SERIES = 3;
@@ -42,7 +43,7 @@ export async function restoreMoment(
 ): Promise<number | null> {
   const from = ['--data', proxy.dataDirectory];
   const to = ['--target', empty.url, '--to', String(momentMs)];
-  return run(narrator, [MAIN, 'restore', ...from, ...to, '--work', work]);
+  return showCommand(narrator, [MAIN, 'restore', ...from, ...to, '--work', work]);
 }
 
 /** Asks who wrote the wrong values; they must be in the repository. */
@@ -50,33 +51,13 @@ export async function nameWriters({ proxy, narrator, momentMs }: Recovery): Prom
   const repository = join(proxy.dataDirectory, 'repository');
   const from = ['--repository', repository, '--from', String(momentMs)];
   const what = ['--metric', 'demo.new', '--tag', 'series=0', '--limit', String(GREP_LINES)];
-  await run(narrator, [MAIN, 'log', 'grep', ...from, ...what]);
+  await showCommand(narrator, [MAIN, 'log', 'grep', ...from, ...what]);
 }
 
 /** The same question in plain SQL over the files of the repository, by Python's DuckDB, where that is installed. */
 export async function askBySql({ proxy, narrator, momentMs }: Recovery): Promise<void> {
   const script = relative(process.cwd(), join(import.meta.dirname, 'who-wrote.py'));
   const repository = join(proxy.dataDirectory, 'repository');
-  const code = await run(narrator, [script, repository, String(momentMs)], 'python3');
+  const code = await showCommand(narrator, [script, repository, String(momentMs)], 'python3');
   if (code !== 0) narrator.say('sql', 'not asked: Python with the package duckdb is not there');
-}
-
-/** Shows the command and what it prints. */
-async function run(
-  narrator: Narrator,
-  args: readonly string[],
-  program = process.execPath,
-): Promise<number | null> {
-  const shown = args.map((word) => (word === MAIN ? 'tsdb-wal' : word));
-  narrator.line();
-  narrator.line(`$ ${[...(program === process.execPath ? [] : [program]), ...shown].join(' ')}`);
-  const child = spawn(program, args, { env: ownEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
-  const exited = once(child, 'exit') as Promise<[number | null]>;
-  const show = async (stream: NodeJS.ReadableStream): Promise<void> => {
-    for await (const line of createInterface(stream)) narrator.line(`  ${line}`);
-  };
-  await Promise.all([show(child.stdout), show(child.stderr)]);
-  const [code] = await exited;
-  narrator.line();
-  return code;
 }

@@ -1,5 +1,5 @@
 import type { Comparison, LedgerTally, Tally } from './comparison.ts';
-import type { CountingClient } from './counting-client.ts';
+import type { Counted } from './counting-client.ts';
 import type { Narrator } from './narrator.ts';
 
 const FAULTS_SHOWN_MAX = 20;
@@ -13,7 +13,7 @@ const NAMES = {
 /** Shows the comparison; true when nothing is missing or different. */
 export function report(
   { tallies, ledger, faults }: Comparison,
-  { client, narrator }: { readonly client: CountingClient; readonly narrator: Narrator },
+  { client, narrator }: { readonly client: Counted; readonly narrator: Narrator },
 ): boolean {
   narrator.line();
   narrator.line('Every cell (series and instant) of the log, against what OpenTSDB answers:');
@@ -65,7 +65,7 @@ function total(tallies: readonly Tally[]): Omit<Tally, 'source'> & { readonly so
   };
 }
 
-function describeLedger(ledger: LedgerTally, client: CountingClient): readonly string[] {
+function describeLedger(ledger: LedgerTally, client: Counted): readonly string[] {
   const { cells, rewritten, notLogged, missing, different } = ledger;
   const slowest = (client.slowestMs / 1_000).toFixed(1);
   return [

@@ -10,12 +10,13 @@ interface Cast {
 }
 
 /** One step; `at` is a sixtieth of the whole time, so a second of a minute. */
-interface Step {
+export interface Step<Actors> {
   readonly at: number;
-  readonly act: (cast: Cast) => Promise<void>;
+  readonly act: (cast: Actors) => Promise<void>;
 }
 
-const STEPS: readonly Step[] = [
+/** A proxy and its OpenTSDB, by turns and both at once. */
+export const BY_TURNS: readonly Step<Cast>[] = [
   { at: 10, act: killTsd },
   { at: 20, act: killProxy },
   { at: 20, act: startProxy },
@@ -28,8 +29,9 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Kills and starts, each at its time or as soon as the step before is done; ends when the time is over. */
-export async function playTimeline(
-  cast: Cast,
+export async function playTimeline<Actors extends { readonly narrator: Narrator }>(
+  steps: readonly Step<Actors>[],
+  cast: Actors,
   { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const until = async (at: number): Promise<void> => {
@@ -37,7 +39,7 @@ export async function playTimeline(
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
     signal.throwIfAborted();
   };
-  for (const { at, act } of STEPS) {
+  for (const { at, act } of steps) {
     await until(at);
     await act(cast);
   }

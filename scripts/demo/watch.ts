@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Narrator } from './narrator.ts';
 import type { DemoProxy, ProxyStatus } from './proxy.ts';
 
-const LIMITS = { pollMs: 100, repeatMs: 3_000 } as const;
+const ONLY = 'the proxy';
+const LIMITS = { pollMs: 100, repeatMs: 3_000, repeatOfManyMs: 6_000 } as const;
 
 /** Tells what /status of the proxy shows: each change of its state, and how far OpenTSDB is behind while it is. */
 export async function watch(
@@ -12,13 +13,18 @@ export async function watch(
 ): Promise<void> {
   let shown = '';
   let shownMs = 0;
+  const isOnly = proxy.name === ONLY;
+  const repeatMs = isOnly ? LIMITS.repeatMs : LIMITS.repeatOfManyMs;
   while (!signal.aborted) {
     const status = await proxy.status();
     const state = status === undefined ? 'gone' : describeState(status);
-    const isOld = state !== 'live' && narrator.elapsedMs - shownMs > LIMITS.repeatMs;
+    const isOld = state !== 'live' && narrator.elapsedMs - shownMs > repeatMs;
     if (status !== undefined && (state !== shown || isOld)) {
       const words = state === shown ? 'still degraded' : state;
-      narrator.say('status', state === 'live' ? state : `${words}; ${describeLag(status)}`);
+      narrator.say(
+        proxy.name === ONLY ? 'status' : proxy.name,
+        state === 'live' ? state : `${words}; ${describeLag(status)}`,
+      );
       shownMs = narrator.elapsedMs;
     }
     shown = state;
@@ -26,11 +32,21 @@ export async function watch(
   }
 }
 
-function describeState({ primary: { state } }: ProxyStatus): string {
-  return 'reason' in state ? `degraded: OpenTSDB is ${state.kind}: ${state.reason}` : 'live';
+function describeState({ primary, kafka }: ProxyStatus): string {
+  const shown = [
+    ['OpenTSDB', primary.state],
+    ['Kafka', kafka?.state],
+  ] as const;
+  const away = shown.flatMap(([who, state]) =>
+    state !== undefined && 'reason' in state ? [`${who} is ${state.kind}: ${state.reason}`] : [],
+  );
+  return away.length === 0 ? 'live' : `degraded: ${away.join('; ')}`;
 }
 
-function describeLag({ primary: { lagSeconds, lagBytes } }: ProxyStatus): string {
+/** Of who is behind: with both, of OpenTSDB. */
+function describeLag({ primary, kafka }: ProxyStatus): string {
+  const isKafkas = primary.state.kind === 'live' && kafka !== undefined;
+  const { lagSeconds, lagBytes } = isKafkas ? kafka : primary;
   return `behind by ${lagSeconds.toFixed(1)} s, ${Math.round(lagBytes / 1_024)} KiB`;
 }
 
