@@ -19,12 +19,12 @@ export interface Health {
 }
 
 export interface AdminServerOptions {
-  /** Anything JSON can hold, and bigints, which are shown as text. */
+  /** Anything JSON can hold, and bigints, which are shown as text; a promise of it, too. */
   status(): unknown;
-  health(): Health;
+  health(): Health | Promise<Health>;
   /** True when the front door listens and the log is open. */
-  ready(): boolean;
-  readonly metrics: Metrics;
+  ready(): boolean | Promise<boolean>;
+  readonly metrics: Pick<Metrics, 'scrape'>;
   /**
    * What operators may ask for, by path, as `POST /pause`; each is given the JSON that came, undefined for none, and answers with what it
    * resolves to. A WalError is answered 409. Pages in a browser may not ask.
@@ -70,19 +70,19 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
 }
 
 function addRoutes(server: FastifyInstance, options: AdminServerOptions): void {
-  server.get('/health', (_request, reply) => {
-    const health = options.health();
+  server.get('/health', async (_request, reply) => {
+    const health = await options.health();
     return sendJson(reply.code(health.ok ? 200 : 503), health);
   });
-  server.get('/ready', (_request, reply) => {
-    const ready = options.ready();
+  server.get('/ready', async (_request, reply) => {
+    const ready = await options.ready();
     return sendJson(reply.code(ready ? 200 : 503), { ready });
   });
   server.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await options.metrics.scrape();
     return reply.header('content-type', contentType).send(text);
   });
-  server.get('/status', (_request, reply) => sendJson(reply, options.status()));
+  server.get('/status', async (_request, reply) => sendJson(reply, await options.status()));
   for (const [path, act] of Object.entries(options.actions ?? {})) {
     server.post(path, async (request, reply) => {
       if (isOfPage(request)) return sendJson(reply.code(403), { error: NOT_FOR_PAGES });

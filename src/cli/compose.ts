@@ -9,6 +9,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Metrics } from '../runtime/metrics.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
+import { untilDrained } from './drain.ts';
 import { addKafkaGauges } from './kafka-metrics.ts';
 import { primaryActions } from './primary-actions.ts';
 import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
@@ -23,8 +24,18 @@ const LIMITS = {
   drainMsMax: 3_000,
 } as const;
 
-/** Runs the proxy; resolves once it was told to stop and has stopped. */
-export async function runStart(config: Config, logger: Logger): Promise<void> {
+/** Of a proxy that is one of several. */
+interface Part {
+  /** It listens to no one, and ends when all that its log had is where it belongs. */
+  readonly isDraining: boolean;
+  started(): void;
+  drained(): void;
+}
+
+const ALONE: Part = { isDraining: false, started: () => undefined, drained: () => undefined };
+
+/** Runs the proxy; resolves once it was told to stop and has stopped, or has drained its log. */
+export async function runStart(config: Config, logger: Logger, part = ALONE): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -34,13 +45,18 @@ export async function runStart(config: Config, logger: Logger): Promise<void> {
   }
   const lock = await lockData(config.data);
   try {
-    await serve(config, logger, stop.signal);
+    await serve(config, logger, stop.signal, part);
   } finally {
     await lock.release();
   }
 }
 
-async function serve(config: Config, logger: Logger, signal: AbortSignal): Promise<void> {
+async function serve(
+  config: Config,
+  logger: Logger,
+  signal: AbortSignal,
+  part: Part,
+): Promise<void> {
   const metrics = new Metrics();
   const counters = createProxyMetrics(metrics);
   const proxy = await Proxy.open({
@@ -51,15 +67,8 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     version: VERSION,
   });
   const door = openDoor(config, proxy, counters.ingest);
-  addProxyGauges(metrics, gaugesOf(proxy, door));
-  const { archiving } = proxy;
-  if (archiving !== undefined) {
-    addArchiveGauges(metrics, archiving, () => proxy.lagOf(archiving.position));
-  }
-  const { replication } = proxy;
-  if (replication !== undefined) {
-    addKafkaGauges(metrics, replication, () => proxy.lagOf(replication.acknowledged));
-  }
+  addGauges(metrics, proxy, door);
+  const { archiving, replication } = proxy;
   let isListening = false;
   const admin = createAdminServer({
     status: () => statusOf(config, proxy, door.connections()),
@@ -77,10 +86,17 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     await admin.start(config.admin);
     // Clients need not be told to try again for what takes no time.
     await proxy.untilAdmitted(LIMITS.admitMsMax, signal);
-    await door.listen(config.listen.host, config.listen.port);
-    isListening = true;
-    announce(config, proxy.feeding.url, logger);
-    await Promise.race([untilAborted(signal), run]);
+    if (!part.isDraining) {
+      await door.listen(config.listen.host, config.listen.port);
+      isListening = true;
+      announce(config, proxy.feeding.url, logger);
+    }
+    part.started();
+    const drained = part.isDraining
+      ? untilDrained(proxy, systemClock, signal)
+      : untilAborted(signal);
+    await Promise.race([drained, run]);
+    if (part.isDraining && !signal.aborted) part.drained();
   } finally {
     const { shutdownTimeout } = config.limits;
     // A primary that is slow now must not cost those who wait their answer.
@@ -102,6 +118,18 @@ async function serve(config: Config, logger: Logger, signal: AbortSignal): Promi
     }
   }
   logger.info('stopped');
+}
+
+function addGauges(metrics: Metrics, proxy: Proxy, door: FrontDoor): void {
+  addProxyGauges(metrics, gaugesOf(proxy, door));
+  const { archiving } = proxy;
+  if (archiving !== undefined) {
+    addArchiveGauges(metrics, archiving, () => proxy.lagOf(archiving.position));
+  }
+  const { replication } = proxy;
+  if (replication !== undefined) {
+    addKafkaGauges(metrics, replication, () => proxy.lagOf(replication.acknowledged));
+  }
 }
 
 const STOPPING = 'the proxy is stopping';

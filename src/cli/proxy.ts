@@ -112,7 +112,7 @@ export class Proxy {
       isEnding: () => this.#isEnding,
       hole: (hole) => this.onHole(hole),
       moved: () => {
-        const passed = this.#passed();
+        const passed = this.passed;
         if (passed !== undefined) this.#lag.forget(passed);
       },
     });
@@ -282,13 +282,13 @@ export class Proxy {
       );
       this.archiving?.beat();
       this.replication?.beat();
-      await this.#wal.maintain(this.#passed());
+      await this.#wal.maintain(this.passed);
       await clock.sleep(BEAT_MS, signal);
     }
   }
 
   /** What no follower needs any more. */
-  #passed(): Position | undefined {
+  get passed(): Position | undefined {
     let passed = this.#cursor.position;
     if (this.archiving !== undefined) passed = earlier(passed, this.archiving.position);
     if (this.replication !== undefined) passed = earlier(passed, this.replication.passed);

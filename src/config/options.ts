@@ -39,6 +39,13 @@ export const OPTIONS = {
     describe:
       'What an answer waits for. all: for the log and, unless degraded, for Kafka (when there is one) and the primary. kafka: for the log and, unless degraded, for Kafka. wal: for the log only. Without all, a point refused by the primary is found only in the dead letters.',
   }),
+  workers: option.integer({
+    default: 1,
+    min: 1,
+    max: 64,
+    describe:
+      'Processes that take writes on the one port, as many as there are cores for them. More than one needs Kafka, which they share, and archive off. Each is a proxy with a log of its own, in DATA/worker-1 and so on, and answers on the admin port plus its number, too.',
+  }),
   mutations: option.choice(['refuse', 'pass'], {
     default: 'refuse',
     describe:

@@ -31,6 +31,22 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
       says: 'repository is the data directory or a folder of its own use: give it another one',
     },
     {
+      holds: ({ workers, kafka }) => workers === 1 || kafka.brokers.length > 0,
+      says: 'workers is above 1 without kafka.brokers: their logs would have no order between them, which a series needs; name a Kafka that they share, or leave workers out',
+    },
+    {
+      holds: ({ workers, archive }) => workers === 1 || archive === 'off',
+      says: 'workers is above 1, and archive is on: set it to off, and run `tsdb-wal archive --kafka` for the topic',
+    },
+    {
+      holds: ({ workers, admin, listen }) =>
+        workers === 1 ||
+        (admin.port > 0 &&
+          admin.port + WORKERS_MAX <= PORT_MAX &&
+          !(listen.port > admin.port && listen.port <= admin.port + WORKERS_MAX)),
+      says: 'workers is above 1: the ports behind admin are theirs, up to the 64th; give admin another port',
+    },
+    {
       holds: ({ ack, kafka }) => ack !== 'kafka' || kafka.brokers.length > 0,
       says: 'ack is kafka, but kafka.brokers names none',
     },
@@ -51,6 +67,9 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
       says: 'kafka.sasl, kafka.username and kafka.passwordFile go together: one of them is missing',
     },
   ];
+
+const WORKERS_MAX = 64;
+const PORT_MAX = 65_535;
 
 /** Says each relation that does not hold. */
 export function brokenRelations(config: Config): readonly string[] {

@@ -1,0 +1,23 @@
+/** What a worker tells the process that started it. */
+export type FromWorker =
+  /** It takes writes, or drains. */
+  | { readonly kind: 'started' }
+  /** Its log holds nothing any more that is not delivered, confirmed and in the topic. */
+  | { readonly kind: 'drained' };
+
+const NUMBER = 'WORKER_OF_TSDB_WAL';
+
+/** The environment that a worker is started with. */
+export function environmentOf(number: number): Record<string, string> {
+  return { [NUMBER]: String(number) };
+}
+
+/** Which worker this process is; undefined when it is none. */
+export function ownNumber(): number | undefined {
+  const text = process.env[NUMBER];
+  return text === undefined || process.send === undefined ? undefined : Number(text);
+}
+
+export function tell(message: FromWorker): void {
+  process.send?.(message);
+}
