@@ -9,7 +9,7 @@ import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { tempDirectory } from '../kit/temp.ts';
-import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
+import { asAdmin, connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 import { stateAt } from '../restore/kit/history.ts';
 import { until } from './kit/archive-scene.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
@@ -47,7 +47,7 @@ describeOnStack('a restore of what a topic has and its archive lacks', (offered)
     const writes = new Writes([first, second]);
     try {
       await writes.send(20);
-      await until(async () => (await info(repository)).totals.points >= 20);
+      await until(async () => (await info(repository)).totals.points >= writes.count);
     } finally {
       archiver.kill('SIGKILL');
       await once(archiver, 'exit');
@@ -94,11 +94,28 @@ describeOnStack('a restore of what a topic has and its archive lacks', (offered)
     expect({ code: refilled.code, stderr: refilled.stderr }).toMatchObject({ code: 0 });
     await expectState(refilled, [first, second]);
 
+    // What retention takes before it is archived, beginnings of lanes with it: those before them have no end then.
+    await dropRecords(topic);
+    await writes.send(5);
+    await sleep(1_500);
+    const lacking = await restore(folder.path, [...read, '--dry-run', '--to', `${writes.lastMs}`]);
+    expect(lacking.code).toBe(3);
+    expect(lacking.stderr).toContain('tsdb-wal lane retire');
+
     const nobody = ['--repository', repository, '--kafka', '127.0.0.1:1', '--dry-run'];
     const gone = await restore(folder.path, nobody);
     expect(gone.code).toBe(1);
     expect(gone.stderr).toContain('KAFKA_UNREACHABLE');
     expect(gone.stderr).toContain('Without --kafka');
+
+    /** All that there is now. */
+    async function dropRecords(name: string): Promise<void> {
+      await asAdmin(connection, async (admin) => {
+        const ends = await admin.fetchTopicOffsets(name);
+        const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+        await admin.deleteTopicRecords({ topic: name, partitions });
+      });
+    }
 
     async function expectState(one: RestoreEnd, proxies: readonly ProxyProcess[]): Promise<void> {
       const all = await Promise.all(proxies.map((proxy) => readLanes(proxy.dataDirectory)));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Message } from 'kafkajs';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { BoundedTopic } from '../../src/kafka/bounded-topic.ts';
 import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { encodeMessage } from '../../src/kafka/topic-frame.ts';
@@ -51,6 +52,41 @@ describeOnStack('a reader of a topic', (offered) => {
     await send(topic, 0, 1, 500);
     const reader = read(topic, { aheadBytesMax: 1_000, from: new Map([[0, 100]]) });
     expect(seqsOf(await take(reader, 400), 0)).toEqual(upTo(101, 400));
+  });
+
+  test('leaves nothing behind when it has waited for room', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): number => warnings.push(warning);
+    process.on('warning', note);
+    const topic = await newTopic(1);
+    const reader = read(topic, { aheadBytesMax: 1 });
+    for (const seq of upTo(1, 15)) {
+      await send(topic, 0, seq, 1);
+      await expect.poll(() => reader.ends.get(0), { interval: 10 }).toBe(seq);
+      expect(seqsOf(await take(reader, 1), 0)).toEqual([seq]);
+    }
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
+  test('reads a span to its end, and ends with a word where the topic is shorter by then', async () => {
+    const topic = await newTopic(1);
+    await send(topic, 0, 1, 10);
+    const hint = 'look at it';
+    const bounded = new BoundedTopic({ connection, topic, clock: systemClock, hint });
+    const spanned = async (from: number, to: number): Promise<TopicRead[]> => {
+      const reads: TopicRead[] = [];
+      const { signal } = new AbortController();
+      for await (const one of bounded.read(0, { from, to }, signal)) reads.push(one);
+      return reads;
+    };
+    expect(await bounded.ranges()).toEqual(new Map([[0, { low: 0, high: 10 }]]));
+    expect(seqsOf(await spanned(2, 7), 0)).toEqual(upTo(3, 5));
+    const reads = await spanned(5, 30);
+    expect(seqsOf(reads.slice(0, -1), 0)).toEqual(upTo(6, 5));
+    expect(reads.at(-1)).toEqual({ kind: 'lost', partition: 0, from: 10, to: 0 });
+    const none = new BoundedTopic({ connection, topic: randomTopic(), clock: systemClock, hint });
+    await expect(none.ranges()).rejects.toMatchObject({ code: 'TOPIC_MISSING', hint });
   });
 
   test('tells what retention took, and goes on with what is there', async () => {
