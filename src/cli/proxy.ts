@@ -171,7 +171,7 @@ export class Proxy {
             topic,
             events: {
               replicated: (position) => proxy?.writePath.replicated(position),
-              hidden: () => proxy?.primary.hidden(),
+              hidden: (first) => proxy?.primary.hidden(first),
               unreplicated: () => proxy?.writePath.unreplicated(),
               hole: (hole) => proxy?.onHole(hole),
             },

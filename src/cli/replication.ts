@@ -40,8 +40,8 @@ interface OpenedTopic {
 interface ReplicationEvents {
   /** All up to there is in Kafka. */
   replicated(position: Position): void;
-  /** Something came there so late that other proxies may have looked before. */
-  hidden(): void;
+  /** What follows from this record on came there so late that other proxies may have looked before. */
+  hidden(first: Position): void;
   /** Answers no longer wait for Kafka. */
   unreplicated(): void;
   hole(hole: Hole): void;
@@ -126,7 +126,10 @@ export class Replication {
           metrics.messages.inc();
           metrics.latency.observe(sent.durationMs / 1_000);
           this.#others.noteOwn(sent.partition, sent.offset);
-          if (wal.now() - sent.receivedAt > LOOK_LIMITS.visibleMsMax) events.hidden();
+          const isLate = wal.now() - sent.receivedAt > LOOK_LIMITS.visibleMsMax;
+          if (isLate && sent.mutations > 0) {
+            events.hidden({ ...last, seq: last.seq - sent.records + 1 });
+          }
           events.replicated(last);
         },
         registered: (lane) => options.keeper.admit(lane),

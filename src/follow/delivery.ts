@@ -42,14 +42,16 @@ export class Delivery {
   #endSeen: Position | undefined;
   readonly #wake = new Wake();
   #fault: DeliveryFault | undefined;
+  /** Since then nothing was sent of what is still to be read. */
+  untouchedMs: number;
 
   constructor(options: DeliveryOptions, from: Position | undefined) {
     const { applier, events, flushSpanMs, clock, look } = options;
     this.#options = options;
     const canary = (this.canary = new Canary(look));
     this.#poison = new Poison(canary);
-    this.#read = from;
-    this.#delivered = from;
+    this.#read = this.#delivered = from;
+    this.untouchedMs = clock.monotonicMs();
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
     this.#recent = recent;
@@ -59,6 +61,11 @@ export class Delivery {
   /** The last record that was handled, with all before it. */
   get delivered(): Position | undefined {
     return this.#delivered;
+  }
+
+  /** Whether it may have been sent already. */
+  hasTaken(position: Position): boolean {
+    return this.#read !== undefined && comparePositions(position, this.#read) <= 0;
   }
 
   /** Points that may be refused for good, and points to be sent once more. */
@@ -95,8 +102,8 @@ export class Delivery {
 
   /** Delivers again what comes after `position`. Only while `run` is not under way. */
   resumeAt(position: Position | undefined): void {
-    this.#delivered = position;
-    this.#read = position;
+    this.#read = this.#delivered = position;
+    this.untouchedMs = this.#options.clock.monotonicMs();
     this.repeats.suspects.clear();
     this.fold();
   }
@@ -139,8 +146,8 @@ export class Delivery {
     }
     const [first] = this.#flights;
     if (first !== undefined) {
-      const isAnswered = await this.#waitFor(first, telnet === undefined && !isDue);
-      return isAnswered ? this.#land(first) : undefined;
+      const orMore = telnet === undefined && !isDue;
+      return (await this.#waitFor(first, orMore)) ? this.#land(first) : undefined;
     }
     if (isDue) return this.#repeat(nowMs);
     if (telnet === undefined && !isWaiting) return this.#idle(signal);
@@ -209,12 +216,9 @@ export class Delivery {
 
   /** Waits for the first flight; also, when `orMore`, for something to send meanwhile: then false. */
   async #waitFor(flight: Flight, orMore: boolean): Promise<boolean> {
-    if (!orMore || !this.#hasRoom(true)) {
-      await flight.answer;
-      return true;
-    }
-    const isAnswered = await this.#wake.until(flight.answer.then(() => true));
-    return isAnswered === true;
+    const answered = flight.answer.then(() => true);
+    if (!orMore || !this.#hasRoom(true)) return answered;
+    return (await this.#wake.until(answered)) ?? false;
   }
 
   /** Takes the answer of the first flight. */
@@ -327,6 +331,7 @@ export class Delivery {
     this.#flights.length = 0;
     this.#current = undefined;
     this.#read = this.#delivered;
+    this.untouchedMs = nowMs;
   }
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */

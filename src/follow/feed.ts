@@ -73,6 +73,8 @@ export interface FeedEvents
   hole(hole: Hole): void;
 }
 
+/** Of a backlog, compared at once with what others wrote. */
+const FORESEEN_POINTS_MAX = 300_000;
 const BACKOFF = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random };
 /** Beyond the TSD's flush interval: what was written that long ago was surely flushed. */
 const FLUSH_MARGIN_MS = 500;
@@ -180,9 +182,9 @@ export class Feed {
     return this.#look?.state;
   }
 
-  /** Something of the log came to the topic so late that others may have looked there before. */
-  hidden(): void {
-    this.#look?.hidden();
+  /** What follows from this record on came to the topic so late that others may have looked there before; what is not put yet needs nothing. */
+  hidden(first: Position): void {
+    if (this.#delivery.hasTaken(first)) this.#look?.hidden();
   }
 
   isStored(position: Position): boolean {
@@ -212,20 +214,17 @@ export class Feed {
     }
   }
 
-  #createReader(
-    { log, shared, events, clock }: FeedOptions,
-    look: LookThrough | undefined,
-  ): ChunkSource {
+  #createReader({ log, shared, events }: FeedOptions, look: LookThrough | undefined): ChunkSource {
     const reader = new ChunkReader(log, (hole) => events.hole(hole));
     if (shared === undefined || look === undefined) return reader;
     return new Foresight({
       ...shared,
       ...shared.limits,
+      pointsMax: FORESEEN_POINTS_MAX,
       reader,
       look,
-      // Whether it was put before, and when, is not known.
       giveWay: (write, position) =>
-        this.#giveWay(write, position, { landedMs: clock.monotonicMs(), shared }),
+        this.#giveWay(write, position, { landedMs: this.#delivery.untouchedMs, shared }),
     });
   }
 

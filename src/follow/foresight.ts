@@ -8,17 +8,17 @@ import { cellGroup } from './point-key.ts';
 import { PutStretch } from './put-stretch.ts';
 
 export interface ForesightOptions extends Pick<LookThroughOptions, 'others' | 'receiveNow'> {
-  readonly reader: ChunkReader;
-  readonly look: LookThrough;
+  readonly reader: Pick<ChunkReader, 'fill'>;
+  readonly look: Pick<LookThrough, 'state'>;
   /** What was received longer ago is looked at before it is sent. */
   readonly oldMs: number;
   readonly clockBoundMs: number;
+  /** Looked at together. */
+  readonly pointsMax: number;
   /** The write of another lane is put instead; the cursor stays before the position until then. */
   readonly giveWay: (write: LaterWrite, position: Position) => void;
 }
 
-/** Looked at together. */
-const POINTS_MAX = 300_000;
 const WINNERS_MAX = 20_000;
 const SCAN = { lines: 10_000, bytes: 1_048_576 } as const;
 
@@ -79,13 +79,13 @@ export class Foresight {
   }
 
   async #scan(position: Position | undefined, signal: AbortSignal): Promise<PutStretch> {
-    const { reader, receiveNow, oldMs } = this.#options;
+    const { reader, receiveNow, oldMs, pointsMax } = this.#options;
     const stretch = new PutStretch();
     const chunk = this.#scanned;
     this.#from = position ?? NOWHERE;
     this.#to = this.#from;
     let place = position;
-    while (stretch.cells.count < POINTS_MAX && !signal.aborted) {
+    while (stretch.cells.count < pointsMax && !signal.aborted) {
       chunk.clear();
       await reader.fill(chunk, place, SCAN);
       if (chunk.last === undefined) break;

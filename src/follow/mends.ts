@@ -7,6 +7,8 @@ export interface Mend extends Omit<RefusedPoint, 'error'> {
   /** The write is another lane's: what becomes of it is not for this one to tell. */
   readonly isOfOthers?: boolean;
   readonly dueMs: number;
+  /** When what it is put over was surely flushed, if that was before. */
+  readonly flushedMs?: number;
   /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
   readonly handled: number;
 }

@@ -79,9 +79,9 @@ export class Primary {
     return this.#feed.look;
   }
 
-  /** Something of the log came to Kafka so late that other proxies may have looked there before. */
-  hidden(): void {
-    this.#feed.hidden();
+  /** What follows from this record on came to Kafka so late that other proxies may have looked there before. */
+  hidden(first: Position): void {
+    this.#feed.hidden(first);
   }
 
   /** What puts must obey, as far as it is known. */

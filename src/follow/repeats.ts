@@ -42,6 +42,8 @@ export class Repeats {
   readonly #options: RepeatsOptions;
   /** Mends that are due wait until then, since the TSD is busy. */
   #heldUntilMs = 0;
+  /** When the TSD was last seen without a request to HBase under way. */
+  #quietMs = -Infinity;
 
   constructor(options: RepeatsOptions) {
     this.#options = options;
@@ -63,9 +65,10 @@ export class Repeats {
   giveWay(write: LaterWrite, position: Position, landedMs: number): void {
     const { canary, clock, flushSpanMs } = this.#options;
     const handled = canary.handledUntil(landedMs);
-    const nowMs = clock.monotonicMs();
-    const dueMs = Math.max(nowMs, Math.min(landedMs, nowMs) + flushSpanMs());
-    this.mends.add({ ...write, position, index: 0, isOfOthers: true, dueMs, handled });
+    const flushedMs = landedMs + flushSpanMs();
+    const dueMs = Math.max(clock.monotonicMs(), flushedMs);
+    const own = { position, index: 0, isOfOthers: true };
+    this.mends.add({ ...write, ...own, dueMs, flushedMs, handled });
   }
 
   /** When there is next something to do. */
@@ -127,13 +130,13 @@ export class Repeats {
    * requests under way at once. And while HBase stands still, all that is put meanwhile ends in one flush.
    */
   async #dueMends(nowMs: number, max: number): Promise<Mend[]> {
-    const { applier, canary } = this.#options;
+    const { canary } = this.#options;
     const due = this.mends.due(nowMs, max);
     const waitedMs = nowMs - (due[0]?.dueMs ?? nowMs);
     if (due.length > 0 && waitedMs < QUIET_WAIT_MS_MAX) {
       const isProven = due.every(({ handled }) => canary.covers(handled));
       if (!isProven) canary.want();
-      if (!isProven || !(await applier.isQuiet())) {
+      if (!isProven || !(await this.#wasQuiet(due, nowMs))) {
         this.#heldUntilMs = nowMs + QUIET_CHECK_MS;
         return [];
       }
@@ -143,6 +146,15 @@ export class Repeats {
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;
     });
+  }
+
+  /** Whether the TSD is quiet, or was since all that others' writes are put over was flushed: it need not be between their batches. */
+  async #wasQuiet(due: readonly Mend[], nowMs: number): Promise<boolean> {
+    const isKnown = due.every(({ flushedMs = Infinity }) => flushedMs <= this.#quietMs);
+    if (isKnown) return true;
+    if (!(await this.#options.applier.isQuiet())) return false;
+    this.#quietMs = nowMs;
+    return true;
   }
 
   async #putAgain(

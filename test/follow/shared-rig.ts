@@ -182,7 +182,9 @@ export class SharedLane implements AsyncDisposable {
       const frame = { lane, ordinal, firstSeq, lastSeq, body, ...receiveTimesOf(body) };
       this.#rig.topic.push(frame);
       this.#acknowledged = { lane, ordinal, seq: lastSeq };
-      if (Date.now() - frame.firstReceivedAt > LIMITS.visibleMsMax) primary.hidden();
+      const isData = body.includes('\nput ');
+      if (isData && Date.now() - frame.firstReceivedAt > LIMITS.visibleMsMax)
+        primary.hidden({ lane, ordinal, seq: firstSeq });
     }
     await reader.close();
   }
