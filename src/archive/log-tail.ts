@@ -6,6 +6,7 @@ import { WalError } from '../runtime/errors.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { offsetOf } from '../wal/log-reader.ts';
 import { PublishedLog } from '../wal/published-log.ts';
+import { assertOneLog } from '../wal/worker-logs.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
 import { type LaneOpening, readOpenings } from './lane-opening.ts';
@@ -41,8 +42,9 @@ export interface TailRun extends Span {
   readonly bytes: number;
 }
 
-/** Throws DATA_UNUSABLE. */
+/** Throws DATA_UNUSABLE; CONFIG_INVALID for a directory of several workers. */
 export async function openLog(data: string): Promise<PublishedLog> {
+  await assertOneLog(data);
   try {
     return await PublishedLog.open(data);
   } catch (cause) {

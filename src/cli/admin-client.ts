@@ -13,7 +13,8 @@ export interface Admin {
   /** As people name it. */
   readonly address: string;
   get(path: string): Promise<AdminAnswer>;
-  post(path: string, body?: object): Promise<AdminAnswer>;
+  /** `body`: anything JSON can hold; undefined for none. */
+  post(path: string, body?: unknown): Promise<AdminAnswer>;
 }
 
 const ANSWER_MS_MAX = 15_000;
@@ -29,7 +30,7 @@ export function adminAt(flag: string, text: string): Admin {
   return new AdminClient(formatAddress(address));
 }
 
-class AdminClient implements Admin {
+export class AdminClient implements Admin {
   readonly address: string;
 
   constructor(address: string) {
@@ -40,8 +41,8 @@ class AdminClient implements Admin {
     return this.#ask(path, {});
   }
 
-  async post(path: string, body?: object): Promise<AdminAnswer> {
-    const json = body && {
+  async post(path: string, body?: unknown): Promise<AdminAnswer> {
+    const json = body !== undefined && {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     };

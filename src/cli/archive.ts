@@ -4,6 +4,7 @@ import { type JoinedRepository, joinRepository } from '../archive/join-repositor
 import type { Config } from '../config/options.ts';
 import { connectionOf } from './kafka-connection.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
+import { assertOneLog } from '../wal/worker-logs.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import type { FromArchiver } from './archive-messages.ts';
 import { runWorkers } from './archive-workers.ts';
@@ -23,6 +24,7 @@ export async function runArchive(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel).child({ component: 'archiver' });
   const stop = new AbortController();
   const hasKafka = config.kafka.brokers.length > 0;
+  if (!hasKafka) await assertOneLog(config.data);
   const admin = hasKafka ? await createAdmin(config, logger) : undefined;
   const status = admin?.status;
   const onTold = status && ((message: FromArchiver) => status.told(message));

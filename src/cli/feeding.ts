@@ -147,12 +147,10 @@ export class Feeding {
     return this.#inTurn(async () => {
       const { choice, wal, logger, moved } = this.#options;
       const before = choice.url.origin;
-      if (choice.hold === undefined && before === to.origin) return this.#goOn();
+      // It was switched before; held since, it has no better place than its own.
+      if (before === to.origin) return this.#goOn();
       if (choice.hold === undefined) {
         throw refused(`${before} is not held`, 'Hold it first, by POST /primary/hold.');
-      }
-      if (before === to.origin) {
-        throw refused(`${before} is what is held`, 'To go on with it: POST /primary/release.');
       }
       const begin = beginIn(laneEnds(wal.segments, wal.durable, wal.now()), contained);
       await choice.switchTo(to, begin);

@@ -10,6 +10,7 @@ import { beginningAt, type Place } from '../standby/place.ts';
 import type { StandbySource } from '../standby/standby-source.ts';
 import { TopicSource } from '../standby/topic-source.ts';
 import { PublishedLog } from '../wal/published-log.ts';
+import { assertOneLog } from '../wal/worker-logs.ts';
 import { connectionOf } from './kafka-connection.ts';
 import type { StandbyRequest } from './standby-request.ts';
 
@@ -64,6 +65,7 @@ const BYPASSED = 'a change went round the log: the target does not get it';
 
 async function openLog(request: StandbyRequest): Promise<Followed> {
   const { data } = request.config;
+  await assertOneLog(data);
   const log = await PublishedLog.open(data);
   const [oldest] = log.segments;
   const isWhole = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);

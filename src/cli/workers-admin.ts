@@ -1,8 +1,12 @@
 import { type AdminServer, createAdminServer, type Health } from '../admin/admin-server.ts';
+import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/options.ts';
+import { WalError } from '../runtime/errors.ts';
 import { Metrics } from '../runtime/metrics.ts';
+import { AdminClient } from './admin-client.ts';
 import { mergeMetrics } from './worker-metrics.ts';
 import { configOfWorker, type WorkerPlace } from './worker-places.ts';
+import { mergeFeedings, mergeProbes, mergeStatus } from './worker-status.ts';
 
 /** A worker as the process that started it sees it. */
 export interface WorkerView {
@@ -36,20 +40,25 @@ export function createWorkersAdmin(
     askWorker(config, view, path);
   return createAdminServer({
     status: async () => {
-      const workers = views().map(async (view) => ({
+      const asked = views().map(async (view) => ({
         worker: view.place.number,
         pid: view.pid ?? null,
         starts: view.starts,
         draining: view.place.isDraining,
         status: await ask(view, '/status').then(parseJson, () => null),
       }));
-      return { workers: await Promise.all(workers) };
+      const workers = await Promise.all(asked);
+      const statuses = workers.map(({ status }) => status);
+      return { ...(!statuses.includes(null) && mergeStatus(statuses)), workers };
     },
     health: async () => worstOf(await Promise.all(views().map((view) => healthOf(view, ask)))),
     ready: async () => {
       const answers = taking().map((view) => ask(view, '/ready').then(isReady, () => false));
       return (await Promise.all(answers)).every(Boolean);
     },
+    actions: Object.fromEntries(
+      STEPS.map((path) => [path, (body: unknown) => stepOfAll(config, views(), { path, body })]),
+    ),
     metrics: {
       scrape: async () => {
         const answers = views().map(
@@ -63,17 +72,42 @@ export function createWorkersAdmin(
   });
 }
 
-type Ask = (view: WorkerView, path: string) => Promise<string>;
+/** Those of a promotion, as of one proxy. */
+const STEPS = ['/primary/hold', '/primary/release', '/primary/switch', '/primary/probe'] as const;
 
-async function askWorker(
+/** Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. */
+async function stepOfAll(
   config: Config,
-  { place, pid }: WorkerView,
-  path: string,
-): Promise<string> {
-  if (pid === undefined) throw new Error('it does not run');
+  views: readonly WorkerView[],
+  { path, body }: { readonly path: string; readonly body: unknown },
+): Promise<unknown> {
+  const asked = views.map(async (view) => {
+    const refused = (reason: string): WalError =>
+      new WalError('PROMOTE_REFUSED', `worker ${view.place.number}: ${reason}`);
+    if (view.pid === undefined) throw refused('it does not run');
+    const answer = await new AdminClient(addressOf(config, view)).post(path, body);
+    if (answer.kind !== 'answered') throw refused(answer.reason);
+    return answer.value;
+  });
+  const answers = await Promise.allSettled(asked);
+  const values = answers.map((answer) => {
+    if (answer.status === 'rejected') throw answer.reason;
+    return answer.value;
+  });
+  return path === '/primary/probe' ? mergeProbes(values) : mergeFeedings(values);
+}
+
+function addressOf(config: Config, { place }: WorkerView): string {
   const { host, port } = configOfWorker(config, place).admin;
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}${path}`;
+  return formatAddress({ host: name, port });
+}
+
+type Ask = (view: WorkerView, path: string) => Promise<string>;
+
+async function askWorker(config: Config, view: WorkerView, path: string): Promise<string> {
+  if (view.pid === undefined) throw new Error('it does not run');
+  const url = `http://${addressOf(config, view)}${path}`;
   const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   return answer.text();
 }
