@@ -36,6 +36,7 @@ export class FramePacker {
     let first: FrameRead | undefined;
     let last: FrameRead | undefined;
     let bytes = 0;
+    let mutations = 0;
     for (;;) {
       const read = await this.#read(position);
       if (read === undefined) break;
@@ -48,6 +49,7 @@ export class FramePacker {
       }
       read.body.copy(this.#buffer, bytes);
       bytes += read.body.length;
+      mutations += read.mutations ?? mutationsOf(read);
       first ??= read;
       last = read;
       position = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
@@ -55,8 +57,8 @@ export class FramePacker {
     if (first === undefined || last === undefined || position === undefined) return undefined;
     const { lane, ordinal, firstSeq } = first;
     const body = this.#buffer.subarray(0, bytes);
-    const records = { lane, ordinal, firstSeq, lastSeq: last.lastSeq, body };
-    return { frame: describe(records, this.#host), last: position };
+    const records = { lane, ordinal, firstSeq, lastSeq: last.lastSeq, mutations, body };
+    return { frame: { ...records, host: this.#host, ...receiveTimesOf(body) }, last: position };
   }
 
   /** The bodies that were given out are no longer the packer's: someone may still be reading them. */
@@ -88,17 +90,9 @@ function isSame(a: Position | undefined, b: Position | undefined): boolean {
   return a?.ordinal === b?.ordinal && a?.seq === b?.seq;
 }
 
-function describe(
-  frame: Pick<SentFrame, 'lane' | 'ordinal' | 'firstSeq' | 'lastSeq' | 'body'>,
-  host: string,
-): SentFrame {
-  const { body, firstSeq, lastSeq } = frame;
-  return {
-    ...frame,
-    host,
-    mutations: linesOf(body) - (lastSeq - firstSeq + 1),
-    ...receiveTimesOf(body),
-  };
+/** Each record has a header, and then its lines. */
+function mutationsOf({ body, firstSeq, lastSeq }: FrameRead): number {
+  return linesOf(body) - (lastSeq - firstSeq + 1);
 }
 
 /** Those of records' headers included, those of the log's own records not. */

@@ -12,6 +12,8 @@ export type LogRead =
       readonly ordinal: number;
       readonly firstSeq: number;
       readonly lastSeq: number;
+      /** Points and other changes in it, where the log has counted them. */
+      readonly mutations?: number;
       readonly body: Buffer;
     }
   /** Records that can't be read: go on from `to`. */
@@ -71,9 +73,9 @@ export class LogReader {
   peek(after: Position): FrameRead | undefined {
     const frame = this.#log.frameAfter(after);
     if (frame === undefined) return undefined;
-    const { lane, ordinal, firstSeq, lastSeq } = frame;
+    const { lane, ordinal, firstSeq, lastSeq, mutations } = frame;
     const body = frame.bytes.subarray(frame.bytes.length - frame.bodyBytes);
-    return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body };
+    return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, mutations, body };
   }
 
   async close(): Promise<void> {
