@@ -15,8 +15,6 @@ export type OpenSink = (path: string) => Promise<SegmentSink>;
 
 const PREALLOCATE_BYTES = 1024 * 1024;
 const ZEROS = Buffer.alloc(PREALLOCATE_BYTES);
-/** An append of so much costs little more where the file has to grow, and zeros would double what the disk writes. */
-const LARGE_BYTES = 64 * 1024;
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -26,8 +24,8 @@ const writeFile = promisify(write);
 
 /**
  * Opens a new file whose every write is synced by the write itself (O_DSYNC): half the CPU of write
- * plus fdatasync. Zeros are written ahead of small appends in the background, so that the file's size, and with it
- * the file system's journal, stays out of their way.
+ * plus fdatasync. Zeros are written ahead in the background, so that the file's size, and with it the
+ * file system's journal, stays out of the way of appends.
  */
 export async function openSyncedSink(path: string): Promise<SegmentSink> {
   const { O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
@@ -60,7 +58,7 @@ class SyncedSink implements SegmentSink {
     await writeAll(this.#fd, bytes, offset);
     this.#written = offset + bytes.length;
     const isLow = this.#allocated - this.#written < PREALLOCATE_BYTES;
-    if (isLow && bytes.length < LARGE_BYTES && this.#allocating === undefined) {
+    if (isLow && this.#allocating === undefined) {
       this.#allocating = this.#allocate().finally(() => (this.#allocating = undefined));
     }
   }
