@@ -3,7 +3,8 @@ import type { LocalSegments } from './searched-segments.ts';
 import { findHistory, type Sources } from './sources.ts';
 import { buildTail, type TailBuilderOptions } from './tail-builder.ts';
 
-const ATTEMPTS_MAX = 3;
+/** As in `findHistory`. */
+const ATTEMPTS_MAX = 20;
 
 /** What the sources hold, with segments made of what only the log or the topic has. What is archived meanwhile is looked for anew. */
 export async function readHistory(

@@ -51,7 +51,8 @@ export interface FoundHistory extends Tails {
   readonly archived: Catalog;
 }
 
-const ATTEMPTS_MAX = 3;
+/** Each needs an archiver that takes something away just between the listing and the reading. */
+const ATTEMPTS_MAX = 20;
 const NEVER = new AbortController().signal;
 
 /**

@@ -15,7 +15,8 @@ export interface ReadLogOptions {
   readonly signal: AbortSignal;
 }
 
-const ATTEMPTS_MAX = 3;
+/** As in `findHistory`. */
+const ATTEMPTS_MAX = 20;
 
 /**
  * Makes segments of what only the log or the topic has. What is archived, and leaves these, while that goes on is looked for in the

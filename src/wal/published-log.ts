@@ -33,7 +33,8 @@ const NOTHING: View = {
   strangers: [],
 };
 
-const ATTEMPTS_MAX = 5;
+/** Each needs a file that expires just between the listing and the look at it. */
+const ATTEMPTS_MAX = 20;
 
 /**
  * The log of a data directory as another process may read it while it is written. It changes with `refresh` only,
