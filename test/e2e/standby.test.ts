@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 import { stateAt } from '../restore/kit/history.ts';
 import { HttpCollector, Load } from './kit/clients.ts';
@@ -23,16 +24,19 @@ const SLACK_MS = 2_000;
 describeOnStack('a standby', (offered) => {
   let primary: Tsd;
   let target: Tsd;
+  let empty: Tsd;
   let brokers: string;
 
   beforeAll(async () => {
     const stack = await offered();
     primary = await stack.opentsdb('standby-primary');
     target = await stack.opentsdb('standby-target');
+    empty = await stack.opentsdb('standby-empty');
     brokers = (await stack.kafka()).address;
     return async () => {
       await primary.kill9();
       await target.kill9();
+      await empty.kill9();
     };
   });
 
@@ -107,15 +111,51 @@ describeOnStack('a standby', (offered) => {
     await deleteTopic(connection, topic);
   });
 
+  test('begins with what a repository has, also when it is killed meanwhile, and follows on without a hole', async () => {
+    await using folder = await tempDirectory('standby-repository');
+    const topic = randomTopic();
+    const connection = await connectTo(brokers);
+    await makeTopic(connection, topic, 2);
+    const kafka = ['--kafka', brokers, '--topic', topic];
+    const archive = ['--repository', folder.path];
+    await using proxy = await start(...kafka, ...archive, '--wal-cut-interval', '1s');
+    await underLoad([proxy], 'begun', async () => {
+      await proxy.until((status) => status.archive.safeTime !== null);
+      const sinceMs = Date.now();
+      await proxy.until(({ archive: { safeTime } }) => Date.parse(safeTime ?? '') > sinceMs);
+    });
+    const flags = [...kafka, ...archive, '--target', empty.url];
+    await using standby = await StandbyProcess.start(flags);
+    await standby.untilSaid('restoring the target');
+    await kill(standby);
+    await put(proxy, 'begun.last', 1);
+    await standby.contains(await ends([proxy]));
+    await expectSame(['begun.http', 'begun.telnet', 'begun.churn', 'begun.last'], empty);
+    await using other = await StandbyProcess.start(flags);
+    expect(await other.ended()).not.toBe(0);
+    expect(other.lines.join('\n')).toContain('TARGET_UNUSABLE');
+    await standby.kill9();
+
+    // Where only the repository can be reached: what is archived since.
+    const begin = new Date().toISOString();
+    const only = [...archive, '--target', empty.url, '--begin', begin];
+    await using archived = await StandbyProcess.start(only);
+    await put(proxy, 'begun.archived', 1);
+    const [own] = await ends([proxy]);
+    await archived.until(({ contains }) => contains.lanes.some(({ lane }) => lane === own?.lane));
+    await expectSame(['begun.archived'], empty);
+    await deleteTopic(connection, topic);
+  });
+
   async function start(...flags: readonly string[]): Promise<ProxyProcess> {
     return ProxyProcess.start({ primary: primary.url, flags: [...FLAGS, ...flags], until: 'live' });
   }
 
-  async function expectSame(metrics: readonly string[]): Promise<void> {
+  async function expectSame(metrics: readonly string[], followed = target): Promise<void> {
     for (const metric of metrics) {
       const own = await shownBy(primary, metric);
       expect(own).toContain('dps');
-      expect(await shownBy(target, metric)).toEqual(own);
+      expect(await shownBy(followed, metric)).toEqual(own);
     }
   }
 });

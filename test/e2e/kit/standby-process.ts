@@ -12,6 +12,7 @@ export interface StandbyStatus {
   readonly paused: boolean;
   readonly lagSeconds: number;
   readonly lagRecords: number;
+  /** Absent while its target is restored. */
   readonly contains: {
     readonly latest: string | null;
     readonly lanes: readonly { readonly lane: string; readonly seq: number }[];
@@ -74,13 +75,19 @@ export class StandbyProcess implements AsyncDisposable {
     const deadline = Date.now() + msMax;
     for (;;) {
       const status = await this.status().catch(() => undefined);
-      if (status !== undefined && holds(status)) return status;
+      // While its target is restored it has nothing to say of that.
+      if (status?.contains !== undefined && holds(status)) return status;
       if (Date.now() > deadline) {
         const tail = this.lines.slice(-LIMITS.tailLines).join('\n');
         throw new Error(`the status stays ${JSON.stringify(status)}; its last lines:\n${tail}`);
       }
       await sleep(LIMITS.pollMs);
     }
+  }
+
+  /** Resolves once it has printed such a line since its last start; rejects when it ended without. */
+  async untilSaid(text: string): Promise<void> {
+    await this.#process?.until(text);
   }
 
   /** Resolves once its target surely contains these records. */
