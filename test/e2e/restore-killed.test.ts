@@ -10,7 +10,7 @@ import { tell } from './kit/run.ts';
 const SEED = Number(process.env['RESTORE_TEST_SEED'] ?? Date.now() % 1_000_000);
 const RECORDS = 300;
 /** A life lasts so long from when it has read what it needs; each a little longer, for a slow machine. */
-const LIFE_MS = { max: 4_000, more: 200 } as const;
+const LIFE_MS = { max: 2_000, more: 200 } as const;
 const LIVES_MAX = 60;
 const LOAD_S = 6;
 
