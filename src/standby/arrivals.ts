@@ -130,6 +130,8 @@ export class Arrivals {
 
   /** What is contained once everything up to `position` is; nothing before that needs to be known any more. */
   confirm(position: Position): Place {
+    // Once it is folded it can't be counted any more.
+    this.#pass(position);
     const place = this.#index.fold(position);
     for (const [lane, { seq }] of place.lanes) this.#refusals.forget(lane, seq);
     return place;

@@ -165,7 +165,22 @@ describe('arrivals', () => {
           expect(names).toEqual(all.slice(index + 1));
         }
       }),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        // Confirmed before the next was asked for: what it took up was never free again.
+        examples: [
+          [
+            [
+              [1, 4],
+              [1, 4],
+              [1, 1],
+              [1, 2],
+              [1, 1],
+            ],
+            [0, 0, 0, 1, 0, 2, 1, 1],
+          ],
+        ],
+      },
     );
   }, 60_000);
 
