@@ -5,7 +5,7 @@ import type {
   ToldPoint,
   ToldProgress,
 } from '../compare/compare-request.ts';
-import { formatSeconds } from './format-seconds.ts';
+import { formatLeft, formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
 
 /** docs/JSON.md is the contract. */
@@ -45,7 +45,7 @@ export function textReport(output: ReportOutput, now: () => number): (event: Com
 
 function formatProgress({ phase, progress, done, perSecond, etaSeconds }: ToldProgress): string {
   const what = phase === 'reading the log' ? 'bytes' : 'points';
-  const left = etaSeconds === null || progress >= 1 ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  const left = formatLeft(progress, etaSeconds);
   return `${phase}: ${(progress * 100).toFixed(1)} %, ${what} ${done}, ${perSecond}/s${left}`;
 }
 

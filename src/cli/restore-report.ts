@@ -1,5 +1,5 @@
 import { formatRecords } from '../archive/coverage.ts';
-import { formatSeconds } from './format-seconds.ts';
+import { formatLeft, formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
 import type {
   PlannedRange,
@@ -147,7 +147,7 @@ function formatProgress(event: Extract<RestoreEvent, { event: 'progress' }>): st
   const { phase, progress, done, perSecond, etaSeconds } = event;
   const what = phase === 'checking' || phase === 'reading' ? 'bytes' : 'points';
   const share = phase === 'checking' ? '' : ` ${(progress * 100).toFixed(1)} %,`;
-  const left = etaSeconds === null || progress >= 1 ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  const left = formatLeft(progress, etaSeconds);
   return `${NAMES[phase]}:${share} ${what} ${done}, ${perSecond}/s${left}`;
 }
 

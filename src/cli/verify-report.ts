@@ -1,5 +1,5 @@
 import type { Finding } from '../archive/finding.ts';
-import { formatSeconds } from './format-seconds.ts';
+import { formatLeft, formatSeconds } from './format-seconds.ts';
 import { ProgressLine, type ReportOutput } from './progress-line.ts';
 import {
   CONTRACT,
@@ -38,7 +38,7 @@ export function textReport(output: ReportOutput, now: () => number): (event: Eve
 
 function formatProgress(event: VerifyProgress): string {
   const { progress, objects, bytes, bytesTotal, bytesPerSecond, etaSeconds } = event;
-  const left = etaSeconds === null || progress >= 1 ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  const left = formatLeft(progress, etaSeconds);
   return `verifying: ${(progress * 100).toFixed(1)} %, segments ${objects}, bytes ${bytes} of ${bytesTotal}, ${bytesPerSecond}/s${left}`;
 }
 

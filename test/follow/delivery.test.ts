@@ -1,13 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import type { ReceivedPoint } from '../kit/fake-tsd.ts';
 import { instantKey } from '../kit/tsd-storage.ts';
+import { BUDGET_MS, playHistories } from './play-histories.ts';
 import { isAt, Rig } from './rig.ts';
 
-/** Milliseconds for histories; more by the environment for a longer search. */
-const BUDGET_MS = Number(process.env['FOLLOW_TEST_MS'] ?? 6_000);
-const SEED = Number(process.env['FOLLOW_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 const AT_ONCE = 6;
 
 type Step =
@@ -192,35 +191,12 @@ async function late(what: string): Promise<never> {
   throw new Error(`no ${what} within 20 s`);
 }
 
-async function sleep(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 describe('delivery', () => {
   test(
     'after any faults the primary holds the last logged value of every instant',
     { timeout: BUDGET_MS * 3 + 60_000 },
     async () => {
-      const deadline = Date.now() + BUDGET_MS;
-      let seed = SEED;
-      let played = 0;
-      const player = async (): Promise<void> => {
-        while (Date.now() < deadline) {
-          seed += 1;
-          const own = seed;
-          const [steps] = fc.sample(history, { numRuns: 1, seed: own });
-          try {
-            await play(steps ?? []);
-          } catch (cause) {
-            const text = steps?.map((one) => JSON.stringify(one)).join('\n');
-            throw new Error(`FOLLOW_TEST_SEED=${own - 1}: ${(cause as Error).message}\n${text}`, {
-              cause,
-            });
-          }
-          played += 1;
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, player));
+      const played = await playHistories(history, AT_ONCE, (steps) => play(steps));
       expect(played).toBeGreaterThan(0);
     },
   );

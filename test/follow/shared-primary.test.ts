@@ -1,14 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
 import { instantKey } from '../kit/tsd-storage.ts';
+import { BUDGET_MS, playHistories } from './play-histories.ts';
 import { isAt } from './rig.ts';
 import { type SharedLane, SharedRig } from './shared-rig.ts';
 
-/** Milliseconds for histories; more by the environment for a longer search. */
-const BUDGET_MS = Number(process.env['FOLLOW_TEST_MS'] ?? 6_000);
-const SEED = Number(process.env['FOLLOW_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 const AT_ONCE = 5;
 const LANES = 3;
 
@@ -158,35 +157,14 @@ function allShown({ tsd: { storage } }: SharedRig): Set<string | undefined> {
   return new Set(storage.keys().map((key) => storage.read(key)?.value));
 }
 
-async function sleep(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 describe('lanes that write to one primary', () => {
   test(
     'leave what was received last at every instant, after any faults',
     { timeout: BUDGET_MS * 3 + 120_000 },
     async () => {
-      const deadline = Date.now() + BUDGET_MS;
-      let seed = SEED;
-      let played = 0;
-      const player = async (): Promise<void> => {
-        while (Date.now() < deadline) {
-          seed += 1;
-          const own = seed;
-          const [steps] = fc.sample(history, { numRuns: 1, seed: own });
-          try {
-            await play(steps ?? [], own % 2 === 0 ? 300 : 3_000);
-          } catch (cause) {
-            const text = steps?.map((one) => JSON.stringify(one)).join('\n');
-            throw new Error(`FOLLOW_TEST_SEED=${own - 1}: ${(cause as Error).message}\n${text}`, {
-              cause,
-            });
-          }
-          played += 1;
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, player));
+      const played = await playHistories(history, AT_ONCE, (steps, seed) =>
+        play(steps, seed % 2 === 0 ? 300 : 3_000),
+      );
       expect(played).toBeGreaterThan(0);
     },
   );
