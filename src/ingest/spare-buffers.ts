@@ -1,4 +1,6 @@
 const STEP_BYTES = 16 * 1024;
+/** So few are made as they are, for the one use: many small ones that wait would else hold far more than is counted. */
+const SMALL_BYTES = 4 * 1024;
 /** Larger ones are made for the one use. */
 const BYTES_MAX = 256 * 1024;
 const SPARE_BYTES_MAX = 2 * 1024 * 1024;
@@ -13,6 +15,7 @@ export class SpareBuffers {
 
   /** At least so many bytes, of which the rest is rubbish. */
   take(bytes: number): Buffer {
+    if (bytes <= SMALL_BYTES) return Buffer.allocUnsafe(bytes);
     for (let at = this.#spare.length - 1; at >= 0; at -= 1) {
       const buffer = this.#spare[at];
       if (buffer === undefined || buffer.length < bytes) continue;
@@ -26,7 +29,8 @@ export class SpareBuffers {
 
   /** Nobody holds any part of it any more. */
   giveBack(buffer: Buffer): void {
-    if (buffer.length > BYTES_MAX || this.#bytes + buffer.length > SPARE_BYTES_MAX) return;
+    if (buffer.length < STEP_BYTES || buffer.length > BYTES_MAX) return;
+    if (this.#bytes + buffer.length > SPARE_BYTES_MAX) return;
     this.#spare.push(buffer);
     this.#bytes += buffer.length;
   }

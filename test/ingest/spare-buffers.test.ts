@@ -12,7 +12,7 @@ test('spare buffers serve again, are never in two hands, and are few', () => {
   spare.giveBack(second);
   expect(spare.take(50 * KIB) === second).toBe(true);
   expect(spare.take(50 * KIB) === second).toBe(false);
-  expect(spare.take(1) === first).toBe(true);
+  expect(spare.take(9 * KIB) === first).toBe(true);
   const huge = spare.take(3_000 * KIB);
   spare.giveBack(huge);
   expect(spare.take(3_000 * KIB) === huge).toBe(false);
@@ -21,3 +21,16 @@ test('spare buffers serve again, are never in two hands, and are few', () => {
   const again = Array.from({ length: 50 }, () => spare.take(100 * KIB));
   expect(again.filter((buffer) => many.includes(buffer)).length).toBeLessThanOrEqual(20);
 });
+
+test.each([30, 100, 2_000, 4 * KIB, 4 * KIB + 1, 17 * KIB])(
+  'what waits in pieces of %i bytes holds at most four times their sum',
+  (bytes) => {
+    const spare = new SpareBuffers();
+    // Those that were given back may not come into it.
+    for (let n = 0; n < 10; n += 1) spare.giveBack(spare.take(bytes));
+    const waiting = Array.from({ length: 2_000 }, () => spare.take(bytes));
+    const held = new Set(waiting.map(({ buffer }) => buffer));
+    const heldBytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(heldBytes).toBeLessThanOrEqual(4 * bytes * waiting.length);
+  },
+);
