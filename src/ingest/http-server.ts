@@ -10,8 +10,8 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { errorBody } from '../opentsdb/put-reply.ts';
 import type { LineBuffer } from '../record/line-buffer.ts';
 import type { Admission } from './admission.ts';
-import { HttpConnection } from './http-connection.ts';
-import { HttpExchange } from './http-exchange.ts';
+import { HttpConnection, TIMED_OUT } from './http-connection.ts';
+import { HttpExchange, JSON_TYPE } from './http-exchange.ts';
 import { PutHandler } from './http-put.ts';
 import { classifyRoute, type HttpRoute } from './http-route.ts';
 import type { IngestOptions } from './ingest-options.ts';
@@ -245,9 +245,7 @@ const BARE_400 = 'HTTP/1.1 400 Bad Request\r\n\r\n';
 
 /** What OpenTSDB sends before it closes on what is no HTTP request; often nothing. */
 function faultReply({ code, rawPacket }: ClientFault): string {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
-  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return TIMED_OUT;
   if (code === 'HPE_HEADER_OVERFLOW' || !Buffer.isBuffer(rawPacket)) return '';
   const line = /^([A-Z]+) (\S+) HTTP\/\d\.\d\r?\n/.exec(rawPacket.toString('latin1', 0, 4_096));
   const [, verb = '', target = ''] = line ?? [];
@@ -256,5 +254,5 @@ function faultReply({ code, rawPacket }: ClientFault): string {
   const details = `The HTTP method [${verb}] is not permitted for this endpoint`;
   const body = errorBody(405, 'Method not allowed', details);
   const length = Buffer.byteLength(body);
-  return `HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json; charset=UTF-8\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+  return `HTTP/1.1 405 Method Not Allowed\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
 }
