@@ -249,12 +249,8 @@ export class ProducerFollower {
 
   /** Durably, before anything is sent: the new topic may come to hold the old last message, where it was, and not what came before it. */
   async #refill(reason: string): Promise<void> {
-    const { place } = this.#options;
     this.#position = undefined;
-    await this.#writeAlone(async () => {
-      place.forget();
-      await place.save();
-    });
+    await this.#writeAlone(() => this.#options.place.forget());
     this.#enter({ kind: 'behind', reason: `it is filled again: ${reason}` });
     this.#options.events.refilling(reason);
   }

@@ -70,20 +70,20 @@ export class TopicPlace {
     this.#last = last;
   }
 
-  /** The topic is not the one that was known. */
-  forget(): void {
+  /** The topic is not the one that was known. Durable when it resolves; when it rejects, nothing is forgotten. */
+  async forget(): Promise<void> {
+    await this.#write({ last: null, lanes: {} });
     this.#last = undefined;
     this.#lanes = new Map();
   }
 
   /** Durable when it resolves. */
   async save(): Promise<void> {
-    const content = {
-      topic: this.#topic,
-      last: this.#last ?? null,
-      lanes: Object.fromEntries(this.#lanes),
-    };
-    const text = JSON.stringify(content);
+    await this.#write({ last: this.#last ?? null, lanes: Object.fromEntries(this.#lanes) });
+  }
+
+  async #write({ last, lanes }: Omit<Content, 'topic'>): Promise<void> {
+    const text = JSON.stringify({ topic: this.#topic, last, lanes });
     await writeFileAtomic(this.#path, `${text}\n${crc32(text).toString(16)}\n`);
   }
 }
