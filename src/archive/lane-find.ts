@@ -1,4 +1,4 @@
-import { parseControl } from '../record/control.ts';
+import { isClosed } from '../record/lane-control.ts';
 import { recordHeaderAt } from '../record/record.ts';
 import type { TopicFrame } from '../record/topic-read.ts';
 import { offsetOf } from '../wal/log-reader.ts';
@@ -177,15 +177,3 @@ export class LaneFind {
 function earliest(ms: number, { fromMs }: Span): number {
   return Math.min(ms, fromMs);
 }
-
-const NEWLINE = 0x0a;
-const LAST_LINE_BYTES_MAX = 100;
-
-/** Whether the last line of a frame's body ends its lane. */
-function isClosed(body: Buffer): boolean {
-  const line = body.subarray(body.lastIndexOf(NEWLINE, body.length - 2) + 1, body.length - 1);
-  if (line[0] !== BANG || line.length > LAST_LINE_BYTES_MAX) return false;
-  return parseControl(line.toString('latin1'))?.kind === 'close';
-}
-
-const BANG = 0x21;

@@ -1,5 +1,4 @@
-import { parseControl } from '../record/control.ts';
-import { readLines, readRecords } from '../record/record.ts';
+import { openOf } from '../record/lane-control.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { type FrameRead, SegmentReader } from '../wal/segment-reader.ts';
 
@@ -78,16 +77,6 @@ async function firstFrame(
   } finally {
     await reader.close();
   }
-}
-
-function openOf(body: Buffer) {
-  for (const record of readRecords(body)) {
-    for (const line of readLines(body, record)) {
-      const control = parseControl(line);
-      return control?.kind === 'open' ? control : undefined;
-    }
-  }
-  return undefined;
 }
 
 /** The first file of a lane names the lane before; else it is the one that stands before it. */

@@ -1,9 +1,9 @@
+import { endedBy } from '../record/lane-control.ts';
 import type { TopicFrame, TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { hasData } from './frame-parts.ts';
 import { type Frontier, isEarlier } from './frontier.ts';
 import { HeldLanes } from './held-lanes.ts';
-import { endsIn } from './lane-end.ts';
 import { type LaneBeginning, type LaneMemory, LaneQueue, type LateStart } from './lane-queue.ts';
 import type { PassRead } from './pass-read.ts';
 import type { Place } from './place.ts';
@@ -297,7 +297,7 @@ export class TopicPass {
     if (lane.strand === undefined) lane.isCut = strand.isCut;
     lane.see(frame, strand, this.#options.clock.monotonicMs());
     this.#active.add(lane);
-    for (const { lane: ended, lastSeq } of endsIn(frame)) {
+    for (const { lane: ended, lastSeq } of endedBy(frame)) {
       this.#ends.set(ended, { lastSeq, next: frame.lane, nextSeq: frame.lastSeq });
     }
     if (!lane.isEntered) this.#enter(lane, strand, frame);

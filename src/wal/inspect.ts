@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Control, type Hole, parseControl } from '../record/control.ts';
+import type { Control, Hole } from '../record/control.ts';
+import { isClosed, openOf } from '../record/lane-control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { readLines, readRecords, type RecordHeader } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -193,18 +194,8 @@ function withFrame(lane: InspectedLane, { header, body }: Frame): InspectedLane 
     lastReceivedAt: header.lastReceivedAt,
     records: lane.records + header.records,
     points: lane.points + header.mutations,
-    ended: body.includes('\n!close ') ? 'closed' : 'unclean',
+    ended: isClosed(body) ? 'closed' : 'unclean',
   };
-}
-
-function openOf(body: Buffer): InspectedLane['open'] {
-  for (const record of readRecords(body)) {
-    for (const line of readLines(body, record)) {
-      const control = parseControl(line);
-      return control?.kind === 'open' ? control : undefined;
-    }
-  }
-  return undefined;
 }
 
 function endOf(

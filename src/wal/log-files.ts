@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hole } from '../record/control.ts';
+import { isClosed } from '../record/lane-control.ts';
 import { type DurableMark, parseDurableMark } from './durable-mark.ts';
 import { parseSegmentName, type SegmentLink } from './segment-file.ts';
 import { SegmentReader } from './segment-reader.ts';
@@ -157,7 +158,7 @@ export async function scanToEnd({ path, lane, createdAt }: FoundFile): Promise<S
     for (;;) {
       const read = await reader.next();
       if (read.kind === 'frame') {
-        closed = read.body.includes('\n!close ');
+        closed = isClosed(read.body);
         ({ lastReceivedAt } = read.header);
       } else if (read.kind === 'damage') {
         holes.push({ lane, from: read.from, to: read.to, reason: read.reason });
