@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../test/kit/ports.ts';
 import { runProgram, say } from './program.ts';
 import { generate, hostsOf, measure, nullSink, openTsdb, subjectOf } from './measure.ts';
 import type { FarEnd, Sample, Subject } from './measure.ts';
@@ -10,14 +11,7 @@ import type { Options } from './options.ts';
 import { measureReading } from './reading.ts';
 import { measureOutage } from './outage.ts';
 import { BenchTopic } from './bench-topic.ts';
-import {
-  BenchError,
-  buildTools,
-  freePort,
-  startFloor,
-  startProxy,
-  startSink,
-} from './processes.ts';
+import { BenchError, buildTools, startFloor, startProxy, startSink } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
 import { resultTable, verdictTable } from './report.ts';

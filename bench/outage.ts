@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../test/kit/ports.ts';
 import { delivered, generate, nullSink, settle, subjectOf } from './measure.ts';
 import type { Sample } from './measure.ts';
-import { freePort, startProxy, startSink } from './processes.ts';
+import { startProxy, startSink } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { memory, resetPeak } from './procfs.ts';
 import { SHAPES } from './shapes.ts';

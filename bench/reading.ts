@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../test/kit/ports.ts';
 import { BenchTopic } from './bench-topic.ts';
 import { delivered, generate, nullSink, settle, subjectOf } from './measure.ts';
 import type { Sample } from './measure.ts';
-import { BenchError, freePort, startProxy, startSink, startStandby } from './processes.ts';
+import { BenchError, startProxy, startSink, startStandby } from './processes.ts';
 import type { Tools } from './processes.ts';
 import { cpuSeconds, memory } from './procfs.ts';
 import { FILLING, READING } from './shapes.ts';
@@ -42,6 +43,11 @@ interface Kafka {
   readonly topic: string;
 }
 
+interface Filled extends Kafka {
+  readonly brokerPid: number | undefined;
+  readonly acknowledged: number;
+}
+
 /** Points that are in the topic then: a proxy that stops brings the rest of its log there. */
 async function fill(options: ReadingOptions, kafka: Kafka): Promise<number> {
   const { tools, folder, main } = options;
@@ -63,17 +69,24 @@ async function fill(options: ReadingOptions, kafka: Kafka): Promise<number> {
   }
 }
 
-async function read(
-  options: ReadingOptions,
-  filled: Kafka & { readonly brokerPid: number | undefined; readonly acknowledged: number },
-): Promise<Sample> {
-  const { tools, folder, main, round } = options;
-  const { brokerPid, acknowledged } = filled;
+async function read(options: ReadingOptions, filled: Filled): Promise<Sample> {
+  const { tools, folder } = options;
   const sink = await startSink({ tools, folder, port: await freePort() });
+  try {
+    return await readInto(sink.address.http, options, filled);
+  } finally {
+    await sink.stop();
+  }
+}
+
+/** `target`: the address of a null sink. */
+async function readInto(target: string, options: ReadingOptions, filled: Filled): Promise<Sample> {
+  const { folder, main, round } = options;
+  const { brokerPid, acknowledged } = filled;
   const brokerCpu = (): number => (brokerPid === undefined ? 0 : cpuSeconds(brokerPid));
   const brokerBefore = brokerCpu();
-  const far = nullSink(sink.address.http);
-  const standby = await startStandby({ folder, target: sink.address.http, main, kafka: filled });
+  const far = nullSink(target);
+  const standby = await startStandby({ folder, target, main, kafka: filled });
   try {
     const first = await firstArrival(() => far.count());
     const { count, waitedMs } = await delivered(far, 0, acknowledged, PATIENCE);
@@ -98,7 +111,6 @@ async function read(
     };
   } finally {
     await standby.stop();
-    await sink.stop();
   }
 }
 
