@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
 import { Foresight } from '../../src/follow/foresight.ts';
-import { receiveTimesOf } from '../../src/record/lane-frame.ts';
 import type { Position } from '../../src/record/position.ts';
-import { formatRecordHeader } from '../../src/record/record.ts';
+import { frameOf } from '../kit/frames.ts';
 
 interface Write {
   readonly cell: number;
@@ -21,21 +20,16 @@ const write = fc.record({
   receivedAt: fc.integer({ min: NOW - 40_000, max: NOW - 11_000 }),
 });
 
-function frameOf(lane: string, writes: readonly Write[], value: string) {
-  const body = Buffer.from(
-    writes
-      .map(({ cell, receivedAt }, at) => {
-        const header = { seq: at + 1, receivedAt, transport: 'http', source: '-' } as const;
-        return `${formatRecordHeader(header)}put m ${1_600_000_000 + cell} ${value} h=x\n`;
-      })
-      .join(''),
-  );
-  const records = { lane, ordinal: 1, firstSeq: 1, lastSeq: writes.length };
-  return { kind: 'frame' as const, ...records, body, ...receiveTimesOf(body) };
+function readOf(lane: string, writes: readonly Write[], value: string) {
+  const records = writes.map(({ cell, receivedAt }) => ({
+    receivedAt,
+    lines: [`put m ${1_600_000_000 + cell} ${value} h=x`],
+  }));
+  return { kind: 'frame' as const, ...frameOf(lane, 1, records) };
 }
 
 function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | 'alone') {
-  const frame = frameOf('a', own, '1');
+  const frame = readOf('a', own, '1');
   const log = {
     peek: () => undefined,
     next: (after: Position | undefined) =>
@@ -52,7 +46,7 @@ function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | '
         reads += 1;
         await Promise.resolve();
         for (const one of others) {
-          if (one.receivedAt >= fromMs) yield frameOf('b', [one], '2');
+          if (one.receivedAt >= fromMs) yield readOf('b', [one], '2');
         }
       },
     },

@@ -4,8 +4,8 @@ import { CellTimes } from '../../src/follow/cell-times.ts';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { LaterWrites } from '../../src/follow/later-writes.ts';
 import { PutStretch } from '../../src/follow/put-stretch.ts';
-import { receiveTimesOf } from '../../src/record/lane-frame.ts';
-import { formatRecordHeader } from '../../src/record/record.ts';
+import type { LaneFrame } from '../../src/record/lane-frame.ts';
+import { frameOf } from '../kit/frames.ts';
 
 interface Write {
   readonly cell: number;
@@ -14,7 +14,6 @@ interface Write {
 }
 
 const START = 1_700_000_000_000;
-const FRAME = { lane: 'b', ordinal: 1, firstSeq: 1, lastSeq: 1 } as const;
 
 const write = fc.record({
   cell: fc.integer({ min: 0, max: 5 }),
@@ -23,27 +22,22 @@ const write = fc.record({
 });
 
 function lineOf({ cell, value }: Write): string {
-  return `put m ${1_700_000_000 + cell} ${value} h=x\n`;
+  return `put m ${1_700_000_000 + cell} ${value} h=x`;
 }
 
-function frameOf(writes: readonly Write[]) {
-  const body = Buffer.from(
-    writes
-      .map((one, at) => {
-        const receivedAt = START + one.receivedAt;
-        const header = { seq: at + 1, receivedAt, transport: 'http', source: '-' } as const;
-        return formatRecordHeader(header) + lineOf(one);
-      })
-      .join(''),
-  );
-  return { ...FRAME, lastSeq: writes.length, body, ...receiveTimesOf(body) };
+function othersOf(writes: readonly Write[]): LaneFrame {
+  const records = writes.map((one) => ({
+    receivedAt: START + one.receivedAt,
+    lines: [lineOf(one)],
+  }));
+  return frameOf('b', 1, records);
 }
 
 /** Notes the writes as they are put, in that order. */
 function putAll(stretch: PutStretch, writes: readonly Write[]): void {
   const chunk = new Chunk(1_024, 16);
   for (const one of writes) {
-    const bytes = Buffer.from(lineOf(one));
+    const bytes = Buffer.from(`${lineOf(one)}\n`);
     const receivedAt = START + one.receivedAt;
     chunk.clear();
     chunk.add(bytes, 0, bytes.length, { seq: 1, telnet: false, receivedAt });
@@ -73,7 +67,7 @@ describe('later writes of other lanes', () => {
           const stands = new Map(own.flat().map((one) => [one.cell, one]));
           const expected = new Map(stands);
           for (const writes of others) {
-            for (const { write: found } of finder.find(frameOf(writes), open)) {
+            for (const { write: found } of finder.find(othersOf(writes), open)) {
               const [, , timestamp, value] = found.line.split(' ');
               const cell = Number(timestamp) - 1_700_000_000;
               const receivedAt = found.receivedAt - START;
@@ -95,7 +89,7 @@ describe('later writes of other lanes', () => {
   test('do not count when they were received after all was flushed: they were put after it', () => {
     const stretch = new PutStretch();
     putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
-    const later = frameOf([{ cell: 1, value: 2, receivedAt: 21 }]);
+    const later = othersOf([{ cell: 1, value: 2, receivedAt: 21 }]);
     const finder = new LaterWrites();
     const found = (contestedUntil: number, isLanded = true) =>
       finder.find(later, [{ stretch, contestedUntil: START + contestedUntil, isLanded }]).length;

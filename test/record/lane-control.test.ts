@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatControl } from '../../src/record/control.ts';
 import { endedBy, isClosed, openOf } from '../../src/record/lane-control.ts';
-import { frameOf } from '../standby/frames.ts';
+import { frameOf } from '../kit/frames.ts';
 
 const previous = { lane: 'a', lastSeq: 9 };
 const open = { kind: 'open', version: '0', previous, reason: 'start', holes: [] } as const;

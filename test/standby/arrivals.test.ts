@@ -8,7 +8,7 @@ import { Gate } from '../../src/standby/gate.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { beginningAt, lacking, type Place } from '../../src/standby/place.ts';
 import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
-import { frameOf } from './frames.ts';
+import { frameOf } from '../kit/frames.ts';
 
 /** Gives frames in their order; `agains` says before which of them all since another one is given again. */
 class ListSource implements StandbySource {

@@ -3,16 +3,13 @@ import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
 import { until } from '../follow/rig.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
 import { readLog } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
 
-let clock: SkippingClock;
 let rig: StandbyRig;
 
 beforeEach(async () => {
-  clock = new SkippingClock();
-  rig = await StandbyRig.open(clock);
+  rig = await StandbyRig.open();
 });
 afterEach(() => rig[Symbol.asyncDispose]());
 

@@ -6,8 +6,8 @@ import { readLines, readRecords } from '../../src/record/record.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { TopicSource } from '../../src/standby/topic-source.ts';
+import { frameOf, type MadeRecord } from '../kit/frames.ts';
 import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
-import { frameOf, type MadeRecord } from './frames.ts';
 import { placeAfter, readAll } from './reads.ts';
 
 const START_MS = 1_700_000_000_000;
