@@ -49,9 +49,12 @@ async function follow(
     state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
   if (place === undefined) return;
   await forgetBootstrap(state);
+  const wasPromoted = state.state.promotion.kind === 'promoted';
+  const isFollowingAgain = wasPromoted && request.isFollowingAgain;
+  // One that has stopped for good answers also when its source is gone.
+  if (wasPromoted && !isFollowingAgain) await source.close();
   // What can't be followed from there is said before anything begins.
-  await source.seek(place);
-  const isFollowingAgain = request.isFollowingAgain && state.state.promotion.kind === 'promoted';
+  else await source.seek(place);
   await state.save({ place, ...(isFollowingAgain && { promotion: FOLLOWING }) });
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });

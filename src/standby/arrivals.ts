@@ -12,6 +12,7 @@ import { originalIndex, Refusals } from './refusals.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
 export interface ArrivalsOptions {
+  /** It gives what `place` lacks. */
   readonly source: StandbySource;
   readonly clock: Clock;
   readonly gate: Gate;
@@ -73,7 +74,7 @@ export class Arrivals {
   #passed: Position;
   #aheadBytes = 0;
   readonly #recent: RecentArrivals;
-  /** The source is to begin with what this lacks. */
+  /** The source is to go back to what this lacks. */
   #seekTo: Place | undefined;
   #isFull = false;
   readonly #nudge = new Nudge();
@@ -86,7 +87,6 @@ export class Arrivals {
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
     this.#passed = this.#index.end;
-    this.#seekTo = place;
     this.#tip = tipOf(place);
   }
 

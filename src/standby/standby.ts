@@ -18,6 +18,7 @@ import type { StateDirectory } from './state-directory.ts';
 
 export interface StandbyOptions {
   readonly target: URL;
+  /** It gives what `place` lacks. */
   readonly source: StandbySource;
   readonly state: StateDirectory;
   /** What the target contains. */

@@ -83,6 +83,7 @@ export class StandbyRig implements AsyncDisposable {
     const { delayMs = 0, stopAtMs = Infinity } = options;
     const { isPaused, place = options.begin ?? beginningAt(null) } = state.state;
     const source = options.source ?? new LogSource(await PublishedLog.open(this.data));
+    await source.seek(place);
     const standby = new Standby({
       target,
       source,
