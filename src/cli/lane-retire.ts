@@ -30,8 +30,8 @@ export async function retire(
   const found = await findHistory({ repository, store, data: undefined, topic }, now);
   const ending = findEnding({ lane, ...found, isForced: force, now });
   const tail = found.topic?.lanes.find(({ begin }) => begin.lane === lane);
-  const isInTopic = (tail?.runs.at(-1)?.lastSeq ?? 0) === ending.lastSeq;
-  const closed = isInTopic ? tail?.isClosed === true : await readClose(store, ending);
+  const isInTopic = tail?.runs.at(-1)?.lastSeq === ending.lastSeq;
+  const closed = isInTopic ? tail.isClosed : await readClose(store, ending);
   const { lastSeq } = ending;
   const reason = `the lane was ended by hand at ${new Date(now).toISOString()}`;
   await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });

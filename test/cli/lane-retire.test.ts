@@ -51,6 +51,16 @@ test('a lane that broke off is ended with a hole behind it', async () => {
   await log.wal.close();
 });
 
+test('a lane of which nothing was archived is ended behind its begin, and no topic is spoken of', async () => {
+  await using rig = await ArchiveRig.create();
+  await writeLane(rig.wal, 20, 7);
+  await rig.register();
+  const lane = (await coverageOf(rig)).lanes[0]?.lane ?? '';
+  const told = await run(rig, lane);
+  expect(told).toContain(`lane ${lane} is ended behind record 0, `);
+  expect(told).not.toContain('note:');
+});
+
 test('a lane that is unknown, has ended, or was written to a short while ago is refused', async () => {
   await using rig = await ArchiveRig.create();
   await writeLane(rig.wal, 20, 7);
