@@ -51,7 +51,10 @@ export function createWorkersAdmin(
       const statuses = workers.map(({ status }) => status);
       return { ...(!statuses.includes(null) && mergeStatus(statuses)), workers };
     },
-    health: async () => worstOf(await Promise.all(views().map((view) => healthOf(view, ask)))),
+    health: async () => {
+      const all = await Promise.all(views().map((view) => healthOf(view, ask)));
+      return healthOfAll(all, taking());
+    },
     ready: async () => {
       const answers = taking().map((view) => ask(view, '/ready').then(isReady, () => false));
       return (await Promise.all(answers)).every(Boolean);
@@ -135,11 +138,15 @@ async function healthOf(view: WorkerView, ask: Ask): Promise<Health> {
   }
 }
 
-/** Writes are taken while one that should take them does. */
-function worstOf(all: readonly Health[]): Health {
+/** Writes are taken while a worker runs that is to take them, and none that answers refuses them: clients reach any. */
+function healthOfAll(all: readonly Health[], taking: readonly WorkerView[]): Health {
+  const isTaking = taking.some(({ isStarted }) => isStarted);
   return {
-    ok: all.every(({ ok }) => ok),
-    reasons: all.flatMap(({ reasons }) => reasons),
+    ok: isTaking && all.every(({ ok }) => ok),
+    reasons: [
+      ...(isTaking ? [] : ['no worker takes writes']),
+      ...all.flatMap(({ reasons }) => reasons),
+    ],
     degraded: all.flatMap(({ degraded }) => degraded),
   };
 }

@@ -20,7 +20,7 @@ class FakeWorker implements WorkerView {
   readonly place: WorkerView['place'];
   pid: number | undefined = 1;
   readonly starts = 1;
-  readonly isStarted = true;
+  isStarted = true;
   primary = OLD;
   heldSince: string | null = null;
 
@@ -127,6 +127,25 @@ describe('workers, to a promotion', () => {
   });
 });
 
+describe('workers, to those who ask whether writes are taken', () => {
+  test('take them while one runs that does not drain', async () => {
+    const [taking, other, draining] = [new FakeWorker(1), new FakeWorker(3), new FakeWorker(2)];
+    const port = await threePorts();
+    await taking.listen(port + 1);
+    await draining.listen(port + 2);
+    Object.assign(other, { pid: undefined, isStarted: false });
+    expect(await healthOf([taking, other, draining], port)).toMatchObject({
+      status: 200,
+      health: { ok: true, reasons: [] },
+    });
+    Object.assign(taking, { pid: undefined, isStarted: false });
+    expect(await healthOf([taking, other, draining], port)).toMatchObject({
+      status: 503,
+      health: { ok: false, reasons: ['no worker takes writes'] },
+    });
+  });
+});
+
 describe('a data directory of several workers', () => {
   let folder: Awaited<ReturnType<typeof tempDirectory>>;
   beforeEach(async () => {
@@ -143,6 +162,15 @@ describe('a data directory of several workers', () => {
     await assertOneLog(folder.path);
   });
 });
+
+async function healthOf(views: readonly FakeWorker[], port: number) {
+  const config = await loadConfig({ environment: {}, flags: { admin: `127.0.0.1:${port}` } });
+  const admin = createWorkersAdmin(config, () => views);
+  await admin.start(config.admin);
+  const answer = await fetch(`http://127.0.0.1:${port}/health`);
+  await admin.close();
+  return { status: answer.status, health: await answer.json() };
+}
 
 /** A free port with two free ones behind it. */
 async function threePorts(): Promise<number> {
