@@ -61,7 +61,8 @@ export class TopicArchiveStatus {
         this.#counters.bytes.inc(message.segment.bytes);
         break;
       case 'state':
-        if (message.state.kind === 'hindered') this.#counters.troubles.inc();
+        // Told again while it tries again.
+        if ('reason' in message.state && !('reason' in this.#state)) this.#counters.troubles.inc();
         this.#state = message.state;
         break;
       case 'covered':

@@ -36,6 +36,9 @@ describe('an archiver of a topic', () => {
     expect(await sample('topic_headroom_seconds')).toBe('Nan');
     status.told({ kind: 'joined', id: '0123456789abcdef', position: null });
     status.told({ kind: 'state', state: { kind: 'hindered', reason: 'no disk' } });
+    status.told({ kind: 'state', state: { kind: 'hindered', reason: 'no disk at all' } });
+    expect(await sample('archive_errors_total')).toBe('1');
+    status.told({ kind: 'state', state: { kind: 'hindered', reason: 'no disk' } });
     expect(status.health).toMatchObject({ ok: false, reasons: ['nothing is archived: no disk'] });
     status.told({ kind: 'state', state: { kind: 'archiving' } });
     status.told({ kind: 'archived', segment: { points: 7, bytes: 100 } });
