@@ -12,6 +12,7 @@ import { TopicSource } from '../standby/topic-source.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { assertOneLog } from '../wal/worker-logs.ts';
 import { connectionOf } from './kafka-connection.ts';
+import { BYPASSED } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
 
 /** What a standby follows. */
@@ -23,12 +24,19 @@ export interface Followed {
   begin(): Promise<Place>;
 }
 
-/** A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. */
-export async function openFollowed(request: StandbyRequest, logger: Logger): Promise<Followed> {
+/**
+ * A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. `onBypass`: a
+ * change went round the log; only the source that gives no frame with it calls this.
+ */
+export async function openFollowed(
+  request: StandbyRequest,
+  logger: Logger,
+  onBypass: () => void,
+): Promise<Followed> {
   const { config, repository, isData } = request;
   if (config.kafka.brokers.length > 0) return openTopic(request, logger);
   if (repository === undefined || isData) return openLog(request);
-  return openArchive(request, repository, logger);
+  return openArchive(request, repository, { logger, onBypass });
 }
 
 const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
@@ -36,7 +44,7 @@ const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
 async function openArchive(
   { begin, state }: StandbyRequest,
   place: string,
-  logger: Logger,
+  { logger, onBypass }: { readonly logger: Logger; readonly onBypass: () => void },
 ): Promise<Followed> {
   // DuckDB is loaded for it only.
   const { RepositorySource } = await import('../standby/repository-source.ts');
@@ -48,8 +56,10 @@ async function openArchive(
     duckdb,
     clock: systemClock,
     events: {
-      bypassed: ({ receivedAt, method, path }) =>
-        logger.warn({ at: formatInstant(receivedAt), method, path }, BYPASSED),
+      bypassed: ({ receivedAt, method, path }) => {
+        onBypass();
+        logger.warn({ at: formatInstant(receivedAt), method, path }, BYPASSED);
+      },
       damaged: (object, reason) => logger.error({ object, reason }, 'damage in the repository'),
     },
   });
@@ -60,8 +70,6 @@ async function openArchive(
     begin: () => Promise.resolve(beginningAt(begin.kind === 'at' ? begin.ms : null)),
   };
 }
-
-const BYPASSED = 'a change went round the log: the target does not get it';
 
 async function openLog(request: StandbyRequest): Promise<Followed> {
   const { data } = request.config;

@@ -67,10 +67,7 @@ export class StandbyReport {
       taken: ({ lane, firstSeq, lastSeq, body }) => {
         if (!body.includes(BYPASS)) return;
         metrics.bypasses.inc();
-        logger.warn(
-          { lane, firstSeq, lastSeq },
-          'a change went round the log: the target does not get it',
-        );
+        logger.warn({ lane, firstSeq, lastSeq }, BYPASSED);
       },
       deadLetters: (suspects) => {
         metrics.deadLetters.inc(suspects.length);
@@ -146,6 +143,7 @@ export class StandbyReport {
 }
 
 const DRAINING = 'it comes to contain all that the primary was sent, to take its place';
+export const BYPASSED = 'a change went round the log: the target does not get it';
 export const PROMOTED = 'its target was made the primary: it follows no more';
 
 function promotionOf(standby: Standby): object {

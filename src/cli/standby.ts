@@ -43,7 +43,9 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, target, delayMs, stopAtMs } = request;
-  const followed = await openFollowed(request, logger);
+  const metrics = new Metrics();
+  const counters = createStandbyMetrics(metrics);
+  const followed = await openFollowed(request, logger, () => counters.bypasses.inc());
   const { source, named } = followed;
   const place =
     state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
@@ -58,8 +60,6 @@ async function follow(
   await state.save({ place, ...(isFollowingAgain && { promotion: FOLLOWING }) });
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
-  const metrics = new Metrics();
-  const counters = createStandbyMetrics(metrics);
   const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });
   const standby = new Standby({
     target,
