@@ -14,6 +14,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { type ErrorCode, WalError } from '../runtime/errors.ts';
 import { FileStore } from '../storage/file-store.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
+import { configOfWorker, placeWorkers } from './worker-places.ts';
 
 const LIMITS = { primaryTimeoutMs: 3_000, repositoryTimeoutMs: 3_000 } as const;
 
@@ -32,10 +33,10 @@ export async function checkConfig(config: Config, form: 'yaml' | 'json'): Promis
     checkData(config.data),
     checkRepository(config),
     checkPrimary(config.primary),
-    checkChoice(config),
+    checkChoices(config),
     checkKafka(config),
   ]);
-  const findings = found.filter((finding) => finding !== undefined);
+  const findings = found.flat().filter((finding) => finding !== undefined);
   for (const finding of findings) console.error(formatFinding(finding));
   // Whoever waits for a share whose server is gone can't exit in order.
   if (findings.some(({ says }) => says.endsWith(SILENT))) process.kill(process.pid, 'SIGKILL');
@@ -134,7 +135,22 @@ async function nearestExisting(path: string): Promise<string> {
   }
 }
 
-/** What a switch of the primary has left in the data directory. */
+/** Of the data directory, or those of the workers; what several tell is told once. */
+async function checkChoices(config: Config): Promise<readonly Finding[]> {
+  try {
+    const places = await placeWorkers(config);
+    const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
+    const found = await Promise.all(configs.map(checkChoice));
+    const findings = found.filter((finding) => finding !== undefined);
+    return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    const { code, message, hint } = error;
+    return [{ kind: 'error', code, says: `${message}. ${hint}` }];
+  }
+}
+
+/** What a switch of the primary has left in a data directory. */
 async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
   try {
     const chosen = await PrimaryChoice.look(data, primary);

@@ -90,6 +90,25 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
     });
 
+    test('looks into the directories of workers, and finds a log that would be left behind', async () => {
+      const data = join(folder, 'a', 'b');
+      for (const worker of ['worker-1', 'worker-2']) {
+        const own = join(data, worker);
+        await mkdir(join(own, 'cursors'), { recursive: true });
+        const choice = await PrimaryChoice.open(own, primaryUrl, Cursor.reset(own, 'primary'));
+        await choice.switchTo(new URL('http://new:4242'), { lane: 'a', ordinal: 1, seq: 1 });
+      }
+      const args = ['check-config', ...quiet(), '--primary', primaryUrl];
+      const warned = await run(args);
+      expect(warned.code).toBe(0);
+      expect(warned.stderr.match(/since a switch it is http:\/\/new:4242/g)).toHaveLength(1);
+      await mkdir(join(data, 'wal'));
+      const left = await run(args);
+      expect(left.code).toBe(1);
+      expect(left.stderr).toContain('error DATA_UNUSABLE: ');
+      expect(left.stderr).toContain('holds the log of a single process');
+    });
+
     test('prints what is in effect and finds all well, leaving nothing behind', async () => {
       const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--json'];
       const { code, stdout, stderr } = await run(args);
