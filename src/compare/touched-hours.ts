@@ -4,42 +4,47 @@ import { HOUR_MS, type HourDifference } from './difference.ts';
 /** Hours this close are looked at in one stretch. */
 const NEAR_MS = 24 * HOUR_MS;
 
-/** The hours in which something differs, in stretches, metric by metric. */
-export class TouchedHours {
-  readonly #spans = new Map<string, { fromMs: number; toMs: number }[]>();
+/** Epoch ms, both included. */
+type Stretch = Pick<Span, 'fromMs' | 'toMs'>;
 
-  /** Of one metric, from the latest to the oldest, as a comparison tells them. */
+/** The hours in which something differs, in stretches, metric by metric; no two stretches of a metric are near to each other. */
+export class TouchedHours {
+  readonly #stretches = new Map<string, readonly Stretch[]>();
+
+  /** In any order: within a window they come series by series. */
   add(differences: readonly HourDifference[]): void {
     for (const { metric, hourMs } of differences) {
-      const spans = this.#spans.get(metric) ?? [];
-      this.#spans.set(metric, spans);
+      const stretches = this.#stretches.get(metric) ?? [];
       const toMs = hourMs + HOUR_MS - 1;
-      const near = spans.findLast(
-        (one) => hourMs <= one.toMs + NEAR_MS && toMs >= one.fromMs - NEAR_MS,
-      );
-      if (near === undefined) spans.push({ fromMs: hourMs, toMs });
-      else {
-        near.fromMs = Math.min(near.fromMs, hourMs);
-        near.toMs = Math.max(near.toMs, toMs);
-      }
+      if (stretches.some((one) => hourMs >= one.fromMs && toMs <= one.toMs)) continue;
+      // With an hour between them, two that were apart are one.
+      const near = stretches.filter((one) => isNear(one, hourMs));
+      const united = {
+        fromMs: Math.min(hourMs, ...near.map((one) => one.fromMs)),
+        toMs: Math.max(toMs, ...near.map((one) => one.toMs)),
+      };
+      this.#stretches.set(metric, [united, ...stretches.filter((one) => !isNear(one, hourMs))]);
     }
   }
 
   get isEmpty(): boolean {
-    return this.#spans.size === 0;
+    return this.#stretches.size === 0;
   }
 
-  /** Those of each metric, no further than the bounds (both included). */
-  byMetric(bounds: {
-    readonly fromMs: number;
-    readonly toMs: number;
-  }): readonly (readonly Span[])[] {
-    return [...this.#spans].map(([metric, spans]) =>
-      spans.map(({ fromMs, toMs }) => ({
-        metric,
-        fromMs: Math.max(fromMs, bounds.fromMs),
-        toMs: Math.min(toMs, bounds.toMs),
-      })),
+  /** Those of each metric, from the latest to the oldest and no further than the bounds (both included). */
+  byMetric(bounds: Stretch): readonly (readonly Span[])[] {
+    return [...this.#stretches].map(([metric, stretches]) =>
+      stretches
+        .toSorted((a, b) => b.fromMs - a.fromMs)
+        .map(({ fromMs, toMs }) => ({
+          metric,
+          fromMs: Math.max(fromMs, bounds.fromMs),
+          toMs: Math.min(toMs, bounds.toMs),
+        })),
     );
   }
+}
+
+function isNear({ fromMs, toMs }: Stretch, hourMs: number): boolean {
+  return hourMs <= toMs + NEAR_MS && hourMs + HOUR_MS - 1 >= fromMs - NEAR_MS;
 }
