@@ -25,6 +25,18 @@ const ATTEMPTS_MAX = 20;
  */
 export async function readLog(found: FoundState, options: ReadLogOptions): Promise<FoundState> {
   if (found.tail === undefined && found.topic === undefined) return found;
+  try {
+    return await readAsLongAsItMoves(found, options);
+  } catch (error) {
+    if (options.signal.aborted) throw interrupted(options.work.path, found.targetMs);
+    throw error;
+  }
+}
+
+async function readAsLongAsItMoves(
+  found: FoundState,
+  options: ReadLogOptions,
+): Promise<FoundState> {
   const { request, clock, signal } = options;
   const { allowHoles } = request;
   const to = { kind: 'at', ms: found.targetMs } as const;
@@ -70,9 +82,6 @@ async function buildOnce(
       now: clock.now(),
       signal,
     });
-  } catch (error) {
-    if (signal.aborted) throw interrupted(work.path, targetMs);
-    throw error;
   } finally {
     progress.end();
     duckdb.close();

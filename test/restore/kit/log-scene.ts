@@ -124,7 +124,11 @@ export class LogScene implements AsyncDisposable {
   }
 
   /** Of a state that was found before. */
-  async finish(state: FoundState, more: Partial<RestoreRequest> = {}): Promise<Restored> {
+  async finish(
+    state: FoundState,
+    more: Partial<RestoreRequest> = {},
+    { signal } = new AbortController(),
+  ): Promise<Restored> {
     const request = this.request({ kind: 'at', ms: state.targetMs }, more);
     const folder = await mkdtemp(join(this.rig.data, '..', 'restore-'));
     const work = await WorkDirectory.open(folder, []);
@@ -134,7 +138,7 @@ export class LogScene implements AsyncDisposable {
         work,
         clock: systemClock,
         report: (event) => this.events.push(event),
-        signal: new AbortController().signal,
+        signal,
       });
       const options = { scratch: work.scratch, onChecked: () => undefined };
       await using expected = await ExpectedState.open(found, request, options);
