@@ -60,7 +60,8 @@ export async function sweep(
     measure: () => {
       const underWay = [...shares.values()].reduce((sum, share) => sum + share, 0);
       const { source, target } = comparison.counts.points;
-      return { progress: Math.min(1, (ended + underWay) / metrics.length), done: source + target };
+      const share = metrics.length === 0 ? 1 : (ended + underWay) / metrics.length;
+      return { progress: Math.min(1, share), done: source + target };
     },
   });
   try {

@@ -28,6 +28,14 @@ describe('two OpenTSDBs', () => {
     });
   });
 
+  test('without a metric are equal, and compared at once', async () => {
+    await using pair = await Pair.start();
+    const { result, events } = await pair.compare();
+    expect(result).toMatchObject({ outcome: 'equal', metrics: 0 });
+    const told = events.flatMap((one) => (one.event === 'progress' ? [one.progress] : []));
+    expect(told).toEqual([1]);
+  });
+
   test('are told apart point by point', async () => {
     await using pair = await Pair.start();
     pair.both(LINES);
