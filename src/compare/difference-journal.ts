@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { appendFile, writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { canonicalTags } from '../archive/canonical-tags.ts';
+import { readLineBatches } from '../restore/line-batches.ts';
 import type { DifferenceCounts, LogAnswer } from './compare-request.ts';
 import type { HourDifference } from './difference.ts';
 
@@ -93,6 +92,6 @@ async function* readAnswers(
   return undefined;
 }
 
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
+async function* linesOf(path: string): AsyncGenerator<string> {
+  for await (const lines of readLineBatches(path)) yield* lines;
 }

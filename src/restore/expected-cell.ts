@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { readLineBatches } from './line-batches.ts';
 
 /** A cell of the expected state, as the fold writes it. */
 export interface ExpectedCell {
@@ -11,18 +11,9 @@ export interface ExpectedCell {
   readonly value: string;
 }
 
-const READ_BYTES = 256 * 1024;
-
 /** Reads what `Fold.writeCells` wrote, in bounded memory. Throws on a line that it did not write. */
 export async function* readCells(path: string): AsyncGenerator<readonly ExpectedCell[]> {
-  let rest = '';
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: READ_BYTES });
-  for await (const chunk of stream as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    yield lines.map(parseCell);
-  }
-  if (rest !== '') throw new Error(`${path} breaks off in a line`);
+  for await (const lines of readLineBatches(path)) yield lines.map(parseCell);
 }
 
 /** One text for one set of tags. */
