@@ -14,7 +14,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { type ErrorCode, WalError } from '../runtime/errors.ts';
 import { FileStore } from '../storage/file-store.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { configOfWorker, placeWorkers } from './worker-places.ts';
+import { configOfWorker, placeWorkers } from './workers/worker-places.ts';
 
 const LIMITS = { primaryTimeoutMs: 3_000, repositoryTimeoutMs: 3_000 } as const;
 

@@ -1,6 +1,6 @@
 import { comparePositions } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Proxy } from './proxy.ts';
+import type { Proxy } from './proxy/proxy.ts';
 
 const POLL_MS = 500;
 

@@ -3,14 +3,14 @@ import { OPTIONS } from '../config/options.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, addTopicFlags, configOf, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
-import type { RetireFlags } from './lane-retire.ts';
+import type { RetireFlags } from './history/lane-retire.ts';
 import { addInfo, addLog, addRestore } from './read-commands.ts';
-import type { VerifyFlags } from './verify.ts';
-import { addPromote } from './promote-command.ts';
-import { addCompare } from './compare-command.ts';
-import { addStandby } from './standby-command.ts';
+import type { VerifyFlags } from './history/verify.ts';
+import { addPromote } from './promote/promote-command.ts';
+import { addCompare } from './restore/compare-command.ts';
+import { addStandby } from './standby/standby-command.ts';
 import { VERSION } from './version.ts';
-import type { InspectOptions } from './wal-inspect.ts';
+import type { InspectOptions } from './history/wal-inspect.ts';
 
 /**
  * The command line. `settle` gets the exit code of the command that ran. Each command loads what it needs when it
@@ -55,7 +55,7 @@ function addStart(program: Command): void {
       examples('tsdb-wal start --listen :4243 --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
     )
     .action(async (_options, command: Command) => {
-      const { start } = await import('./start.ts');
+      const { start } = await import('./proxy/start.ts');
       await start(await configOf(command));
     });
 }
@@ -104,7 +104,7 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
       ),
     )
     .action(async (options: InspectOptions) => {
-      const { inspectWal } = await import('./wal-inspect.ts');
+      const { inspectWal } = await import('./history/wal-inspect.ts');
       const outcome = await inspectWal(options);
       settle(outcome === 'damaged' ? EXIT.damaged : EXIT.ok);
     });
@@ -125,7 +125,7 @@ function addArchive(program: Command): void {
       ),
     )
     .action(async (_options, command: Command) => {
-      const { runArchive } = await import('./archive.ts');
+      const { runArchive } = await import('./archive/archive.ts');
       await runArchive(await configOf(command));
     });
 }
@@ -147,7 +147,7 @@ function addLane(program: Command, settle: (code: ExitCode) => void): void {
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(RETIRE_EXAMPLE))
     .action(async (lane: string, options: RetireFlags, command: Command) => {
-      const { retire } = await import('./lane-retire.ts');
+      const { retire } = await import('./history/lane-retire.ts');
       settle(await retire(lane, { ...options, topic: await topicOf(command) }));
     });
 }
@@ -172,7 +172,7 @@ function addVerify(program: Command, settle: (code: ExitCode) => void): void {
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples('tsdb-wal verify --repository /var/lib/tsdb-wal/repository'))
     .action(async (options: VerifyFlags) => {
-      const { runVerify } = await import('./verify.ts');
+      const { runVerify } = await import('./history/verify.ts');
       settle(await runVerify(options));
     });
 }

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addTopicFlags, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
-import type { InfoOptions } from './info.ts';
-import type { GrepOptions } from './log-grep.ts';
-import type { RestoreFlags } from './restore.ts';
+import type { InfoOptions } from './history/info.ts';
+import type { GrepOptions } from './history/log-grep.ts';
+import type { RestoreFlags } from './restore/restore.ts';
 
 export function addInfo(program: Command, settle: (code: ExitCode) => void): void {
   addTopicFlags(program.command('info'))
@@ -19,7 +19,7 @@ export function addInfo(program: Command, settle: (code: ExitCode) => void): voi
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples('tsdb-wal info --repository /var/lib/tsdb-wal/repository'))
     .action(async (options: InfoOptions, command: Command) => {
-      const { showInfo } = await import('./info.ts');
+      const { showInfo } = await import('./history/info.ts');
       settle(await showInfo({ ...options, topic: await topicOf(command) }));
     });
 }
@@ -63,7 +63,7 @@ export function addLog(program: Command, settle: (code: ExitCode) => void): void
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(GREP_EXAMPLE))
     .action(async (options: GrepOptions, command: Command) => {
-      const { grepLog } = await import('./log-grep.ts');
+      const { grepLog } = await import('./history/log-grep.ts');
       settle(await grepLog({ ...options, topic: await topicOf(command) }));
     });
 }
@@ -119,7 +119,7 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
       ),
     )
     .action(async (options: RestoreFlags, command: Command) => {
-      const { runRestore } = await import('./restore.ts');
+      const { runRestore } = await import('./restore/restore.ts');
       settle(await runRestore(options, await topicOf(command)));
     });
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import type { Info } from '../../src/cli/info-contract.ts';
+import type { Info } from '../../src/cli/history/info-contract.ts';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type FilterOptions, parseFilter } from '../../src/cli/inspect-filter.ts';
-import { inspectWal, type InspectOptions } from '../../src/cli/wal-inspect.ts';
+import { type FilterOptions, parseFilter } from '../../src/cli/history/inspect-filter.ts';
+import { inspectWal, type InspectOptions } from '../../src/cli/history/wal-inspect.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { tempDirectory } from '../kit/temp.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRepository } from '../../../src/archive/repository.ts';
 import { readSummary } from '../../../src/archive/summary.ts';
-import { describeRepository, type Info } from '../../../src/cli/info-contract.ts';
+import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
 import { FakeTsd } from '../../kit/fake-tsd.ts';
 import { type ArchiveStatus, ProxyProcess } from '../../kit/proxy-process.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';

@@ -1,0 +1,244 @@
+import { readdirSync } from 'node:fs';
+import { constants, hostname, setPriority } from 'node:os';
+import { join } from 'node:path';
+import { archivedBefore } from '../../archive/archive-cursor.ts';
+import type { ArchiverOptions } from '../../archive/archiver.ts';
+import { CoverageWatch } from '../../archive/coverage-watch.ts';
+import { readOpenings } from '../../archive/lane-opening.ts';
+import type { Repository } from '../../archive/repository.ts';
+import type { Config } from '../../config/options.ts';
+import type { KafkaConnection } from '../../kafka/connection.ts';
+import { GroupSource } from '../../kafka/group-source.ts';
+import { RetentionWatch } from '../../kafka/retention-watch.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { Backlog } from './backlog.ts';
+import type { ArchiverReport } from './archiver-report.ts';
+import { LaneRegistrar } from './lane-registrar.ts';
+import type { TopicArchiveStatus } from './topic-archive-status.ts';
+import { VERSION } from '../version.ts';
+
+const LIMITS = {
+  /** The first lane is waited for so long before the rest begins. */
+  registerMsMax: 10_000,
+  memoryIntervalMs: 10_000,
+} as const;
+
+export interface Surroundings {
+  readonly config: Config;
+  readonly repository: Repository;
+  /** The archiver's own, below the data directory. */
+  readonly folder: string;
+  readonly report: ArchiverReport;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Where what is archived comes from a topic, and not from the log of the data directory. */
+  readonly topic: TopicPlace | undefined;
+}
+
+interface TopicPlace {
+  readonly connection: KafkaConnection;
+  /** Told how long the topic keeps what is not archived. */
+  readonly status: TopicArchiveStatus;
+}
+
+/** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
+export async function runWorkers(around: Surroundings): Promise<void> {
+  const { config, repository, report, signal } = around;
+  const { data } = config;
+  const position = (await archivedBefore(data)) ?? null;
+  report.send({ kind: 'joined', id: repository.id, position });
+  const registrar = new LaneRegistrar({
+    repository,
+    data,
+    host: hostname(),
+    clock: systemClock,
+    registered: (lane) => report.send({ kind: 'registered', lane }),
+    unregistered: (lane, reason) => report.send({ kind: 'unregistered', lane, reason }),
+  });
+  report.onMessage(({ openings }) => registrar.want(openings));
+  const watch = new CoverageWatch({
+    repository,
+    clock: systemClock,
+    events: {
+      covered: (covered) => report.send({ kind: 'covered', report: covered }),
+      unreadable: (reason) => report.hinder('listing', reason),
+    },
+  });
+  await Promise.all([
+    registrar.run(signal),
+    watch.run(signal),
+    tellMemory(report, signal),
+    archiveAndMerge(around, registrar, watch),
+  ]);
+}
+
+async function tellMemory(report: ArchiverReport, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    report.send({ kind: 'memory', residentBytes: process.memoryUsage.rss() });
+    await systemClock.sleep(LIMITS.memoryIntervalMs, signal);
+  }
+}
+
+/** Registering comes first, at full speed, since writes wait for it; and also where DuckDB can't be loaded. */
+async function archiveAndMerge(
+  around: Surroundings,
+  registrar: LaneRegistrar,
+  watch: CoverageWatch,
+): Promise<void> {
+  const { report, signal } = around;
+  if (report.hasParent) await registrar.untilFirst(LIMITS.registerMsMax, signal);
+  giveWay();
+  const backlog = new Backlog(systemClock);
+  const workers = await report.persist('archiving', signal, async () => [
+    around.topic === undefined
+      ? await createArchiver(around, registrar, { watch, backlog })
+      : await createTopicArchiver(around, around.topic, { watch, backlog }),
+    await createMerger(around, { watch, backlog }),
+  ]);
+  await Promise.all((workers ?? []).map((worker) => worker.run(signal)));
+}
+
+interface Followed {
+  readonly watch: CoverageWatch;
+  readonly backlog: Backlog;
+}
+
+interface Worker {
+  run(signal: AbortSignal): Promise<void>;
+}
+
+async function createArchiver(
+  around: Surroundings,
+  registrar: LaneRegistrar,
+  followed: Followed,
+): Promise<Worker> {
+  const { config, report, logger } = around;
+  const { Archiver } = await import('../../archive/archiver.ts');
+  return new Archiver({
+    data: config.data,
+    ...(await archivingOptions(around)),
+    register: async (segments) => registrar.register(await readOpenings(segments)),
+    events: {
+      ...archivingEvents(around, followed),
+      passed: (position) => report.send({ kind: 'passed', position }),
+      hole: (hole) => logger.error({ ...hole }, 'records of the log cannot be archived'),
+    },
+  });
+}
+
+/** As one of those who share the topic's partitions for this repository; another repository has a group of its own. */
+async function createTopicArchiver(
+  around: Surroundings,
+  { connection, status }: TopicPlace,
+  followed: Followed,
+): Promise<Worker> {
+  const { config, repository, report, logger } = around;
+  const { TopicArchiver } = await import('../../archive/topic-archiver.ts');
+  const source = await GroupSource.open({
+    connection,
+    topic: config.kafka.topic.name,
+    groupId: `tsdb-wal-archive-${repository.id}`,
+    clock: systemClock,
+    onHindered: (reason) => report.hinder('topic', reason),
+  });
+  const archiver = new TopicArchiver({
+    source,
+    ...(await archivingOptions(around)),
+    events: {
+      ...archivingEvents(around, followed),
+      hole: (hole) => logger.error({ ...hole }, 'records of the topic cannot be archived'),
+      foreign: ({ partition, offset, reason }) =>
+        logger.warn({ partition, offset, reason }, 'a message of the topic is none of ours'),
+      lost: ({ partition, from, to }) =>
+        logger.warn({ partition, from, to }, 'the topic does not have what was to come next'),
+      assigned: (partitions) => logger.info({ partitions }, 'partitions are shared out'),
+    },
+  });
+  const retention = new RetentionWatch({
+    connection,
+    topic: config.kafka.topic.name,
+    clock: systemClock,
+    archived: () => archiver.settledOffsets,
+    told: (headroom) => status.toldHeadroom(headroom, archiver.settledOffsets),
+  });
+  return {
+    run: async (signal) => {
+      await Promise.all([source.run(signal), archiver.run(signal), retention.run(signal)]);
+    },
+  };
+}
+
+/** What archiving a log and archiving a topic need alike. */
+async function archivingOptions({ config, repository, folder }: Surroundings) {
+  const { Duckdb } = await import('../../archive/duckdb.ts');
+  const spill = join(folder, 'spill');
+  return {
+    repository,
+    duckdb: await Duckdb.open({ scratch: spill, memoryMb: memoryMbOf(config), threads: 1 }),
+    folder: join(folder, 'segments'),
+    clock: systemClock,
+    random: Math.random,
+    version: VERSION,
+  };
+}
+
+function archivingEvents(
+  { report, logger }: Surroundings,
+  { watch, backlog }: Followed,
+): Pick<ArchiverOptions['events'], 'archived' | 'state'> {
+  return {
+    archived: (last, sidecar) => {
+      const { points, data, toMs } = sidecar;
+      logger.debug({ last, points }, 'segment archived');
+      watch.added(sidecar);
+      backlog.archived(toMs);
+      report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
+    },
+    state: (state) =>
+      report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
+  };
+}
+
+async function createMerger(
+  { config, repository, folder, logger }: Surroundings,
+  { watch, backlog }: Followed,
+): Promise<Worker> {
+  const { Merger } = await import('../../archive/merger.ts');
+  return new Merger({
+    repository,
+    clock: systemClock,
+    writer: `tsdb-wal ${VERSION}`,
+    folder: join(folder, 'merging'),
+    memoryMb: memoryMbOf(config),
+    isBehind: () => backlog.isBehind(),
+    events: {
+      merged: (sidecar, parts) => {
+        const { lane, level, firstSeq, lastSeq } = sidecar;
+        logger.debug({ lane, level, firstSeq, lastSeq, parts }, 'segments merged');
+        watch.added(sidecar);
+      },
+      blocked: (object, reason) => logger.error({ object, reason }, 'segments cannot be merged'),
+      indexed: (months) => logger.info({ months }, 'months indexed'),
+      hindered: (reason) => {
+        if (reason === undefined) logger.info('merging goes on');
+        else logger.warn({ reason }, 'merging fails: it is tried again');
+      },
+    },
+  });
+}
+
+/** One half for what comes in, one for merging. */
+function memoryMbOf({ archiver }: Config): number {
+  return Math.floor(archiver.memoryBytes / 2 / 1_048_576);
+}
+
+/**
+ * To whatever takes writes: what this process has to do waits in the log. On Linux priority is a thread's own, and
+ * later threads have it from these.
+ */
+function giveWay(): void {
+  const isLinux = process.platform === 'linux';
+  const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
+}

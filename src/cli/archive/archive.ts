@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type JoinedRepository, joinRepository } from '../../archive/join-repository.ts';
+import type { Config } from '../../config/options.ts';
+import { connectionOf } from '../kafka-connection.ts';
+import { createLogger, type Logger } from '../../runtime/logger.ts';
+import { assertOneLog } from '../../wal/worker-logs.ts';
+import { DirectoryLock } from '../../wal/directory-lock.ts';
+import type { FromArchiver } from './archive-messages.ts';
+import { runWorkers } from './archive-workers.ts';
+import { ArchiverReport } from './archiver-report.ts';
+import type { TopicArchiveAdmin } from './topic-archive-admin.ts';
+
+/** After it was told to stop, what is under way may take so long. */
+const STOP_MS_MAX = 4_000;
+
+/**
+ * Archives the log of a data directory, or a topic, until told to stop: as the child of `start`, or by hand.
+ *
+ * Order: the lock, so that one process moves the cursor; the repository; lanes, as the parent names them; then what
+ * the log holds. Each is tried again for as long as it fails.
+ */
+export async function runArchive(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel).child({ component: 'archiver' });
+  const stop = new AbortController();
+  const hasKafka = config.kafka.brokers.length > 0;
+  if (!hasKafka) await assertOneLog(config.data);
+  const admin = hasKafka ? await createAdmin(config, logger) : undefined;
+  const status = admin?.status;
+  const onTold = status && ((message: FromArchiver) => status.told(message));
+  const report = new ArchiverReport(logger, () => stop.abort(), onTold);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // Sent to all processes of a service or a terminal: the parent needs the archiver to the end of its own.
+    process.on(signal, () => report.hasParent || stop.abort());
+  }
+  stop.signal.addEventListener('abort', endInTime, { once: true });
+  const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
+  const folder = join(config.data, 'archiver');
+  const lock = await report.persist('start', stop.signal, async () => {
+    await mkdir(folder, { recursive: true });
+    return DirectoryLock.acquire(folder);
+  });
+  if (lock === undefined) return;
+  await admin?.start();
+  try {
+    const joined = await report.persist('start', stop.signal, () =>
+      joinRepository(config.data, config.repository, Date.now()),
+    );
+    if (joined === undefined) return;
+    tellJoined(joined, logger);
+    const { repository } = joined;
+    const { signal } = stop;
+    const around = { config, repository, folder, report, logger, signal };
+    await runWorkers({ ...around, topic: kafka && status && { connection: kafka, status } });
+  } finally {
+    await admin?.close();
+    await lock.release();
+  }
+}
+
+/** The child of a proxy does without what it needs for that. */
+async function createAdmin(config: Config, logger: Logger): Promise<TopicArchiveAdmin> {
+  const { TopicArchiveAdmin: Admin } = await import('./topic-archive-admin.ts');
+  return new Admin(config, logger);
+}
+
+/** A file operation on a share whose server is gone can't be waited for, nor can such a process exit in order. */
+function endInTime(): void {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_MS_MAX).unref();
+}
+
+function tellJoined(
+  { repository: { place, id }, history }: JoinedRepository,
+  logger: Logger,
+): void {
+  logger.info({ place, id }, 'archiving');
+  if (history !== 'other') return;
+  const told =
+    'this directory was archived to another repository before: its history begins anew in this one';
+  logger.warn({ place, id }, told);
+}

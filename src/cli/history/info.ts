@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { formatRecords } from '../../archive/coverage.ts';
+import { openLog, readTail } from '../../archive/log-tail.ts';
+import { openRepository } from '../../archive/repository.ts';
+import { openSources } from '../../archive/sources.ts';
+import { readSummary, type Summary } from '../../archive/summary.ts';
+import type { TopicLog } from '../../archive/topic-log.ts';
+import { readTopicTail } from '../../archive/topic-tail.ts';
+import { WalError } from '../../runtime/errors.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
+import { describeRepository, type Info, type InfoLane } from './info-contract.ts';
+import type { InfoHole } from './info-hole.ts';
+import { describeLog, type InfoLog } from './info-log.ts';
+import { describeTopic, type InfoTopic } from './info-topic.ts';
+import { type Print, printToStdout } from '../print.ts';
+
+export interface InfoOptions {
+  /** Undefined: the one that `data` archives to. */
+  readonly repository?: string;
+  readonly data?: string;
+  readonly topic?: TopicLog | undefined;
+  readonly json?: boolean;
+  /** False for --no-index. */
+  readonly index: boolean;
+}
+
+/** Prints what a repository holds, and which moments it can restore. Reads only. */
+export async function showInfo(
+  options: InfoOptions,
+  print: Print = printToStdout,
+): Promise<ExitCode> {
+  const repository = await openRepository(await placeOf(options));
+  const { summary, log, topic } = await summarize(repository.store, options);
+  const described = describeRepository(repository, summary, Date.now(), { log, topic });
+  await print(options.json === true ? `${JSON.stringify(described)}\n` : formatInfo(described));
+  return EXIT_OF[described.state];
+}
+
+/** Throws CONFIG_INVALID when neither is named. */
+async function placeOf({ repository, data }: InfoOptions): Promise<string> {
+  if (repository !== undefined) return repository;
+  if (data === undefined) {
+    throw new WalError('CONFIG_INVALID', '--repository is missing', {
+      hint: 'Name what `start` archives to, or its --data directory.',
+    });
+  }
+  return (await openSources({ data })).repository?.place ?? join(data, 'repository');
+}
+
+const ATTEMPTS_MAX = 3;
+
+interface Found {
+  readonly summary: Summary;
+  readonly log: InfoLog | null;
+  readonly topic: InfoTopic | null;
+}
+
+/** The log and the topic before the repository, as what leaves these is in that. */
+async function summarize(
+  store: ObjectStore,
+  { data, topic: named, index }: InfoOptions,
+): Promise<Found> {
+  const { signal } = new AbortController();
+  for (let attempt = 1; ; attempt += 1) {
+    const log = data === undefined ? undefined : await openLog(data);
+    const ranges = await named?.ranges();
+    const summary = await readSummary(store, { useIndex: index });
+    const tail = log && (await readTail(log, summary));
+    const around = { archived: summary, known: summary, signal };
+    const topic = named && ranges && (await readTopicTail(named, { ranges, ...around }));
+    const isMoved = tail?.isMoved === true || topic?.isMoved === true;
+    if (isMoved && attempt < ATTEMPTS_MAX) continue;
+    return {
+      summary,
+      log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
+      topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
+    };
+  }
+}
+
+const EXIT_OF = { whole: EXIT.ok, hole: EXIT.hole, damaged: EXIT.spoilt } as const;
+
+function formatInfo(info: Info): string {
+  const { repository, restorable, safeTime, lagSeconds, totals, lanes, holes, faults } = info;
+  const { points, records, bytes, segments } = totals;
+  const lag = lagSeconds === null ? '' : `, ${formatSeconds(lagSeconds)} ago`;
+  return [
+    `repository ${repository.place}: id ${repository.id}, made ${repository.createdAt}`,
+    `restorable: ${restorable.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'nothing'}`,
+    `safe time: ${safeTime ?? 'none'}${lag}`,
+    `holds: points ${points}, records ${records}, bytes ${bytes}, segments ${segments}, lanes ${totals.lanes}`,
+    ...(info.indexedMonths === 0
+      ? []
+      : [
+          `  closed months told by their indexes: ${info.indexedMonths} (--no-index lists what is there now)`,
+        ]),
+    ...formatLog(info),
+    ...formatTopic(info),
+    ...lanes.flatMap(formatLane),
+    `holes: ${holes.length === 0 ? 'none' : ''}`,
+    ...holes.map(formatHole),
+    `faults: ${faults.length === 0 ? 'none seen; `tsdb-wal verify` looks into every object' : ''}`,
+    ...faults.map(({ kind, object, reason }) => `  ${kind} ${object}: ${reason}`),
+    '',
+  ].join('\n');
+}
+
+function formatLog({ log }: Info): string[] {
+  if (log === null) return [];
+  const { data, inUse, to, records, points } = log;
+  const behind = log.lanes.filter((lane) => lane.records > 0);
+  return [
+    `log of ${data}${inUse ? ', in use' : ''}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
+    ...behind.map(
+      (lane) =>
+        `  of lane ${lane.lane}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}${lane.registered ? '' : ', and the repository does not know the lane'}`,
+    ),
+  ];
+}
+
+function formatTopic({ topic }: Info): string[] {
+  if (topic === null) return [];
+  const { name, brokers, to, points, records, restorable, safeTime, holes } = topic;
+  return [
+    `topic ${name} of ${brokers.join(',')}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
+    ...topic.lanes.map((lane) => {
+      const registered = lane.registered ? '' : ', and the repository does not know the lane';
+      const end = lane.completeBefore === null ? 'ended' : `complete before ${lane.completeBefore}`;
+      return `  of lane ${lane.lane} of ${lane.host}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}; ${end}${registered}`;
+    }),
+    `  restorable with it: ${restorable.map(({ from, to: end }) => `${from} to ${end}`).join(', ') || 'nothing'}`,
+    `  safe time with it: ${safeTime ?? 'none'}`,
+    `  holes with it: ${holes.length === 0 ? 'none' : ''}`,
+    ...holes.map((hole) => `  ${formatHole(hole)}`),
+  ];
+}
+
+function formatLane(lane: InfoLane): string[] {
+  const { previous, covered, disputed } = lane;
+  const behind = previous === null ? 'the first' : `behind ${previous.lane}/${previous.lastSeq}`;
+  const opened =
+    lane.reason === null
+      ? 'its begin is gone'
+      : `opened ${lane.openedAt} by ${lane.reason} on ${lane.host}, ${behind}`;
+  const sequences = covered.map(({ firstSeq, lastSeq }) => `${firstSeq} to ${lastSeq}`);
+  return [
+    `lane ${lane.lane} (number ${lane.ordinal}): ${opened}`,
+    `  sequence ${sequences.join(', ') || 'none yet'}: points ${lane.points}, records ${lane.records}, bytes ${lane.bytes}, segments ${lane.segments}`,
+    lane.completeBefore === null ? '  ended' : `  complete before ${lane.completeBefore}`,
+    ...(disputed === null
+      ? []
+      : [`  receive times in doubt: ${disputed.from} to ${disputed.to}, since the clock leapt`]),
+  ];
+}
+
+function formatHole(hole: InfoHole): string {
+  const { from, to, reason } = hole;
+  return `  ${formatRecords(hole)}, received from ${from}${to === null ? '' : ` to ${to}`}: ${reason}`;
+}
+
+function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 120) return `${whole} s`;
+  return whole < 7_200 ? `${Math.round(whole / 60)} min` : `${Math.round(whole / 3_600)} h`;
+}

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Duckdb } from '../../archive/duckdb.ts';
+import { openRepository } from '../../archive/repository.ts';
+import { findEnding, isClosed, type LaneEnding, retireLane } from '../../archive/retire-lane.ts';
+import { findHistory } from '../../archive/sources.ts';
+import type { TopicLog } from '../../archive/topic-log.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
+import { type Print, printToStdout } from '../print.ts';
+
+export interface RetireFlags {
+  readonly repository: string;
+  readonly force?: boolean;
+  readonly topic?: TopicLog | undefined;
+}
+
+const DUCKDB_LIMITS = { memoryMb: 100, threads: 1 } as const;
+
+/** Ends a lane by hand, and tells what that means. Throws LANE_NOT_RETIRED. */
+export async function retire(
+  lane: string,
+  { repository: place, force = false, topic }: RetireFlags,
+  print: Print = printToStdout,
+): Promise<ExitCode> {
+  const repository = await openRepository(place);
+  const now = Date.now();
+  const { store } = repository;
+  const found = await findHistory({ repository, store, data: undefined, topic }, now);
+  const ending = findEnding({ lane, ...found, isForced: force, now });
+  const tail = found.topic?.lanes.find(({ begin }) => begin.lane === lane);
+  const isInTopic = tail?.runs.at(-1)?.lastSeq === ending.lastSeq;
+  const closed = isInTopic ? tail.isClosed : await readClose(store, ending);
+  const { lastSeq } = ending;
+  const reason = `the lane was ended by hand at ${new Date(now).toISOString()}`;
+  await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });
+  const cameBy = found.archived.lanes.get(lane)?.begin?.topic;
+  const notes = [
+    ...(isInTopic
+      ? [
+          'what the topic has of it is not archived yet: it is ended once an archiver has archived that',
+        ]
+      : []),
+    ...(cameBy !== undefined && topic === undefined
+      ? [`it came by the topic ${cameBy}: should that have more of it, this counts no more`]
+      : []),
+  ];
+  await print(tellEnding(lane, ending, closed) + notes.map((note) => `note: ${note}\n`).join(''));
+  return EXIT.ok;
+}
+
+function tellEnding(lane: string, { lastSeq, toMs }: LaneEnding, closed: boolean): string {
+  const at = new Date(toMs).toISOString();
+  return closed
+    ? `lane ${lane} is ended with record ${lastSeq}, received at ${at}: it stopped in order, and nothing of it is missing\n`
+    : `lane ${lane} is ended behind record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
+}
+
+async function readClose(store: ObjectStore, ending: LaneEnding): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-retire-'));
+  try {
+    const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
+    try {
+      return await isClosed(store, ending, (sql) => duckdb.rows(sql));
+    } finally {
+      duckdb.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

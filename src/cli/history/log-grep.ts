@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Duckdb } from '../../archive/duckdb.ts';
+import { readHistory } from '../../archive/read-history.ts';
+import { type SearchEvent, searchWrites } from '../../archive/search.ts';
+import { openSources } from '../../archive/sources.ts';
+import type { TopicLog } from '../../archive/topic-log.ts';
+import { touches } from '../../archive/write-filter.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
+import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
+import { formatJson, formatText, jsonHead } from './grep-report.ts';
+import { type Print, printToStdout } from '../print.ts';
+
+export interface GrepOptions extends GrepFilterOptions {
+  readonly repository?: string;
+  readonly data?: string;
+  readonly topic?: TopicLog | undefined;
+  readonly limit?: string;
+  readonly json?: boolean;
+}
+
+export interface GrepOutput {
+  readonly print: Print;
+  readonly warn: (text: string) => void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
+
+const TERMINAL: GrepOutput = {
+  print: printToStdout,
+  warn: (text) => process.stderr.write(text),
+};
+
+/** Prints who wrote what, as it was received. Changes nothing, but for temporary files. */
+export async function grepLog(
+  options: GrepOptions,
+  output: GrepOutput = TERMINAL,
+): Promise<ExitCode> {
+  const filter = parseGrepFilter(options);
+  const limit = parseLimit(options.limit);
+  if (options.repository === undefined && options.data === undefined) throw noSource();
+  const sources = await openSources(options);
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  for (const signal of SIGNALS) process.once(signal, interrupt);
+  const folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-grep-'));
+  try {
+    const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
+    try {
+      const now = Date.now();
+      if (options.json === true) await output.print(jsonHead(sources, now));
+      const { signal } = stop;
+      const history = await readHistory(sources, {
+        duckdb,
+        folder,
+        isWanted: ({ firstMs, lastMs, refused }) =>
+          refused > 0 || touches(filter.received, { from: firstMs, to: lastMs }),
+        onRead: () => undefined,
+        now,
+        signal,
+      });
+      const search = { ...history, store: sources.store, duckdb, filter, limit, signal };
+      return await show(searchWrites(search), options, output);
+    } finally {
+      duckdb.close();
+    }
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function noSource(): WalError {
+  return new WalError('CONFIG_INVALID', '--repository is missing', {
+    hint: 'Name what `start` archives to, or its --data directory.',
+  });
+}
+
+async function show(
+  events: AsyncIterable<SearchEvent>,
+  { json }: GrepOptions,
+  { print, warn }: GrepOutput,
+): Promise<ExitCode> {
+  const format = json === true ? formatJson : formatText;
+  let code: ExitCode = EXIT.ok;
+  for await (const event of events) {
+    const { out, err } = format(event);
+    if (err !== '') warn(err);
+    const goesOn = out === '' || (await print(out));
+    if (!goesOn) return EXIT.ok;
+    if (event.kind === 'damage') code = EXIT.spoilt;
+    else if (event.kind === 'hole' && code === EXIT.ok) code = EXIT.hole;
+    else if (event.kind === 'end' && event.writes === 0 && code === EXIT.ok) code = EXIT.nothing;
+  }
+  return code;
+}

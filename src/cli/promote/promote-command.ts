@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import { EXIT_HELP } from '../exit-code.ts';
+import type { PromoteFlags } from './run-promote.ts';
+
+const EXAMPLE =
+  'tsdb-wal promote --standby 10.0.0.9:4246 --proxy 10.0.0.7:4244 --proxy 10.0.0.8:4244';
+
+export function addPromote(program: Command): void {
+  program
+    .command('promote')
+    .summary('make the target of a standby the primary, with writes going on')
+    .description(
+      'Makes the OpenTSDB that a standby feeds the primary of proxies that go on taking writes; nothing acknowledged is lost. Looks at all first, holds the proxies, lets the standby come to contain what they have sent, stops it, and switches the proxies. What fails before the first switch is undone; after that, the same command goes on where it stood. docs/PROMOTE.md is the run book.',
+    )
+    .requiredOption('--standby <ADDRESS>', 'The admin address of the standby.')
+    .requiredOption(
+      '--proxy <ADDRESS>',
+      'The admin address of a proxy; once for each that the standby follows.',
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+    )
+    .option(
+      '--to <URL>',
+      'How proxies reach the target of the standby, where it is not as the standby does.',
+    )
+    .option('--dry-run', 'Look at all, and change nothing.')
+    .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)
+    .action(async (flags: PromoteFlags) => {
+      const { runPromote } = await import('./run-promote.ts');
+      await runPromote(flags);
+    });
+}

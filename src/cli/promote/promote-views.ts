@@ -1,0 +1,139 @@
+import type { Contained, LaneEnd } from '../../record/lane-end.ts';
+
+/** A proxy, as far as a promotion is concerned with it. */
+export interface ProxyView {
+  readonly address: string;
+  readonly version: string;
+  /** The origin of its primary. */
+  readonly primary: string;
+  readonly isHeld: boolean;
+  /** Whether answers wait for its primary. */
+  readonly isLive: boolean;
+  /** Whether it shares a topic with other proxies, maybe. */
+  readonly hasTopic: boolean;
+  /** Why it takes no writes; undefined: it does. */
+  readonly refusal: string | undefined;
+  readonly lanes: readonly LaneEnd[];
+}
+
+/** A standby, as far as a promotion is concerned with it. */
+export interface StandbyView {
+  readonly address: string;
+  readonly version: string;
+  readonly target: string;
+  /** What it follows: a data directory, or a topic. */
+  readonly source: string;
+  readonly state: string;
+  readonly promotion: string;
+  readonly lagSeconds: number;
+  readonly lagRecords: number;
+  readonly delaySeconds: number;
+  readonly stopAt: string | null;
+  /** By lane, when the last record of it that the target contains was received, epoch ms. */
+  readonly lanes: ReadonlyMap<string, number>;
+  readonly deadLetters: number;
+  readonly holes: number;
+}
+
+/** How a drain stands. */
+export interface DrainView {
+  readonly state: string;
+  readonly contained: Contained;
+  /** As it came: what a switch is given. */
+  readonly containedJson: object;
+  readonly lacking: readonly { readonly lane: string; readonly records: number }[];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** From `/status`; undefined when that is of no proxy which can be promoted. */
+export function proxyView(address: string, status: unknown): ProxyView | undefined {
+  const { version, primary, log, kafka } = fieldsOf(status);
+  const held = fieldsOf(primary);
+  const lanes = laneEndsIn(held['lanes']);
+  if (lanes === undefined || typeof held['url'] !== 'string') return undefined;
+  const { taking, refusal } = fieldsOf(log);
+  return {
+    address,
+    version: String(version),
+    primary: held['url'],
+    isHeld: held['heldSince'] !== null,
+    isLive: fieldsOf(held['state'])['kind'] === 'live',
+    hasTopic: kafka !== undefined,
+    refusal: taking === true ? undefined : String(refusal),
+    lanes,
+  };
+}
+
+/** From what a step of the primary answers, or `primary` of `/status`. */
+export function laneEndsIn(lanes: unknown): readonly LaneEnd[] | undefined {
+  if (!Array.isArray(lanes)) return undefined;
+  const ends = (lanes as readonly unknown[]).map(fieldsOf);
+  const isRight = ends.every(
+    ({ lane, ordinal, firstSeq, seq, receivedBy }) =>
+      typeof lane === 'string' &&
+      [ordinal, firstSeq, seq, receivedBy].every((number) => typeof number === 'number'),
+  );
+  return isRight ? (ends as unknown as readonly LaneEnd[]) : undefined;
+}
+
+/** From `/status`; undefined when that is of no standby which can be promoted. */
+export function standbyView(address: string, status: unknown): StandbyView | undefined {
+  const fields = fieldsOf(status);
+  const { url, state } = fieldsOf(fields['target']);
+  const { state: promotion } = fieldsOf(fields['promotion']);
+  const { lanes } = fieldsOf(fields['contains']);
+  if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
+    return undefined;
+  }
+  const received = (lanes as readonly unknown[]).map((one) => {
+    const { lane, receivedAt } = fieldsOf(one);
+    return [String(lane), Date.parse(String(receivedAt))] as const;
+  });
+  const { stopAt, holes } = fields;
+  return {
+    address,
+    version: String(fields['version']),
+    target: url,
+    source: String(fieldsOf(fields['source'])['kind']),
+    state: String(fieldsOf(state)['kind']),
+    promotion,
+    lagSeconds: Number(fields['lagSeconds']),
+    lagRecords: Number(fields['lagRecords']),
+    delaySeconds: Number(fields['delaySeconds']),
+    stopAt: typeof stopAt === 'string' ? stopAt : null,
+    lanes: new Map(received),
+    deadLetters: Number(fields['deadLetters']),
+    holes: Array.isArray(holes) ? holes.length : 0,
+  };
+}
+
+/** From what `/drain` answers; undefined when it is something else. */
+export function drainView(answer: unknown): DrainView | undefined {
+  const { state, contained, lacking } = fieldsOf(answer);
+  const { sinceMs, latestMs, lanes } = fieldsOf(contained);
+  if (typeof state !== 'string' || !Array.isArray(lanes) || !Array.isArray(lacking)) {
+    return undefined;
+  }
+  const known = (lanes as readonly unknown[]).map((one) => {
+    const { lane, seq, receivedAt } = fieldsOf(one);
+    return [String(lane), { seq: Number(seq), receivedAt: Number(receivedAt) }] as const;
+  });
+  return {
+    state,
+    contained: { sinceMs: timeOf(sinceMs), latestMs: timeOf(latestMs), lanes: new Map(known) },
+    containedJson: fieldsOf(contained),
+    lacking: (lacking as readonly unknown[]).map((one) => {
+      const { lane, seq, contained: has } = fieldsOf(one);
+      return { lane: String(lane), records: Number(seq) - Number(has) };
+    }),
+  };
+}
+
+function timeOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+function fieldsOf(value: unknown): Fields {
+  return (value ?? {}) as Fields;
+}

@@ -1,0 +1,311 @@
+import { lackingOf, type LaneEnd } from '../../record/lane-end.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { WalError } from '../../runtime/errors.ts';
+import type { Admin } from '../admin-client.ts';
+import { checkPromotion, isSwitched } from './promote-checks.ts';
+import type { PromoteEvent } from './promote-report.ts';
+import {
+  type DrainView,
+  drainView,
+  laneEndsIn,
+  type ProxyView,
+  proxyView,
+  type StandbyView,
+  standbyView,
+} from './promote-views.ts';
+
+export interface PromoteOptions {
+  readonly standby: Admin;
+  readonly proxies: readonly Admin[];
+  /** How proxies reach the target; undefined: as the standby does. */
+  readonly to: URL | undefined;
+  readonly isDryRun: boolean;
+  readonly clock: Clock;
+  readonly tell: (event: PromoteEvent) => void;
+}
+
+const LIMITS = {
+  pollMs: 300,
+  /** A standby, or a proxy that is to be switched, may be silent for so long. */
+  silenceMsMax: 60_000,
+  /** A drain that comes no further for so long is given up: the log of a proxy does not reach the standby, or the target does not store. */
+  stillMsMax: 300_000,
+  /** The new primary has so long to be up to date before the command ends without waiting for it. */
+  liveMsMax: 60_000,
+} as const;
+
+/** A proxy that is to be switched. */
+interface Held {
+  readonly proxy: Admin;
+  readonly lanes: readonly LaneEnd[];
+  readonly sinceMs: number;
+}
+
+/**
+ * Makes the target of a standby the primary of proxies that go on taking writes:
+ *
+ * 1. look at all, and refuse what could not be finished;
+ * 2. hold every proxy: from here on nothing goes to the old primary, and each tells what may have been sent to it;
+ * 3. drain the standby up to there: it contains all that, and stops for good;
+ * 4. switch every proxy: each feeds the new primary from behind what that contains.
+ *
+ * What fails before the first switch is undone: the standby follows on, unless it has stopped already, and the proxies feed the old
+ * primary again. After the first switch there is no way back: the rest stays held until it is switched. Each step is durable where it is
+ * made and changes nothing when it was made before, so the same command goes on wherever it ended, also by a kill.
+ */
+export class Promotion {
+  readonly #options: PromoteOptions;
+
+  constructor(options: PromoteOptions) {
+    this.#options = options;
+  }
+
+  /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { standby, proxies, isDryRun } = this.#options;
+    const { target, open } = await this.#check();
+    if (isDryRun) return;
+    const isBegun = open.length < proxies.length;
+    const held: Held[] = [];
+    let drained: DrainView;
+    try {
+      await this.#hold(open, held);
+      const lanes = held.flatMap((one) => one.lanes);
+      drained = await this.#drain(lanes, signal);
+    } catch (error) {
+      const reason = (error as Error).message;
+      if (isBegun) throw unfinished(reason, error);
+      return this.#giveUp(open, reason);
+    }
+    this.#tellProof(held, drained);
+    const switched = { to: target, contained: drained.containedJson };
+    await this.#switch(held, switched, isBegun);
+    await this.#untilLive(target);
+    this.#options.tell({ event: 'done', target, standby: standby.address });
+  }
+
+  /** The proxies that do not feed the target yet. */
+  async #check(): Promise<{ readonly target: string; readonly open: readonly Admin[] }> {
+    const { standby, proxies, tell, to } = this.#options;
+    const [seen, ...views] = await Promise.all([
+      view(standby, standbyView, 'standby'),
+      ...proxies.map((proxy) => view(proxy, proxyView, 'proxy')),
+    ]);
+    const target = to?.origin ?? seen.target;
+    const { problems, warnings } = checkPromotion(seen, views, target);
+    const open = proxies.filter((_proxy, index) => {
+      const one = views[index];
+      return one !== undefined && !isSwitched(one, target);
+    });
+    const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
+    const all = [...problems, ...unreached.flat()];
+    tell({ event: 'checked', ...describe(seen, views, target), warnings, problems: all });
+    if (all.length > 0) throw refused(all.join('; '), 'Nothing was changed.');
+    return { target, open };
+  }
+
+  async #hold(open: readonly Admin[], held: Held[]): Promise<void> {
+    const { clock, tell } = this.#options;
+    const holds = await Promise.allSettled(
+      open.map(async (proxy) => {
+        const sinceMs = clock.monotonicMs();
+        const value = valueOf(await proxy.post('/primary/hold'), `proxy ${proxy.address}`);
+        const { url, lanes: told } = value as { readonly url?: unknown; readonly lanes?: unknown };
+        const lanes = laneEndsIn(told);
+        if (lanes === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
+        held.push({ proxy, lanes, sinceMs });
+        tell({ event: 'held', proxy: proxy.address, primary: String(url) });
+      }),
+    );
+    // None is under way any more that could come after a release.
+    for (const hold of holds) if (hold.status === 'rejected') throw hold.reason;
+  }
+
+  /** Resolves once the standby has stopped. */
+  async #drain(lanes: readonly LaneEnd[], signal: AbortSignal): Promise<DrainView> {
+    const { standby, clock, tell } = this.#options;
+    let heardMs = clock.monotonicMs();
+    let movedMs = heardMs;
+    let before = '';
+    for (;;) {
+      if (signal.aborted) throw new Error('it was interrupted');
+      const answer = await standby.post('/drain', { lanes });
+      if (answer.kind === 'refused') throw new Error(`the standby refuses: ${answer.reason}`);
+      if (answer.kind === 'answered') {
+        heardMs = clock.monotonicMs();
+        const drain = drainView(answer.value);
+        if (drain === undefined) throw new Error('the standby answers something else');
+        if (drain.state === 'promoted') return drain;
+        const records = drain.lacking.reduce((sum, one) => sum + one.records, 0);
+        tell({ event: 'draining', lanes: drain.lacking.length, records });
+        const now = `${drain.lacking.length} ${records}`;
+        if (now !== before) movedMs = heardMs;
+        before = now;
+        if (heardMs - movedMs > LIMITS.stillMsMax) {
+          throw new Error(
+            records > 0
+              ? `the standby gets no further: ${records} records do not reach it`
+              : 'the standby gets no further: its target does not store what it was given',
+          );
+        }
+      } else if (clock.monotonicMs() - heardMs > LIMITS.silenceMsMax) {
+        throw new Error(`the standby does not answer: ${answer.reason}`);
+      }
+      await clock.sleep(LIMITS.pollMs, signal);
+    }
+  }
+
+  /** What was held may be more than is contained only where an earlier run let go of what it had held: the log has the rest. */
+  #tellProof(held: readonly Held[], { contained }: DrainView): void {
+    for (const { proxy, lanes } of held) {
+      const lacking = lackingOf(lanes, contained);
+      const records = lacking.reduce(
+        (sum, { lane, seq }) => sum + seq - (contained.lanes.get(lane)?.seq ?? 0),
+        0,
+      );
+      const last = lanes.at(-1);
+      const lane = last?.lane ?? null;
+      this.#options.tell({
+        event: 'drained',
+        proxy: proxy.address,
+        lane,
+        held: last?.seq ?? 0,
+        contains: contained.lanes.get(lane ?? '')?.seq ?? 0,
+        fromLog: records,
+      });
+    }
+  }
+
+  /** Switches all that can be; throws PROMOTE_UNFINISHED when some could not. */
+  async #switch(held: readonly Held[], body: object, isBegun: boolean): Promise<void> {
+    const { clock, tell } = this.#options;
+    const endMs = clock.monotonicMs() + LIMITS.silenceMsMax;
+    const told = new Set<string>();
+    let left = held;
+    let isDecided = isBegun;
+    for (;;) {
+      const failed: Held[] = [];
+      const reasons: string[] = [];
+      for (const one of left) {
+        const answer = await one.proxy.post('/primary/switch', body);
+        const { address } = one.proxy;
+        if (answer.kind === 'answered') {
+          const heldSeconds = (clock.monotonicMs() - one.sinceMs) / 1_000;
+          tell({ event: 'switched', proxy: address, heldSeconds });
+        } else if (answer.kind === 'refused' && !isDecided) {
+          const proxies = held.map(({ proxy }) => proxy);
+          return this.#giveUp(proxies, `proxy ${address}: ${answer.reason}`);
+        } else {
+          failed.push(one);
+          reasons.push(`proxy ${address}: ${answer.reason}`);
+        }
+        // One that is silent may have been switched.
+        isDecided = true;
+      }
+      if (failed.length === 0) return;
+      if (clock.monotonicMs() > endMs) throw unfinished(reasons.join('; '), undefined);
+      for (const reason of reasons) {
+        if (!told.has(reason)) tell({ event: 'trouble', reason });
+        told.add(reason);
+      }
+      left = failed;
+      await clock.sleep(1_000, new AbortController().signal);
+    }
+  }
+
+  /** Nothing was switched: all goes on as before. */
+  async #giveUp(proxies: readonly Admin[], reason: string): Promise<never> {
+    const { standby, tell } = this.#options;
+    const left: string[] = [];
+    await standby.post('/follow');
+    for (const proxy of proxies) {
+      const answer = await proxy.post('/primary/release');
+      if (answer.kind === 'answered') tell({ event: 'released', proxy: proxy.address });
+      else left.push(proxy.address);
+    }
+    if (left.length > 0) {
+      const what = left.map((address) => `http://${address}/primary/release`).join(' and ');
+      throw unfinished(`${reason}; not released: ${left.join(', ')} (POST ${what})`, undefined);
+    }
+    throw refused(
+      reason,
+      'Nothing was switched, and the proxies feed the old primary again. A standby that says it was promoted can still be: run this again; or start it with --follow-again.',
+    );
+  }
+
+  async #untilLive(target: string): Promise<void> {
+    const { proxies, clock, tell } = this.#options;
+    const { signal } = new AbortController();
+    const endMs = clock.monotonicMs() + LIMITS.liveMsMax;
+    for (const proxy of proxies) {
+      let isLive = false;
+      while (!isLive && clock.monotonicMs() < endMs) {
+        const answer = await proxy.get('/status');
+        const seen =
+          answer.kind === 'answered' ? proxyView(proxy.address, answer.value) : undefined;
+        isLive = seen?.primary === target && seen.isLive;
+        if (!isLive) await clock.sleep(LIMITS.pollMs, signal);
+      }
+      if (isLive) tell({ event: 'live', proxy: proxy.address });
+      else {
+        const reason = `proxy ${proxy.address} still brings the new primary up to date: see its /status`;
+        tell({ event: 'trouble', reason });
+      }
+    }
+  }
+}
+
+function describe(standby: StandbyView, proxies: readonly ProxyView[], target: string) {
+  const { lagSeconds, lagRecords } = standby;
+  return {
+    target,
+    standby: { address: standby.address, promotion: standby.promotion, lagSeconds, lagRecords },
+    proxies: proxies.map((proxy) => {
+      const { address, primary, isHeld } = proxy;
+      return { address, primary, held: isHeld, switched: isSwitched(proxy, target) };
+    }),
+  };
+}
+
+async function view<V>(
+  admin: Admin,
+  parse: (address: string, status: unknown) => V | undefined,
+  what: string,
+): Promise<V> {
+  const { address } = admin;
+  const answer = await admin.get('/status');
+  if (answer.kind !== 'answered') {
+    throw refused(
+      `${what} ${address}: ${answer.reason}`,
+      `Name the --admin address of the ${what}.`,
+    );
+  }
+  const seen = parse(address, answer.value);
+  if (seen !== undefined) return seen;
+  throw refused(`what answers at ${address} is no ${what} of this version`, 'See docs/PROMOTE.md.');
+}
+
+/** Whether the proxy reaches the target. */
+async function probed(proxy: Admin, to: string): Promise<string[]> {
+  const answer = await proxy.post('/primary/probe', { to });
+  if (answer.kind !== 'answered') return [`proxy ${proxy.address}: ${answer.reason}`];
+  const { trouble } = answer.value as { readonly trouble?: unknown };
+  if (typeof trouble !== 'string') return [];
+  return [`proxy ${proxy.address} does not reach ${to}: ${trouble}`];
+}
+
+function valueOf(answer: Awaited<ReturnType<Admin['post']>>, who: string): unknown {
+  if (answer.kind !== 'answered') throw new Error(`${who}: ${answer.reason}`);
+  return answer.value;
+}
+
+function refused(message: string, hint: string): WalError {
+  return new WalError('PROMOTE_REFUSED', message, { hint });
+}
+
+function unfinished(message: string, cause: unknown): WalError {
+  return new WalError('PROMOTE_UNFINISHED', message, {
+    cause,
+    hint: 'Proxies that are held take writes, and keep them for the new primary. Run the same command again: it goes on where it stood.',
+  });
+}

@@ -1,0 +1,46 @@
+import { systemClock } from '../../runtime/clock.ts';
+import { adminAt } from '../admin-client.ts';
+import { type Print, printToStdout } from '../print.ts';
+import { Promotion } from './promote.ts';
+import { parseTarget } from '../standby/standby-request.ts';
+import { describePromoteEvent, type PromoteEvent } from './promote-report.ts';
+
+export interface PromoteFlags {
+  readonly standby: string;
+  readonly proxy: readonly string[];
+  readonly to?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+const TELL_MS = 1_000;
+
+/** Throws PROMOTE_REFUSED, PROMOTE_UNFINISHED. */
+export async function runPromote(flags: PromoteFlags, print: Print = printToStdout): Promise<void> {
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, abort);
+  const isJson = flags.json === true;
+  let toldMs = -Infinity;
+  const tell = (event: PromoteEvent): void => {
+    if (event.event === 'draining') {
+      const nowMs = systemClock.monotonicMs();
+      if (nowMs - toldMs < TELL_MS) return;
+      toldMs = nowMs;
+    }
+    void print(`${isJson ? JSON.stringify(event) : describePromoteEvent(event)}\n`);
+  };
+  const promotion = new Promotion({
+    standby: adminAt('--standby', flags.standby),
+    proxies: flags.proxy.map((address) => adminAt('--proxy', address)),
+    to: flags.to === undefined ? undefined : parseTarget('--to', flags.to),
+    isDryRun: flags.dryRun === true,
+    clock: systemClock,
+    tell,
+  });
+  try {
+    await promotion.run(stop.signal);
+  } finally {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, abort);
+  }
+}

@@ -1,0 +1,110 @@
+import type { DeadLetters } from '../../follow/dead-letters.ts';
+import type { FollowerState } from '../../follow/follower.ts';
+import type { PrimaryFacts } from '../../follow/primary-facts.ts';
+import type { PrimaryEvents } from '../../follow/primary.ts';
+import type { Suspect } from '../../follow/suspects.ts';
+import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
+import type { Hole } from '../../record/control.ts';
+import type { Position } from '../../record/position.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Cursor } from '../../wal/cursor.ts';
+import type { Wal } from '../../wal/log.ts';
+import type { ProxyMetrics } from './proxy-metrics.ts';
+
+export interface PrimaryReportOptions {
+  readonly primary: () => string;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+  readonly wal: Wal;
+  readonly cursor: Cursor;
+  readonly facts: PrimaryFacts;
+  readonly deadLetters: DeadLetters;
+  readonly writePath: DurableWritePath;
+  readonly isEnding: () => boolean;
+  readonly hole: (hole: Hole) => void;
+  /** The primary's place has moved. */
+  readonly moved: () => void;
+}
+
+/** What follows, in the proxy, from what the primary's follower tells. */
+export class PrimaryReport {
+  readonly #options: PrimaryReportOptions;
+  /** Why the cursor could not be written the last time. */
+  #cursorError: string | undefined;
+
+  constructor(options: PrimaryReportOptions) {
+    this.#options = options;
+  }
+
+  events(): PrimaryEvents {
+    const { logger, metrics, writePath, primary, facts: known } = this.#options;
+    return {
+      delivered: (last, refused) => writePath.delivered(last, refused),
+      rejected: (suspects) => this.#onRejected(suspects),
+      mended: (points) => metrics.mended.inc(points),
+      answered: (points, durationMs) => {
+        metrics.delivered.inc(points);
+        metrics.upstream.observe(durationMs / 1_000);
+      },
+      state: (state) => this.#onState(state),
+      resumed: (reason) => {
+        metrics.resumes.inc();
+        logger.warn({ reason }, 'delivering again from the last confirmed record');
+      },
+      stored: (position) => writePath.stored(position),
+      confirmed: (position) => this.#onConfirmed(position),
+      reached: (facts) => {
+        logger.info({ ...facts, primary: primary() }, 'primary reached');
+        void known.learn(facts);
+      },
+      hole: (hole) => this.#options.hole(hole),
+    };
+  }
+
+  /** On a disk that takes no more, the place stays: a restart then delivers again from an earlier one. */
+  async #onConfirmed(position: Position): Promise<void> {
+    const { cursor, writePath, moved, logger } = this.#options;
+    try {
+      await cursor.move(position);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#cursorError) {
+        const told = 'the place of the primary cannot be written';
+        logger.error({ error: message }, told);
+      }
+      this.#cursorError = message;
+      return;
+    }
+    this.#cursorError = undefined;
+    writePath.confirmed(position);
+    moved();
+  }
+
+  /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
+  async #onRejected(suspects: readonly Suspect[]): Promise<void> {
+    const { deadLetters, wal, metrics, writePath } = this.#options;
+    await deadLetters.write(suspects, wal.now());
+    metrics.deadLetters.inc(suspects.length);
+    const isDurable = await writePath.logRefused(suspects);
+    if (!isDurable) throw new Error(wal.refusal ?? 'the log is behind');
+    const [first] = suspects;
+    this.#options.logger.error(
+      { points: suspects.length, error: first?.error, line: first?.line },
+      'the primary refuses acknowledged points for good: see dead-letters/',
+    );
+  }
+
+  #onState(state: FollowerState): void {
+    const { logger, writePath, isEnding } = this.#options;
+    if (state.kind === 'live') {
+      logger.info('the primary is up to date');
+      return;
+    }
+    writePath.degraded();
+    if (isEnding()) return;
+    logger.warn(
+      { state: state.kind, reason: state.reason },
+      'degraded: answers do not wait for the primary',
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import type { Config } from '../../config/options.ts';
+import { createLogger, type Logger } from '../../runtime/logger.ts';
+import { runStart } from './compose.ts';
+import { runWorkers } from '../workers/supervisor.ts';
+import { ownNumber, tell } from '../workers/worker-messages.ts';
+import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
+
+/** Runs the proxy, or several that share a port, until it is told to stop. */
+export async function start(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel);
+  const places = await placeWorkers(config);
+  if (places === undefined) {
+    await runStart(config, logger);
+    return;
+  }
+  const place = places.find(({ number }) => number === ownNumber());
+  if (place === undefined) {
+    await runWorkers(config, places, logger);
+    return;
+  }
+  await runWorker(configOfWorker(config, place), logger.child({ worker: place.number }), place);
+}
+
+async function runWorker(
+  config: Config,
+  logger: Logger,
+  { isDraining }: { readonly isDraining: boolean },
+): Promise<void> {
+  await runStart(config, logger, {
+    isDraining,
+    started: () => tell({ kind: 'started' }),
+    drained: () => tell({ kind: 'drained' }),
+  });
+}

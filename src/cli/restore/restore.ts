@@ -1,0 +1,115 @@
+import { resolve } from 'node:path';
+import { restore } from '../../restore/restore.ts';
+import { parseTargetTime } from '../../restore/target-time.ts';
+import type { RestoreEvent, RestoreRequest, RestoreResult } from '../../restore/restore-request.ts';
+import type { TopicLog } from '../../archive/topic-log.ts';
+import { parseBytes } from '../../config/quantity.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
+import { PROCESS_OUTPUT } from '../progress-line.ts';
+import { jsonReport, textReport } from './restore-report.ts';
+
+export interface RestoreFlags {
+  readonly repository?: string;
+  readonly data?: string;
+  readonly target?: string;
+  readonly to: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly rate?: string;
+  readonly onlyConfirmed?: boolean;
+  readonly allowHoles?: boolean;
+  /** False for --no-verify. */
+  readonly verify: boolean;
+  readonly work: string;
+  readonly memory: string;
+}
+
+const THREADS = 2;
+const MiB = 1024 * 1024;
+
+/** Restores, and tells how it goes; SIGINT and SIGTERM leave a state from which the same command goes on. */
+export async function runRestore(flags: RestoreFlags, topic?: TopicLog): Promise<ExitCode> {
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const report =
+    flags.json === true
+      ? jsonReport(PROCESS_OUTPUT)
+      : textReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
+  try {
+    const request = { ...requestOf(flags), topic };
+    const result = await restore({ request, clock: systemClock, report, signal: stop.signal });
+    return exitCodeFor(result);
+  } catch (error) {
+    // Programs that read the events shall find there what people read on stderr.
+    if (flags.json === true && error instanceof WalError) report(errorEvent(error));
+    throw error;
+  }
+}
+
+function errorEvent({ code, message, hint, context }: WalError): RestoreEvent {
+  return { event: 'error', code, message, hint: hint ?? null, context };
+}
+
+function exitCodeFor({ outcome }: RestoreResult): ExitCode {
+  return outcome === 'differs' ? EXIT.differs : EXIT.ok;
+}
+
+/** Throws CONFIG_INVALID, with what would be right. */
+function requestOf(flags: RestoreFlags): RestoreRequest {
+  const { data, target, rate, memory } = flags;
+  const { repository } = flags;
+  if (repository === undefined && data === undefined) {
+    throw wrong(
+      '--repository is missing',
+      'Name what `start` archives to, or its --data directory.',
+    );
+  }
+  const isDryRun = flags.dryRun === true;
+  if (target === undefined && !isDryRun) {
+    throw wrong(
+      '--target is missing',
+      'Name the empty OpenTSDB to restore into, as http://tsdb-new:4242; or try --dry-run.',
+    );
+  }
+  const bytes = parseBytes(memory);
+  if (bytes === undefined || bytes < 100 * MiB) {
+    throw wrong(`--memory ${memory} is no size of at least 100MiB`, 'Write 300MiB, say.');
+  }
+  return {
+    repository,
+    data,
+    target: target === undefined ? undefined : parseUrl(target),
+    to: parseTargetTime('--to', flags.to),
+    isDryRun,
+    rate: rate === undefined ? Infinity : parseRate(rate),
+    isOnlyConfirmed: flags.onlyConfirmed === true,
+    allowHoles: flags.allowHoles === true,
+    isVerified: flags.verify,
+    work: resolve(flags.work),
+    memoryMb: Math.floor(bytes / MiB),
+    threads: THREADS,
+  };
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
+    throw wrong(`--target ${text} is no address of an OpenTSDB`, 'Write http://tsdb-new:4242.');
+  }
+  return url;
+}
+
+function parseRate(text: string): number {
+  const rate = Number(text);
+  if (!Number.isFinite(rate) || rate < 1) {
+    throw wrong(`--rate ${text} is no number of points a second`, 'Write 50000, say.');
+  }
+  return rate;
+}
+
+function wrong(message: string, hint: string): WalError {
+  return new WalError('CONFIG_INVALID', message, { hint });
+}

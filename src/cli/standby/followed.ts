@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { openRepository } from '../../archive/repository.ts';
+import { TopicPartitions } from '../../kafka/topic-partitions.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { formatInstant } from '../../runtime/instant.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { LogSource } from '../../standby/log-source.ts';
+import { beginningAt, type Place } from '../../standby/place.ts';
+import type { StandbySource } from '../../standby/standby-source.ts';
+import { TopicSource } from '../../standby/topic-source.ts';
+import { PublishedLog } from '../../wal/published-log.ts';
+import { assertOneLog } from '../../wal/worker-logs.ts';
+import { connectionOf } from '../kafka-connection.ts';
+import { BYPASSED } from './standby-report.ts';
+import type { StandbyRequest } from './standby-request.ts';
+
+/** What a standby follows. */
+export interface Followed {
+  readonly source: StandbySource;
+  /** As people name it. */
+  readonly named: { readonly kind: 'data' | 'topic' | 'repository'; readonly place: string };
+  /** What a target contains of which nothing is known yet. Throws CONFIG_INVALID when that must be said. */
+  begin(): Promise<Place>;
+}
+
+/**
+ * A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. `onBypass`: a
+ * change went round the log; only the source that gives no frame with it calls this.
+ */
+export async function openFollowed(
+  request: StandbyRequest,
+  logger: Logger,
+  onBypass: () => void,
+): Promise<Followed> {
+  const { config, repository, isData } = request;
+  if (config.kafka.brokers.length > 0) return openTopic(request, logger);
+  if (repository === undefined || isData) return openLog(request);
+  return openArchive(request, repository, { logger, onBypass });
+}
+
+const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
+
+async function openArchive(
+  { begin, state }: StandbyRequest,
+  place: string,
+  { logger, onBypass }: { readonly logger: Logger; readonly onBypass: () => void },
+): Promise<Followed> {
+  // DuckDB is loaded for it only.
+  const { RepositorySource } = await import('../../standby/repository-source.ts');
+  const { Duckdb } = await import('../../archive/duckdb.ts');
+  const repository = await openRepository(place);
+  const duckdb = await Duckdb.open({ scratch: join(state, 'duckdb'), ...DUCKDB_LIMITS });
+  const source = new RepositorySource({
+    repository,
+    duckdb,
+    clock: systemClock,
+    events: {
+      bypassed: ({ receivedAt, method, path }) => {
+        onBypass();
+        logger.warn({ at: formatInstant(receivedAt), method, path }, BYPASSED);
+      },
+      damaged: (object, reason) => logger.error({ object, reason }, 'damage in the repository'),
+    },
+  });
+  return {
+    source,
+    named: { kind: 'repository', place },
+    // What a target contains that was not given all of it first.
+    begin: () => Promise.resolve(beginningAt(begin.kind === 'at' ? begin.ms : null)),
+  };
+}
+
+async function openLog(request: StandbyRequest): Promise<Followed> {
+  const { data } = request.config;
+  await assertOneLog(data);
+  const log = await PublishedLog.open(data);
+  const [oldest] = log.segments;
+  const isWhole = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
+  return {
+    source: new LogSource(log),
+    named: { kind: 'data', place: data },
+    begin: () => Promise.resolve(beginOf(request, isWhole, 'the log')),
+  };
+}
+
+async function openTopic(request: StandbyRequest, logger: Logger): Promise<Followed> {
+  const { config, begin } = request;
+  const connection = await connectionOf(config, logger);
+  const clock = systemClock;
+  const { name } = config.kafka.topic;
+  const topic = new TopicPartitions({ connection, topic: name, clock });
+  const source = new TopicSource({
+    topic,
+    clock,
+    isAnyBeginningRight: begin.kind === 'oldest',
+    onForeign: ({ partition, offset, reason }) =>
+      logger.warn({ partition, offset, reason }, 'a message is none of ours: it is passed over'),
+  });
+  return {
+    source,
+    named: { kind: 'topic', place: `${config.kafka.brokers.join(',')}/${name}` },
+    begin: async () => {
+      const ranges = await topic.ranges();
+      const isWhole = [...ranges.values()].every(({ low }) => low === 0);
+      return beginOf(request, isWhole, 'the topic');
+    },
+  };
+}
+
+function beginOf({ begin }: StandbyRequest, isWhole: boolean, what: string): Place {
+  if (begin.kind === 'at') return beginningAt(begin.ms);
+  if (begin.kind === 'oldest' || isWhole) return beginningAt(null);
+  throw new WalError('CONFIG_INVALID', `${what} does not go back to the first write any more`, {
+    hint: `Restore the target, and say by --begin TIME to when. --begin oldest does without what is older than ${what}.`,
+  });
+}

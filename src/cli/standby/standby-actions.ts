@@ -1,0 +1,65 @@
+import type { LaneEnd } from '../../record/lane-end.ts';
+import { WalError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Standby } from '../../standby/standby.ts';
+import { describeDrain, type StandbyReport } from './standby-report.ts';
+
+/** What operators may ask of a standby (docs/STANDBY.md). */
+export function standbyActions(
+  standby: Standby,
+  report: StandbyReport,
+  logger: Logger,
+): Readonly<Record<string, (body: unknown) => Promise<unknown>>> {
+  return {
+    '/pause': async () => {
+      await standby.pause();
+      logger.info('paused');
+      return report.status(standby);
+    },
+    '/resume': async () => {
+      await standby.resume();
+      logger.info('resumed');
+      return report.status(standby);
+    },
+    '/drain': async (body) => {
+      const ends = endsIn(body);
+      // It is asked again and again until it is over.
+      if (standby.drained.promotion.kind === 'none') {
+        logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`) }, 'draining');
+      }
+      return describeDrain(await standby.drain(ends));
+    },
+    '/follow': async () => {
+      const { promotion } = standby.drained;
+      if (promotion.kind === 'promoted') {
+        throw new WalError('PROMOTE_REFUSED', 'the standby has stopped for good', {
+          hint: 'If no proxy feeds its target, nor did: start it with --follow-again.',
+        });
+      }
+      if (promotion.kind === 'draining') logger.warn('the drain is given up');
+      return describeDrain(await standby.follow());
+    },
+  };
+}
+
+function endsIn(body: unknown): readonly LaneEnd[] {
+  const { lanes } = fieldsOf(body);
+  if (!Array.isArray(lanes)) throw wrong();
+  return (lanes as readonly unknown[]).map((one) => {
+    const { lane, ordinal, firstSeq, seq, receivedBy } = fieldsOf(one);
+    if (typeof lane !== 'string' || !areNumbers(ordinal, firstSeq, seq, receivedBy)) throw wrong();
+    return { lane, ordinal, firstSeq, seq, receivedBy } as LaneEnd;
+  });
+}
+
+function areNumbers(...values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'number');
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return (value ?? {}) as Record<string, unknown>;
+}
+
+function wrong(): WalError {
+  return new WalError('PROMOTE_REFUSED', '"lanes" is not what /primary/hold of a proxy answers');
+}

@@ -1,0 +1,166 @@
+import type { Health } from '../../admin/admin-server.ts';
+import type { Hole } from '../../record/control.ts';
+import { formatInstant } from '../../runtime/instant.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { DrainState } from '../../standby/drain.ts';
+import type { Gate } from '../../standby/gate.ts';
+import type { Standby, StandbyEvents } from '../../standby/standby.ts';
+import { KnownHoles } from '../known-holes.ts';
+import type { StandbyMetrics } from './standby-metrics.ts';
+import type { StandbyRequest } from './standby-request.ts';
+import { VERSION } from '../version.ts';
+
+export interface StandbyReportOptions {
+  readonly request: StandbyRequest;
+  readonly logger: Logger;
+  readonly metrics: StandbyMetrics;
+  readonly gate: Gate;
+  /** What is followed, as people name it. */
+  readonly source: { readonly kind: string; readonly place: string };
+}
+
+const BYPASS = Buffer.from('\n!bypass ');
+
+/** Tells operators how a standby is: in the log, by metrics, and when asked. */
+export class StandbyReport {
+  readonly #options: StandbyReportOptions;
+  readonly #holes: KnownHoles;
+  /** Why what is contained could not be written down the last time. */
+  #unsaved: string | undefined;
+  #isEnding = false;
+
+  constructor(options: StandbyReportOptions) {
+    const { logger, metrics } = options;
+    this.#options = options;
+    this.#holes = new KnownHoles({ logger, count: (records) => metrics.holes.inc(records) });
+  }
+
+  get events(): StandbyEvents {
+    const { logger, metrics, request } = this.#options;
+    const target = request.target.origin;
+    return {
+      state: (state) => {
+        if (state.kind === 'live') logger.info({ target }, 'the target is up to date');
+        else if (!this.#isEnding)
+          logger.warn({ state: state.kind, reason: state.reason }, 'behind');
+      },
+      facts: (facts) => logger.info({ ...facts, target }, 'target reached'),
+      resumed: (reason) => {
+        metrics.resumes.inc();
+        logger.warn({ reason }, 'delivering again from the last confirmed record');
+      },
+      mended: (points) => metrics.mended.inc(points),
+      answered: (points, durationMs) => {
+        metrics.sent.inc(points);
+        metrics.request.observe(durationMs / 1_000);
+      },
+      hole: (hole: Hole) =>
+        this.#holes.note(hole, 'records are missing: the target does not get them'),
+      again: (reason) => {
+        metrics.agains.inc();
+        logger.warn({ reason }, 'applying again what came after');
+      },
+      trouble: (reason) => {
+        if (reason === undefined) logger.info('the source can be read again');
+        else logger.error({ reason }, 'the source cannot be read');
+      },
+      taken: ({ lane, firstSeq, lastSeq, body }) => {
+        if (!body.includes(BYPASS)) return;
+        metrics.bypasses.inc();
+        logger.warn({ lane, firstSeq, lastSeq }, BYPASSED);
+      },
+      deadLetters: (suspects) => {
+        metrics.deadLetters.inc(suspects.length);
+        const [first] = suspects;
+        logger.error(
+          { points: suspects.length, error: first?.error, line: first?.line },
+          'the target refuses points for good that the primary took: see dead-letters/',
+        );
+      },
+      unsaved: (reason) => {
+        if (reason !== this.#unsaved) {
+          logger.error({ reason }, 'what the target contains cannot be written down');
+        }
+        this.#unsaved = reason;
+      },
+    };
+  }
+
+  ending(): void {
+    this.#isEnding = true;
+  }
+
+  /** What /status shows; its shape is part of the interface (docs/JSON.md). */
+  status(standby: Standby): unknown {
+    const { request, gate, source } = this.#options;
+    const { latestMs, sinceMs, lanes } = standby.place;
+    const { records, seconds } = standby.lag;
+    return {
+      version: VERSION,
+      source,
+      target: { url: request.target.origin, state: standby.state, ...standby.open },
+      paused: gate.isPaused,
+      promotion: promotionOf(standby),
+      delaySeconds: gate.delayMs / 1_000,
+      stopAt: gate.stopAtMs === Infinity ? null : formatInstant(gate.stopAtMs),
+      lagSeconds: seconds,
+      lagRecords: records,
+      contains: {
+        latest: latestMs === null ? null : formatInstant(latestMs),
+        allUpTo: sinceMs === null ? null : formatInstant(sinceMs),
+        lanes: [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
+          return { lane, ordinal, seq, receivedAt: formatInstant(receivedAt) };
+        }),
+      },
+      deadLetters: standby.deadLetters,
+      holes: this.#holes.list,
+    };
+  }
+
+  health(standby: Standby): Health {
+    const { state, trouble } = standby;
+    const { promotion } = standby.drained;
+    if (promotion.kind === 'promoted') return { ok: true, reasons: [], degraded: [PROMOTED] };
+    const reasons = [
+      ...(state.kind === 'down' ? [`the target is down: ${state.reason}`] : []),
+      ...(trouble === undefined ? [] : [`the source cannot be read: ${trouble}`]),
+    ];
+    const { gate } = this.#options;
+    const holes = this.#holes.list.map(
+      ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
+    );
+    return {
+      ok: reasons.length === 0,
+      reasons,
+      degraded: [
+        ...(promotion.kind === 'draining' ? [DRAINING] : []),
+        ...(gate.isPaused ? ['it is paused'] : []),
+        ...(state.kind === 'behind' ? [`the target is behind: ${state.reason}`] : []),
+        ...holes,
+      ],
+    };
+  }
+}
+
+const DRAINING = 'it comes to contain all that the primary was sent, to take its place';
+export const BYPASSED = 'a change went round the log: the target does not get it';
+export const PROMOTED = 'its target was made the primary: it follows no more';
+
+function promotionOf(standby: Standby): object {
+  const { promotion } = standby.drained;
+  const since = promotion.kind === 'promoted' ? formatInstant(promotion.sinceMs) : null;
+  return { state: promotion.kind, since };
+}
+
+/** How far a drain has come, as `POST /drain` answers (docs/STANDBY.md). */
+export function describeDrain({ promotion, contained, lacking }: DrainState): object {
+  const { sinceMs, latestMs, lanes } = contained;
+  const list = [...lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
+  return {
+    state: promotion.kind,
+    contained: { sinceMs, latestMs, lanes: list },
+    lacking: lacking.map((end) => {
+      return { lane: end.lane, seq: end.seq, contained: lanes.get(end.lane)?.seq ?? 0 };
+    }),
+  };
+}

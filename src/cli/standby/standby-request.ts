@@ -1,0 +1,90 @@
+import type { Config } from '../../config/options.ts';
+import { parseDuration } from '../../config/quantity.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { parseInstant } from '../../runtime/instant.ts';
+
+export interface StandbyFlags {
+  readonly target?: string;
+  readonly state?: string;
+  readonly source?: string;
+  readonly begin?: string;
+  readonly delay?: string;
+  readonly stopAt?: string;
+  readonly moved?: boolean;
+  readonly followAgain?: boolean;
+  /** Of the options that all commands share: only whether they were given. */
+  readonly data?: string;
+  readonly repository?: string;
+}
+
+/** `oldest`: with the oldest record that the source has. `at`: the target contains everything up to then. */
+type Begin =
+  | { readonly kind: 'oldest' }
+  | { readonly kind: 'at'; readonly ms: number }
+  /** As the source allows: from its oldest record where nothing is before that. */
+  | { readonly kind: 'unsaid' };
+
+export interface StandbyRequest {
+  readonly config: Config;
+  readonly target: URL;
+  readonly state: string;
+  readonly begin: Begin;
+  readonly delayMs: number;
+  /** Epoch ms; Infinity for none. */
+  readonly stopAtMs: number;
+  readonly isMoved: boolean;
+  /** Whether the log of the data directory was named. */
+  readonly isData: boolean;
+  /** What an empty target is given first, and what is followed where nothing else is named; undefined: nothing. */
+  readonly repository: string | undefined;
+  /** A standby that was promoted follows again. */
+  readonly isFollowingAgain: boolean;
+}
+
+/** Throws CONFIG_INVALID, with what would be right. */
+export function parseStandby(flags: StandbyFlags, config: Config): StandbyRequest {
+  const { target, state, begin, delay, stopAt } = flags;
+  if (target === undefined) {
+    throw wrong('--target is missing', 'Name the OpenTSDB to feed, as http://tsdb-standby:4242.');
+  }
+  if (state === undefined) {
+    throw wrong('--state is missing', 'Name a directory of its own, as /var/lib/tsdb-wal-standby.');
+  }
+  return {
+    config,
+    target: parseTarget('--target', target),
+    state,
+    begin: parseBegin(begin),
+    delayMs: delay === undefined ? 0 : parseDelay(delay),
+    stopAtMs: stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt),
+    isData: flags.data !== undefined,
+    repository: flags.repository === undefined ? undefined : config.repository,
+    isMoved: flags.moved === true,
+    isFollowingAgain: flags.followAgain === true,
+  };
+}
+
+/** Throws CONFIG_INVALID. */
+export function parseTarget(flag: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
+    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb-standby:4242.');
+  }
+  return url;
+}
+
+function parseBegin(text: string | undefined): Begin {
+  if (text === undefined) return { kind: 'unsaid' };
+  if (text === 'oldest') return { kind: 'oldest' };
+  return { kind: 'at', ms: parseInstant('--begin', text, ', or oldest') };
+}
+
+function parseDelay(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw wrong(`--delay ${text} is no duration`, 'Write 1h, say.');
+  return ms;
+}
+
+function wrong(message: string, hint: string): WalError {
+  return new WalError('CONFIG_INVALID', message, { hint });
+}

@@ -1,0 +1,114 @@
+import { createAdminServer } from '../../admin/admin-server.ts';
+import { formatAddress } from '../../config/address.ts';
+import { systemClock, untilAborted } from '../../runtime/clock.ts';
+import { formatInstant } from '../../runtime/instant.ts';
+import { createLogger, type Logger } from '../../runtime/logger.ts';
+import { Metrics } from '../../runtime/metrics.ts';
+import { FOLLOWING } from '../../standby/drain.ts';
+import { Gate } from '../../standby/gate.ts';
+import type { Place } from '../../standby/place.ts';
+import { Standby } from '../../standby/standby.ts';
+import { StateDirectory } from '../../standby/state-directory.ts';
+import { feedLimitsOf } from '../feed-limits.ts';
+import { bootstrap, type BootstrapOptions, forgetBootstrap } from './bootstrap.ts';
+import { type Followed, openFollowed } from './followed.ts';
+import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
+import { standbyActions } from './standby-actions.ts';
+import { PROMOTED, StandbyReport } from './standby-report.ts';
+import type { StandbyRequest } from './standby-request.ts';
+import { VERSION } from '../version.ts';
+
+/** Runs a standby until it is told to stop, or has come to where it is to stop. */
+export async function runStandby(request: StandbyRequest): Promise<void> {
+  const logger = createLogger(request.config.logLevel);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stop.abort();
+    });
+  }
+  const state = await StateDirectory.open(request.state, request.target, request.isMoved);
+  try {
+    await follow(request, state, logger, stop.signal);
+  } finally {
+    await state.close();
+  }
+}
+
+async function follow(
+  request: StandbyRequest,
+  state: StateDirectory,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, target, delayMs, stopAtMs } = request;
+  const metrics = new Metrics();
+  const counters = createStandbyMetrics(metrics);
+  const followed = await openFollowed(request, logger, () => counters.bypasses.inc());
+  const { source, named } = followed;
+  const place =
+    state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
+  if (place === undefined) return;
+  await forgetBootstrap(state);
+  const wasPromoted = state.state.promotion.kind === 'promoted';
+  const isFollowingAgain = wasPromoted && request.isFollowingAgain;
+  // One that has stopped for good answers also when its source is gone.
+  if (wasPromoted && !isFollowingAgain) await source.close();
+  // What can't be followed from there is said before anything begins.
+  else await source.seek(place);
+  await state.save({ place, ...(isFollowingAgain && { promotion: FOLLOWING }) });
+  const { isPaused } = state.state;
+  const gate = new Gate({ delayMs, stopAtMs, isPaused });
+  const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });
+  const standby = new Standby({
+    target,
+    source,
+    state,
+    place,
+    gate,
+    clock: systemClock,
+    limits: feedLimitsOf(config),
+    events: report.events,
+  });
+  addStandbyGauges(metrics, standby, () => gate.isPaused);
+  const admin = createAdminServer({
+    status: () => report.status(standby),
+    health: () => report.health(standby),
+    ready: () => standby.state.kind === 'live',
+    metrics,
+    actions: standbyActions(standby, report, logger),
+  });
+  try {
+    await admin.start(config.admin);
+    const places = { target: target.origin, source: named, admin: formatAddress(config.admin) };
+    const { kind } = state.state.promotion;
+    const told = kind === 'promoted' ? 'started' : 'following';
+    logger.info({ ...places, isPaused, version: VERSION }, told);
+    signal.addEventListener('abort', () => report.ending(), { once: true });
+    const end = await standby.run(signal);
+    if (end === 'promoted') await servePromoted(signal, logger);
+    const contained = standby.place.latestMs;
+    const latest = contained === null ? null : formatInstant(contained);
+    if (end === 'reached') logger.info({ stopAt: formatInstant(stopAtMs), latest }, 'reached');
+    logger.info({ latest }, 'stopped');
+  } finally {
+    await admin.close();
+  }
+}
+
+/** What it has stopped with can be asked for until it is told to stop. */
+async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {
+  logger.warn(`${PROMOTED}; stop it once every proxy feeds that`);
+  await untilAborted(signal);
+}
+
+/** What a target contains of which nothing is known yet; undefined when the signal aborted meanwhile. */
+async function beginWith(
+  around: Omit<BootstrapOptions, 'repository'>,
+  followed: Followed,
+): Promise<Place | undefined> {
+  const { begin, repository } = around.request;
+  if (begin.kind !== 'unsaid' || repository === undefined) return followed.begin();
+  return bootstrap({ ...around, repository });
+}

@@ -1,0 +1,253 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  formatHoleName,
+  formatSidecarName,
+  type SegmentName,
+} from '../../../src/archive/object-names.ts';
+import { createRepository } from '../../../src/archive/repository.ts';
+import { type Begin, formatHoleMarker } from '../../../src/archive/sidecar.ts';
+import { readSummary } from '../../../src/archive/summary.ts';
+import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
+import { showInfo } from '../../../src/cli/history/info.ts';
+import type { FileStore } from '../../../src/storage/file-store.ts';
+import { ArchiveRig, writeLane } from '../../archive/archive-rig.ts';
+import { FakeTopic, madeLane } from '../../archive/fake-topic.ts';
+import { hastyStore, putBegin, putSegment } from '../../kit/repository.ts';
+import { type TempDirectory, tempDirectory } from '../../kit/temp.ts';
+
+const START = Date.parse('2025-06-01T12:00:00.000Z');
+const FIRST = '00112233445566ff';
+const SECOND = 'ff66554433221100';
+
+const segment = (lane: string, firstSeq: number, lastSeq: number, minute: number): SegmentName => ({
+  lane,
+  level: 'minute',
+  firstSeq,
+  lastSeq,
+  fromMs: START + (minute - 1) * 60_000,
+  toMs: START + minute * 60_000,
+});
+
+const begin = (lane: string, fields: Partial<Begin> = {}): Begin => ({
+  lane,
+  ordinal: 1,
+  firstSeq: 1,
+  openedAt: START,
+  previous: null,
+  reason: 'start',
+  disputed: null,
+  host: 'tsdb-1',
+  ...fields,
+});
+
+const MINUTES = [1, 2, 3].map((minute) => segment(FIRST, minute * 100 - 99, minute * 100, minute));
+const LATER = segment(SECOND, 1, 40, 5);
+
+/** Two lanes: the first ended, the second goes on. */
+async function fill(store: FileStore): Promise<void> {
+  await putBegin(store, begin(FIRST));
+  for (const one of MINUTES) await putSegment(store, one);
+  const leap = START + 4 * 60_000;
+  const opening = { ordinal: 2, openedAt: leap, previous: { lane: FIRST, lastSeq: 300 } };
+  const disputed = { from: leap - 30_000, to: leap };
+  await putBegin(store, begin(SECOND, { ...opening, reason: 'clock leap', disputed }));
+  await putSegment(store, LATER);
+}
+
+async function show(place: string, json: boolean): Promise<{ code: number; text: string }> {
+  let text = '';
+  const code = await showInfo({ repository: place, json, index: true }, (more) => {
+    text += more;
+    return Promise.resolve(true);
+  });
+  return { code, text };
+}
+
+async function showWithLog(data: string): Promise<Info> {
+  let text = '';
+  await showInfo({ data, json: true, index: true }, (more) => {
+    text += more;
+    return Promise.resolve(true);
+  });
+  return JSON.parse(text) as Info;
+}
+
+async function repository(): Promise<TempDirectory & { readonly store: FileStore }> {
+  const folder = await tempDirectory('info');
+  const store = hastyStore(folder.path);
+  await createRepository(folder.path, START, store);
+  return { ...folder, store };
+}
+
+describe('info', () => {
+  test('--json prints what docs/JSON.md has as the example', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await rm(join(folder.path, formatSidecarName(MINUTES[1] ?? LATER)));
+    const named = {
+      place: '/var/lib/tsdb-wal/repository',
+      id: '0123456789abcdef',
+      createdAt: START,
+    };
+    const summary = await readSummary(folder.store, { useIndex: true });
+    const described = describeRepository(named, summary, START + 330_000);
+    const page = await readFile('docs/JSON.md', 'utf8');
+    const example = /```json\n([^`]*)```/.exec(page)?.[1] ?? '';
+    expect(described).toEqual(JSON.parse(example));
+  });
+
+  test('exits with 0 on a whole repository, and tells lanes, window and what it holds', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(0);
+    expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:04:59.999Z\n');
+    expect(text).toContain('holds: points 40, records 340, ');
+    expect(text).toContain(
+      `lane ${SECOND} (number 2): opened 2025-06-01T12:04:00.000Z by clock leap on tsdb-1, behind ${FIRST}/300\n`,
+    );
+    expect(text).toContain('  complete before 2025-06-01T12:05:00.000Z\n');
+    expect(text).toContain('holes: none\n');
+  });
+
+  test('tells what a topic has beyond it, and what can be restored with that', async () => {
+    await using folder = await repository();
+    const made = madeLane(FIRST, 'tsdb-1', {
+      ordinal: 1,
+      previous: undefined,
+      points: 20,
+      cut: 50,
+      isClosed: false,
+      startMs: START,
+    });
+    const topic = new FakeTopic(1);
+    topic.send(made, 1, 21);
+    const unknown = madeLane(SECOND, 'tsdb-2', {
+      ordinal: 1,
+      previous: undefined,
+      points: 9,
+      cut: 50,
+      isClosed: false,
+      startMs: START + 5,
+    });
+    topic.send(unknown, 1, 10);
+    await putBegin(folder.store, begin(FIRST, { topic: topic.topic }));
+    await putSegment(folder.store, {
+      ...segment(FIRST, 1, 8, 1),
+      fromMs: START,
+      toMs: START + 7,
+    });
+    const options = { repository: folder.path, index: true, topic: topic.log() };
+    const shown: string[] = [];
+    const print = (text: string): Promise<boolean> => {
+      shown.push(text);
+      return Promise.resolve(true);
+    };
+    expect(await showInfo({ ...options, json: true }, print)).toBe(0);
+    await showInfo({ ...options, json: false }, print);
+    const [json = '', text = ''] = shown;
+    expect((JSON.parse(json) as Info).topic).toEqual({
+      name: 'fake',
+      brokers: ['memory:0'],
+      to: new Date(START + 20).toISOString(),
+      records: 13 + 10,
+      points: 13 + 9,
+      lanes: [
+        {
+          lane: FIRST,
+          ordinal: 1,
+          host: 'tsdb-1',
+          registered: true,
+          records: 13,
+          points: 13,
+          lagSeconds: 0.013,
+          completeBefore: new Date(START + 20).toISOString(),
+        },
+        {
+          lane: SECOND,
+          ordinal: 1,
+          host: 'tsdb-2',
+          registered: false,
+          records: 10,
+          points: 9,
+          lagSeconds: 0.009,
+          completeBefore: new Date(START + 14).toISOString(),
+        },
+      ],
+      safeTime: new Date(START + 13).toISOString(),
+      restorable: [{ from: new Date(START).toISOString(), to: new Date(START + 13).toISOString() }],
+      holes: [],
+    });
+    expect(text).toContain('topic fake of memory:0: up to 2025-06-01T12:00:00.020Z');
+    expect(text).toContain('  safe time with it: 2025-06-01T12:00:00.013Z\n');
+  });
+
+  test('exits with 4 on a hole, and says whose and why', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await rm(join(folder.path, formatSidecarName(MINUTES[2] ?? LATER)));
+    const hole = { lane: FIRST, firstSeq: 201, lastSeq: 300 };
+    const fields = {
+      ...hole,
+      fromMs: START + 120_000,
+      toMs: null,
+      reason: 'files of the log are gone',
+      notedAt: START,
+    };
+    await folder.store.create(formatHoleName(hole), Buffer.from(formatHoleMarker(fields)));
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(4);
+    expect(text).toContain(
+      `  ${FIRST}/201 to 300, received from 2025-06-01T12:02:00.000Z: files of the log are gone\n`,
+    );
+    expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:01:59.999Z\n');
+    const json = JSON.parse((await show(folder.path, true)).text) as Info;
+    expect(json).toMatchObject({ state: 'hole', holes: [{ firstSeq: 201, to: null }] });
+  });
+
+  test('exits with 7 when something is damaged, or objects contradict each other', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    await putSegment(folder.store, { ...segment(FIRST, 150, 250, 3), level: 'hour' });
+    const path = join(folder.path, `lanes/${SECOND}/begin.json`);
+    await writeFile(path, '{}');
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(7);
+    expect(text).toContain(`  damaged lanes/${SECOND}/begin.json: it is not what was written\n`);
+    expect(text).toContain(`  damaged lanes/${FIRST}: 101-200 and 150-250: they overlap in part\n`);
+  });
+
+  test('of a repository just made says that nothing can be restored yet', async () => {
+    await using folder = await repository();
+    const { code, text } = await show(folder.path, false);
+    expect(code).toBe(0);
+    expect(text).toContain('restorable: nothing\nsafe time: none\n');
+  });
+
+  test('--data tells what of the log is not archived yet, lane by lane', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 10);
+    await rig.archiveAll();
+    const before = await showWithLog(rig.data);
+    expect(before.repository.place).toBe(rig.place);
+    expect(before.log).toMatchObject({ inUse: false, records: 0, points: 0 });
+    expect(before.log?.lanes).toMatchObject([{ registered: true, records: 0, lagSeconds: 0 }]);
+    await writeLane(rig.wal, 5, 10);
+    const { log, lanes } = await showWithLog(rig.data);
+    const [, records] = [...(await rig.records()).values()];
+    expect(log).toMatchObject({ records: records?.length, points: 5 });
+    expect(log?.to).toBe(new Date(records?.at(-1)?.receivedAt ?? 0).toISOString());
+    expect(log?.lanes[1]).toMatchObject({ ordinal: 2, registered: false, points: 5 });
+    expect(log?.lanes[1]?.lagSeconds).toBeGreaterThan(0);
+    expect(lanes).toHaveLength(1);
+    await rig.archiveAll();
+    expect((await showWithLog(rig.data)).log).toMatchObject({ records: 0, points: 0 });
+  });
+
+  test('of a place that is no repository is refused', async () => {
+    await using folder = await tempDirectory('info');
+    await expect(show(folder.path, false)).rejects.toMatchObject({ code: 'REPOSITORY_MISSING' });
+  });
+});

@@ -1,0 +1,197 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { parseGrepFilter } from '../../../src/cli/history/grep-filter.ts';
+import { type GrepOptions, grepLog } from '../../../src/cli/history/log-grep.ts';
+import { tempDirectory } from '../../kit/temp.ts';
+import { ArchiveRig, writeLane } from '../../archive/archive-rig.ts';
+import { Fabricated } from '../../restore/kit/fabricated.ts';
+import type { MadeLane } from '../../restore/kit/history.ts';
+
+const LANE = '00112233445566ff';
+const START = '2026-06-01T12:00:00.000Z';
+const START_MS = Date.parse(START);
+
+const LANES: readonly MadeLane[] = [
+  {
+    lane: LANE,
+    records: [
+      { receivedAt: START_MS, transport: 'telnet', lines: ['put sys.cpu 1780315200 1.10 host=a'] },
+      { receivedAt: START_MS + 1, transport: 'http', lines: ['put sys.mem 1780315200 7 host=a'] },
+      {
+        receivedAt: START_MS + 2,
+        transport: 'log',
+        lines: [
+          `!outcome {"lane":"${LANE}","seq":2,"refused":[{"index":0,"error":"no such metric"}]}`,
+          '!bypass {"method":"POST","path":"/api/uid","source":"10.0.0.1:1"}',
+        ],
+      },
+      { receivedAt: START_MS + 9, transport: 'log', lines: ['!cut {}'] },
+    ],
+  },
+];
+
+async function repository(missing = 0): Promise<Fabricated> {
+  const made = await Fabricated.create();
+  await made.write(LANES, ({ records }) =>
+    records
+      .map((_, n) => ({ level: 'minute' as const, firstSeq: n + 1, lastSeq: n + 1 }))
+      .filter(({ firstSeq }) => firstSeq !== missing),
+  );
+  return made;
+}
+
+async function grep(made: Fabricated, options: GrepOptions = {}) {
+  return search({ repository: made.repository.store.root, ...options });
+}
+
+async function search(options: GrepOptions) {
+  const shown = { out: '', err: '' };
+  const print = (text: string): Promise<boolean> => {
+    shown.out += text;
+    return Promise.resolve(true);
+  };
+  const warn = (text: string): void => {
+    shown.err += text;
+  };
+  return { code: await grepLog(options, { print, warn }), ...shown };
+}
+
+describe('log grep', () => {
+  test('prints a line a write, what was refused, and warnings beside them', async () => {
+    await using made = await repository();
+    expect(await grep(made, { metric: 'sys.*', tag: ['host=a'] })).toEqual({
+      code: 0,
+      out:
+        `2026-06-01T12:00:00.000Z telnet 127.0.0.1:1 put sys.cpu 1780315200 1.10 host=a @${LANE}/1\n` +
+        `2026-06-01T12:00:00.001Z http 127.0.0.1:1 put sys.mem 1780315200 7 host=a @${LANE}/2 REFUSED: no such metric\n`,
+      err:
+        'note: complete for what was received up to 2026-06-01T12:00:00.008Z; of what came later not all is there yet\n' +
+        'warning: at 2026-06-01T12:00:00.002Z a change went round the log: POST /api/uid, from 10.0.0.1:1\n',
+    });
+  });
+
+  test('exits with 8 when nothing fits, and says nothing', async () => {
+    await using made = await repository();
+    const quiet = { from: START, to: '2026-06-01T12:00:00.002Z', metric: 'sys' };
+    expect(await grep(made, quiet)).toEqual({ code: 8, out: '', err: '' });
+  });
+
+  test('exits with 4, found or not, when records may be missing from the answer', async () => {
+    await using made = await repository(2);
+    const { code, out, err } = await grep(made, { metric: 'sys.cpu' });
+    expect(code).toBe(4);
+    expect(out).toContain('put sys.cpu');
+    expect(err).toContain(
+      `warning: records ${LANE}/2 to 2, received from ${START} to 2026-06-01T12:00:00.001Z, are missing: no object`,
+    );
+    expect((await grep(made, { metric: 'no' })).code).toBe(4);
+  });
+
+  test('--limit ends it, and is told', async () => {
+    await using made = await repository();
+    const { code, out, err } = await grep(made, { limit: '1' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^[^\n]*put sys\.cpu[^\n]*\n$/);
+    expect(err).toContain('note: stopped after 1 writes, by --limit\n');
+  });
+
+  test('--json prints what docs/JSON.md says, on stdout only', async () => {
+    await using made = await repository();
+    const { out, err } = await grep(made, { json: true });
+    expect(err).toBe('');
+    const [head, behind, bypass, first, ...rest] = out
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const { place, id } = made.repository;
+    expect(head).toEqual({
+      kind: 'search',
+      contract: 'tsdb-wal log grep',
+      version: 1,
+      at: expect.stringMatching(/Z$/) as string,
+      repository: { place, id },
+      data: null,
+      topic: null,
+    });
+    expect(behind).toEqual({ kind: 'behind', safeTime: '2026-06-01T12:00:00.008Z' });
+    expect(bypass).toEqual({
+      kind: 'bypass',
+      receivedAt: '2026-06-01T12:00:00.002Z',
+      method: 'POST',
+      path: '/api/uid',
+      source: '10.0.0.1:1',
+    });
+    expect(first).toEqual({
+      kind: 'write',
+      receivedAt: START,
+      transport: 'telnet',
+      source: '127.0.0.1:1',
+      lane: LANE,
+      seq: 1,
+      index: 0,
+      metric: 'sys.cpu',
+      tags: { host: 'a' },
+      timestamp: '1780315200',
+      value: '1.10',
+      line: 'put sys.cpu 1780315200 1.10 host=a',
+      refusal: null,
+      instant: START,
+    });
+    expect(rest.map(({ kind }) => kind)).toEqual(['write', 'end']);
+    expect(rest.at(-1)).toEqual({ kind: 'end', writes: 2, isLimited: false });
+  });
+
+  test('--data adds what is not archived yet, and the log alone answers where nothing ever was', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 10);
+    await rig.archiveAll();
+    await writeLane(rig.wal, 5, 10);
+    const lines = async (options: GrepOptions): Promise<number> => {
+      const { code, out } = await search(options);
+      expect(code).toBe(0);
+      return out.split('\n').length - 1;
+    };
+    expect(await lines({ repository: rig.place })).toBe(20);
+    const both = { repository: rig.place, data: rig.data };
+    expect(await lines(both)).toBe(25);
+    expect((await search(both)).err).toMatch(
+      /^note: complete for what was received up to [^\n]*\n$/,
+    );
+    expect(await lines({ data: rig.data })).toBe(25);
+    const [, last] = [...(await rig.records()).values()];
+    const from = String(last?.[0]?.receivedAt);
+    expect(await lines({ data: rig.data, from })).toBe(5);
+    await rm(rig.place, { recursive: true });
+    await rm(join(rig.data, 'archive.json'));
+    expect(await lines({ data: rig.data })).toBe(25);
+    await expect(search({})).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  test('leaves no temporary files, and stops when nobody reads on', async () => {
+    await using made = await repository();
+    await using temp = await tempDirectory('grep');
+    vi.stubEnv('TMPDIR', temp.path);
+    let calls = 0;
+    const print = (): Promise<boolean> => {
+      calls += 1;
+      return Promise.resolve(false);
+    };
+    const options = { repository: made.repository.store.root };
+    await grepLog(options, { print, warn: () => undefined });
+    expect(calls).toBe(1);
+    vi.unstubAllEnvs();
+    expect(await readdir(temp.path)).toEqual([]);
+  });
+
+  test.each([
+    [{ from: '2026-06-01T12:00' }, 'time zone'],
+    [{ from: '1780315200001', to: '1780315200001' }, 'is not before'],
+    [{ instantFrom: 'yesterday' }, '--instant-from yesterday is no time'],
+    [{ tag: ['host'] }, '--tag host is no tag'],
+    [{ tag: ['host='] }, '--tag host= is no tag'],
+    [{ tag: ['=a'] }, '--tag =a is no tag'],
+  ])('refuses %j', (options, message) => {
+    expect(() => parseGrepFilter(options)).toThrow(message);
+  });
+});
