@@ -14,6 +14,7 @@ interface Write {
 }
 
 const START = 1_700_000_000_000;
+const DAY_MS = 86_400_000;
 
 const write = fc.record({
   cell: fc.integer({ min: 0, max: 5 }),
@@ -86,6 +87,21 @@ describe('later writes of other lanes', () => {
     );
   });
 
+  test('are found as well when what was put first is of a month before: older ones do not win', () => {
+    const stretch = new PutStretch();
+    const receivedAt = 30 * DAY_MS;
+    putAll(stretch, [
+      { cell: 1, value: 1, receivedAt: 0 },
+      { cell: 2, value: 1, receivedAt },
+    ]);
+    const open = [{ stretch, contestedUntil: Infinity, isLanded: true }];
+    const finder = new LaterWrites();
+    const find = (at: number) =>
+      finder.find(othersOf([{ cell: 2, value: 2, receivedAt: at }]), open);
+    expect(find(receivedAt - 1)).toEqual([]);
+    expect(find(receivedAt + 1)).toHaveLength(1);
+  });
+
   test('do not count when they were received after all was flushed: they were put after it', () => {
     const stretch = new PutStretch();
     putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
@@ -137,10 +153,10 @@ describe('cell times', () => {
     );
   });
 
-  test('take what is a month older than the first as that old', () => {
+  test('are kept whole, however far from the first they are', () => {
     const cells = new CellTimes();
-    cells.put(1, 0x10, START);
-    cells.put(2, 0x10, START - 3_000_000_000);
-    expect(cells.timeOf(2, 0x10)).toBe(START - 2_592_000_000);
+    const times = [START, START + 30 * DAY_MS, START + 400 * DAY_MS, START - 400 * DAY_MS];
+    for (const [cell, receivedAt] of times.entries()) cells.put(cell, 0x10, receivedAt);
+    expect(times.map((_, cell) => cells.timeOf(cell, 0x10))).toEqual(times);
   });
 });
