@@ -41,7 +41,8 @@ export class OtherLanes {
   /** By partition, the offsets without data of others. */
   readonly #quiet = new Map<number, OffsetRuns>();
   #client: KafkaClient | undefined;
-  #session: FetchSession | undefined;
+  /** Under way or done: reads that begin at once share it. */
+  #opening: Promise<FetchSession> | undefined;
   #refreshedMs = 0;
 
   constructor(options: OtherLanesOptions) {
@@ -128,7 +129,7 @@ export class OtherLanes {
   close(): void {
     this.#client?.hangUp();
     this.#client = undefined;
-    this.#session = undefined;
+    this.#opening = undefined;
   }
 
   *#take(
@@ -155,21 +156,23 @@ export class OtherLanes {
   }
 
   async #open(): Promise<FetchSession> {
-    const { connection, topic, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#session !== undefined) {
-      if (nowMs - this.#refreshedMs > REFRESH_MS) {
-        await this.#session.refresh();
-        this.#refreshedMs = nowMs;
-      }
-      return this.#session;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#opening === undefined) {
+      this.#opening = this.#connect();
+      this.#refreshedMs = nowMs;
     }
-    const client = connection.client({ retries: 0 });
-    this.#client = client;
-    const session = await FetchSession.open(client, topic);
-    this.#session = session;
-    this.#refreshedMs = nowMs;
+    const session = await this.#opening;
+    if (nowMs - this.#refreshedMs > REFRESH_MS) {
+      await session.refresh();
+      this.#refreshedMs = nowMs;
+    }
     return session;
+  }
+
+  #connect(): Promise<FetchSession> {
+    const { connection, topic } = this.#options;
+    this.#client = connection.client({ retries: 0 });
+    return FetchSession.open(this.#client, topic);
   }
 
   /** Of each partition that has something to fetch. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OtherLanes } from '../../src/kafka/other-lanes.ts';
 import { checkTopic } from '../../src/kafka/topic-check.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { connectTo } from '../kit/topic.ts';
 
 describe('a Kafka that accepts connections and never answers', () => {
@@ -33,6 +35,23 @@ describe('a Kafka that accepts connections and never answers', () => {
     );
     await expect(client.within(connecting, 100)).rejects.toThrow('did not answer in time');
     expect(await ended).toBe('failed');
+    await expect.poll(() => sockets.size).toBe(0);
+  });
+
+  test('is asked over one connection by all who read other lanes, until one gives up', async () => {
+    const connection = await connectTo(brokers);
+    const options = { connection, topic: 't', clock: systemClock, owns: () => false };
+    const others = new OtherLanes(options);
+    const giveUp = new AbortController();
+    const reads = [giveUp.signal, new AbortController().signal].map((signal) =>
+      others.read(0, signal).next(),
+    );
+    const ended = Promise.allSettled(reads);
+    await expect.poll(() => sockets.size).toBeGreaterThan(0);
+    await systemClock.sleep(100, giveUp.signal);
+    expect(sockets.size).toBe(1);
+    giveUp.abort();
+    expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await expect.poll(() => sockets.size).toBe(0);
   });
 
