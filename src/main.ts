@@ -12,18 +12,20 @@ import { WalError } from './runtime/errors.ts';
 // Scanners are small functions over bytes. By default V8 inlines too few of them: a third of their time is calls then.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=6000');
 
+/** What the process ends with as things stand. */
+let settled: ExitCode = EXIT.ok;
+
 // Whoever reads the output may stop reading, as `head` does: that is no fault of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+  process.exit(settled);
 });
 
-const code = await run(process.argv);
+settled = await run(process.argv);
 // Wait for what was written to a pipe, then end whatever a fault may have left open.
-process.stdout.write('', () => process.exit(code));
+process.stdout.write('', () => process.exit(settled));
 
 async function run(argv: readonly string[]): Promise<ExitCode> {
-  let settled: ExitCode = EXIT.ok;
   const program = createProgram((exitCode) => {
     settled = exitCode;
   });

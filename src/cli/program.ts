@@ -39,7 +39,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
   addRestore(program, settle);
   addCompare(program, settle);
   addStandby(program, { environment: ENVIRONMENT_HELP });
-  addPromote(program);
+  addPromote(program, settle);
   return program;
 }
 

@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { writeArchiveHome } from '../../src/archive/archive-home.ts';
 import { createRepository } from '../../src/archive/repository.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
+import { Metrics } from '../../src/runtime/metrics.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 
 const run = async (args: readonly string[]) => {
@@ -57,6 +59,40 @@ describe('the command line', { timeout: 30_000 }, () => {
   test('shows the stack at the log level debug', async () => {
     const { stderr } = await run(['start', '--ack', 'none', '--log-level', 'debug']);
     expect(stderr).toContain('at loadConfig');
+  });
+
+  test('exits with 9 when a promotion ends in the middle, since nobody reads what it tells', async () => {
+    const lanes = [{ lane: 'a', ordinal: 1, firstSeq: 1, seq: 9, receivedBy: 1, receivedAt: 1 }];
+    const url = 'http://127.0.0.2:4242';
+    const status = {
+      version: '1',
+      log: { taking: true },
+      primary: { url: 'http://old:4242', heldSince: null, lanes, state: { kind: 'live' } },
+      target: { url, state: { kind: 'live' } },
+      promotion: { state: 'none' },
+      contains: { lanes },
+      lagSeconds: 0,
+      delaySeconds: 0,
+    };
+    const held = new Promise(() => undefined);
+    const admin = createAdminServer({
+      status: () => status,
+      health: () => ({ ok: true, reasons: [], degraded: [] }),
+      ready: () => true,
+      metrics: new Metrics(),
+      actions: {
+        '/primary/probe': () => Promise.resolve({ trouble: null }),
+        '/primary/hold': () => held,
+      },
+    });
+    const address = `127.0.0.1:${await admin.start({ host: '127.0.0.1', port: 0 })}`;
+    const flags = ['promote', '--standby', address, '--proxy', address];
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...flags], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    child.stdout.destroy();
+    expect(await once(child, 'exit')).toEqual([9, null]);
+    await admin.close();
   });
 
   describe('check-config', () => {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { EXIT_HELP } from '../exit-code.ts';
+import { EXIT, EXIT_HELP, type ExitCode } from '../exit-code.ts';
 import type { PromoteFlags } from './run-promote.ts';
 
 const EXAMPLE =
   'tsdb-wal promote --standby 10.0.0.9:4246 --proxy 10.0.0.7:4244 --proxy 10.0.0.8:4244';
 
-export function addPromote(program: Command): void {
+export function addPromote(program: Command, settle: (code: ExitCode) => void): void {
   program
     .command('promote')
     .summary('make the target of a standby the primary, with writes going on')
@@ -28,6 +28,9 @@ export function addPromote(program: Command): void {
     .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)
     .action(async (flags: PromoteFlags) => {
       const { runPromote } = await import('./run-promote.ts');
+      // Should nobody read what it tells, it ends where it stands.
+      settle(flags.dryRun === true ? EXIT.ok : EXIT.unfinished);
       await runPromote(flags);
+      settle(EXIT.ok);
     });
 }
