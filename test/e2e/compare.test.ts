@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
@@ -9,8 +7,8 @@ import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';
 import type { MadeLane, MadeRecord } from '../restore/kit/history.ts';
 import type { Line } from './kit/ledger.ts';
+import { runMain } from './kit/main-process.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 /** Of the hour's beginning; its rows are those of past hours. */
 const BASE = 1_767_607_200;
 
@@ -159,7 +157,7 @@ async function put({ port }: Tsd, lines: readonly Line[]): Promise<void> {
 }
 
 interface Ran {
-  readonly code: number;
+  readonly code: number | null;
   readonly told: readonly string[];
   readonly result: CompareResult | undefined;
 }
@@ -169,15 +167,7 @@ async function runCompare(
   more: readonly string[] = [],
 ): Promise<Ran> {
   const args = ['compare', '--source', source.url, '--target', target.url, '--lag', '0s', '--json'];
-  const { code, stdout, stderr } = await new Promise<{
-    code: number;
-    stdout: string;
-    stderr: string;
-  }>((resolve) => {
-    execFile(process.execPath, [MAIN, ...args, ...more], (error, out, err) => {
-      resolve({ code: Number(error?.code ?? 0), stdout: out, stderr: err });
-    });
-  });
+  const { code, stdout, stderr } = await runMain(...args, ...more);
   if (stderr.includes('error')) throw new Error(stderr);
   const events = stdout
     .trimEnd()

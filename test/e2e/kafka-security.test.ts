@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import kafkajs, { type AclEntry } from 'kafkajs';
 import { beforeAll, expect, test } from 'vitest';
 import { ArchiveRig } from '../archive/archive-rig.ts';
@@ -9,10 +7,10 @@ import { describeOnStack } from '../kit/real-stack.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { asAdmin, connectTo, makeTopic } from '../kit/topic.ts';
 import { ArchiveMember, notArchived } from './kit/archive-member.ts';
+import { runMain } from './kit/main-process.ts';
 import { type SecuredKafka, startSecuredKafka } from './kit/secured-kafka.ts';
 import { putsOf, readTopic, wholeLanes } from './kit/topic-content.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 const { TOPIC, GROUP } = AclResourceTypes;
 const { CREATE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE } = AclOperationTypes;
@@ -248,8 +246,6 @@ async function checkConfig(flags: Flags): Promise<string> {
   const listen = `127.0.0.1:${await freePort()}`;
   const admin = `127.0.0.1:${await freePort()}`;
   const places = ['--data', data.path, '--listen', listen, '--admin', admin];
-  const args = [MAIN, 'check-config', ...places, ...flags];
-  return await new Promise((resolve) => {
-    execFile(process.execPath, args, (_, __, stderr) => resolve(stderr));
-  });
+  const { stderr } = await runMain('check-config', ...places, ...flags);
+  return stderr;
 }

@@ -1,5 +1,3 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
@@ -14,11 +12,11 @@ import { stateAt } from '../restore/kit/history.ts';
 import { until } from './kit/archive-scene.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import type { Line } from './kit/ledger.ts';
+import { MainProcess, runMain } from './kit/main-process.ts';
 import { type RestoreEnd, RestoreProcess } from './kit/restore-process.ts';
 import { storedDifferences } from './kit/stored-state.ts';
 import { readLanes } from './kit/whole-log.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const METRIC = `topic.${Date.now() % 1_000_000}`;
 const PARTITIONS = 3;
 
@@ -43,27 +41,31 @@ describeOnStack('a restore of what a topic has and its archive lacks', (offered)
     await using first = await ProxyProcess.start({ primary: primary.url, flags, until: 'live' });
     await using second = await ProxyProcess.start({ primary: primary.url, flags, until: 'live' });
     const data = join(folder.path, 'archiver');
-    const archiver = start(['archive', ...from, '--data', data, '--repository', repository]);
+    const places = ['--data', data, '--repository', repository];
+    const archiver = MainProcess.start('archive', ...from, ...places);
     const writes = new Writes([first, second]);
     try {
       await writes.send(20);
       await until(async () => (await info(repository)).totals.points >= writes.count);
     } finally {
-      archiver.kill('SIGKILL');
-      await once(archiver, 'exit');
+      await archiver.kill9();
     }
     await writes.send(30);
     // A lane that no repository knows.
     await first.kill9();
     await first.start();
     await writes.send(30);
-    // Idle proxies tick once a second.
-    await sleep(2_500);
     const read = ['--repository', repository, ...from];
+    // Idle proxies tick once a second.
+    const isAllThere = async (): Promise<boolean> => {
+      const { topic: tail } = await info(repository, from);
+      return Date.parse(tail?.safeTime ?? '') > writes.lastMs;
+    };
+    await until(isAllThere);
     const known = await info(repository, from);
     expect(known.topic).toMatchObject({ name: topic, holes: [] });
     expect(known.topic?.lanes.filter(({ registered }) => !registered)).toHaveLength(1);
-    const found = await run(['log', 'grep', ...read, '--metric', METRIC]);
+    const found = await runMain('log', 'grep', ...read, '--metric', METRIC);
     expect(found.stdout.trimEnd().split('\n')).toHaveLength(writes.count);
     const target = await stack.opentsdb('restore-topic');
     const end = await restore(folder.path, [...read, '--target', target.url]);
@@ -89,7 +91,7 @@ describeOnStack('a restore of what a topic has and its archive lacks', (offered)
     // It comes back, and with it what only it has.
     await second.start();
     await until(async () => /kafka_refills_total [1-9]/.test(await metricsOf(second)));
-    await sleep(2_500);
+    await until(isAllThere);
     const refilled = await restore(folder.path, [...read, '--dry-run']);
     expect({ code: refilled.code, stderr: refilled.stderr }).toMatchObject({ code: 0 });
     await expectState(refilled, [first, second]);
@@ -169,20 +171,8 @@ function restore(folder: string, flags: readonly string[]): Promise<RestoreEnd> 
 }
 
 async function info(repository: string, from: readonly string[] = []): Promise<Info> {
-  const { stdout } = await run(['info', '--json', '--repository', repository, ...from]);
+  const { stdout } = await runMain('info', '--json', '--repository', repository, ...from);
   return JSON.parse(stdout === '' ? '{"totals":{"points":0}}' : stdout) as Info;
-}
-
-function run(args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], (_error, stdout, stderr) =>
-      resolve({ stdout, stderr }),
-    );
-  });
-}
-
-function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: 'ignore' });
 }
 
 async function metricsOf({ adminUrl }: ProxyProcess): Promise<string> {

@@ -1,18 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { RetentionWatch, type TopicHeadroom } from '../../src/kafka/retention-watch.ts';
 import { encodeMessage } from '../../src/kafka/topic-frame.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { bodyOf, madeLane } from '../archive/fake-topic.ts';
+import { ArchiveRig } from '../archive/archive-rig.ts';
+import { bodyOf, type MadeLane, madeLane } from '../archive/fake-topic.ts';
 import { freePort } from '../kit/ports.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
-import { tempDirectory } from '../kit/temp.ts';
 import { asAdmin, connectTo, deleteTopic, randomTopic } from '../kit/topic.ts';
+import { ArchiveMember, notArchived } from './kit/archive-member.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 const MINUTE_MS = 60_000;
 const RETENTION_MS = 10 * MINUTE_MS;
 const AGE_MS = 9 * MINUTE_MS;
@@ -27,7 +24,7 @@ describeOnStack('the headroom of a topic', (offered) => {
   });
 
   test('is told before Kafka drops what is not archived, and an archiver that catches up has all of it', async () => {
-    const topic = await makeOld();
+    const { topic, lane, records } = await makeOld();
     const look = (archived: ReadonlyMap<number, number>): Promise<TopicHeadroom> =>
       new RetentionWatch({
         connection,
@@ -49,12 +46,11 @@ describeOnStack('the headroom of a topic', (offered) => {
     expect(await look(new Map([[1, 1]]))).toMatchObject({ ms: RETENTION_MS, partition: 1 });
     expect(await look(new Map())).toMatchObject({ ms: RETENTION_MS, partition: null });
 
-    await using folder = await tempDirectory('headroom');
+    await using rig = await ArchiveRig.create();
     const admin = `127.0.0.1:${await freePort()}`;
-    const places = ['--data', join(folder.path, 'data'), '--admin', admin];
-    const repository = ['--repository', join(folder.path, 'repository')];
-    const args = ['archive', '--kafka', brokers, '--topic', topic, ...places, ...repository];
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: 'ignore' });
+    const flags = ['--admin', admin];
+    const member = new ArchiveMember(rig, { brokers, topic, name: 'a', flags });
+    member.start();
     try {
       const headroom = async (): Promise<number> => {
         const answer = await fetch(`http://${admin}/metrics`).catch(() => undefined);
@@ -62,17 +58,18 @@ describeOnStack('the headroom of a topic', (offered) => {
         return Number(/^tsdb_wal_topic_headroom_seconds (\S+)$/m.exec(text)?.[1]);
       };
       await expect.poll(headroom, { timeout: 30_000 }).toBeGreaterThan(0);
+      const lacking = () => notArchived(rig, new Map([[lane, records]]));
+      await expect.poll(lacking, { timeout: 30_000 }).toEqual([]);
       const health = (await (await fetch(`http://${admin}/health`)).json()) as object;
       expect(health).toMatchObject({ ok: true });
     } finally {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
+      await member.kill();
       await deleteTopic(connection, topic);
     }
   });
 
   /** Two partitions, in the second one a message that Kafka drops in a minute. */
-  async function makeOld(): Promise<string> {
+  async function makeOld(): Promise<MadeLane & { readonly topic: string }> {
     const topic = randomTopic();
     const configEntries = [{ name: 'retention.ms', value: String(RETENTION_MS) }];
     await asAdmin(connection, (one) =>
@@ -83,7 +80,8 @@ describeOnStack('the headroom of a topic', (offered) => {
     );
     const startMs = Date.now() - AGE_MS;
     const shape = { ordinal: 1, previous: undefined, points: 3, cut: 2, isClosed: true, startMs };
-    const { lane, ordinal, host, records } = madeLane('00000000000000a1', 'h', shape);
+    const made = madeLane('00000000000000a1', 'h', shape);
+    const { lane, ordinal, host, records } = made;
     const frame = {
       lane,
       ordinal,
@@ -100,6 +98,6 @@ describeOnStack('the headroom of a topic', (offered) => {
     const message = Object.assign(encodeMessage(frame, Date.now()), { partition: 1 });
     await producer.send({ topic, messages: [message] });
     await producer.disconnect();
-    return topic;
+    return { ...made, topic };
   }
 });

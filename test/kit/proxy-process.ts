@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './ports.ts';
+import { type MainChild, spawnMain } from './spawn-main.ts';
 import { tempDirectory, type TempDirectory } from './temp.ts';
 
 const LIMITS = {
@@ -13,7 +12,6 @@ const LIMITS = {
   pollMs: 20,
   tailLines: 40,
 } as const;
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 
 export interface ProxyOptions {
   /** The URL of the primary OpenTSDB. */
@@ -48,6 +46,11 @@ export interface ProxyStatus {
     readonly mends: number;
     readonly deadLetters: number;
   };
+  /** Only with Kafka. */
+  readonly kafka?: {
+    readonly state: { readonly kind: 'live' | 'behind' | 'down'; readonly reason?: string };
+    readonly acknowledged: string;
+  };
   readonly archive: ArchiveStatus;
 }
 
@@ -73,7 +76,7 @@ export class ProxyProcess implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly #options: ProxyOptions;
   readonly #data: TempDirectory;
-  #child: ChildProcess | undefined;
+  #child: MainChild | undefined;
 
   private constructor(options: ProxyOptions, ports: readonly number[], data: TempDirectory) {
     [this.port = 0, this.adminPort = 0] = ports;
@@ -119,17 +122,9 @@ export class ProxyProcess implements AsyncDisposable {
 
   /** Starts it again, after it ended, with the same ports and data, and with other flags when given. */
   async start(flags: readonly string[] = this.#options.flags ?? []): Promise<void> {
-    const child = spawn(process.execPath, this.#arguments(flags), {
-      env: { ...inherited(), ...this.#options.environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawnMain(this.#arguments(flags), this.#options.environment);
     this.#child = child;
-    const killWithTests = (): boolean => child.kill('SIGKILL');
-    process.once('exit', killWithTests);
-    child.once('exit', () => {
-      process.off('exit', killWithTests);
-      this.#child = undefined;
-    });
+    child.once('exit', () => (this.#child = undefined));
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => this.lines.push(line));
     }
@@ -177,10 +172,10 @@ export class ProxyProcess implements AsyncDisposable {
   #arguments(flags: readonly string[]): readonly string[] {
     const listen = ['--listen', this.address, '--admin', `127.0.0.1:${this.adminPort}`];
     const rest = ['--primary', this.#options.primary, '--data', this.dataDirectory];
-    return ['--enable-source-maps', MAIN, 'start', ...listen, ...rest, ...flags];
+    return ['start', ...listen, ...rest, ...flags];
   }
 
-  async #ready(child: ChildProcess): Promise<void> {
+  async #ready(child: MainChild): Promise<void> {
     const deadline = Date.now() + LIMITS.readyMsMax;
     for (;;) {
       const answer = await fetch(`${this.adminUrl}/ready`).catch(() => undefined);
@@ -219,10 +214,4 @@ export class ProxyProcess implements AsyncDisposable {
 /** A directory that stays. */
 function lent(path: string): TempDirectory {
   return { path, [Symbol.asyncDispose]: () => Promise.resolve() };
-}
-
-/** Without options of the proxy, nor anything that it would take for one: the test says what holds. */
-function inherited(): NodeJS.ProcessEnv {
-  const foreign = Object.entries(process.env).filter(([name]) => !name.startsWith('TSDB_WAL_'));
-  return Object.fromEntries(foreign);
 }

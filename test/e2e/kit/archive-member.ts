@@ -1,18 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { readCatalog } from '../../../src/archive/catalog.ts';
 import { computeCoverage } from '../../../src/archive/coverage.ts';
 import type { ArchiveRig } from '../../archive/archive-rig.ts';
 import type { PlainRecord } from '../../kit/plain-rows.ts';
-
-const MAIN = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
+import { type MainChild, spawnMain } from '../../kit/spawn-main.ts';
 
 /** A process `tsdb-wal archive` of a topic. */
 export class ArchiveMember {
   readonly #arguments: readonly string[];
-  readonly #stdio: 'inherit' | 'ignore';
-  #child: ChildProcess | undefined;
+  readonly #isQuiet: boolean;
+  #child: MainChild | undefined;
 
   constructor(
     rig: ArchiveRig,
@@ -34,16 +32,16 @@ export class ArchiveMember {
     const data = join(rig.folder, `member-${name}`);
     const places = ['--data', data, '--repository', rig.place, '--log-level', 'error'];
     this.#arguments = ['archive', '--kafka', brokers, '--topic', topic, ...places, ...flags];
-    this.#stdio = isQuiet ? 'ignore' : 'inherit';
-  }
-
-  get pid(): number | undefined {
-    return this.#child?.pid;
+    this.#isQuiet = isQuiet;
   }
 
   start(): void {
-    const options = { stdio: this.#stdio };
-    this.#child = spawn(process.execPath, [MAIN, ...this.#arguments], options);
+    const child = spawnMain(this.#arguments);
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (this.#isQuiet) stream.resume();
+      else stream.on('data', (text: Buffer) => process.stderr.write(text));
+    }
   }
 
   /** It goes on afterwards. SIGSTOP: for longer than the group waits for it. */

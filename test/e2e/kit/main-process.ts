@@ -1,22 +1,38 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text as readAll } from 'node:stream/consumers';
+import { type MainChild, spawnMain } from '../../kit/spawn-main.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
+/** How a command ended, and what it printed. */
+interface Ran {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs any built command to its end. */
+export async function runMain(...args: readonly string[]): Promise<Ran> {
+  const child = spawnMain(args);
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close') as Promise<[number | null]>,
+    readAll(child.stdout),
+    readAll(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}
 
 /** Any built command as a process of its own, which ends with the test. */
 export class MainProcess implements AsyncDisposable {
   /** All that it printed, on both streams, line by line. */
   readonly lines: string[] = [];
-  readonly #child: ChildProcess;
+  readonly #child: MainChild;
   readonly #ended: Promise<number | null>;
   #onLine: (() => void) | undefined;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: MainChild) {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
       createInterface(stream).on('line', (line) => {
         this.lines.push(line);
         this.#onLine?.();
@@ -26,12 +42,7 @@ export class MainProcess implements AsyncDisposable {
   }
 
   static start(...args: readonly string[]): MainProcess {
-    const command = ['--enable-source-maps', MAIN, ...args];
-    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const killWithTests = (): boolean => child.kill('SIGKILL');
-    process.once('exit', killWithTests);
-    child.once('exit', () => process.off('exit', killWithTests));
-    return new MainProcess(child);
+    return new MainProcess(spawnMain(args));
   }
 
   /** Its exit code; null when a signal ended it. */

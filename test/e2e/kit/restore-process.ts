@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { RestoreEvent, RestoreResult } from '../../../src/restore/restore-request.ts';
-
-const MAIN = join(import.meta.dirname, '..', '..', '..', 'dist', 'main.js');
+import { type MainChild, spawnMain } from '../../kit/spawn-main.ts';
 
 export interface RestoreEnd {
   /** Null when a signal ended it. */
@@ -18,18 +15,17 @@ export interface RestoreEnd {
 /** The built `tsdb-wal restore … --json` as a process of its own. */
 export class RestoreProcess {
   readonly events: RestoreEvent[] = [];
-  readonly #child: ChildProcess;
+  readonly #child: MainChild;
   readonly #ended: Promise<RestoreEnd>;
   #onEvent: (() => void) | undefined;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: MainChild) {
     this.#child = child;
     this.#ended = this.#follow(child);
   }
 
   static start(flags: readonly string[]): RestoreProcess {
-    const args = ['--enable-source-maps', MAIN, 'restore', '--json', ...flags];
-    return new RestoreProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+    return new RestoreProcess(spawnMain(['restore', '--json', ...flags]));
   }
 
   async end(): Promise<RestoreEnd> {
@@ -52,19 +48,14 @@ export class RestoreProcess {
     this.#child.kill(signal);
   }
 
-  async #follow(child: ChildProcess): Promise<RestoreEnd> {
-    const killWithTests = (): boolean => child.kill('SIGKILL');
-    process.once('exit', killWithTests);
+  async #follow(child: MainChild): Promise<RestoreEnd> {
     let stderr = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    if (child.stdout !== null) {
-      createInterface(child.stdout).on('line', (line) => {
-        this.events.push(JSON.parse(line) as RestoreEvent);
-        this.#onEvent?.();
-      });
-    }
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    createInterface(child.stdout).on('line', (line) => {
+      this.events.push(JSON.parse(line) as RestoreEvent);
+      this.#onEvent?.();
+    });
     const [code] = (await once(child, 'close')) as [number | null];
-    process.off('exit', killWithTests);
     const last = this.events.at(-1);
     const result = last?.event === 'result' ? last : undefined;
     return { code, events: this.events, result, stderr };
