@@ -1,16 +1,14 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
-import { freePort } from '../kit/ports.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
-import { tempDirectory } from '../kit/temp.ts';
 import { randomTopic } from '../kit/topic.ts';
 import { Load } from './kit/clients.ts';
 import { Ledger, missingIn } from './kit/ledger.ts';
 import { MainProcess } from './kit/main-process.ts';
 import { tell } from './kit/run.ts';
+import { StandbyProcess } from './kit/standby-process.ts';
 
 const PROXY = ['--archive', 'off', '--wal-segment-bytes', '256KiB'];
 const HEAL = ['--delivery-heal-window', '1s'];
@@ -107,16 +105,10 @@ async function follow(
   source: readonly string[],
   proxies: readonly ProxyProcess[],
 ): Promise<string> {
-  const folder = await tempDirectory('promote');
-  const admin = `127.0.0.1:${await freePort()}`;
-  const places = ['--target', target.url, '--state', join(folder.path, 'state')];
-  const flags = [...source, ...places, '--admin', admin, ...HEAL];
-  const standby = MainProcess.start('standby', ...flags);
-  onTestFinished(async () => {
-    await standby[Symbol.asyncDispose]();
-    await folder[Symbol.asyncDispose]();
-  });
-  await standby.until('"following"');
+  const standby = await StandbyProcess.start([...source, '--target', target.url]);
+  onTestFinished(() => standby[Symbol.asyncDispose]());
+  const { admin } = standby;
+  await standby.untilSaid('"following"');
   for (const deadline = Date.now() + 40_000; ;) {
     const look = MainProcess.start('promote', '--dry-run', ...namesOf(admin, proxies));
     if ((await look.end()) === 0) return admin;

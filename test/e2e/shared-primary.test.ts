@@ -3,18 +3,17 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Stack } from '../../scripts/stack/stack.ts';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { ProducerSession } from '../../src/kafka/producer-session.ts';
-import { surveyTopic } from '../../src/kafka/survey.ts';
 import { formatControl } from '../../src/record/control.ts';
 import { receiveTimesOf } from '../../src/record/lane-frame.ts';
 import { formatRecordHeader, readLines, readRecords } from '../../src/record/record.ts';
 import type { SentFrame } from '../../src/record/topic-read.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { connectTo, makeTopic, randomTopic } from '../kit/topic.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import { instantOf, type Line, missingIn } from './kit/ledger.ts';
+import { readTopic } from './kit/topic-content.ts';
 
 const INSTANTS = 120;
 /** Of different widths and types, so that they tie inside the TSD, too. */
@@ -101,10 +100,7 @@ describeOnStack('proxies that write to one primary', (offered) => {
   /** The last line of each instant, by receive time, lane and place in it. */
   async function foldTopic(): Promise<Line[]> {
     const last = new Map<string, { readonly order: string; readonly line: Line }>();
-    const source = { connection, topic, clock: systemClock };
-    for await (const read of surveyTopic(source, new AbortController().signal)) {
-      if (read.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
-      const { lane, body } = read.frame;
+    for (const { lane, body } of await readTopic(connection, topic)) {
       for (const record of readRecords(body)) {
         if (record.transport === 'log') continue;
         const order = `${record.receivedAt} ${lane} ${String(record.seq).padStart(9, '0')}`;

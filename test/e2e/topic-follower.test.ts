@@ -1,13 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
-import type { TopicFrame } from '../../src/record/topic-read.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
-import { putsOf, readTopic, wholeLanes } from './kit/topic-content.ts';
+import { readTopic, valuesOf } from './kit/topic-content.ts';
 
 const ROUNDS = 6;
 const SENDERS = 4;
@@ -113,17 +112,7 @@ async function isTaken(proxy: ProxyProcess, value: number): Promise<boolean> {
 }
 
 async function untilSent(proxy: ProxyProcess): Promise<void> {
-  const isSent = async (): Promise<string | undefined> => {
-    const status = (await (await fetch(`${proxy.adminUrl}/status`)).json()) as {
-      readonly log: { readonly durable: string };
-      readonly kafka: { readonly acknowledged: string; readonly state: { readonly kind: string } };
-    };
-    const { kafka, log } = status;
-    return kafka.acknowledged === log.durable ? kafka.state.kind : 'behind';
-  };
-  await expect.poll(isSent, { timeout: 60_000, interval: 20 }).toBe('live');
-}
-
-function valuesOf(frames: readonly TopicFrame[]): Set<number> {
-  return new Set(putsOf(wholeLanes(frames)).map((line) => Number(line.split(' ')[3])));
+  await proxy.until(
+    ({ kafka, log }) => kafka?.state.kind === 'live' && kafka.acknowledged === log.durable,
+  );
 }

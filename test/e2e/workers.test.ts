@@ -3,13 +3,11 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
-import { surveyTopic } from '../../src/kafka/survey.ts';
-import { readLines, readRecords } from '../../src/record/record.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { connectTo, deleteTopic, randomTopic } from '../kit/topic.ts';
+import { readTopic, valuesOf } from './kit/topic-content.ts';
 
 const SENDERS = 6;
 const START_SECONDS = 1_700_000_000;
@@ -59,10 +57,11 @@ describeOnStack('two workers on one port', (offered) => {
     over.abort();
     const acknowledged = (await Promise.all(senders)).flat();
     await expect.poll(() => allSent(proxy), WAIT).toBe(true);
-    const topicHas = await readTopic();
-    expect(acknowledged.filter((value) => !topicHas.values.has(value))).toEqual([]);
+    const frames = await readTopic(connection, topic);
+    const values = valuesOf(frames);
+    expect(acknowledged.filter((value) => !values.has(value))).toEqual([]);
     // Two of the first start, one of the worker that came back.
-    expect(topicHas.lanes).toBeGreaterThanOrEqual(3);
+    expect(new Set(frames.map(({ lane }) => lane)).size).toBeGreaterThanOrEqual(3);
     expect(await proxy.terminate()).toBe(0);
     await proxy.start(flags(1));
     await expect
@@ -75,25 +74,6 @@ describeOnStack('two workers on one port', (offered) => {
     const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
     const quick = ['--archive', 'off', '--delivery-heal-window', '1s'];
     return ['--workers', `${workers}`, '--kafka', brokers, '--topic', topic, ...made, ...quick];
-  }
-
-  async function readTopic(): Promise<{
-    readonly values: ReadonlySet<number>;
-    readonly lanes: number;
-  }> {
-    const values = new Set<number>();
-    const lanes = new Set<string>();
-    const source = { connection, topic, clock: systemClock };
-    for await (const read of surveyTopic(source, new AbortController().signal)) {
-      if (read.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
-      lanes.add(read.frame.lane);
-      for (const record of readRecords(read.frame.body)) {
-        for (const line of readLines(read.frame.body, record)) {
-          if (line.startsWith('put ')) values.add(Number(line.split(' ')[3]));
-        }
-      }
-    }
-    return { values, lanes: lanes.size };
   }
 });
 

@@ -22,17 +22,16 @@ export interface StandbyStatus {
 
 /** The built `tsdb-wal standby` as a process of its own, with a state that it keeps from start to start. */
 export class StandbyProcess implements AsyncDisposable {
-  readonly adminUrl: string;
+  /** `HOST:PORT`, as other commands name it. */
+  readonly admin: string;
   readonly #flags: readonly string[];
   readonly #state: TempDirectory;
-  readonly #admin: string;
   #process: MainProcess | undefined;
 
   private constructor(flags: readonly string[], state: TempDirectory, admin: string) {
     this.#flags = flags;
     this.#state = state;
-    this.#admin = admin;
-    this.adminUrl = `http://${admin}`;
+    this.admin = admin;
   }
 
   /** `flags`: what it follows and its target. */
@@ -46,9 +45,13 @@ export class StandbyProcess implements AsyncDisposable {
     return standby;
   }
 
+  get adminUrl(): string {
+    return `http://${this.admin}`;
+  }
+
   /** With other flags than before, when they are given. */
   start(more: readonly string[] = []): void {
-    const place = ['--state', join(this.#state.path, 'state'), '--admin', this.#admin];
+    const place = ['--state', join(this.#state.path, 'state'), '--admin', this.admin];
     const limits = ['--delivery-heal-window', '500ms'];
     this.#process = MainProcess.start('standby', ...this.#flags, ...place, ...limits, ...more);
   }

@@ -36,6 +36,11 @@ export function wholeLanes(frames: readonly TopicFrame[]): Map<string, PlainReco
   return lanes;
 }
 
+/** The values of all points. */
+export function valuesOf(frames: readonly TopicFrame[]): Set<number> {
+  return new Set(putsOf(wholeLanes(frames)).map((line) => Number(line.split(' ')[3])));
+}
+
 /** The points of lanes, as their lines. */
 export function putsOf(lanes: ReadonlyMap<string, readonly PlainRecord[]>): string[] {
   return [...lanes.values()].flatMap((records) =>
