@@ -45,6 +45,13 @@ export class BoundedTopic {
     return this.#ask(() => this.#asked.offsetsSince(times));
   }
 
+  /** All that is there now, of one partition after the other, as `read` gives it. */
+  async *readAll(signal: AbortSignal): AsyncGenerator<TopicRead> {
+    for (const [partition, { low, high }] of await this.ranges()) {
+      if (low < high) yield* this.read(partition, { from: low, to: high }, signal);
+    }
+  }
+
   partitionOf(lane: string, partitions: number): number {
     return partitionOf(lane, partitions);
   }

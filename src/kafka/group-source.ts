@@ -1,10 +1,10 @@
 import type { TopicEvent, TopicFrame } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { BoundedTopic } from './bounded-topic.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { OffsetRange } from './fetch-session.ts';
 import { GroupMembership } from './group-membership.ts';
 import { partitionOf } from './partition-of.ts';
-import { surveyTopic } from './survey.ts';
 import { TopicReader } from './topic-reader.ts';
 import { Topic } from './topic.ts';
 
@@ -118,7 +118,8 @@ export class GroupSource {
 
   /** Every frame that is there now, of all partitions, the oldest of each first. Rejects when the topic can't be read. */
   async *survey(signal: AbortSignal): AsyncGenerator<TopicFrame> {
-    for await (const read of surveyTopic(this.#options, signal)) {
+    const all = new BoundedTopic({ ...this.#options, hint: HINT });
+    for await (const read of all.readAll(signal)) {
       if (read.kind === 'frame') yield read.frame;
     }
   }
@@ -138,3 +139,5 @@ export class GroupSource {
     this.#options.onHindered(first);
   }
 }
+
+const HINT = 'See that the brokers run.';

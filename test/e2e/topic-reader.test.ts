@@ -89,6 +89,20 @@ describeOnStack('a reader of a topic', (offered) => {
     await expect(none.ranges()).rejects.toMatchObject({ code: 'TOPIC_MISSING', hint });
   });
 
+  test('reads all that there is, also where a transaction ends the topic', async () => {
+    const topic = await newTopic(3);
+    await send(topic, 0, 1, 10);
+    await send(topic, 2, 11, 5);
+    await transact(topic, { key: 'k', value: 'hello', partition: 0 });
+    const bounded = new BoundedTopic({ connection, topic, clock: systemClock, hint: '' });
+    expect((await bounded.ranges()).get(0)).toEqual({ low: 0, high: 12 });
+    const reads: TopicRead[] = [];
+    for await (const one of bounded.readAll(new AbortController().signal)) reads.push(one);
+    expect(seqsOf(reads, 0)).toEqual(upTo(1, 10));
+    expect(seqsOf(reads, 2)).toEqual(upTo(11, 5));
+    expect(reads).toHaveLength(16);
+  });
+
   test('tells what retention took, and goes on with what is there', async () => {
     const topic = await newTopic(1);
     await send(topic, 0, 1, 10);
@@ -192,6 +206,16 @@ describeOnStack('a reader of a topic', (offered) => {
     const producer = kafka.producer({ allowAutoTopicCreation: false });
     await producer.connect();
     await producer.send({ topic, messages, compression: COMPRESSION_TYPES.gzip });
+    await producer.disconnect();
+  }
+
+  async function transact(topic: string, message: Message) {
+    const { kafka } = connection.client({ retries: 5 });
+    const producer = kafka.producer({ transactionalId: topic, maxInFlightRequests: 1 });
+    await producer.connect();
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: [message] });
+    await transaction.commit();
     await producer.disconnect();
   }
 });

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { BoundedTopic } from '../../../src/kafka/bounded-topic.ts';
 import type { KafkaConnection } from '../../../src/kafka/connection.ts';
-import { surveyTopic } from '../../../src/kafka/survey.ts';
 import { readLines, readRecords } from '../../../src/record/record.ts';
 import type { TopicFrame } from '../../../src/record/topic-read.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -9,8 +9,8 @@ import type { PlainRecord } from '../../kit/plain-rows.ts';
 /** All frames that are there now; none is foreign. */
 export async function readTopic(connection: KafkaConnection, topic: string): Promise<TopicFrame[]> {
   const frames: TopicFrame[] = [];
-  const source = { connection, topic, clock: systemClock };
-  for await (const read of surveyTopic(source, new AbortController().signal)) {
+  const source = new BoundedTopic({ connection, topic, clock: systemClock, hint: '' });
+  for await (const read of source.readAll(new AbortController().signal)) {
     if (read.kind !== 'frame') throw new Error(`the topic has ${JSON.stringify(read)}`);
     frames.push(read.frame);
   }
