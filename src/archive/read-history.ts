@@ -1,20 +1,18 @@
 import type { Catalog } from './catalog.ts';
 import type { LocalSegments } from './searched-segments.ts';
+import { LOOKS_MAX } from './read-tails.ts';
 import { findHistory, type Sources } from './sources.ts';
 import { buildTail, type TailBuilderOptions } from './tail-builder.ts';
-
-/** As in `findHistory`. */
-const ATTEMPTS_MAX = 20;
 
 /** What the sources hold, with segments made of what only the log or the topic has. What is archived meanwhile is looked for anew. */
 export async function readHistory(
   sources: Sources,
   options: Omit<TailBuilderOptions, 'catalog' | 'tail' | 'topic'>,
 ): Promise<{ readonly catalog: Catalog; readonly local: LocalSegments }> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let look = 1; ; look += 1) {
     const { archived, tail, topic } = await findHistory(sources, options.now, options.signal);
     if (tail === undefined && topic === undefined) return { catalog: archived, local: new Map() };
     const built = await buildTail({ ...options, catalog: archived, tail, topic });
-    if (!built.isMoved || attempt === ATTEMPTS_MAX) return built;
+    if (!built.isMoved || look === LOOKS_MAX) return built;
   }
 }

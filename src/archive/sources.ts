@@ -4,10 +4,9 @@ import { FileStore } from '../storage/file-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { readArchiveHome } from './archive-home.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
-import { openLog, readTail } from './log-tail.ts';
+import { readTails } from './read-tails.ts';
 import { openRepository, type Repository } from './repository.ts';
 import type { TopicLog } from './topic-log.ts';
-import { readTopicTail } from './topic-tail.ts';
 import { type Tails, withTails } from './with-tail.ts';
 
 /** From what a question about the past is answered: a repository, and what is ahead of it: a log, a topic, or both. */
@@ -51,33 +50,21 @@ export interface FoundHistory extends Tails {
   readonly archived: Catalog;
 }
 
-/** Each needs an archiver that takes something away just between the listing and the reading. */
-const ATTEMPTS_MAX = 20;
-const NEVER = new AbortController().signal;
-
-/**
- * The log and the topic first, then the repository: while the archiver works, what has left the one is in the other. What goes between
- * its listing and its reading is looked for anew. `now`: epoch ms.
- */
+/** `now`: epoch ms. */
 export async function findHistory(
-  sources: Sources,
+  { data, repository, store, topic }: Sources,
   now: number,
-  signal = NEVER,
+  signal?: AbortSignal,
 ): Promise<FoundHistory> {
-  const { data, repository, store, topic: named } = sources;
-  for (let attempt = 1; ; attempt += 1) {
-    const log = data === undefined ? undefined : await openLog(data);
-    const ranges = await named?.ranges();
-    const archived = repository === undefined ? NOTHING : await readCatalog(store);
-    const tail = log && (await readTail(log, archived));
-    const known = withTails(archived, { tail, topic: undefined }, now);
-    const topic =
-      named && ranges && (await readTopicTail(named, { ranges, archived, known, signal }));
-    const isMoved = tail?.isMoved === true || topic?.isMoved === true;
-    if (isMoved && attempt < ATTEMPTS_MAX) continue;
-    const catalog = withTails(archived, { tail, topic }, now);
-    return { catalog, archived, tail, topic };
-  }
+  const found = await readTails(
+    { data, topic },
+    {
+      list: () => (repository === undefined ? Promise.resolve(NOTHING) : readCatalog(store)),
+      knownOf: (archived, tail) => withTails(archived, { tail, topic: undefined }, now),
+      signal,
+    },
+  );
+  return { ...found, catalog: withTails(found.archived, found, now) };
 }
 
 const NOTHING: Catalog = { lanes: new Map(), faults: [] };

@@ -1,4 +1,5 @@
 import { Duckdb } from '../archive/duckdb.ts';
+import { LOOKS_MAX } from '../archive/read-tails.ts';
 import { buildTail, type BuiltTail } from '../archive/tail-builder.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkState, findState, type FoundState } from './find-state.ts';
@@ -14,9 +15,6 @@ export interface ReadLogOptions {
   readonly report: (event: RestoreEvent) => void;
   readonly signal: AbortSignal;
 }
-
-/** As in `findHistory`. */
-const ATTEMPTS_MAX = 20;
 
 /**
  * Makes segments of what only the log or the topic has. What is archived, and leaves these, while that goes on is looked for in the
@@ -41,9 +39,9 @@ async function readAsLongAsItMoves(
   const { allowHoles } = request;
   const to = { kind: 'at', ms: found.targetMs } as const;
   let listed = found;
-  for (let attempt = 1; ; attempt += 1) {
+  for (let look = 1; ; look += 1) {
     const { catalog, local, isMoved } = await buildOnce(listed, options);
-    if (!isMoved || attempt === ATTEMPTS_MAX) {
+    if (!isMoved || look === LOOKS_MAX) {
       const read = { ...listed, catalog, local };
       checkState(read, allowHoles);
       return read;

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { formatRecords } from '../../archive/coverage.ts';
-import { openLog, readTail } from '../../archive/log-tail.ts';
+import { readTails } from '../../archive/read-tails.ts';
 import { openRepository } from '../../archive/repository.ts';
 import { openSources } from '../../archive/sources.ts';
 import { readSummary, type Summary } from '../../archive/summary.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
-import { readTopicTail } from '../../archive/topic-tail.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
@@ -48,35 +47,33 @@ async function placeOf({ repository, data }: InfoOptions): Promise<string> {
   return (await openSources({ data })).repository?.place ?? join(data, 'repository');
 }
 
-const ATTEMPTS_MAX = 3;
-
 interface Found {
   readonly summary: Summary;
   readonly log: InfoLog | null;
   readonly topic: InfoTopic | null;
 }
 
-/** The log and the topic before the repository, as what leaves these is in that. */
 async function summarize(
   store: ObjectStore,
   { data, topic: named, index }: InfoOptions,
 ): Promise<Found> {
-  const { signal } = new AbortController();
-  for (let attempt = 1; ; attempt += 1) {
-    const log = data === undefined ? undefined : await openLog(data);
-    const ranges = await named?.ranges();
-    const summary = await readSummary(store, { useIndex: index });
-    const tail = log && (await readTail(log, summary));
-    const around = { archived: summary, known: summary, signal };
-    const topic = named && ranges && (await readTopicTail(named, { ranges, ...around }));
-    const isMoved = tail?.isMoved === true || topic?.isMoved === true;
-    if (isMoved && attempt < ATTEMPTS_MAX) continue;
-    return {
-      summary,
-      log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
-      topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
-    };
-  }
+  const {
+    archived: summary,
+    tail,
+    topic,
+  } = await readTails(
+    { data, topic: named },
+    {
+      list: () => readSummary(store, { useIndex: index }),
+      // What the log has, too, is told of the topic all the same.
+      knownOf: (archived) => archived,
+    },
+  );
+  return {
+    summary,
+    log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
+    topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
+  };
 }
 
 const EXIT_OF = { whole: EXIT.ok, hole: EXIT.hole, damaged: EXIT.spoilt } as const;
