@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hole } from '../record/control.ts';
 import { isClosed } from '../record/lane-control.ts';
@@ -70,7 +70,7 @@ async function lookAt(
   if (reader === undefined) return 'gone';
   try {
     const { header } = reader;
-    const { size, birthtimeMs } = await stat(path);
+    const { size, birthtimeMs } = await reader.stat();
     if (header === undefined) {
       const read = await reader.next();
       if (read.kind === 'end' && read.tornBytes === 0) return 'unused';

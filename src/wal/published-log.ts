@@ -34,7 +34,7 @@ const NOTHING: View = {
 };
 
 /** Each needs a file that expires just between the listing and the look at it. */
-const ATTEMPTS_MAX = 20;
+const ATTEMPTS_MAX = 5;
 
 /**
  * The log of a data directory as another process may read it while it is written. It changes with `refresh` only,

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -104,6 +105,11 @@ export class SegmentReader {
     if (read !== undefined) return read;
     this.#windowBytes = 0;
     return (await this.#tryNext()) ?? this.#classify();
+  }
+
+  /** Of the file as it is now, be its name gone or not. */
+  async stat(): Promise<Pick<Stats, 'size' | 'birthtimeMs'>> {
+    return this.#file.stat();
   }
 
   async close(): Promise<void> {
