@@ -1,6 +1,6 @@
 import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import type { FrameRead, LogReader } from '../wal/log-reader.ts';
+import type { LogFrame, ReadableLog } from '../wal/log-reader.ts';
 import type { Chunk } from './chunk.ts';
 
 export interface ChunkLimits {
@@ -29,14 +29,14 @@ export interface ChunkSource {
 
 /** Takes the log, record by record, into chunks. The place is the caller's: it may go back at any time. */
 export class ChunkReader {
-  readonly #log: Pick<LogReader, 'next' | 'peek'>;
+  readonly #log: ReadableLog;
   readonly #onHole: (hole: Hole) => void;
   /** Holes were told up to here. */
   #reported: Position | undefined;
   /** Where in the body of a frame the record `seq` starts, so that a large frame isn't walked again. */
   #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
 
-  constructor(log: Pick<LogReader, 'next' | 'peek'>, onHole: (hole: Hole) => void) {
+  constructor(log: ReadableLog, onHole: (hole: Hole) => void) {
     this.#log = log;
     this.#onHole = onHole;
   }
@@ -67,7 +67,7 @@ export class ChunkReader {
   }
 
   /** Takes the frame's records after `place`; true when the chunk is full. */
-  #take(chunk: Chunk, frame: FrameRead, place: Position | undefined, limits: ChunkLimits): boolean {
+  #take(chunk: Chunk, frame: LogFrame, place: Position | undefined, limits: ChunkLimits): boolean {
     const { body, ordinal, firstSeq, lane } = frame;
     const passed = place !== undefined && place.ordinal === ordinal ? place.seq : 0;
     let { seq, offset } = this.#startIn(frame, passed);
@@ -103,7 +103,7 @@ export class ChunkReader {
     this.#onHole(hole);
   }
 
-  #startIn(frame: FrameRead, passed: number): { seq: number; offset: number } {
+  #startIn(frame: LogFrame, passed: number): { seq: number; offset: number } {
     const { ordinal, firstSeq, seq, offset } = this.#mark;
     const isMarked = ordinal === frame.ordinal && firstSeq === frame.firstSeq && seq <= passed + 1;
     return isMarked ? { seq, offset } : { seq: frame.firstSeq, offset: 0 };

@@ -5,7 +5,7 @@ import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { LogReader } from '../wal/log-reader.ts';
+import type { ReadableLog } from '../wal/log-reader.ts';
 import { Applier } from './applier.ts';
 import { ChunkReader, type ChunkSource } from './chunk-reader.ts';
 import { Confirmation, type Vitals } from './confirmation.ts';
@@ -21,7 +21,7 @@ export interface FeedOptions {
   /** The OpenTSDB that is fed. */
   readonly target: URL;
   readonly clock: Clock;
-  readonly log: Pick<LogReader, 'next' | 'peek'>;
+  readonly log: ReadableLog;
   /** See DeliveryOptions. */
   readonly end: () => Position;
   /** What was confirmed before: the feed begins behind it, or behind what `earlier` says. */

@@ -49,7 +49,7 @@ export class FramePacker {
       }
       read.body.copy(this.#buffer, bytes);
       bytes += read.body.length;
-      mutations += read.mutations ?? mutationsOf(read);
+      mutations += read.mutations;
       first ??= read;
       last = read;
       position = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
@@ -88,21 +88,4 @@ export class FramePacker {
 
 function isSame(a: Position | undefined, b: Position | undefined): boolean {
   return a?.ordinal === b?.ordinal && a?.seq === b?.seq;
-}
-
-/** Each record has a header, and then its lines. */
-function mutationsOf({ body, firstSeq, lastSeq }: FrameRead): number {
-  return linesOf(body) - (lastSeq - firstSeq + 1);
-}
-
-/** Those of records' headers included, those of the log's own records not. */
-function linesOf(body: Buffer): number {
-  return countOf(body, '\n') - countOf(body, '\n!');
-}
-
-/** Looking for them is ten times as fast as looking at each byte, and each message comes by here. */
-function countOf(body: Buffer, text: string): number {
-  let count = 0;
-  for (let at = body.indexOf(text); at >= 0; at = body.indexOf(text, at + 1)) count += 1;
-  return count;
 }

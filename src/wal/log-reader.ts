@@ -4,22 +4,37 @@ import type { RingFrame } from './frame-ring.ts';
 import type { Segment } from './log-files.ts';
 import { type FrameRead as FileRead, SegmentReader } from './segment-reader.ts';
 
-export type LogRead =
-  /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next call. */
-  | {
-      readonly kind: 'frame';
-      readonly lane: string;
-      readonly ordinal: number;
-      readonly firstSeq: number;
-      readonly lastSeq: number;
-      /** Points and other changes in it, where the log has counted them. */
-      readonly mutations?: number;
-      readonly body: Buffer;
-    }
-  /** Records that can't be read: go on from `to`. */
-  | { readonly kind: 'hole'; readonly hole: Hole; readonly to: Position };
+/** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next call. */
+export interface LogFrame {
+  readonly kind: 'frame';
+  readonly lane: string;
+  readonly ordinal: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly body: Buffer;
+}
 
-export type FrameRead = Extract<LogRead, { kind: 'frame' }>;
+/** Records that can't be read: go on from `to`. */
+export interface HoleRead {
+  readonly kind: 'hole';
+  readonly hole: Hole;
+  readonly to: Position;
+}
+
+export type LogRead = LogFrame | HoleRead;
+
+/** Records in an order that stays, as a log has them. */
+export interface ReadableLog {
+  /** What follows `after`; undefined when nothing does yet. */
+  next(after: Position | undefined): Promise<LogRead | undefined>;
+  /** The same if it can be had at once: `body` must be used up before anything else runs. */
+  peek(after: Position): LogFrame | undefined;
+}
+
+export interface FrameRead extends LogFrame {
+  /** Points and other changes in it. */
+  readonly mutations: number;
+}
 
 /** A log that can be read: one that this process writes (Wal), or that another does (PublishedLog). */
 export interface DurableLog {
@@ -35,7 +50,7 @@ export interface DurableLog {
  * Reads the durable log in order, for one follower: from memory when it keeps up, else from the files.
  * It never yields a record that isn't durable, and never passes one over without a hole.
  */
-export class LogReader {
+export class LogReader implements ReadableLog {
   readonly #log: DurableLog;
   #reader: SegmentReader | undefined;
   #segment: Segment | undefined;
@@ -45,7 +60,7 @@ export class LogReader {
   }
 
   /** What follows `after`; undefined when nothing durable does yet. `after` undefined: from the oldest record there is. */
-  async next(after: Position | undefined): Promise<LogRead | undefined> {
+  async next(after: Position | undefined): Promise<FrameRead | HoleRead | undefined> {
     let position = after ?? this.#oldest();
     for (;;) {
       if (position === undefined || comparePositions(position, this.#log.durable) >= 0) {
@@ -83,7 +98,7 @@ export class LogReader {
     this.#reader = undefined;
   }
 
-  async #readFile(segment: Segment, position: Position): Promise<LogRead> {
+  async #readFile(segment: Segment, position: Position): Promise<FrameRead | HoleRead> {
     const wanted = position.seq + 1;
     const isOpen = this.#segment?.path === segment.path && this.#reader !== undefined;
     if (!isOpen || (this.#reader?.nextSeq ?? 0) > wanted) {
@@ -102,8 +117,8 @@ export class LogReader {
         return missing(position, Math.min(read.to, segment.lastSeq), read.reason);
       }
       const { lane, ordinal } = segment;
-      const { firstSeq } = read.header;
-      return { kind: 'frame', lane, ordinal, firstSeq, lastSeq: last, body: read.body };
+      const { firstSeq, mutations } = read.header;
+      return { kind: 'frame', lane, ordinal, firstSeq, lastSeq: last, mutations, body: read.body };
     }
   }
 
@@ -136,7 +151,7 @@ export class LogReader {
 
 /** Where a record of a frame begins in its body. */
 export function offsetOf(
-  { body, firstSeq }: Pick<FrameRead, 'body' | 'firstSeq'>,
+  { body, firstSeq }: Pick<LogFrame, 'body' | 'firstSeq'>,
   seq: number,
 ): number {
   let at = 0;
@@ -147,7 +162,7 @@ export function offsetOf(
 
 const MISSING = 'missing from the log';
 
-function missing(position: Position, to: number, reason = MISSING): LogRead {
+function missing(position: Position, to: number, reason = MISSING): HoleRead {
   const { lane, ordinal, seq } = position;
   return {
     kind: 'hole',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ChunkPool } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
 import type { Position } from '../../src/record/position.ts';
-import type { FrameRead } from '../../src/wal/log-reader.ts';
+import type { LogFrame } from '../../src/wal/log-reader.ts';
 
 describe('a chunk', () => {
   test.each([
@@ -35,7 +35,7 @@ function logOf(lines: readonly number[]): ConstructorParameters<typeof ChunkRead
   const records = lines.map(
     (count, index) => `@${index + 1} 1 http -\n${'put m 1 1 a=b\n'.repeat(count)}`,
   );
-  const frame: FrameRead = {
+  const frame: LogFrame = {
     kind: 'frame',
     lane: 'a',
     ordinal: 1,
