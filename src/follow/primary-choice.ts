@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { Position } from '../record/position.ts';
+import { checksum } from '../runtime/checksum.ts';
 import { syncFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -60,8 +60,7 @@ export class PrimaryChoice {
   ): Promise<PrimaryChoice> {
     const path = join(dataDirectory, FILE);
     const configured = new URL(primary).origin;
-    const choice = await readChoice(path);
-    if (choice !== undefined) assertMeant(choice, configured, path);
+    const choice = await readMeant(path, configured);
     const opened = new PrimaryChoice(path, configured, { cursor, choice });
     if (choice !== undefined) await opened.#settle(choice);
     return opened;
@@ -71,8 +70,7 @@ export class PrimaryChoice {
   static async look(dataDirectory: string, primary: string): Promise<string | undefined> {
     const path = join(dataDirectory, FILE);
     const configured = new URL(primary).origin;
-    const choice = await readChoice(path);
-    if (choice !== undefined) assertMeant(choice, configured, path);
+    const choice = await readMeant(path, configured);
     return choice === undefined || choice.primary === configured ? undefined : choice.primary;
   }
 
@@ -156,8 +154,9 @@ function chosen(primary: string): Choice {
   return { primary, insteadOf: [], hold: null, begin: null };
 }
 
-function assertMeant(choice: Choice, configured: string, path: string): void {
-  if (isMeant(choice, configured)) return;
+async function readMeant(path: string, configured: string): Promise<Choice | undefined> {
+  const choice = await readChoice(path);
+  if (choice === undefined || isMeant(choice, configured)) return choice;
   const { primary, insteadOf } = choice;
   const before = insteadOf.length === 0 ? '' : `, in place of ${insteadOf.join(' and ')}`;
   throw new WalError(
@@ -191,8 +190,4 @@ async function readChoice(path: string): Promise<Choice | undefined> {
   throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what the primary is`, {
     hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
   });
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0');
 }

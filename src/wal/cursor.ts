@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { Position } from '../record/position.ts';
+import { checksum } from '../runtime/checksum.ts';
 import { WalError } from '../runtime/errors.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 
@@ -48,11 +48,11 @@ export class Cursor {
 
 /** `crc` tells a changed digit: a cursor too far ahead would pass records over. */
 function formatCursor({ lane, ordinal, seq }: Position): string {
-  return `${JSON.stringify({ lane, ordinal, seq, crc: checksum({ lane, ordinal, seq }) })}\n`;
+  return `${JSON.stringify({ lane, ordinal, seq, crc: crcOf({ lane, ordinal, seq }) })}\n`;
 }
 
-function checksum({ lane, ordinal, seq }: Position): string {
-  return crc32(`${lane} ${ordinal} ${seq}`).toString(16).padStart(8, '0');
+function crcOf({ lane, ordinal, seq }: Position): string {
+  return checksum(`${lane} ${ordinal} ${seq}`);
 }
 
 /** What `move` wrote; throws DATA_UNUSABLE on anything else. */
@@ -62,7 +62,7 @@ export function parseCursor(text: string, path: string): Position {
     const { lane, ordinal, seq, crc } = value ?? {};
     if (typeof lane === 'string' && Number.isSafeInteger(ordinal) && Number.isSafeInteger(seq)) {
       const position = { lane, ordinal: ordinal ?? 0, seq: seq ?? 0 };
-      if (crc === checksum(position)) return position;
+      if (crc === crcOf(position)) return position;
     }
   } catch (cause) {
     throw unreadable(path, cause);

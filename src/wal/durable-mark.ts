@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { checksum } from '../runtime/checksum.ts';
 
 /**
  * The published durable position: the file `durable` beside the segments, overwritten in place and
@@ -38,8 +38,4 @@ export function parseDurableMark(text: string): DurableMark | undefined {
     segmentFirstSeq: Number(segmentFirstSeq),
     seq: Number(seq),
   };
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0');
 }
