@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { assert } from '../runtime/errors.ts';
 import type { Applied, Applier, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';

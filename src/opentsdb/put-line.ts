@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { assert } from '../runtime/errors.ts';
 import type { PutPoint } from './put-point.ts';
 import type { EchoedPoint } from './put-result.ts';
 

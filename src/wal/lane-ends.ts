@@ -11,13 +11,12 @@ export function laneEnds(
   const ends: LaneEnd[] = [];
   for (const { lane, ordinal, firstSeq, lastSeq, createdAt } of segments) {
     if (ordinal > until.ordinal) break;
-    const before = ends.at(-1);
     const seq = ordinal === until.ordinal ? until.seq : lastSeq;
-    const isNew = before?.lane !== lane;
-    if (isNew && before !== undefined) ends.splice(-1, 1, { ...before, receivedBy: createdAt });
     const end = { lane, ordinal, firstSeq, seq, receivedBy: untilMs };
-    if (isNew) ends.push(end);
-    else ends.splice(-1, 1, { ...end, firstSeq: before.firstSeq });
+    const before = ends.pop();
+    if (before === undefined) ends.push(end);
+    else if (before.lane === lane) ends.push({ ...end, firstSeq: before.firstSeq });
+    else ends.push({ ...before, receivedBy: createdAt }, end);
   }
   return ends;
 }
