@@ -4,8 +4,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex } from './arrival-index.ts';
+import { splitAtMs } from './frame-parts.ts';
 import type { Gate } from './gate.ts';
-import { lacking, type LanePlace, type Place, receivedBy } from './place.ts';
+import { lacking, type LanePlace, type Place } from './place.ts';
 import { Nudge } from './nudge.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
@@ -300,5 +301,6 @@ function tipOf({ sinceMs, lanes }: Place): Tip {
 /** The number of the last record that was received up to then; less than the first when none was. */
 function lastBy({ first, last, lastReceivedAt, frame }: Arrival, limitMs: number): number {
   if (lastReceivedAt <= limitMs) return last;
-  return frame === undefined ? first - 1 : first - 1 + receivedBy(frame, limitMs);
+  const before = frame && splitAtMs(frame, limitMs).before;
+  return before === undefined ? first - 1 : first + before.lastSeq - before.firstSeq;
 }

@@ -1,5 +1,5 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
-import { readRecords } from '../record/record.ts';
+import { readRecords, type RecordHeader, type RecordView } from '../record/record.ts';
 
 /** The records of a frame up to a receive time, epoch ms, and those behind it; undefined where there are none. */
 export interface FrameParts {
@@ -9,11 +9,13 @@ export interface FrameParts {
 
 export function splitAtMs(frame: LaneFrame, throughMs: number): FrameParts {
   if (frame.lastReceivedAt <= throughMs) return { before: frame, rest: undefined };
+  if (frame.firstReceivedAt > throughMs) return { before: undefined, rest: frame };
   return splitWhere(frame, ({ receivedAt }) => receivedAt > throughMs);
 }
 
 export function splitAtSeq(frame: LaneFrame, throughSeq: number): FrameParts {
   if (frame.lastSeq <= throughSeq) return { before: frame, rest: undefined };
+  if (frame.firstSeq > throughSeq) return { before: undefined, rest: frame };
   return splitWhere(frame, ({ seq }) => seq > throughSeq);
 }
 
@@ -22,35 +24,25 @@ export function hasData({ body }: LaneFrame): boolean {
   return body.includes(PUT) || body.includes(HTTP);
 }
 
-const NEWLINE = 0x0a;
 const PUT = Buffer.from('\nput ');
 const HTTP = Buffer.from('\nhttp ');
 
 /** Reads no further than to the first record that is behind. */
-function splitWhere(
-  frame: LaneFrame,
-  isBehind: (record: { readonly seq: number; readonly receivedAt: number }) => boolean,
-): FrameParts {
+function splitWhere(frame: LaneFrame, isBehind: (record: RecordHeader) => boolean): FrameParts {
   const { body } = frame;
-  let last: { readonly seq: number; readonly receivedAt: number } | undefined;
+  let last: RecordView | undefined;
   for (const record of readRecords(body)) {
     if (!isBehind(record)) {
       last = record;
       continue;
     }
     if (last === undefined) return { before: undefined, rest: frame };
-    const at = headerStart(body, record.start);
     const ends = { lastSeq: last.seq, lastReceivedAt: last.receivedAt };
     const begins = { firstSeq: record.seq, firstReceivedAt: record.receivedAt };
     return {
-      before: { ...frame, ...ends, body: body.subarray(0, at) },
-      rest: { ...frame, ...begins, body: body.subarray(at) },
+      before: { ...frame, ...ends, body: body.subarray(0, last.end) },
+      rest: { ...frame, ...begins, body: body.subarray(last.end) },
     };
   }
   return { before: frame, rest: undefined };
-}
-
-/** Where the header line begins behind which a record's lines start. */
-function headerStart(body: Buffer, start: number): number {
-  return start < 2 ? 0 : body.lastIndexOf(NEWLINE, start - 2) + 1;
 }

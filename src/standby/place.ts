@@ -1,6 +1,5 @@
 import { isForgotten } from '../record/lane-end.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
-import { readRecords } from '../record/record.ts';
 import { splitAtMs, splitAtSeq } from './frame-parts.ts';
 
 /** The last record of a lane that is contained, with all before it. */
@@ -50,15 +49,4 @@ export function lacking(
   if (at === undefined) return sinceMs === null ? frame : splitAtMs(frame, sinceMs).rest;
   if (at.seq === 0) return splitAtMs(frame, at.receivedAt - 1).rest;
   return splitAtSeq(frame, at.seq).rest;
-}
-
-/** How many of the records, from the first on, were received up to then. */
-export function receivedBy(frame: LaneFrame, limitMs: number): number {
-  if (frame.firstReceivedAt > limitMs) return 0;
-  let records = 0;
-  for (const { receivedAt } of readRecords(frame.body)) {
-    if (receivedAt > limitMs) break;
-    records += 1;
-  }
-  return records;
 }

@@ -86,6 +86,15 @@ export class TopicPass {
     return records;
   }
 
+  /** What is contained, and what was given. */
+  get given(): Place {
+    const { place } = this.#options;
+    const lanes = new Map(place.lanes);
+    for (const { lane, place: at } of this.lanes) if (at !== undefined) lanes.set(lane, at);
+    const latestMs = this.#frontier.ms === -Infinity ? null : this.#frontier.ms;
+    return { ...place, latestMs, lanes };
+  }
+
   /** Receive time of the oldest record that was read and can't be given yet, epoch ms; Infinity when there is none. */
   get waitingSinceMs(): number {
     return Math.min(this.#least()?.head?.firstReceivedAt ?? Infinity, this.#held.sinceMs);

@@ -55,7 +55,6 @@ const LIMITS = {
 export class TopicSource implements StandbySource {
   readonly #options: TopicSourceOptions;
   #pass: TopicPass | undefined;
-  #place: Place | undefined;
   #memory = new Map<string, LaneMemory>();
   #refreshedMs = 0;
 
@@ -124,7 +123,7 @@ export class TopicSource implements StandbySource {
 
   /** Reads from an earlier message on, to give what was not given. */
   async #rewind(pass: TopicPass, startMs: number): Promise<void> {
-    const place = this.#placeOf(pass);
+    const place = pass.given;
     this.#remember([]);
     await this.#begin({ place, startMs, frontier: pass.frontier, apart: apartIn(pass) });
   }
@@ -141,7 +140,7 @@ export class TopicSource implements StandbySource {
       const isKnown = known?.partition === late.partition && known.offset <= late.offset;
       if (!isKnown) apart.set(late.lane, late);
     }
-    const place = placeBefore(this.#placeOf(pass), from);
+    const place = placeBefore(pass.given, from);
     const known = new Map(this.#memory);
     this.#remember(names);
     try {
@@ -170,7 +169,6 @@ export class TopicSource implements StandbySource {
       const reads = topic.read(partition, offset, LIMITS.partitionAheadBytesMin);
       strands.push(new Strand({ partition, reads, lane, isCut: false }));
     }
-    this.#place = place;
     this.#refreshedMs = clock.monotonicMs();
     this.#pass = new TopicPass({
       clock,
@@ -214,15 +212,6 @@ export class TopicSource implements StandbySource {
         wasLate: wasLate || isReleased,
       });
     }
-  }
-
-  /** What was given by now. */
-  #placeOf(pass: TopicPass): Place {
-    const place = this.#place ?? { sinceMs: null, latestMs: null, lanes: new Map() };
-    const lanes = new Map(place.lanes);
-    for (const { lane, place: at } of pass.lanes) if (at !== undefined) lanes.set(lane, at);
-    const latestMs = pass.frontier.ms === -Infinity ? null : pass.frontier.ms;
-    return { ...place, latestMs, lanes };
   }
 
   #assertReadable(pass: TopicPass): void {
