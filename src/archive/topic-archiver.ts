@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { Hole } from '../record/control.ts';
-import type { TopicEvent } from '../record/topic-read.ts';
+import { CLOCK_MS_MAX, type TopicEvent } from '../record/topic-read.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { computeCoverage, type LaneCoverage } from './coverage.ts';
@@ -48,8 +48,6 @@ const POLL_MS = 1_000;
 const BEAT_MS = 5_000;
 /** So often lanes are looked for of which nothing comes any more. */
 const OPEN_LANES_MS = 60_000;
-/** Clocks of proxies and brokers differ by less. */
-const CLOCK_MS_MAX = 60_000;
 
 /**
  * Brings a topic to a repository, as one of any number of members that share its partitions.

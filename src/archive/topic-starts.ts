@@ -1,8 +1,6 @@
+import { CLOCK_MS_MAX } from '../record/topic-read.ts';
 import { computeCoverage, type Holdings, type LaneHoldings } from './coverage.ts';
 import { SequenceSet } from './sequence-set.ts';
-
-/** A message may be as much older than the records in it, by its timestamp. */
-const CLOCK_MS_MAX = 60_000;
 
 /**
  * Since when a partition has to be read for what the repository lacks of it, epoch ms; a partition that isn't named from its oldest

@@ -33,6 +33,9 @@ export type TopicRead =
       readonly to: number;
     };
 
+/** The times of messages are those of their senders, or of their brokers: these and those of the records in them differ by less. */
+export const CLOCK_MS_MAX = 60_000;
+
 /** What one of those is told who share the partitions of a topic. */
 export type TopicEvent =
   /** These partitions, and no others, are this member's from now on: nothing of the new ones comes before `begin`. */

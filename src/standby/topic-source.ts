@@ -1,4 +1,4 @@
-import type { TopicRead } from '../record/topic-read.ts';
+import { CLOCK_MS_MAX, type TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -35,8 +35,6 @@ interface MessagePlace {
 }
 
 const LIMITS = {
-  /** The times of messages are those of their senders, or of their brokers: they differ by less. */
-  clockMsMax: 60_000,
   /** Read ahead over all partitions. */
   aheadBytesMax: 32 * 1_048_576,
   partitionAheadBytesMin: 1_048_576,
@@ -160,7 +158,7 @@ export class TopicSource implements StandbySource {
     const offsets =
       startMs === -Infinity
         ? new Map<number, number>()
-        : await topic.offsetsAt(Math.max(0, startMs - LIMITS.clockMsMax));
+        : await topic.offsetsAt(Math.max(0, startMs - CLOCK_MS_MAX));
     await this.close();
     const strands = [...ranges].map(([partition, { low }]) =>
       this.#strandOf(partition, Math.max(low, offsets.get(partition) ?? low), low, ranges.size),
