@@ -1,14 +1,12 @@
 import { isClosed } from '../record/lane-control.ts';
-import { recordHeaderAt } from '../record/record.ts';
 import type { TopicFrame } from '../record/topic-read.ts';
-import { offsetOf } from '../wal/log-reader.ts';
 import type { LaneHoldings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
 import type { LaneTail, TailRun } from './log-tail.ts';
+import { measureRecords } from './measure-records.ts';
 import type { Span } from './object-names.ts';
 import { type SequenceRange, SequenceSet } from './sequence-set.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
-import { countPoints } from './tail-points.ts';
 import { openingOf, type TopicOpening } from './topic-opening.ts';
 
 /** Records of one lane that came one behind the other, and which nothing else has. */
@@ -154,15 +152,8 @@ export class LaneFind {
   }
 
   #note(frame: TopicFrame, { firstSeq, lastSeq }: SequenceRange): void {
-    const { partition, offset, body } = frame;
-    const start = offsetOf(frame, firstSeq);
-    const end = lastSeq === frame.lastSeq ? body.length : offsetOf(frame, lastSeq + 1);
-    const toMs =
-      lastSeq === frame.lastSeq
-        ? frame.lastReceivedAt
-        : recordHeaderAt(body, offsetOf(frame, lastSeq)).receivedAt;
-    const points = countPoints(body.subarray(start, end));
-    const bytes = end - start;
+    const { partition, offset } = frame;
+    const { toMs, points, bytes } = measureRecords(frame, { firstSeq, lastSeq });
     const last = this.#pieces.at(-1);
     if (last?.partition !== partition || last.lastSeq + 1 !== firstSeq) {
       const offsets = { firstOffset: offset, lastOffset: offset };

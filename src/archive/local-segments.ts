@@ -1,7 +1,9 @@
 import type { Hole } from '../record/control.ts';
 import { offsetOf } from '../wal/log-reader.ts';
+import type { Catalog } from './catalog.ts';
 import type { Duckdb } from './duckdb.ts';
-import type { LaneArchive } from './lane-archive.ts';
+import { LaneArchive } from './lane-archive.ts';
+import type { LaneTail } from './log-tail.ts';
 import { formatSidecarName, type SegmentName } from './object-names.ts';
 import type { LocalSegment } from './searched-segments.ts';
 import { SegmentBuilder, sidecarOf } from './segment-builder.ts';
@@ -12,6 +14,10 @@ import type { HoleMarker } from './sidecar.ts';
 import type { LaneAddition } from './with-tail.ts';
 
 export interface LocalSegmentOptions {
+  /** What the repository holds. */
+  readonly catalog: Catalog;
+  /** What is made is added. */
+  readonly local: Map<string, LocalSegment>;
   readonly duckdb: Duckdb;
   /** For the files; it is there. */
   readonly folder: string;
@@ -26,21 +32,21 @@ export interface LocalSegmentOptions {
 export class LaneSegments {
   readonly #options: LocalSegmentOptions;
   readonly #archive: LaneArchive;
-  readonly #local: Map<string, LocalSegment>;
   readonly #objects: SegmentName[] = [];
   readonly #holes: HoleMarker[];
   #builder: SegmentBuilder | undefined;
 
-  /** What is made is added to `archive` and to `local`. `holes`: that are known already. */
-  constructor(
-    options: LocalSegmentOptions,
-    archive: LaneArchive,
-    { local, holes }: { local: Map<string, LocalSegment>; holes: readonly HoleMarker[] },
-  ) {
+  /** `holes`: that are known already. */
+  constructor(options: LocalSegmentOptions, { begin, holes }: Pick<LaneTail, 'begin' | 'holes'>) {
+    const known = options.catalog.lanes.get(begin.lane);
     this.#options = options;
-    this.#archive = archive;
-    this.#local = local;
+    this.#archive = new LaneArchive(begin, known?.objects ?? [], known?.holes ?? []);
     this.#holes = [...holes];
+  }
+
+  /** What the repository has of the lane, and what was made. */
+  get archive(): LaneArchive {
+    return this.#archive;
   }
 
   get addition(): LaneAddition {
@@ -101,7 +107,7 @@ export class LaneSegments {
     const sidecar = sidecarOf(built, { lane, ordinal, fromMs, ...writer });
     this.#archive.add(sidecar);
     this.#objects.push(sidecar);
-    this.#local.set(formatSidecarName(sidecar), { sidecar, path: built.data?.path });
+    this.#options.local.set(formatSidecarName(sidecar), { sidecar, path: built.data?.path });
   }
 
   /** Drops the segment that is being made. */

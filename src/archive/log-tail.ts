@@ -1,18 +1,16 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hole } from '../record/control.ts';
-import { recordHeaderAt } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Segment } from '../wal/log-files.ts';
-import { offsetOf } from '../wal/log-reader.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { assertOneLog } from '../wal/worker-logs.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
 import { type LaneOpening, readOpenings } from './lane-opening.ts';
+import { measureRecords } from './measure-records.ts';
 import type { Span } from './object-names.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
-import { countPoints } from './tail-points.ts';
 import { type TailRead, walkTail } from './tail-walk.ts';
 
 /** What the log of a data directory holds beyond a repository. */
@@ -145,20 +143,11 @@ class LaneScan {
 
   #take({ frame, firstSeq, lastSeq }: TailRead & { kind: 'frame' }): void {
     if (this.#run !== undefined && this.#run.lastSeq + 1 !== firstSeq) this.#endRun();
-    const { body } = frame;
-    const start = offsetOf(frame, firstSeq);
-    const end = lastSeq === frame.lastSeq ? body.length : offsetOf(frame, lastSeq + 1);
-    const { receivedAt: toMs } = recordHeaderAt(body, offsetOf(frame, lastSeq));
-    const {
-      points = 0,
-      bytes = 0,
-      ...run
-    } = this.#run ?? {
-      firstSeq,
-      fromMs: this.#archive.fromMs(firstSeq),
-    };
-    const more = countPoints(body.subarray(start, end));
-    this.#run = { ...run, lastSeq, toMs, points: points + more, bytes: bytes + end - start };
+    const { toMs, points, bytes } = measureRecords(frame, { firstSeq, lastSeq });
+    const fromMs = this.#archive.fromMs(firstSeq);
+    const run = this.#run ?? { firstSeq, fromMs, points: 0, bytes: 0 };
+    const sum = { points: run.points + points, bytes: run.bytes + bytes };
+    this.#run = { ...run, lastSeq, toMs, ...sum };
   }
 
   async #pass(hole: Hole): Promise<void> {

@@ -1,17 +1,12 @@
 import type { Catalog } from './catalog.ts';
-import { LaneArchive } from './lane-archive.ts';
-import { type LocalSegmentOptions, LaneSegments } from './local-segments.ts';
+import { LaneSegments } from './local-segments.ts';
 import { isGone, type LaneTail, type LogTail } from './log-tail.ts';
 import type { LocalSegment, LocalSegments } from './searched-segments.ts';
 import { walkTail } from './tail-walk.ts';
-import { type MadeTail, makeTopicSegments } from './topic-tail-builder.ts';
+import { type MadeTail, makeTopicSegments, type TailSegmentOptions } from './topic-tail-builder.ts';
 import { type Tails, withAdditions, withRest } from './with-tail.ts';
 
-export interface TailBuilderOptions extends LocalSegmentOptions, Partial<Tails> {
-  readonly catalog: Catalog;
-  /** Bytes of records that were read since the last call. */
-  readonly onRead: (bytes: number) => void;
-}
+export type TailBuilderOptions = Omit<TailSegmentOptions, 'local'> & Partial<Tails>;
 
 export interface BuiltTail {
   /** With the segments of `local` among its objects. */
@@ -36,9 +31,7 @@ export async function buildTail(options: TailBuilderOptions): Promise<BuiltTail>
   return { catalog: withRest(catalog, tail, now), local, isMoved };
 }
 
-type MakerOptions = TailBuilderOptions & { readonly local: Map<string, LocalSegment> };
-
-async function makeLogSegments(options: MakerOptions, tail: LogTail): Promise<MadeTail> {
+async function makeLogSegments(options: TailSegmentOptions, tail: LogTail): Promise<MadeTail> {
   const additions: MadeTail['additions'][number][] = [];
   let isMoved = false;
   for (const lane of tail.lanes) {
@@ -50,18 +43,16 @@ async function makeLogSegments(options: MakerOptions, tail: LogTail): Promise<Ma
 }
 
 async function makeLane(
-  options: MakerOptions,
+  options: TailSegmentOptions,
   { log }: LogTail,
-  { begin, runs, holes }: LaneTail,
+  lane: LaneTail,
 ): Promise<MadeTail> {
-  const known = options.catalog.lanes.get(begin.lane);
-  const archive = new LaneArchive(begin, known?.objects ?? [], known?.holes ?? []);
-  const segments = new LaneSegments(options, archive, { local: options.local, holes });
+  const segments = new LaneSegments(options, lane);
   let isMoved = false;
   try {
     // A lane of which the repository has everything is not looked into.
-    if (runs.length > 0) {
-      for await (const read of walkTail(log, archive)) {
+    if (lane.runs.length > 0) {
+      for await (const read of walkTail(log, segments.archive)) {
         if (read.kind === 'hole') {
           await segments.pass(read.hole);
           isMoved ||= await isGone(log.segments, read.hole);

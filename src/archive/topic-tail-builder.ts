@@ -1,9 +1,6 @@
 import type { TopicFrame } from '../record/topic-read.ts';
-import type { Catalog } from './catalog.ts';
-import { LaneArchive } from './lane-archive.ts';
 import { type LocalSegmentOptions, LaneSegments } from './local-segments.ts';
 import type { LaneTail } from './log-tail.ts';
-import type { LocalSegment } from './searched-segments.ts';
 import { SequenceSet } from './sequence-set.ts';
 import type { TopicTail } from './topic-tail.ts';
 import type { LaneAddition } from './with-tail.ts';
@@ -15,9 +12,8 @@ export interface MadeTail {
   readonly isMoved: boolean;
 }
 
-export interface TopicSegmentOptions extends LocalSegmentOptions {
-  readonly catalog: Catalog;
-  readonly local: Map<string, LocalSegment>;
+export interface TailSegmentOptions extends LocalSegmentOptions {
+  /** Bytes of records that were read since the last call. */
   readonly onRead: (bytes: number) => void;
 }
 
@@ -26,7 +22,7 @@ const OPEN_MAX = 16;
 
 /** Reads the parts of the topic that only it has once more, and makes segments of them. */
 export async function makeTopicSegments(
-  options: TopicSegmentOptions,
+  options: TailSegmentOptions,
   { topic, lanes, spans }: TopicTail,
 ): Promise<MadeTail> {
   const makers = new Map(lanes.map((lane) => [lane.begin.lane, new LaneMaker(options, lane)]));
@@ -65,15 +61,10 @@ class LaneMaker {
   readonly #done: SequenceSet;
   readonly #wanted: LaneTail['runs'];
 
-  constructor(
-    options: TopicSegmentOptions,
-    { begin, runs, holes }: Pick<LaneTail, 'begin' | 'runs' | 'holes'>,
-  ) {
-    const known = options.catalog.lanes.get(begin.lane);
-    const archive = new LaneArchive(begin, known?.objects ?? [], known?.holes ?? []);
-    this.segments = new LaneSegments(options, archive, { local: options.local, holes });
-    this.#wanted = runs;
-    const all = new SequenceSet(runs);
+  constructor(options: TailSegmentOptions, lane: LaneTail) {
+    this.segments = new LaneSegments(options, lane);
+    this.#wanted = lane.runs;
+    const all = new SequenceSet(lane.runs);
     this.#done = new SequenceSet(all.without({ firstSeq: 0, lastSeq: Infinity }));
   }
 
