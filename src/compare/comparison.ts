@@ -5,6 +5,7 @@ import { seriesKey } from '../restore/expected-cell.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { compareAnswers, countCells, type Span } from './compare-answers.ts';
+import { cutInHalves, cutLastSecond } from './cut-span.ts';
 import { HOUR_MS, type HourDifference, hourOf } from './difference.ts';
 import type { WindowSize } from './window-size.ts';
 
@@ -46,7 +47,6 @@ interface NamedAnswer {
   readonly unreadable: readonly Tags[];
 }
 
-const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 /** In one query that names them. */
 const SERIES_MAX = 64;
@@ -111,25 +111,22 @@ export class Comparison {
     const { source, target } = await this.#both(span, signal);
     const refusals = [...refusalOf('source', source), ...refusalOf('target', target)];
     if (refusals.length > 0) return this.#refused(span, refusals, signal);
-    const cells = Math.max(cellsOf(source), cellsOf(target));
-    this.#points.source += cellsOf(source);
-    this.#points.target += cellsOf(target);
-    await this.#take(span, { source: seriesIn(source), target: seriesIn(target) }, signal);
-    return cells;
+    return this.#take(span, { source: seriesIn(source), target: seriesIn(target) }, signal);
   }
 
   /** One row that can't be read, or an answer that is too large, spoils the whole: smaller windows find it. */
   async #refused(span: Span, refusals: readonly Refusal[], signal: AbortSignal): Promise<number> {
-    const cut = halves(span, refusals.some(isTooLarge) ? MINUTE_MS : HOUR_MS);
-    if (cut !== undefined) {
-      const [older, newer] = cut;
+    const halves = cutInHalves(span, refusals.some(isTooLarge) ? MINUTE_MS : HOUR_MS);
+    if (halves !== undefined) {
+      const [older, newer] = halves;
       const cells = await this.#window(newer, signal);
       return cells + (await this.#window(older, signal));
     }
     const sides = refusals.map(({ side }) => side);
-    if (endsHour(span)) {
+    const cut = cutLastSecond(span);
+    if (cut !== undefined) {
       // A scan up to an hour's last second reads the next row, too: it may be that one which can't be read.
-      const [most, last] = cutLastSecond(span);
+      const [most, last] = cut;
       const replies = await this.#both(most, signal);
       const own = sides.filter((side) => replies[side].kind === 'refused');
       if (own.length < sides.length) {
@@ -169,11 +166,8 @@ export class Comparison {
       source: shown.source.series.filter(readable),
       target: shown.target.series.filter(readable),
     };
-    this.#points.source += countCells(both.source);
-    this.#points.target += countCells(both.target);
     await this.#options.onDifferences(spoilt.filter((one) => this.#isNew(one)));
-    await this.#take(span, both, signal);
-    return Math.max(countCells(both.source), countCells(both.target));
+    return this.#take(span, both, signal);
   }
 
   /** The series that the whole hour has, as far as one of the two shows it: a part of it may be without those that spoil it. */
@@ -228,12 +222,15 @@ export class Comparison {
     return { series, unreadable };
   }
 
-  /** Compares the answers; where only what follows the window can tell, after one more look. */
+  /** Compares the answers; where only what follows the window can tell, after one more look. Resolves to how many cells it found. */
   async #take(
     span: Span,
     answers: Parameters<typeof compareAnswers>[1],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
+    const cells = { source: countCells(answers.source), target: countCells(answers.target) };
+    this.#points.source += cells.source;
+    this.#points.target += cells.target;
     let compared = compareAnswers(span, answers, false);
     if (compared.undecided > 0) {
       // A float in the next row counts, too.
@@ -247,6 +244,7 @@ export class Comparison {
     this.#counts.equal += compared.equal;
     this.#counts.inexact += compared.inexact;
     if (compared.differences.length > 0) await this.#options.onDifferences(compared.differences);
+    return Math.max(cells.source, cells.target);
   }
 
   async #both(span: Span, signal: AbortSignal): Promise<Readonly<Record<Side, AnsweredQuery>>> {
@@ -291,30 +289,6 @@ function parts(names: readonly Tags[]): Tags[][] {
   return Array.from({ length: Math.ceil(names.length / size) }, (_, n) =>
     names.slice(n * size, (n + 1) * size),
   );
-}
-
-/** Cut at a full unit; undefined when it is no longer than one. */
-function halves(span: Span, unitMs: number): readonly [Span, Span] | undefined {
-  const { fromMs, toMs } = span;
-  const middle = Math.floor((fromMs + toMs) / 2 / unitMs) * unitMs;
-  const cut = middle > fromMs ? middle : (Math.floor(fromMs / unitMs) + 1) * unitMs;
-  if (cut > toMs) return undefined;
-  return [
-    { ...span, toMs: cut - 1 },
-    { ...span, fromMs: cut },
-  ];
-}
-
-function endsHour({ fromMs, toMs }: Span): boolean {
-  return (toMs + 1) % HOUR_MS === 0 && toMs - fromMs >= 2 * SECOND_MS;
-}
-
-function cutLastSecond(span: Span): readonly [Span, Span] {
-  const cut = span.toMs + 1 - SECOND_MS;
-  return [
-    { ...span, toMs: cut - 1 },
-    { ...span, fromMs: cut },
-  ];
 }
 
 function unreadableHour(

@@ -1,7 +1,7 @@
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
-import type { Phase as RestorePhase, RestoreRequest } from '../restore/restore-request.ts';
+import type { Phase as RestorePhase } from '../restore/restore-request.ts';
 import { readLog } from '../restore/read-log.ts';
 import { readTrustedSegments } from '../restore/trusted-segments.ts';
 import type { WorkDirectory } from '../restore/work-directory.ts';
@@ -32,24 +32,13 @@ export async function lookUp(
   { wanted, answers }: { readonly wanted: string; readonly answers: string },
 ): Promise<number> {
   const { log, work, clock, signal, onProgress } = options;
-  const request: RestoreRequest = {
-    repository: log.repository,
-    data: log.data,
-    topic: log.topic,
-    target: undefined,
-    to: { kind: 'safe' },
-    isDryRun: true,
-    rate: Infinity,
-    isOnlyConfirmed: false,
-    allowHoles: true,
-    isVerified: false,
-    work: work.path,
-    memoryMb: MEMORY_MB,
-    threads: THREADS,
-  };
-  const listed = await findState(request, clock.now(), signal);
+  const { repository, data, topic } = log;
+  const request = { repository, data, topic, allowHoles: true };
+  const size = { memoryMb: MEMORY_MB, threads: THREADS };
+  const to = { kind: 'safe' } as const;
+  const listed = await findState({ ...request, to }, clock.now(), signal);
   const found = await readLog(listed, {
-    request,
+    request: { ...request, ...size },
     work,
     clock,
     signal,
@@ -66,11 +55,7 @@ export async function lookUp(
     isOnlyConfirmed: false,
     onChecked: () => undefined,
   });
-  const database = await Duckdb.open({
-    scratch: work.scratch,
-    memoryMb: MEMORY_MB,
-    threads: THREADS,
-  });
+  const database = await Duckdb.open({ scratch: work.scratch, ...size });
   try {
     const fold = await Fold.open(database, input, RANGE_ROWS);
     await fold.lookUp(wanted, answers);

@@ -8,8 +8,14 @@ import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, RestoreRequest } from './restore-request.ts';
 import type { WorkDirectory } from './work-directory.ts';
 
+/** What of a restore request says what is to be read, and with how much memory. */
+type LogRequest = Pick<
+  RestoreRequest,
+  'repository' | 'data' | 'topic' | 'allowHoles' | 'memoryMb' | 'threads'
+>;
+
 export interface ReadLogOptions {
-  readonly request: RestoreRequest;
+  readonly request: LogRequest;
   readonly work: WorkDirectory;
   readonly clock: Clock;
   readonly report: (event: RestoreEvent) => void;
