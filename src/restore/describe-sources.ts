@@ -1,5 +1,6 @@
-import { computeCoverage } from '../archive/coverage.ts';
+import { computeCoverage, type Coverage } from '../archive/coverage.ts';
 import type { LaneTail } from '../archive/log-tail.ts';
+import type { Span } from '../archive/object-names.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { FoundState } from './find-state.ts';
 import type { PlannedLane, PlannedRange, RestorePlan } from './restore-request.ts';
@@ -9,7 +10,8 @@ const RANGES_SHOWN = 1_000;
 /** Where what a restore reads comes from. */
 export function describeSources(found: FoundState): Pick<RestorePlan, 'log' | 'topic' | 'lanes'> {
   const { sources, archived, tail, topic } = found;
-  const { safeTimeMs } = computeCoverage(archived);
+  const coverage = computeCoverage(archived);
+  const { safeTimeMs } = coverage;
   const archivedTo = safeTimeMs === undefined ? null : formatInstant(safeTimeMs);
   return {
     log:
@@ -30,7 +32,7 @@ export function describeSources(found: FoundState): Pick<RestorePlan, 'log' | 't
             archivedTo,
             ranges: rangesOf(topic.lanes),
           },
-    lanes: lanesOf(found),
+    lanes: lanesOf(found, coverage),
   };
 }
 
@@ -49,36 +51,26 @@ function rangesOf(lanes: readonly LaneTail[]): PlannedRange[] {
 }
 
 /** Of each lane, what comes from where; only what may have been received by the target time. */
-function lanesOf({ archived, tail, topic, catalog, targetMs }: FoundState): PlannedLane[] {
-  const archivedLanes = computeCoverage(archived).lanes;
-  const found: readonly (readonly [PlannedLane['ranges'][number]['source'], Covered[]])[] = [
-    ['archive', archivedLanes.map(({ lane, covered }) => ({ lane, spans: covered }))],
-    ['log', (tail?.lanes ?? []).map(({ begin, runs }) => ({ lane: begin.lane, spans: runs }))],
-    ['topic', (topic?.lanes ?? []).map(({ begin, runs }) => ({ lane: begin.lane, spans: runs }))],
-  ];
+function lanesOf({ tail, topic, catalog, targetMs }: FoundState, archive: Coverage): PlannedLane[] {
+  const ranges = new Map<string, PlannedLane['ranges'][number][]>();
+  const add = (source: Source, lane: string, spans: readonly Span[]): void => {
+    const known = ranges.get(lane) ?? [];
+    ranges.set(lane, known);
+    for (const { firstSeq, lastSeq, fromMs, toMs } of spans) {
+      if (fromMs > targetMs) continue;
+      const [from, to] = [formatInstant(fromMs), formatInstant(toMs)];
+      known.push({ source, firstSeq, lastSeq, from, to });
+    }
+  };
+  for (const { lane, covered } of archive.lanes) add('archive', lane, covered);
+  for (const { begin, runs } of tail?.lanes ?? []) add('log', begin.lane, runs);
+  for (const { begin, runs } of topic?.lanes ?? []) add('topic', begin.lane, runs);
   const lanes = computeCoverage(catalog).lanes.map(({ lane }): PlannedLane => {
-    const ranges = found.flatMap(([source, covered]) =>
-      covered
-        .filter((one) => one.lane === lane)
-        .flatMap(({ spans }) => spans)
-        .filter(({ fromMs }) => fromMs <= targetMs)
-        .map(({ firstSeq, lastSeq, fromMs, toMs }) => {
-          const from = formatInstant(fromMs);
-          return { source, firstSeq, lastSeq, from, to: formatInstant(toMs) };
-        }),
-    );
     const host = catalog.lanes.get(lane)?.begin?.host ?? null;
-    return { lane, host, ranges: ranges.toSorted((a, b) => a.firstSeq - b.firstSeq) };
+    const found = ranges.get(lane) ?? [];
+    return { lane, host, ranges: found.toSorted((a, b) => a.firstSeq - b.firstSeq) };
   });
-  return lanes.filter(({ ranges }) => ranges.length > 0).slice(-RANGES_SHOWN);
+  return lanes.filter((lane) => lane.ranges.length > 0).slice(-RANGES_SHOWN);
 }
 
-interface Covered {
-  readonly lane: string;
-  readonly spans: readonly {
-    readonly firstSeq: number;
-    readonly lastSeq: number;
-    readonly fromMs: number;
-    readonly toMs: number;
-  }[];
-}
+type Source = PlannedLane['ranges'][number]['source'];

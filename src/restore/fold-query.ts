@@ -84,11 +84,18 @@ const COLUMNS =
   'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
 /** In canonical order; what the archive encodes a put line carries as it is. */
 const TAGS_AS_SENT = "case when contains(tags, '%') then url_decode(tags) else tags end";
+/** The log's own line of a row. */
+const LINE = `case when kind = 'put-json' then 'http POST /api/put ' || payload
+    else 'put ' || metric || ' ' || timestamp || ' ' || value || ' ' || ${TAGS_AS_SENT} end`;
 const HOUR_MS = 3_600_000;
 /** The first range is so much smaller, so that something is soon there to be sent. */
 const FIRST_RANGE_PART = 16;
 /** Between the lines that came by HTTP and those that came by telnet. */
 export const SECTION_END = '-';
+/** What would end a field or its line is a blank. */
+const FIELD_OF_VALUE = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
+/** How a column of texts is written as they are, one a line. */
+const AS_LINES = `(format csv, header false, quote '', escape '', delimiter '\x01')`;
 /** OpenTSDB's rows begin at seconds of four bytes: what is later than those can hold shows at an earlier time. */
 const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
   else ((instant_ms // 1000) % 4294967296) * 1000 + instant_ms % 1000 end`;
@@ -143,16 +150,16 @@ export function foldStatement(range: FoldRange): string {
 
 /** Counts of the table `folded`. */
 export const COUNT_FOLDED = `select count(*) as points, count(*) filter (provisional) as provisional,
-  coalesce(sum(strlen(${lineOf()}) + 1), 0)::bigint as bytes, count(*) filter (transport = 'telnet') as telnet from folded`;
+  coalesce(sum(strlen(${LINE}) + 1), 0)::bigint as bytes, count(*) filter (transport = 'telnet') as telnet from folded`;
 
 /** Writes the lines of the state within a range: those that came by HTTP, SECTION_END, those by telnet; each in the order of series. */
 export function writeLinesStatement(range: FoldRange, path: string): string {
   return `copy (select line from (
-      select case transport when 'telnet' then 2 else 0 end as section, metric, tags, instant_ms, ${lineOf()} as line
+      select case transport when 'telnet' then 2 else 0 end as section, metric, tags, instant_ms, ${LINE} as line
       from (${foldQuery(range)})
       union all select 1, '', '', 0, ${literal(SECTION_END)})
     order by section, metric, tags, instant_ms)
-    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+    to ${literal(path)} ${AS_LINES}`;
 }
 
 /** How many points of the state within a range are provisional, from the instants that have such points only. */
@@ -174,10 +181,9 @@ function foldQuery(range: FoldRange, join = ''): string {
 /** Writes the cells of the table `folded` for a comparison: metric, tags, instant, transport and value between tabs. */
 export function writeCellsStatement(order: 'by instant' | 'by series', path: string): string {
   const columns = order === 'by instant' ? 'metric, shown_ms, tags' : 'metric, tags, shown_ms';
-  const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
-  const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, ${value})`;
+  const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, ${FIELD_OF_VALUE})`;
   return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
-    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+    to ${literal(path)} ${AS_LINES}`;
 }
 
 /**
@@ -189,18 +195,17 @@ export function lookUpStatement(wantedPath: string, path: string): string {
   const wanted = `(select * from read_csv(${literal(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
     columns = {'n': 'bigint', 'metric': 'varchar', 'tags': 'varchar', 'instant_ms': 'bigint'}))`;
   const key = 'using (metric, tags, instant_ms)';
-  const value = `translate(coalesce(value, ''), chr(9) || chr(10) || chr(13), '   ')`;
   return `copy (with wanted as materialized ${wanted},
       written as (select w.n, p.*, row_number() over (
           partition by w.n order by received_at desc, lane desc, seq desc, idx desc) as place
-        from (select *, ${lineOf()} as line from points) p join wanted w ${key}),
+        from (select *, ${LINE} as line from points) p join wanted w ${key}),
       spurned as (select distinct w.n from (select p.* from rows p semi join refused r
           on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx) p join wanted w ${key})
     select concat_ws(chr(9), coalesce(w.n, s.n), case when s.n is null then 0 else 1 end,
-      coalesce(transport, ''), ${value}, coalesce(line, ''))
+      coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
     from (select * from written where place = 1) w full join spurned s on w.n = s.n
     order by coalesce(w.n, s.n))
-    to ${literal(path)} (format csv, header false, quote '', escape '', delimiter '\x01')`;
+    to ${literal(path)} ${AS_LINES}`;
 }
 
 /** Names the refused points that would otherwise count. */
@@ -253,12 +258,6 @@ function rangeCondition(range: FoldRange): string {
     case 'instants':
       return `metric = ${literal(range.metric)} and tags = ${literal(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
   }
-}
-
-/** The log's own line of a row. */
-function lineOf(): string {
-  return `case when kind = 'put-json' then 'http POST /api/put ' || payload
-    else 'put ' || metric || ' ' || timestamp || ' ' || value || ' ' || ${TAGS_AS_SENT} end`;
 }
 
 function rowsQuery(files: readonly FoldFile[]): string {
