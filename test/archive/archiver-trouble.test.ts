@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fileOperations, type FileOperations } from '../../src/storage/file-operations.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { until } from '../kit/until.ts';
 import { TestLog } from '../kit/wal-log.ts';
 import { expectSame, readContent } from './archive-content.ts';
 import { ArchiveRig, line, writeLane } from './archive-rig.ts';
@@ -199,11 +200,6 @@ async function writeOn(rig: ArchiveRig): Promise<() => Promise<void>> {
     stopping.abort();
     await writing;
   };
-}
-
-/** Settles when something holds, looked at often. */
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 describe('archivers in processes of their own', { timeout: 120_000 }, () => {

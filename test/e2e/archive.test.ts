@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { parseObjectName } from '../../src/archive/object-names.ts';
 import { inspectLog } from '../../src/wal/inspect.ts';
 import { listSegments } from '../kit/wal-files.ts';
-import { ArchiveScene, isRunning, until } from './kit/archive-scene.ts';
+import { until } from '../kit/until.ts';
+import { ArchiveScene, isRunning } from './kit/archive-scene.ts';
 
 describe('a proxy that archives', () => {
   test('shows what it archives, and how far: info, status, metrics and the cursor agree', async () => {

@@ -1,15 +1,13 @@
 import { beforeAll, expect, test } from 'vitest';
 import { describeOnStack } from '../kit/real-stack.ts';
 import type { Fault } from '../kit/tcp-proxy.ts';
-import { expectAllThere, KafkaScene } from './kit/kafka-scene.ts';
+import { expectAllThere, expectFine, KafkaScene } from './kit/kafka-scene.ts';
 
 /** Kafka's requests begin with their length, 4 bytes, and their kind, 2. */
 const PRODUCE = 0;
 const FAULT_MS = 3_500;
-const SOON_MS = 6_000;
 /** After `--kafka-ack-timeout`, on a machine that runs HBase and Kafka on the same cores. */
 const ANSWER_MS_MAX = 2_500;
-const GROWTH_MIB_MAX = 80;
 
 const WAYS: readonly {
   readonly way: string;
@@ -41,18 +39,14 @@ describeOnStack('while the way to Kafka is', (stack) => {
   });
 
   test.each(WAYS)('$way, collectors see no error, and all is there soon', async (one) => {
-    const { wire, ledger } = scene.parts;
+    const { wire } = scene.parts;
     const begin = async () => {
       await wire.set(one.fault);
       return () => wire.set({ kind: 'pass' });
     };
     const suffered = await scene.suffer(one.way, begin, FAULT_MS);
-    expect(ledger.errors).toEqual(new Map());
-    expect(suffered.state.kind === 'live').toBe(!one.degrades);
-    expect(suffered.answerMs).toBeLessThan(ANSWER_MS_MAX);
-    expect(suffered.recoveryMs).toBeLessThan(SOON_MS);
-    expect(suffered.readerMs).toBeLessThan(SOON_MS);
-    expect(suffered.growthMiB).toBeLessThan(GROWTH_MIB_MAX);
+    expect(suffered.state === 'live').toBe(!one.degrades);
+    expectFine(scene, suffered, ANSWER_MS_MAX);
   });
 
   test('any of these, topic, reader and archive have what was acknowledged, once and in order', async () => {

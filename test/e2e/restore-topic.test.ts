@@ -9,7 +9,7 @@ import { describeOnStack } from '../kit/real-stack.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { asAdmin, connectTo, deleteTopic, makeTopic, randomTopic } from '../kit/topic.ts';
 import { stateAt } from '../restore/kit/history.ts';
-import { until } from './kit/archive-scene.ts';
+import { until } from '../kit/until.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import type { Line } from './kit/ledger.ts';
 import { MainProcess, runMain } from './kit/main-process.ts';

@@ -3,7 +3,8 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { line, outcomes } from './evidence.ts';
-import { isAt, Rig, until } from './rig.ts';
+import { until } from '../kit/until.ts';
+import { isAt, Rig } from './rig.ts';
 
 let rig: Rig;
 

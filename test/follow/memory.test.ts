@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Rig, until } from './rig.ts';
+import { until } from '../kit/until.ts';
+import { Rig } from './rig.ts';
 
 const MiB = 1024 * 1024;
 const LOG_BYTES = 110 * MiB;

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
-import { Rig, until } from './rig.ts';
+import { until } from '../kit/until.ts';
+import { Rig } from './rig.ts';
 
 let clock: SkippingClock;
 let rig: Rig;

@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { until } from '../kit/until.ts';
 import { type Entry, readLog } from '../kit/wal-log.ts';
 
 const FLUSH_MS = 30;
@@ -151,18 +152,6 @@ export class Rig implements AsyncDisposable {
 export function isAt(position: Position | undefined, wanted: Position): boolean {
   if (position === undefined) return false;
   return (position.ordinal - wanted.ordinal || position.seq - wanted.seq) >= 0;
-}
-
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = 20_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not ${what} within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function timeout(what: string): Promise<never> {

@@ -3,7 +3,8 @@ import { type Contained } from '../../src/record/lane-end.ts';
 import type { Position } from '../../src/record/position.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { line } from './evidence.ts';
-import { Rig, until } from './rig.ts';
+import { until } from '../kit/until.ts';
+import { Rig } from './rig.ts';
 
 let rig: Rig;
 let other: FakeTsd;

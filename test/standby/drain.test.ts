@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
-import { until } from '../follow/rig.ts';
+import { until } from '../kit/until.ts';
 import { readLog } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
 

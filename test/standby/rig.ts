@@ -11,7 +11,7 @@ import type { StandbySource } from '../../src/standby/standby-source.ts';
 import { StateDirectory } from '../../src/standby/state-directory.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { PublishedLog } from '../../src/wal/published-log.ts';
-import { until } from '../follow/rig.ts';
+import { until } from '../kit/until.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { TestLog } from '../kit/wal-log.ts';

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { beginningAt } from '../../src/standby/place.ts';
-import { until } from '../follow/rig.ts';
+import { until } from '../kit/until.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { present } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';

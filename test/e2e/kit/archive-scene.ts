@@ -1,16 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openRepository } from '../../../src/archive/repository.ts';
 import { readSummary } from '../../../src/archive/summary.ts';
 import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
 import { FakeTsd } from '../../kit/fake-tsd.ts';
 import { type ArchiveStatus, ProxyProcess } from '../../kit/proxy-process.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
+import { until } from '../../kit/until.ts';
 import { HttpCollector } from './clients.ts';
 import type { Health } from './damage-scene.ts';
 
-const LIMITS = { waitMsMax: 60_000, pollMs: 20 } as const;
+const WAIT_MS_MAX = 60_000;
 
 /** Segments of a second, from files that a few puts fill, kept no longer than they are needed. */
 const FLAGS =
@@ -55,7 +55,7 @@ export class ArchiveScene implements AsyncDisposable {
     const data = join(folder.path, 'data');
     const proxy = await ProxyProcess.start({ ...start, data });
     // A moment after the admin's address: a start waits for its lane first.
-    await until(async () => proxy.lines.some((line) => line.includes('"listening"')));
+    await until(() => proxy.lines.some((line) => line.includes('"listening"')));
     return new ArchiveScene({ tsd, folder, proxy });
   }
 
@@ -91,7 +91,7 @@ export class ArchiveScene implements AsyncDisposable {
   }
 
   async untilArchive(holds: (archive: ArchiveStatus) => boolean): Promise<ArchiveStatus> {
-    await this.proxy.until(({ archive }) => holds(archive), LIMITS.waitMsMax);
+    await this.proxy.until(({ archive }) => holds(archive), WAIT_MS_MAX);
     return this.archive();
   }
 
@@ -130,15 +130,6 @@ export class ArchiveScene implements AsyncDisposable {
     for (const pid of this.#archivers) if (await isRunning(pid)) process.kill(pid, 'SIGKILL');
     await this.#tsd[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
-  }
-}
-
-/** Until it holds; rejects after a minute. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + LIMITS.waitMsMax;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`it does not become true: ${holds.toString()}`);
-    await sleep(LIMITS.pollMs);
   }
 }
 

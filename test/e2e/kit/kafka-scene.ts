@@ -12,6 +12,7 @@ import { freePort } from '../../kit/ports.ts';
 import { ProxyProcess } from '../../kit/proxy-process.ts';
 import { TcpProxy } from '../../kit/tcp-proxy.ts';
 import { connectTo, makeTopic, randomTopic } from '../../kit/topic.ts';
+import { until } from '../../kit/until.ts';
 import { ArchiveMember, notArchived } from './archive-member.ts';
 import { Load, quantile } from './clients.ts';
 import { residentMiB } from './gone.ts';
@@ -20,21 +21,15 @@ import { tell } from './run.ts';
 import { putsOf, readTopic, wholeLanes } from './topic-content.ts';
 
 const PARTITIONS = 2;
-const UNTIL_MS_MAX = 60_000;
+const SOON_MS = 6_000;
+const GROWTH_MIB_MAX = 80;
 const TIMEOUTS = ['--kafka-request-timeout=3s', '--kafka-connection-timeout=1s'];
 const FLAGS = ['--archive=off', '--wal-cut-interval=1s', '--kafka-ack-timeout=1s', ...TIMEOUTS];
-
-/** What tests read of `/status` when there is Kafka. */
-interface KafkaStatus {
-  readonly kafka: {
-    readonly state: { readonly kind: 'live' | 'behind' | 'down'; readonly reason?: string };
-  };
-}
 
 /** What a fault did to those who use Kafka; times are ms, memory is MiB. */
 export interface Suffered {
   /** The state of the proxy just before the fault ended. */
-  readonly state: KafkaStatus['kafka']['state'];
+  readonly state: 'live' | 'behind' | 'down' | undefined;
   /** The longest that a client waited for an answer. */
   readonly answerMs: number;
   /** From the end of the fault until Kafka has all that the log has, and answers wait for it again. */
@@ -76,12 +71,12 @@ export class KafkaScene implements AsyncDisposable {
   ): Promise<Suffered> {
     const { ledger, proxy, reader } = this.parts;
     // So that the memory has its usual size.
-    await until('2,000 points', () => ledger.acknowledged.size > 2_000);
+    await until(() => ledger.acknowledged.size > 2_000, '2,000 points');
     const before = await residentMiB(proxy.pid);
     const from = ledger.answerMs.length;
     const end = await begin();
     await sleep(ms);
-    const { state } = (await this.#status()).kafka;
+    const state = (await proxy.status()).kafka?.state.kind;
     const during = await residentMiB(proxy.pid);
     await end();
     const endedMs = performance.now();
@@ -102,16 +97,21 @@ export class KafkaScene implements AsyncDisposable {
 
   /** Until Kafka has all there is, and answers wait for it. */
   async untilLive(): Promise<void> {
-    await until('Kafka is live', async () => (await this.#status()).kafka.state.kind === 'live');
+    await this.parts.proxy.until(({ kafka }) => kafka?.state.kind === 'live');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await endAll(this.#endings);
   }
+}
 
-  async #status(): Promise<KafkaStatus> {
-    return (await this.parts.proxy.status()) as unknown as KafkaStatus;
-  }
+/** No collector saw an error, or waited for longer than that; all was there soon, and the proxy stayed small. */
+export function expectFine({ parts }: KafkaScene, suffered: Suffered, answerMsMax: number): void {
+  expect(parts.ledger.errors).toEqual(new Map());
+  expect(suffered.answerMs).toBeLessThan(answerMsMax);
+  expect(suffered.recoveryMs).toBeLessThan(SOON_MS);
+  expect(suffered.readerMs).toBeLessThan(SOON_MS);
+  expect(suffered.growthMiB).toBeLessThan(GROWTH_MIB_MAX);
 }
 
 /** Ends the load and the proxy; what clients, topic, reader and archive have is then the same. */
@@ -131,7 +131,7 @@ export async function expectAllThere(scene: KafkaScene): Promise<void> {
   expect(wholeLanes(reader.frames)).toEqual(lanes);
   expect(reader.strange).toEqual([]);
   expect(tsd.points.length).toBeGreaterThanOrEqual(ledger.acknowledged.size);
-  await until('all is archived', async () => (await notArchived(rig, lanes)).length === 0);
+  await until(async () => (await notArchived(rig, lanes)).length === 0, 'all is archived');
   await expectRecords(rig, lanes);
   await member.kill();
   const records = [...lanes.values()].reduce((sum, own) => sum + own.length, 0);
@@ -149,14 +149,6 @@ function expectInOrder(puts: readonly Line[]): void {
     const client = `${metric} ${tag}`;
     expect(Number(value)).toBeGreaterThan(last.get(client) ?? 0);
     last.set(client, Number(value));
-  }
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + UNTIL_MS_MAX;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${UNTIL_MS_MAX / 1_000} s: ${what}`);
-    await sleep(20);
   }
 }
 
@@ -225,7 +217,7 @@ class FollowingReader {
   }
 
   async untilRead(lines: ReadonlySet<Line>): Promise<void> {
-    await until('all is read', () => [...lines].every((line) => this.#puts.has(line)));
+    await until(() => [...lines].every((line) => this.#puts.has(line)), 'all is read');
   }
 
   async close(): Promise<void> {
