@@ -1,3 +1,4 @@
+import { fieldsOf, isNumber, isNumberOrNull } from './fields.ts';
 import type { Position } from './position.ts';
 
 /** How far a lane goes that the log of one data directory has. */
@@ -19,6 +20,33 @@ export interface Contained {
   readonly latestMs: number | null;
   /** By lane, the last record that is contained, with all before it; 0: what was received before `receivedAt`, epoch ms. */
   readonly lanes: ReadonlyMap<string, { readonly seq: number; readonly receivedAt: number }>;
+}
+
+/** From JSON; undefined when it is something else. */
+export function parseLaneEnds(value: unknown): readonly LaneEnd[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const ends: LaneEnd[] = [];
+  for (const one of value as readonly unknown[]) {
+    const { lane, ordinal, firstSeq, seq, receivedBy } = fieldsOf(one);
+    if (typeof lane !== 'string' || !isNumber(ordinal)) return undefined;
+    if (!isNumber(firstSeq) || !isNumber(seq) || !isNumber(receivedBy)) return undefined;
+    ends.push({ lane, ordinal, firstSeq, seq, receivedBy });
+  }
+  return ends;
+}
+
+/** From JSON, as a drain answers it: `lanes` is a list there. Undefined when it is something else. */
+export function parseContained(value: unknown): Contained | undefined {
+  const { sinceMs, latestMs, lanes } = fieldsOf(value);
+  if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs)) return undefined;
+  if (!Array.isArray(lanes)) return undefined;
+  const known = new Map<string, { readonly seq: number; readonly receivedAt: number }>();
+  for (const one of lanes as readonly unknown[]) {
+    const { lane, seq, receivedAt } = fieldsOf(one);
+    if (typeof lane !== 'string' || !isNumber(seq) || !isNumber(receivedAt)) return undefined;
+    known.set(lane, { seq, receivedAt });
+  }
+  return { sinceMs, latestMs, lanes: known };
 }
 
 /** What is contained of a lane is no longer said once its last record was received so long before the latest one. */

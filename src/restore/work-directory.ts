@@ -3,6 +3,7 @@ import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seal, unseal } from '../archive/sealed-json.ts';
 import type { Vitals } from '../follow/confirmation.ts';
+import { fieldsOf } from '../record/fields.ts';
 import { WalError } from '../runtime/errors.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
@@ -180,8 +181,4 @@ function parseStored(value: unknown): Checkpoint['stored'] | undefined {
 function isPlace(value: unknown): value is Place {
   const { ordinal, seq } = fieldsOf(value);
   return Number.isSafeInteger(ordinal) && Number.isSafeInteger(seq);
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return (value ?? {}) as Record<string, unknown>;
 }

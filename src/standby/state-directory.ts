@@ -4,7 +4,8 @@ import { seal, unseal } from '../archive/sealed-json.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
-import type { LaneEnd } from '../record/lane-end.ts';
+import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
+import { parseLaneEnds } from '../record/lane-end.ts';
 import { FOLLOWING, type Promotion } from './drain.ts';
 import type { LanePlace, Place } from './place.ts';
 
@@ -136,12 +137,13 @@ function parseState(content: Buffer): StandbyState | undefined {
   if (promotion === undefined) return undefined;
   if (place === null) return { target, isPaused, promotion, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
-  if (!isTime(sinceMs) || !isTime(latestMs) || !Array.isArray(lanes)) return undefined;
+  if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs) || !Array.isArray(lanes))
+    return undefined;
   const places = new Map<string, LanePlace>();
   for (const one of lanes as readonly unknown[]) {
     const { lane, ordinal, seq, receivedAt } = fieldsOf(one);
-    if (typeof lane !== 'string' || typeof ordinal !== 'number') return undefined;
-    if (typeof seq !== 'number' || typeof receivedAt !== 'number') return undefined;
+    if (typeof lane !== 'string' || !isNumber(ordinal)) return undefined;
+    if (!isNumber(seq) || !isNumber(receivedAt)) return undefined;
     places.set(lane, { ordinal, seq, receivedAt });
   }
   return { target, isPaused, promotion, place: { sinceMs, latestMs, lanes: places } };
@@ -150,23 +152,16 @@ function parseState(content: Buffer): StandbyState | undefined {
 /** A state that was written before there were any has none. */
 function parsePromotion(value: unknown): Promotion | undefined {
   if (value === undefined) return FOLLOWING;
-  const { kind, ends, sinceMs } = fieldsOf(value);
+  const { kind, ends: written, sinceMs } = fieldsOf(value);
+  const ends = parseLaneEnds(written);
   switch (kind) {
     case 'none':
       return FOLLOWING;
     case 'draining':
-      return Array.isArray(ends) ? { kind, ends: ends as readonly LaneEnd[] } : undefined;
+      return ends && { kind, ends };
     case 'promoted':
-      return typeof sinceMs === 'number' ? { kind, sinceMs } : undefined;
+      return isNumber(sinceMs) ? { kind, sinceMs } : undefined;
     default:
       return undefined;
   }
-}
-
-function isTime(value: unknown): value is number | null {
-  return value === null || typeof value === 'number';
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return (value ?? {}) as Record<string, unknown>;
 }

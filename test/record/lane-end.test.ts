@@ -4,6 +4,8 @@ import {
   lackingOf,
   lastContained,
   type LaneEnd,
+  parseContained,
+  parseLaneEnds,
 } from '../../src/record/lane-end.ts';
 
 const DAY_MS = 86_400_000;
@@ -63,5 +65,35 @@ describe('what is contained of the lanes of a log', () => {
   test('is nothing to wait for in a log without records', () => {
     expect(lackingOf([], contained({}))).toEqual([]);
     expect(lastContained([], contained({}))).toBeUndefined();
+  });
+});
+
+describe('what another process says', () => {
+  const one = end('a', 1, 10);
+
+  test('of lanes is read with nothing more than is asked for', () => {
+    expect(parseLaneEnds([{ ...one, more: 1 }, end('b', 2, 20)])).toEqual([one, end('b', 2, 20)]);
+  });
+
+  test.each([undefined, null, {}, [null], [{ ...one, lane: 1 }], [one, { ...one, seq: '10' }]])(
+    'of lanes is nothing when it is %j',
+    (value) => expect(parseLaneEnds(value)).toBeUndefined(),
+  );
+
+  test('of what is contained is read by lane', () => {
+    const lanes = [{ lane: 'a', seq: 10, receivedAt: 150 }];
+    expect(parseContained({ sinceMs: 5, latestMs: null, lanes })).toEqual(
+      contained({ a: 10 }, { sinceMs: 5 }),
+    );
+  });
+
+  test.each([
+    undefined,
+    { sinceMs: null, latestMs: null },
+    { latestMs: null, lanes: [] },
+    { sinceMs: '5', latestMs: null, lanes: [] },
+    { sinceMs: null, latestMs: null, lanes: [{ lane: 'a', seq: 10 }] },
+  ])('of what is contained is nothing when it is %j', (value) => {
+    expect(parseContained(value)).toBeUndefined();
   });
 });

@@ -1,4 +1,10 @@
-import type { Contained, LaneEnd } from '../../record/lane-end.ts';
+import { fieldsOf } from '../../record/fields.ts';
+import {
+  type Contained,
+  type LaneEnd,
+  parseContained,
+  parseLaneEnds,
+} from '../../record/lane-end.ts';
 
 /** A proxy, as far as a promotion is concerned with it. */
 export interface ProxyView {
@@ -44,13 +50,11 @@ export interface DrainView {
   readonly lacking: readonly { readonly lane: string; readonly records: number }[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** From `/status`; undefined when that is of no proxy which can be promoted. */
 export function proxyView(address: string, status: unknown): ProxyView | undefined {
   const { version, primary, log, kafka } = fieldsOf(status);
   const held = fieldsOf(primary);
-  const lanes = laneEndsIn(held['lanes']);
+  const lanes = parseLaneEnds(held['lanes']);
   if (lanes === undefined || typeof held['url'] !== 'string') return undefined;
   const { taking, refusal } = fieldsOf(log);
   return {
@@ -63,18 +67,6 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     refusal: taking === true ? undefined : String(refusal),
     lanes,
   };
-}
-
-/** From what a step of the primary answers, or `primary` of `/status`. */
-export function laneEndsIn(lanes: unknown): readonly LaneEnd[] | undefined {
-  if (!Array.isArray(lanes)) return undefined;
-  const ends = (lanes as readonly unknown[]).map(fieldsOf);
-  const isRight = ends.every(
-    ({ lane, ordinal, firstSeq, seq, receivedBy }) =>
-      typeof lane === 'string' &&
-      [ordinal, firstSeq, seq, receivedBy].every((number) => typeof number === 'number'),
-  );
-  return isRight ? (ends as unknown as readonly LaneEnd[]) : undefined;
 }
 
 /** From `/status`; undefined when that is of no standby which can be promoted. */
@@ -110,30 +102,18 @@ export function standbyView(address: string, status: unknown): StandbyView | und
 
 /** From what `/drain` answers; undefined when it is something else. */
 export function drainView(answer: unknown): DrainView | undefined {
-  const { state, contained, lacking } = fieldsOf(answer);
-  const { sinceMs, latestMs, lanes } = fieldsOf(contained);
-  if (typeof state !== 'string' || !Array.isArray(lanes) || !Array.isArray(lacking)) {
+  const { state, contained: containedJson, lacking } = fieldsOf(answer);
+  const contained = parseContained(containedJson);
+  if (typeof state !== 'string' || contained === undefined || !Array.isArray(lacking)) {
     return undefined;
   }
-  const known = (lanes as readonly unknown[]).map((one) => {
-    const { lane, seq, receivedAt } = fieldsOf(one);
-    return [String(lane), { seq: Number(seq), receivedAt: Number(receivedAt) }] as const;
-  });
   return {
     state,
-    contained: { sinceMs: timeOf(sinceMs), latestMs: timeOf(latestMs), lanes: new Map(known) },
-    containedJson: fieldsOf(contained),
+    contained,
+    containedJson: fieldsOf(containedJson),
     lacking: (lacking as readonly unknown[]).map((one) => {
       const { lane, seq, contained: has } = fieldsOf(one);
       return { lane: String(lane), records: Number(seq) - Number(has) };
     }),
   };
-}
-
-function timeOf(value: unknown): number | null {
-  return typeof value === 'number' ? value : null;
-}
-
-function fieldsOf(value: unknown): Fields {
-  return (value ?? {}) as Fields;
 }

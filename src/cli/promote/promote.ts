@@ -1,4 +1,5 @@
-import { lackingOf, type LaneEnd } from '../../record/lane-end.ts';
+import { fieldsOf } from '../../record/fields.ts';
+import { lackingOf, type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Admin } from '../admin-client.ts';
@@ -7,7 +8,6 @@ import type { PromoteEvent } from './promote-report.ts';
 import {
   type DrainView,
   drainView,
-  laneEndsIn,
   type ProxyView,
   proxyView,
   type StandbyView,
@@ -66,10 +66,10 @@ export class Promotion {
     const { target, open } = await this.#check();
     if (isDryRun) return;
     const isBegun = open.length < proxies.length;
-    const held: Held[] = [];
+    let held: readonly Held[];
     let drained: DrainView;
     try {
-      await this.#hold(open, held);
+      held = await this.#hold(open);
       const lanes = held.flatMap((one) => one.lanes);
       drained = await this.#drain(lanes, signal);
     } catch (error) {
@@ -104,21 +104,24 @@ export class Promotion {
     return { target, open };
   }
 
-  async #hold(open: readonly Admin[], held: Held[]): Promise<void> {
+  async #hold(open: readonly Admin[]): Promise<readonly Held[]> {
     const { clock, tell } = this.#options;
     const holds = await Promise.allSettled(
       open.map(async (proxy) => {
         const sinceMs = clock.monotonicMs();
         const value = valueOf(await proxy.post('/primary/hold'), `proxy ${proxy.address}`);
-        const { url, lanes: told } = value as { readonly url?: unknown; readonly lanes?: unknown };
-        const lanes = laneEndsIn(told);
+        const { url, lanes: told } = fieldsOf(value);
+        const lanes = parseLaneEnds(told);
         if (lanes === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
-        held.push({ proxy, lanes, sinceMs });
         tell({ event: 'held', proxy: proxy.address, primary: String(url) });
+        return { proxy, lanes, sinceMs };
       }),
     );
     // None is under way any more that could come after a release.
-    for (const hold of holds) if (hold.status === 'rejected') throw hold.reason;
+    return holds.map((hold) => {
+      if (hold.status === 'rejected') throw hold.reason;
+      return hold.value;
+    });
   }
 
   /** Resolves once the standby has stopped. */
@@ -289,7 +292,7 @@ async function view<V>(
 async function probed(proxy: Admin, to: string): Promise<string[]> {
   const answer = await proxy.post('/primary/probe', { to });
   if (answer.kind !== 'answered') return [`proxy ${proxy.address}: ${answer.reason}`];
-  const { trouble } = answer.value as { readonly trouble?: unknown };
+  const { trouble } = fieldsOf(answer.value);
   if (typeof trouble !== 'string') return [];
   return [`proxy ${proxy.address} does not reach ${to}: ${trouble}`];
 }

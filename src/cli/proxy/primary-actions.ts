@@ -1,4 +1,5 @@
-import type { Contained } from '../../record/lane-end.ts';
+import { fieldsOf } from '../../record/fields.ts';
+import { parseContained } from '../../record/lane-end.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { describeFeeding, type Feeding } from './feeding.ts';
 
@@ -11,7 +12,11 @@ export function primaryActions(
     '/primary/release': async () => describeFeeding(await feeding.release()),
     '/primary/switch': async (body) => {
       const to = urlIn(body);
-      return describeFeeding(await feeding.switchTo(to, containedIn(body)));
+      const contained = parseContained(fieldsOf(body)['contained']);
+      if (contained === undefined) {
+        throw wrong('"contained" is not what the drain of a standby answers');
+      }
+      return describeFeeding(await feeding.switchTo(to, contained));
     },
     '/primary/probe': async (body) => ({ trouble: (await feeding.probe(urlIn(body))) ?? null }),
   };
@@ -24,30 +29,6 @@ function urlIn(body: unknown): URL {
     throw wrong('"to" is no address of an OpenTSDB, as http://tsdb-2:4242');
   }
   return url;
-}
-
-function containedIn(body: unknown): Contained {
-  const { sinceMs, latestMs, lanes } = fieldsOf(fieldsOf(body)['contained']);
-  if (!isTime(sinceMs) || !isTime(latestMs) || !Array.isArray(lanes)) {
-    throw wrong('"contained" is not what the drain of a standby answers');
-  }
-  const known = new Map<string, { readonly seq: number; readonly receivedAt: number }>();
-  for (const one of lanes as readonly unknown[]) {
-    const { lane, seq, receivedAt } = fieldsOf(one);
-    if (typeof lane !== 'string' || typeof seq !== 'number' || typeof receivedAt !== 'number') {
-      throw wrong('"contained.lanes" is not what the drain of a standby answers');
-    }
-    known.set(lane, { seq, receivedAt });
-  }
-  return { sinceMs, latestMs, lanes: known };
-}
-
-function isTime(value: unknown): value is number | null {
-  return value === null || typeof value === 'number';
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return (value ?? {}) as Record<string, unknown>;
 }
 
 function wrong(message: string): WalError {

@@ -1,4 +1,5 @@
-import type { LaneEnd } from '../../record/lane-end.ts';
+import { fieldsOf } from '../../record/fields.ts';
+import { parseLaneEnds } from '../../record/lane-end.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Standby } from '../../standby/standby.ts';
@@ -22,7 +23,8 @@ export function standbyActions(
       return report.status(standby);
     },
     '/drain': async (body) => {
-      const ends = endsIn(body);
+      const ends = parseLaneEnds(fieldsOf(body)['lanes']);
+      if (ends === undefined) throw wrong();
       // It is asked again and again until it is over.
       if (standby.drained.promotion.kind === 'none') {
         logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`) }, 'draining');
@@ -40,24 +42,6 @@ export function standbyActions(
       return describeDrain(await standby.follow());
     },
   };
-}
-
-function endsIn(body: unknown): readonly LaneEnd[] {
-  const { lanes } = fieldsOf(body);
-  if (!Array.isArray(lanes)) throw wrong();
-  return (lanes as readonly unknown[]).map((one) => {
-    const { lane, ordinal, firstSeq, seq, receivedBy } = fieldsOf(one);
-    if (typeof lane !== 'string' || !areNumbers(ordinal, firstSeq, seq, receivedBy)) throw wrong();
-    return { lane, ordinal, firstSeq, seq, receivedBy } as LaneEnd;
-  });
-}
-
-function areNumbers(...values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === 'number');
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return (value ?? {}) as Record<string, unknown>;
 }
 
 function wrong(): WalError {

@@ -1,4 +1,4 @@
-type Fields = Readonly<Record<string, unknown>>;
+import { fieldsOf } from '../../record/fields.ts';
 
 /** What `promote` reads of one proxy's `/status`, for all workers as one. */
 export function mergeStatus(statuses: readonly unknown[]): object {
@@ -35,8 +35,4 @@ export function mergeFeedings(feedings: readonly unknown[]): object {
 export function mergeProbes(probes: readonly unknown[]): object {
   const troubles = probes.map((probe) => fieldsOf(probe)['trouble'] ?? null);
   return { trouble: troubles.find((trouble) => trouble !== null) ?? null };
-}
-
-function fieldsOf(value: unknown): Fields {
-  return (value ?? {}) as Fields;
 }
