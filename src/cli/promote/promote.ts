@@ -3,16 +3,9 @@ import { lackingOf, type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Admin } from '../admin-client.ts';
-import { checkPromotion, isSwitched } from './promote-checks.ts';
+import { lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
-import {
-  type DrainView,
-  drainView,
-  type ProxyView,
-  proxyView,
-  type StandbyView,
-  standbyView,
-} from './promote-views.ts';
+import { type DrainView, drainView, proxyView } from './promote-views.ts';
 
 export interface PromoteOptions {
   readonly standby: Admin;
@@ -86,21 +79,10 @@ export class Promotion {
 
   /** The proxies that do not feed the target yet. */
   async #check(): Promise<{ readonly target: string; readonly open: readonly Admin[] }> {
-    const { standby, proxies, tell, to } = this.#options;
-    const [seen, ...views] = await Promise.all([
-      view(standby, standbyView, 'standby'),
-      ...proxies.map((proxy) => view(proxy, proxyView, 'proxy')),
-    ]);
-    const target = to?.origin ?? seen.target;
-    const { problems, warnings } = checkPromotion(seen, views, target);
-    const open = proxies.filter((_proxy, index) => {
-      const one = views[index];
-      return one !== undefined && !isSwitched(one, target);
-    });
-    const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
-    const all = [...problems, ...unreached.flat()];
-    tell({ event: 'checked', ...describe(seen, views, target), warnings, problems: all });
-    if (all.length > 0) throw refused(all.join('; '), 'Nothing was changed.');
+    const { checked, open } = await lookAtAll(this.#options);
+    this.#options.tell(checked);
+    const { target, problems } = checked;
+    if (problems.length > 0) throw refused(problems.join('; '), 'Nothing was changed.');
     return { target, open };
   }
 
@@ -258,52 +240,9 @@ export class Promotion {
   }
 }
 
-function describe(standby: StandbyView, proxies: readonly ProxyView[], target: string) {
-  const { lagSeconds, lagRecords } = standby;
-  return {
-    target,
-    standby: { address: standby.address, promotion: standby.promotion, lagSeconds, lagRecords },
-    proxies: proxies.map((proxy) => {
-      const { address, primary, isHeld } = proxy;
-      return { address, primary, held: isHeld, switched: isSwitched(proxy, target) };
-    }),
-  };
-}
-
-async function view<V>(
-  admin: Admin,
-  parse: (address: string, status: unknown) => V | undefined,
-  what: string,
-): Promise<V> {
-  const { address } = admin;
-  const answer = await admin.get('/status');
-  if (answer.kind !== 'answered') {
-    throw refused(
-      `${what} ${address}: ${answer.reason}`,
-      `Name the --admin address of the ${what}.`,
-    );
-  }
-  const seen = parse(address, answer.value);
-  if (seen !== undefined) return seen;
-  throw refused(`what answers at ${address} is no ${what} of this version`, 'See docs/PROMOTE.md.');
-}
-
-/** Whether the proxy reaches the target. */
-async function probed(proxy: Admin, to: string): Promise<string[]> {
-  const answer = await proxy.post('/primary/probe', { to });
-  if (answer.kind !== 'answered') return [`proxy ${proxy.address}: ${answer.reason}`];
-  const { trouble } = fieldsOf(answer.value);
-  if (typeof trouble !== 'string') return [];
-  return [`proxy ${proxy.address} does not reach ${to}: ${trouble}`];
-}
-
 function valueOf(answer: Awaited<ReturnType<Admin['post']>>, who: string): unknown {
   if (answer.kind !== 'answered') throw new Error(`${who}: ${answer.reason}`);
   return answer.value;
-}
-
-function refused(message: string, hint: string): WalError {
-  return new WalError('PROMOTE_REFUSED', message, { hint });
 }
 
 function unfinished(message: string, cause: unknown): WalError {
