@@ -9,6 +9,7 @@ import { assert, WalError } from '../runtime/errors.ts';
 import { makeFolder } from '../runtime/durable-file.ts';
 import { DurablePublisher } from './durable-publisher.ts';
 import { FrameRing, type RingFrame } from './frame-ring.ts';
+import { Intake } from './intake.ts';
 import { LaneWriter } from './lane-writer.ts';
 import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
@@ -83,10 +84,7 @@ export class Wal {
   #ordinal: number;
   #nextSeq = 1;
   #durable: Position;
-  /** The disk's reason to refuse data, the caller's, and the one that holds. */
-  #trouble: string | undefined = 'the log is not open yet';
-  #barred: string | undefined;
-  #refusal = this.#trouble;
+  readonly #intake: Intake;
   #hindrance: string | undefined;
   readonly #stopping = new AbortController();
   #reopening: Promise<void> | undefined;
@@ -96,6 +94,7 @@ export class Wal {
   private constructor(options: WalOptions, recovered: RecoveredLog) {
     this.#options = options;
     this.#recovered = recovered;
+    this.#intake = new Intake((refusal) => options.events.refusing(refusal));
     this.#ring = new FrameRing(options.memoryBytes);
     this.#time = new ReceiveClock(options.clock);
     this.#published = new DurablePublisher(join(options.directory, 'durable'));
@@ -148,22 +147,22 @@ export class Wal {
 
   /** Why data is not taken now; undefined while it is. */
   get refusal(): string | undefined {
-    return this.#refusal;
+    return this.#intake.refusal;
   }
 
   /** Whether the caller lets the current lane take data. */
   get isAdmitted(): boolean {
-    return this.#barred === undefined;
+    return !this.#intake.isBarred;
   }
 
   /** Lets a lane take data, if it is the current one. */
   admit(lane: string): void {
-    if (lane === this.#lane) this.#bar(undefined);
+    if (lane === this.#lane) this.#intake.bar(undefined);
   }
 
   /** Says why a lane isn't admitted yet; one that was admitted stays so. */
   explainBar(lane: string, reason: string): void {
-    if (lane === this.#lane && this.#barred !== undefined) this.#bar(reason);
+    if (lane === this.#lane && this.#intake.isBarred) this.#intake.bar(reason);
   }
 
   /** More bytes of lines can't be added one right after the other. */
@@ -186,7 +185,7 @@ export class Wal {
     lines: Buffer,
     mutations: number,
   ): Position | undefined {
-    if (this.#refusal !== undefined) return undefined;
+    if (this.#intake.refusal !== undefined) return undefined;
     return this.#append(transport, source, lines, mutations);
   }
 
@@ -221,7 +220,7 @@ export class Wal {
     this.#stopping.abort();
     await this.#maintaining;
     await this.#reopening;
-    this.#refuse('the process is stopping');
+    this.#intake.refuse('the process is stopping');
     await this.#writer?.flush();
     this.appendControl({ kind: 'close' });
     const writer = this.#writer;
@@ -270,8 +269,8 @@ export class Wal {
     this.#writer = writer;
     const position = this.appendControl(openRecord(this.#options.version, opening));
     assert(position !== undefined, 'an empty lane has room for its first record');
-    this.#barred = this.#options.barredAtFirst;
-    this.#refuse(space);
+    this.#intake.bar(this.#options.barredAtFirst);
+    this.#intake.refuse(space);
     this.#options.events.opened(position, opening.reason);
   }
 
@@ -282,7 +281,7 @@ export class Wal {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (passing?.has(code) === false) throw error;
-      this.#refuse(`the log could not be opened: ${message}`);
+      this.#intake.refuse(`the log could not be opened: ${message}`);
       this.#reopening = this.#reopen(opening);
     }
   }
@@ -307,7 +306,7 @@ export class Wal {
   #onFailure(writer: LaneWriter, error: unknown): void {
     const isCurrent = this.#writer === writer;
     this.#writer = undefined;
-    this.#refuse(`the log could not be written: ${(error as Error).message}`);
+    this.#intake.refuse(`the log could not be written: ${(error as Error).message}`);
     const last = { lane: this.#lane, ordinal: this.#ordinal, seq: writer.link?.lastSeq ?? 0 };
     this.#options.events.lost(last);
     // Otherwise whoever stopped the writer opens the next lane, or none.
@@ -325,7 +324,7 @@ export class Wal {
         await this.#openLane(opening);
         return;
       } catch (error) {
-        this.#refuse(`the log could not be opened: ${(error as Error).message}`);
+        this.#intake.refuse(`the log could not be opened: ${(error as Error).message}`);
       }
     }
   }
@@ -335,7 +334,7 @@ export class Wal {
     if (leap !== undefined) await this.#restartLane(leap);
     await this.#expire(passed);
     const space = await spaceRefusal(this.#options.directory, this.bytes, this.#options);
-    if (this.#writer !== undefined) this.#refuse(space);
+    if (this.#writer !== undefined) this.#intake.refuse(space);
   }
 
   /** The wall clock leapt: later receive times belong to another lane, and the interval between is disputed. */
@@ -343,7 +342,7 @@ export class Wal {
     const writer = this.#writer;
     if (writer === undefined) return;
     this.#writer = undefined;
-    this.#refuse('the wall clock leapt: a new lane is being opened');
+    this.#intake.refuse('the wall clock leapt: a new lane is being opened');
     await writer.stop();
     this.#time.accept();
     const { link: previous } = writer;
@@ -368,22 +367,5 @@ export class Wal {
     if (hindrance === this.#hindrance) return;
     this.#hindrance = hindrance;
     this.#options.events.hindered?.(hindrance);
-  }
-
-  #refuse(reason: string | undefined): void {
-    this.#trouble = reason;
-    this.#tell();
-  }
-
-  #bar(reason: string | undefined): void {
-    this.#barred = reason;
-    this.#tell();
-  }
-
-  #tell(): void {
-    const reason = this.#trouble ?? this.#barred;
-    if (reason === this.#refusal) return;
-    this.#refusal = reason;
-    this.#options.events.refusing(reason);
   }
 }
