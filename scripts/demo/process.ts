@@ -88,7 +88,7 @@ export class DemoProcess {
   }
 }
 
-/** Without a person's options of the proxy. */
+/** Without a person's options of the proxy, nor anything that it would take for one. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TSDB_WAL_'));
   return Object.fromEntries(others);

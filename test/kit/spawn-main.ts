@@ -1,8 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+import { MAIN, ownEnvironment } from '../../scripts/demo/process.ts';
 
 export type MainChild = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -15,17 +13,11 @@ export function spawnMain(
   environment: Readonly<Record<string, string>> = {},
 ): MainChild {
   const child = spawn(process.execPath, ['--enable-source-maps', MAIN, ...args], {
-    env: { ...inherited(), ...environment },
+    env: { ...ownEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killWithTests = (): boolean => child.kill('SIGKILL');
   process.once('exit', killWithTests);
   child.once('exit', () => process.off('exit', killWithTests));
   return child;
-}
-
-/** Without options of the proxy, nor anything that it would take for one: the test says what holds. */
-function inherited(): NodeJS.ProcessEnv {
-  const foreign = Object.entries(process.env).filter(([name]) => !name.startsWith('TSDB_WAL_'));
-  return Object.fromEntries(foreign);
 }
