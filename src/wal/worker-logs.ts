@@ -2,23 +2,35 @@ import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WalError } from '../runtime/errors.ts';
 
-const NAME = /^worker-[1-9]\d{0,2}$/;
+const NAME = /^worker-([1-9]\d{0,2})$/;
 
-/** Throws CONFIG_INVALID when the data directory is that of several workers: each has a log of its own. */
-export async function assertOneLog(data: string): Promise<void> {
-  if (await hasLog(data)) return;
-  const names = await readdir(data).catch(() => []);
-  const workers = names.filter((name) => NAME.test(name)).toSorted();
-  const [first] = workers;
-  if (first === undefined) return;
-  throw new WalError('CONFIG_INVALID', `${data} has the logs of ${workers.length} workers`, {
-    hint: `Name one of them, as --data ${join(data, first)}; or the topic, by --kafka, which has them all.`,
-  });
+/** Where one of several workers of a data directory has its log. */
+export function workerDirectory(data: string, number: number): string {
+  return join(data, `worker-${number}`);
 }
 
-async function hasLog(data: string): Promise<boolean> {
+/** Those that have a directory, in order. */
+export async function workerNumbers(data: string): Promise<number[]> {
+  const names = await readdir(data).catch(() => []);
+  const numbers = names.map((name) => Number(NAME.exec(name)?.[1] ?? 0));
+  return numbers.filter((number) => number > 0).toSorted((a, b) => a - b);
+}
+
+/** Whether the directory itself has a log, as that of a single process has. */
+export async function hasLog(data: string): Promise<boolean> {
   return access(join(data, 'wal')).then(
     () => true,
     () => false,
   );
+}
+
+/** Throws CONFIG_INVALID when the data directory is that of several workers: each has a log of its own. */
+export async function assertOneLog(data: string): Promise<void> {
+  if (await hasLog(data)) return;
+  const workers = await workerNumbers(data);
+  const [first] = workers;
+  if (first === undefined) return;
+  throw new WalError('CONFIG_INVALID', `${data} has the logs of ${workers.length} workers`, {
+    hint: `Name one of them, as --data ${workerDirectory(data, first)}; or the topic, by --kafka, which has them all.`,
+  });
 }

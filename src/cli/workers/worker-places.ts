@@ -1,7 +1,7 @@
-import { access, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
 import type { Config } from '../../config/options.ts';
 import { WalError } from '../../runtime/errors.ts';
+import { hasLog, workerDirectory, workerNumbers } from '../../wal/worker-logs.ts';
 
 /** One of several processes that share a listening port: a proxy of its own in all else. */
 export interface WorkerPlace {
@@ -13,8 +13,6 @@ export interface WorkerPlace {
   readonly isDraining: boolean;
 }
 
-const NAME = /^worker-(\d{1,3})$/;
-
 /**
  * The workers of a data directory: those that are asked for, and those of an earlier start with more of them, whose logs may hold what
  * was not delivered yet. Undefined when there is one process, as ever. Throws DATA_UNUSABLE when the directory itself holds a log,
@@ -24,20 +22,18 @@ export async function placeWorkers({
   data,
   workers,
 }: Config): Promise<readonly WorkerPlace[] | undefined> {
-  const present = (await readdir(data).catch(() => []))
-    .map((name) => Number(NAME.exec(name)?.[1] ?? 0))
-    .filter((number) => number > 0);
+  const present = await workerNumbers(data);
   if (workers === 1 && present.length === 0) return undefined;
-  if (await exists(join(data, 'wal'))) {
+  if (await hasLog(data)) {
     throw new WalError('DATA_UNUSABLE', `${data} holds the log of a single process`, {
-      hint: `Move all that is in it to ${join(data, 'worker-1')}, which goes on with it, or leave workers out.`,
+      hint: `Move all that is in it to ${workerDirectory(data, 1)}, which goes on with it, or leave workers out.`,
     });
   }
   const asked = Array.from({ length: workers }, (_, index) => index + 1);
-  const earlier = present.filter((number) => number > workers).toSorted((a, b) => a - b);
+  const earlier = present.filter((number) => number > workers);
   return [...asked, ...earlier].map((number) => ({
     number,
-    data: join(data, `worker-${number}`),
+    data: workerDirectory(data, number),
     isDraining: number > workers,
   }));
 }
@@ -53,11 +49,4 @@ export async function retirePlace({ data }: WorkerPlace, nowMs: number): Promise
   const name = `${data}.drained-${nowMs}`;
   await rename(data, name);
   return name;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -43,6 +43,12 @@ test('a directory that no worker is asked for is drained, and kept under another
   expect(await readdir(folder.path)).toContain('worker-3.drained-7');
 });
 
+test('a directory whose name no worker would give it is left alone', async () => {
+  await using folder = await tempDirectory();
+  for (const name of ['worker-0', 'worker-02', 'worker-1000']) await mkdir(join(folder.path, name));
+  expect(await placeWorkers(await configOf(folder.path, 1))).toBeUndefined();
+});
+
 test('the log of a single process is not left behind', async () => {
   await using folder = await tempDirectory();
   await mkdir(join(folder.path, 'wal'));
