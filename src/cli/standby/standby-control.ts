@@ -1,34 +1,15 @@
-import { formatAddress } from '../../config/address.ts';
-import { parseAddress } from '../../config/address.ts';
 import { WalError } from '../../runtime/errors.ts';
+import { adminAt } from '../admin-client.ts';
 import { printToStdout } from '../print.ts';
 
-const ANSWER_MS_MAX = 10_000;
-
-/** Asks a running standby to pause or to go on; prints how it then is. */
-export async function controlStandby(action: 'pause' | 'resume', admin: string): Promise<void> {
-  const address = parseAddress(admin, '127.0.0.1');
-  if (address === undefined) {
-    throw new WalError('CONFIG_INVALID', `--admin ${admin} is no address`, {
-      hint: 'Write 127.0.0.1:4244, say.',
+/** Asks a running standby to pause or to go on; prints how it then is. Throws CONFIG_INVALID, STANDBY_UNREACHABLE. */
+export async function controlStandby(action: 'pause' | 'resume', address: string): Promise<void> {
+  const admin = adminAt('--admin', address);
+  const answer = await admin.post(`/${action}`);
+  if (answer.kind !== 'answered') {
+    throw new WalError('STANDBY_UNREACHABLE', `standby ${admin.address}: ${answer.reason}`, {
+      hint: 'Name the --admin address that the standby runs with.',
     });
   }
-  const url = `http://${formatAddress(address)}/${action}`;
-  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-  let answer: Response;
-  try {
-    answer = await fetch(url, { method: 'POST', signal });
-  } catch (cause) {
-    throw unanswered(`nothing answers at ${url}`, cause);
-  }
-  const text = await answer.text();
-  if (!answer.ok) throw unanswered(`${url} answers ${answer.status}: ${text.trim()}`, undefined);
-  await printToStdout(text);
-}
-
-function unanswered(message: string, cause: unknown): WalError {
-  return new WalError('STANDBY_UNREACHABLE', message, {
-    cause,
-    hint: 'Name the --admin address that the standby runs with.',
-  });
+  await printToStdout(`${JSON.stringify(answer.value, null, 2)}\n`);
 }
