@@ -2,10 +2,10 @@ import type { Health } from '../../admin/admin-server.ts';
 import type { CoverageReport } from '../../archive/coverage-report.ts';
 import type { Config } from '../../config/options.ts';
 import type { TopicHeadroom } from '../../kafka/retention-watch.ts';
-import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { FromArchiver } from './archive-messages.ts';
+import { describeCoverage } from './coverage-status.ts';
 import { addCoverageGauges, createArchiveMetrics } from '../proxy/archive-metrics.ts';
 import type { ArchivingState } from '../proxy/archiving.ts';
 import { formatSeconds } from '../format-seconds.ts';
@@ -102,7 +102,6 @@ export class TopicArchiveStatus {
   /** What /status shows; its shape is part of the interface (docs/JSON.md). */
   get status(): unknown {
     const { kafka, repository } = this.#options.config;
-    const { safeTimeMs = null, restorable = null, holes, conflicts, faults } = this.#coverage ?? {};
     const headroom = this.#headroom;
     return {
       version: VERSION,
@@ -119,14 +118,7 @@ export class TopicArchiveStatus {
               partition: headroom.partition,
             }
           : null,
-      safeTime: safeTimeMs === null ? null : formatInstant(safeTimeMs),
-      recoverable: restorable && {
-        from: formatInstant(restorable.fromMs),
-        to: formatInstant(restorable.toMs),
-      },
-      holes: holes ?? 0,
-      conflicts: conflicts ?? 0,
-      faults: faults ?? 0,
+      ...describeCoverage(this.#coverage),
       troubles: [...this.health.reasons, ...this.health.degraded],
     };
   }

@@ -1,11 +1,12 @@
 import type { CoverageReport } from '../../archive/coverage-report.ts';
 import { readOpenings } from '../../archive/lane-opening.ts';
 import type { Config } from '../../config/options.ts';
-import { comparePositions, type Position } from '../../record/position.ts';
+import type { Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { ArchiveMetrics } from './archive-metrics.ts';
 import type { FromArchiver } from '../archive/archive-messages.ts';
+import { untilReached } from '../drain.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import type { LaneKeeper } from './lane-gate.ts';
 
@@ -25,7 +26,6 @@ export const NOT_REGISTERED = 'the repository does not know of this stretch of t
 const LIMITS = {
   /** The archiver has so long to register a lane before that counts as a failure. */
   registerMsMax: 5_000,
-  pollMs: 20,
 } as const;
 
 type Registration =
@@ -150,13 +150,12 @@ export class Archiving {
 
   /** Settles once all up to `last` is archived, or after `msMax`, or when nothing is being archived. */
   async drain(last: Position, msMax: number): Promise<void> {
-    const { clock } = this.#options;
-    const endMs = clock.monotonicMs() + msMax;
-    const never = new AbortController().signal;
-    while (this.#state.kind === 'archiving' && clock.monotonicMs() < endMs) {
-      if (this.#position !== undefined && comparePositions(this.#position, last) >= 0) return;
-      await clock.sleep(LIMITS.pollMs, never);
-    }
+    await untilReached(last, {
+      clock: this.#options.clock,
+      msMax,
+      position: () => this.#position,
+      goesOn: () => this.#state.kind === 'archiving',
+    });
   }
 
   async #askToRegister(): Promise<void> {

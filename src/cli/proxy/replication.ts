@@ -9,11 +9,12 @@ import { LOOK_LIMITS } from '../../follow/look-through.ts';
 import { checkTopic } from '../../kafka/topic-check.ts';
 import { TopicPlace } from '../../kafka/topic-place.ts';
 import type { Hole } from '../../record/control.ts';
-import { comparePositions, type Position } from '../../record/position.ts';
+import type { Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cursor } from '../../wal/cursor.ts';
 import type { Wal } from '../../wal/log.ts';
+import { untilReached } from '../drain.ts';
 import { connectionOf } from '../kafka-connection.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { LaneKeeper } from './lane-gate.ts';
@@ -53,7 +54,6 @@ export const UNKNOWN_TO_TOPIC = 'the topic does not know of this stretch of the 
 const LIMITS = {
   /** The topic has so long to learn of a lane before that counts as a failure. */
   registerMsMax: 3_000,
-  pollMs: 20,
 } as const;
 
 /** Looks at the topic, and makes it where that is wanted. Throws when the log must not go there; Kafka may be away. */
@@ -218,14 +218,12 @@ export class Replication {
 
   /** Settles once Kafka has all up to `last`, or after `msMax`, or when it can't be reached. */
   async drain(last: Position, msMax: number): Promise<void> {
-    const { clock } = this.#options;
-    const endMs = clock.monotonicMs() + msMax;
-    const never = new AbortController().signal;
-    while (this.state.kind !== 'down' && clock.monotonicMs() < endMs) {
-      const { acknowledged } = this;
-      if (acknowledged !== undefined && comparePositions(acknowledged, last) >= 0) return;
-      await clock.sleep(LIMITS.pollMs, never);
-    }
+    await untilReached(last, {
+      clock: this.#options.clock,
+      msMax,
+      position: () => this.acknowledged,
+      goesOn: () => this.state.kind !== 'down',
+    });
   }
 
   #onClock(verdict: ClockVerdict): void {

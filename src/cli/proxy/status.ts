@@ -1,6 +1,7 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { Config } from '../../config/options.ts';
 import { formatPosition, type Position } from '../../record/position.ts';
+import { describeCoverage } from '../archive/coverage-status.ts';
 import type { Archiving } from './archiving.ts';
 import { describeFeeding } from './feeding.ts';
 import type { Proxy } from './proxy.ts';
@@ -60,7 +61,6 @@ function kafkaStatus({ kafka }: Config, proxy: Proxy, replication: Replication):
 function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): object {
   const { coverage, position } = archiving;
   const lag = proxy.lagOf(position);
-  const restorable = coverage?.restorable ?? undefined;
   return {
     mode: 'on',
     repository: config.repository,
@@ -70,13 +70,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
     archived: show(position),
     lagSeconds: lag.seconds,
     lagBytes: lag.bytes,
-    safeTime: showTime(coverage?.safeTimeMs),
-    recoverable: restorable
-      ? { from: showTime(restorable.fromMs), to: showTime(restorable.toMs) }
-      : null,
-    holes: coverage?.holes ?? 0,
-    conflicts: coverage?.conflicts ?? 0,
-    faults: coverage?.faults ?? 0,
+    ...describeCoverage(coverage),
     troubles: archiving.troubles,
     process: archiving.process,
   };
@@ -114,8 +108,4 @@ export function telnetStats(proxy: Proxy): string {
 
 function show(position: Position | undefined): string | null {
   return position === undefined ? null : formatPosition(position);
-}
-
-function showTime(epochMs: number | null | undefined): string | null {
-  return epochMs === null || epochMs === undefined ? null : new Date(epochMs).toISOString();
 }
