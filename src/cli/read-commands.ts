@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addTopicFlags, topicOf } from './flags.ts';
-import { examples, REPOSITORY_HELP } from './help.ts';
+import { collect, examples, REPOSITORY_HELP } from './help.ts';
 import type { InfoOptions } from './history/info.ts';
 import type { GrepOptions } from './history/log-grep.ts';
 import type { RestoreFlags } from './restore/restore.ts';
@@ -66,11 +66,6 @@ export function addLog(program: Command, settle: (code: ExitCode) => void): void
       const { grepLog } = await import('./history/log-grep.ts');
       settle(await grepLog({ ...options, topic: await topicOf(command) }));
     });
-}
-
-/** For options that may be given more than once. */
-function collect(text: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), text];
 }
 
 const GREP_EXAMPLE =

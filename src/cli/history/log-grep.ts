@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
 import { formatJson, formatText, jsonHead } from './grep-report.ts';
 import { type Print, printToStdout } from '../print.ts';
+import { listenForStop } from '../stop-signal.ts';
 
 export interface GrepOptions extends GrepFilterOptions {
   readonly repository?: string;
@@ -26,7 +27,6 @@ export interface GrepOutput {
   readonly warn: (text: string) => void;
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
 
 const TERMINAL: GrepOutput = {
@@ -43,9 +43,7 @@ export async function grepLog(
   const limit = parseLimit(options.limit);
   if (options.repository === undefined && options.data === undefined) throw noSource();
   const sources = await openSources(options);
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  for (const signal of SIGNALS) process.once(signal, interrupt);
+  using stop = listenForStop();
   const folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-grep-'));
   try {
     const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
@@ -68,7 +66,6 @@ export async function grepLog(
       duckdb.close();
     }
   } finally {
-    for (const signal of SIGNALS) process.off(signal, interrupt);
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -13,6 +13,7 @@ import { WalError } from '../../runtime/errors.ts';
 import { Progress } from '../../runtime/progress.ts';
 import { FileStore } from '../../storage/file-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { PROCESS_OUTPUT, type ReportOutput } from '../progress-line.ts';
 import { describeProgress, describeResult, type VerifyResult } from './verify-contract.ts';
 import { jsonReport, textReport } from './verify-report.ts';
@@ -29,9 +30,7 @@ const THREADS = 2;
 
 /** Looks into every object of a repository, and tells what it finds as it goes. SIGINT and SIGTERM end it early. */
 export async function runVerify(flags: VerifyFlags): Promise<ExitCode> {
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  using stop = listenForStop();
   return exitCodeFor(await verify(flags, PROCESS_OUTPUT, stop.signal));
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, EXIT_HELP, type ExitCode } from '../exit-code.ts';
+import { collect, examples } from '../help.ts';
 import type { PromoteFlags } from './run-promote.ts';
 
 const EXAMPLE =
@@ -16,7 +17,7 @@ export function addPromote(program: Command, settle: (code: ExitCode) => void): 
     .requiredOption(
       '--proxy <ADDRESS>',
       'The admin address of a proxy; once for each that the standby follows.',
-      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+      collect,
     )
     .option(
       '--to <URL>',
@@ -25,7 +26,7 @@ export function addPromote(program: Command, settle: (code: ExitCode) => void): 
     .option('--dry-run', 'Look at all, and change nothing.')
     .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
     .addHelpText('after', EXIT_HELP)
-    .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)
+    .addHelpText('after', examples(EXAMPLE))
     .action(async (flags: PromoteFlags) => {
       const { runPromote } = await import('./run-promote.ts');
       // Should nobody read what it tells, it ends where it stands.

@@ -1,8 +1,9 @@
 import { systemClock } from '../../runtime/clock.ts';
 import { adminAt } from '../admin-client.ts';
+import { parseTarget } from '../parse-flags.ts';
 import { type Print, printToStdout } from '../print.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { Promotion } from './promote.ts';
-import { parseTarget } from '../standby/standby-request.ts';
 import { describePromoteEvent, type PromoteEvent } from './promote-report.ts';
 
 export interface PromoteFlags {
@@ -17,9 +18,7 @@ const TELL_MS = 1_000;
 
 /** Throws PROMOTE_REFUSED, PROMOTE_UNFINISHED. */
 export async function runPromote(flags: PromoteFlags, print: Print = printToStdout): Promise<void> {
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, abort);
+  using stop = listenForStop();
   const isJson = flags.json === true;
   let toldMs = -Infinity;
   const tell = (event: PromoteEvent): void => {
@@ -38,9 +37,5 @@ export async function runPromote(flags: PromoteFlags, print: Print = printToStdo
     clock: systemClock,
     tell,
   });
-  try {
-    await promotion.run(stop.signal);
-  } finally {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, abort);
-  }
+  await promotion.run(stop.signal);
 }

@@ -10,6 +10,7 @@ import { Metrics } from '../../runtime/metrics.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
 import { untilDrained } from '../drain.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { addKafkaGauges } from './kafka-metrics.ts';
 import { primaryActions } from './primary-actions.ts';
 import { addProxyGauges, createProxyMetrics } from './proxy-metrics.ts';
@@ -36,13 +37,7 @@ const ALONE: Part = { isDraining: false, started: () => undefined, drained: () =
 
 /** Runs the proxy; resolves once it was told to stop and has stopped, or has drained its log. */
 export async function runStart(config: Config, logger: Logger, part = ALONE): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stop.abort();
-    });
-  }
+  const stop = listenForStop((signal) => logger.info({ signal }, 'stopping'));
   const lock = await lockData(config.data);
   try {
     await serve(config, logger, stop.signal, part);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CompareFlags } from './compare.ts';
 import { addTopicFlags, topicOf } from '../flags.ts';
 import { EXIT_HELP, type ExitCode } from '../exit-code.ts';
+import { collect, examples } from '../help.ts';
 
 const EXAMPLE =
   'tsdb-wal compare --source http://tsdb:4242 --target http://tsdb-standby:4242 --from 2026-06-01T00:00:00Z';
@@ -22,7 +23,7 @@ export function addCompare(program: Command, settle: (code: ExitCode) => void): 
     .option(
       '--metric <NAME>',
       'Only this metric; * stands for any characters. May be given more than once.',
-      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+      collect,
     )
     .option(
       '--lag <DURATION>',
@@ -45,7 +46,7 @@ export function addCompare(program: Command, settle: (code: ExitCode) => void): 
     .option('--rate <N>', 'With --repair: at most so many points a second.')
     .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
     .addHelpText('after', EXIT_HELP)
-    .addHelpText('after', `\nExample:\n  $ ${EXAMPLE}`)
+    .addHelpText('after', examples(EXAMPLE))
     .action(async (flags: CompareFlags, command: Command) => {
       const { runCompare } = await import('./compare.ts');
       settle(await runCompare(flags, await topicOf(command)));

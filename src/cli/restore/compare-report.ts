@@ -1,6 +1,7 @@
 import type {
   CompareEvent,
   CompareResult,
+  DifferenceCounts,
   ToldDifference,
   ToldPoint,
   ToldProgress,
@@ -110,12 +111,7 @@ function formatResult(result: CompareResult): string {
     `  points of ${from} and later, before ${to}; metrics ${metrics}; points of the source ${points.source}, of the target ${points.target}`,
     `  equal ${equal}, equal as far as the API shows ${inexact}`,
   ];
-  if (differences !== null) {
-    const { missing, extra, different, form, unreadable } = differences;
-    lines.push(
-      `  missing ${missing}, extra ${extra}, different ${different}, of another form ${form}, unreadable hours of series ${unreadable}`,
-    );
-  }
+  if (differences !== null) lines.push(`  ${formatCounts(differences)}`);
   if (settled !== null && settled > 0) {
     lines.push(`  points that differed at first and no more when looked at again: ${settled}`);
   }
@@ -138,11 +134,10 @@ function formatRepair({ repair }: CompareResult): string[] {
     );
   }
   if (refused > 0) lines.push(`  REFUSED by the target: ${refused}`);
-  if (left !== null) {
-    const { missing, extra, different, form, unreadable } = left;
-    lines.push(
-      `  afterwards: missing ${missing}, extra ${extra}, different ${different}, of another form ${form}, unreadable hours of series ${unreadable}`,
-    );
-  }
+  if (left !== null) lines.push(`  afterwards: ${formatCounts(left)}`);
   return lines;
+}
+
+function formatCounts({ missing, extra, different, form, unreadable }: DifferenceCounts): string {
+  return `missing ${missing}, extra ${extra}, different ${different}, of another form ${form}, unreadable hours of series ${unreadable}`;
 }

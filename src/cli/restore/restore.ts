@@ -7,7 +7,9 @@ import { parseBytes } from '../../config/quantity.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { parseRate, parseTarget, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT } from '../progress-line.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { jsonReport, textReport } from './restore-report.ts';
 
 export interface RestoreFlags {
@@ -31,9 +33,7 @@ const MiB = 1024 * 1024;
 
 /** Restores, and tells how it goes; SIGINT and SIGTERM leave a state from which the same command goes on. */
 export async function runRestore(flags: RestoreFlags, topic?: TopicLog): Promise<ExitCode> {
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  using stop = listenForStop();
   const report =
     flags.json === true
       ? jsonReport(PROCESS_OUTPUT)
@@ -81,10 +81,10 @@ function requestOf(flags: RestoreFlags): RestoreRequest {
   return {
     repository,
     data,
-    target: target === undefined ? undefined : parseUrl(target),
+    target: target === undefined ? undefined : parseTarget('--target', target),
     to: parseTargetTime('--to', flags.to),
     isDryRun,
-    rate: rate === undefined ? Infinity : parseRate(rate),
+    rate: parseRate(rate),
     isOnlyConfirmed: flags.onlyConfirmed === true,
     allowHoles: flags.allowHoles === true,
     isVerified: flags.verify,
@@ -92,24 +92,4 @@ function requestOf(flags: RestoreFlags): RestoreRequest {
     memoryMb: Math.floor(bytes / MiB),
     threads: THREADS,
   };
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
-    throw wrong(`--target ${text} is no address of an OpenTSDB`, 'Write http://tsdb-new:4242.');
-  }
-  return url;
-}
-
-function parseRate(text: string): number {
-  const rate = Number(text);
-  if (!Number.isFinite(rate) || rate < 1) {
-    throw wrong(`--rate ${text} is no number of points a second`, 'Write 50000, say.');
-  }
-  return rate;
-}
-
-function wrong(message: string, hint: string): WalError {
-  return new WalError('CONFIG_INVALID', message, { hint });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { OPTIONS } from '../../config/options.ts';
 import { addConfigFlags, configOf } from '../flags.ts';
+import { examples } from '../help.ts';
 import type { StandbyFlags } from './standby-request.ts';
 
 const EXAMPLES = [
@@ -31,7 +32,7 @@ export function addStandby(program: Command, help: { readonly environment: strin
     )
     .option('--moved', 'The target of --state is the same under a new address.')
     .addHelpText('after', help.environment)
-    .addHelpText('after', `\nExample:\n${EXAMPLES.map((example) => `  $ ${example}`).join('\n')}`)
+    .addHelpText('after', examples(...EXAMPLES))
     .action(async (flags: StandbyFlags, command: Command) => {
       const { parseStandby } = await import('./standby-request.ts');
       const request = parseStandby(flags, await configOf(command));
@@ -48,7 +49,7 @@ function addControl(standby: Command, action: 'pause' | 'resume', summary: strin
     .summary(summary)
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Prints its status.`)
     .option('--admin <ADDRESS>', 'Its admin address.', String(OPTIONS.admin.default))
-    .addHelpText('after', `\nExample:\n  $ tsdb-wal standby ${action} --admin 127.0.0.1:4246`)
+    .addHelpText('after', examples(`tsdb-wal standby ${action} --admin 127.0.0.1:4246`))
     .action(async (_flags: object, command: Command) => {
       const { controlStandby } = await import('./standby-control.ts');
       const { admin } = command.optsWithGlobals<{ admin: string }>();

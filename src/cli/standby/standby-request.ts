@@ -1,7 +1,6 @@
 import type { Config } from '../../config/options.ts';
-import { parseDuration } from '../../config/quantity.ts';
-import { WalError } from '../../runtime/errors.ts';
 import { parseInstant } from '../../runtime/instant.ts';
+import { parseTarget, parseWait, wrong } from '../parse-flags.ts';
 
 export interface StandbyFlags {
   readonly target?: string;
@@ -55,7 +54,7 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
     target: parseTarget('--target', target),
     state,
     begin: parseBegin(begin),
-    delayMs: delay === undefined ? 0 : parseDelay(delay),
+    delayMs: delay === undefined ? 0 : parseWait('--delay', delay),
     stopAtMs: stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt),
     isData: flags.data !== undefined,
     repository: flags.repository === undefined ? undefined : config.repository,
@@ -64,27 +63,8 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
   };
 }
 
-/** Throws CONFIG_INVALID. */
-export function parseTarget(flag: string, text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
-    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb-standby:4242.');
-  }
-  return url;
-}
-
 function parseBegin(text: string | undefined): Begin {
   if (text === undefined) return { kind: 'unsaid' };
   if (text === 'oldest') return { kind: 'oldest' };
   return { kind: 'at', ms: parseInstant('--begin', text, ', or oldest') };
-}
-
-function parseDelay(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw wrong(`--delay ${text} is no duration`, 'Write 1h, say.');
-  return ms;
-}
-
-function wrong(message: string, hint: string): WalError {
-  return new WalError('CONFIG_INVALID', message, { hint });
 }

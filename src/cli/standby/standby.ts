@@ -16,18 +16,13 @@ import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
 import { standbyActions } from './standby-actions.ts';
 import { PROMOTED, StandbyReport } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { VERSION } from '../version.ts';
 
 /** Runs a standby until it is told to stop, or has come to where it is to stop. */
 export async function runStandby(request: StandbyRequest): Promise<void> {
   const logger = createLogger(request.config.logLevel);
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stop.abort();
-    });
-  }
+  const stop = listenForStop((signal) => logger.info({ signal }, 'stopping'));
   const state = await StateDirectory.open(request.state, request.target, request.isMoved);
   try {
     await follow(request, state, logger, stop.signal);

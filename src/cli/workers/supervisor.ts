@@ -3,9 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { Backoff } from '../../runtime/backoff.ts';
-import { systemClock, untilAborted } from '../../runtime/clock.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { listenForStop } from '../stop-signal.ts';
 import { environmentOf, type FromWorker } from './worker-messages.ts';
 import { retirePlace, type WorkerPlace } from './worker-places.ts';
 import { createWorkersAdmin, type WorkerView } from './workers-admin.ts';
@@ -31,13 +32,9 @@ export async function runWorkers(
   places: readonly WorkerPlace[],
   logger: Logger,
 ): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stop.abort();
-    });
-  }
+  const told = listenForStop((signal) => logger.info({ signal }, 'stopping'));
+  const failing = new AbortController();
+  const stop = AbortSignal.any([told.signal, failing.signal]);
   // Workers accept by themselves: a connection that was passed on to one would hang when it is killed just then.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   await mkdir(config.data, { recursive: true });
@@ -49,9 +46,9 @@ export async function runWorkers(
   try {
     const runs = slots.map(async (slot) => {
       try {
-        await slot.run(stop.signal);
+        await slot.run(stop);
       } catch (error) {
-        stop.abort();
+        failing.abort();
         throw error;
       }
     });
@@ -59,7 +56,6 @@ export async function runWorkers(
     const ends = await Promise.allSettled(runs);
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-    await untilAborted(stop.signal);
   } finally {
     await admin.close();
   }

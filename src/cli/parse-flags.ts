@@ -1,0 +1,32 @@
+import { parseDuration } from '../config/quantity.ts';
+import { WalError } from '../runtime/errors.ts';
+
+/** The address of an OpenTSDB. Throws CONFIG_INVALID. */
+export function parseTarget(flag: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
+    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb:4242, say.');
+  }
+  return url;
+}
+
+/** Points a second; Infinity when none is said. Throws CONFIG_INVALID. */
+export function parseRate(text: string | undefined): number {
+  if (text === undefined) return Infinity;
+  const rate = Number(text);
+  if (!Number.isFinite(rate) || rate < 1) {
+    throw wrong(`--rate ${text} is no number of points a second`, 'Write 50000, say.');
+  }
+  return rate;
+}
+
+/** In ms. Throws CONFIG_INVALID. */
+export function parseWait(flag: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw wrong(`${flag} ${text} is no duration`, 'Write 10s or 1h, say.');
+  return ms;
+}
+
+export function wrong(message: string, hint: string): WalError {
+  return new WalError('CONFIG_INVALID', message, { hint });
+}
