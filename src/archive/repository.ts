@@ -13,14 +13,18 @@ export interface Repository extends RepositoryFile {
 
 /** For reading; writes nothing. Throws REPOSITORY_MISSING, _UNUSABLE or _DAMAGED. */
 export async function openRepository(place: string): Promise<Repository> {
+  const found = await findRepository(place);
+  if (found !== undefined) return found;
+  throw new WalError('REPOSITORY_MISSING', `${place} holds no repository.json`, {
+    hint: 'Name the folder that `start` archives to: --repository, or DATA/repository by default.',
+  });
+}
+
+/** The same; undefined when there is none. Throws REPOSITORY_UNUSABLE or _DAMAGED. */
+export async function findRepository(place: string): Promise<Repository | undefined> {
   const store = new FileStore(place);
   const file = await readRepositoryFile(place, store);
-  if (file === undefined) {
-    throw new WalError('REPOSITORY_MISSING', `${place} holds no repository.json`, {
-      hint: 'Name the folder that `start` archives to: --repository, or DATA/repository by default.',
-    });
-  }
-  return { place, store, ...file };
+  return file && { place, store, ...file };
 }
 
 /**

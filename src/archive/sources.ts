@@ -5,7 +5,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { readArchiveHome } from './archive-home.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
 import { readTails } from './read-tails.ts';
-import { openRepository, type Repository } from './repository.ts';
+import { findRepository, openRepository, type Repository } from './repository.ts';
 import type { TopicLog } from './topic-log.ts';
 import { type Tails, withTails } from './with-tail.ts';
 
@@ -73,7 +73,7 @@ const NOTHING: Catalog = { lanes: new Map(), faults: [] };
 async function repositoryOf(data: string): Promise<Repository | undefined> {
   const home = await readArchiveHome(data);
   for (const place of new Set([home?.place ?? repositoryIn(data), repositoryIn(data)])) {
-    const found = await openIfThere(place);
+    const found = await findRepository(place);
     if (found !== undefined && (home === undefined || home.repository === found.id)) return found;
   }
   if (home === undefined) return undefined;
@@ -82,15 +82,6 @@ async function repositoryOf(data: string): Promise<Repository | undefined> {
     `${data} archives to repository ${home.repository}, which is not at ${home.place}`,
     { hint: 'Mount it, or name the place where it is now by --repository.' },
   );
-}
-
-async function openIfThere(place: string): Promise<Repository | undefined> {
-  try {
-    return await openRepository(place);
-  } catch (error) {
-    if (error instanceof WalError && error.code === 'REPOSITORY_MISSING') return undefined;
-    throw error;
-  }
 }
 
 function repositoryIn(data: string): string {

@@ -3,7 +3,7 @@ import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { readArchiveHome } from '../archive/archive-home.ts';
-import { openRepository, type Repository } from '../archive/repository.ts';
+import { findRepository } from '../archive/repository.ts';
 import { formatAddress, type Address } from '../config/address.ts';
 import { formatConfig } from '../config/format.ts';
 import type { Config } from '../config/options.ts';
@@ -102,7 +102,7 @@ async function lookAtRepository({ data, repository }: Config, shown: string): Pr
   const existing = await nearestExisting(repository);
   const store = new FileStore(existing);
   await store.probe();
-  const found = await openIfThere(repository);
+  const found = await findRepository(repository);
   if (found === undefined && home?.place === repository) {
     const says = `repository ${home.repository} is gone from ${repository}: is it mounted?`;
     return { kind: 'error', code: 'REPOSITORY_MISSING', says };
@@ -114,15 +114,6 @@ async function lookAtRepository({ data, repository }: Config, shown: string): Pr
         kind: 'warning',
         says: `${shown} is another one (${found.id}) than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
       };
-}
-
-async function openIfThere(place: string): Promise<Repository | undefined> {
-  try {
-    return await openRepository(place);
-  } catch (error) {
-    if (error instanceof WalError && error.code === 'REPOSITORY_MISSING') return undefined;
-    throw error;
-  }
 }
 
 async function nearestExisting(path: string): Promise<string> {
