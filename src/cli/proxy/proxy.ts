@@ -14,14 +14,13 @@ import type { RingFrame } from '../../wal/frame-ring.ts';
 import { Heartbeat } from '../../wal/heartbeat.ts';
 import { LagIndex } from '../../wal/lag.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
-import { Archiving, NOT_REGISTERED } from './archiving.ts';
+import { Archiving } from './archiving.ts';
 import { Feeding } from './feeding.ts';
-import { KnownHoles } from '../known-holes.ts';
 import { LaneGate } from './lane-gate.ts';
+import { LogReport } from './log-report.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
-
-import { openTopic, Replication, UNKNOWN_TO_TOPIC } from './replication.ts';
+import { openTopic, Replication } from './replication.ts';
 import { sharingOf } from './sharing.ts';
 
 export interface ProxyOptions {
@@ -56,12 +55,11 @@ export class Proxy {
   readonly #gate: LaneGate;
   readonly #heartbeat: Heartbeat;
   readonly #lag = new LagIndex();
-  readonly #holes: KnownHoles;
+  readonly #report: LogReport;
   readonly #replicating = new AbortController();
   #replicated: Promise<void> | undefined;
   #durableAt = 0;
   #isEnding = false;
-  #isRefusalTold = false;
 
   private constructor(options: ProxyOptions, parts: Parts) {
     const { config, clock } = options;
@@ -72,10 +70,7 @@ export class Proxy {
     this.archiving = parts.archiving;
     this.replication = parts.replication;
     this.#gate = parts.gate;
-    this.#holes = new KnownHoles({
-      logger: options.logger,
-      count: (records) => options.metrics.holes.inc(records),
-    });
+    this.#report = parts.report;
     this.#heartbeat = new Heartbeat(
       { wal: parts.wal, cutBytes: config.wal.cutBytes, cutIntervalMs: config.wal.cutInterval },
       clock.monotonicMs(),
@@ -110,7 +105,7 @@ export class Proxy {
           lagOf: (one) => this.lagOf(one),
         }),
       isEnding: () => this.#isEnding,
-      hole: (hole) => this.onHole(hole),
+      hole: (hole) => parts.report.unreadable(hole),
       moved: () => {
         const passed = this.passed;
         if (passed !== undefined) this.#lag.forget(passed);
@@ -128,6 +123,7 @@ export class Proxy {
       config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
     // A start that is refused must not have opened a lane.
     const topic = kafkaCursor && (await openTopic(config, logger));
+    const report = new LogReport(options);
     // The log needs someone to tell before the proxy that listens can be made.
     let proxy: Proxy | undefined;
     let opened: Position | undefined;
@@ -135,15 +131,16 @@ export class Proxy {
       durable: (frame) => proxy?.onDurable(frame),
       lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
       opened: (position, reason) => {
-        logger.info({ lane: position.lane, reason }, 'lane opened');
+        report.opened(position, reason);
         opened = position;
         proxy?.onOpened(position);
       },
-      refusing: (reason) => proxy?.onRefusing(reason),
-      expired: ({ path }) => logger.info({ path }, 'a file of the log expired'),
-      hindered: (reason) => {
-        if (reason !== undefined) logger.error({ reason }, 'expired files of the log stay');
+      // At the start and at the end it goes without saying.
+      refusing: (reason) => {
+        if (proxy !== undefined && !proxy.#isEnding) report.refusing(reason);
       },
+      expired: (file) => report.expired(file),
+      hindered: (reason) => report.hindered(reason),
     };
     const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
     const wal = await openWal(options, known, events);
@@ -173,13 +170,14 @@ export class Proxy {
               replicated: (position) => proxy?.writePath.replicated(position),
               hidden: (first) => proxy?.primary.hidden(first),
               unreplicated: () => proxy?.writePath.unreplicated(),
-              hole: (hole) => proxy?.onHole(hole),
+              hole: (hole) => report.unreadable(hole),
             },
           })
         : undefined;
-    proxy = new Proxy(options, { wal, cursor, choice, facts, archiving, replication, gate });
+    const parts = { wal, cursor, choice, facts, archiving, replication, gate, report };
+    proxy = new Proxy(options, parts);
     if (opened !== undefined) proxy.onOpened(opened);
-    proxy.#reportRecovery();
+    report.recovered(wal.recovered);
     return proxy;
   }
 
@@ -191,9 +189,8 @@ export class Proxy {
     return this.feeding.primary;
   }
 
-  /** Records of the log that cannot be read back, as this start and the follower have met them. */
   get holes(): readonly Hole[] {
-    return this.#holes.list;
+    return this.#report.holes;
   }
 
   /** Receive time up to which everything received is durable, epoch ms. */
@@ -257,21 +254,6 @@ export class Proxy {
     this.replication?.opened(position);
   }
 
-  onHole(hole: Hole): void {
-    this.#holes.note(hole, 'records of the log cannot be delivered: they cannot be read');
-  }
-
-  /** At the start and at the end it goes without saying. */
-  onRefusing(reason: string | undefined): void {
-    // A lane that is being registered takes no time worth telling.
-    if (this.#isEnding || reason === NOT_REGISTERED || reason === UNKNOWN_TO_TOPIC) return;
-    const { logger } = this.#options;
-    if (reason !== undefined) {
-      logger.error({ reason }, 'the log takes no data: clients are told to try again');
-    } else if (this.#isRefusalTold) logger.info('the log takes data again');
-    this.#isRefusalTold = reason !== undefined;
-  }
-
   async #beat(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
@@ -301,21 +283,6 @@ export class Proxy {
       await this.#options.clock.sleep(SLOW_CHECK_MS, signal);
     }
   }
-
-  #reportRecovery(): void {
-    const { holes, tornBytes, segments, end } = this.#wal.recovered;
-    const { logger } = this.#options;
-    if (end !== undefined) {
-      const last = `${end.lane}/${end.lastSeq}`;
-      logger.info(
-        { segments: segments.length, last, tornBytes, closed: end.closed },
-        'log recovered',
-      );
-    }
-    for (const hole of holes) {
-      this.#holes.note(hole, 'the log is damaged: these records cannot be read back');
-    }
-  }
 }
 
 interface Parts {
@@ -326,6 +293,7 @@ interface Parts {
   readonly archiving: Archiving | undefined;
   readonly replication: Replication | undefined;
   readonly gate: LaneGate;
+  readonly report: LogReport;
 }
 
 function awaited(replication: Replication, config: Config): Awaited {
