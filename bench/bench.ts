@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../test/kit/ports.ts';
 import { runProgram, say } from './program.ts';
 import { generate, hostsOf, measure, nullSink, openTsdb, subjectOf } from './measure.ts';
@@ -25,8 +24,11 @@ import type { Row, Verdict } from './summary.ts';
  */
 const WARM_UP_SECONDS = 1.5;
 const NAMING_SECONDS = 6;
-/** For its first half minute a proxy looks often whether others write to its topic, and how their clocks stand. */
-const SETTLING_MS = 30_000;
+/**
+ * With Kafka each process gets load for so long: a broker is compiled while it runs, too, and for its first half minute a proxy looks
+ * often whether others write to its topic.
+ */
+const KAFKA_WARM_UP_SECONDS = 40;
 const OUTAGE_SECONDS_MIN = 10;
 const TMPFS = 0x01021994;
 
@@ -116,18 +118,18 @@ async function startAll(
 }
 
 async function warmUp(bench: Bench): Promise<void> {
-  const settledMs = performance.now() + SETTLING_MS;
+  const { options } = bench;
+  const { shapes } = options;
+  const hasKafka = bench.subjects.some(({ name }) => name === 'tsdb-wal+kafka');
   // A real OpenTSDB gives ids to new series, which takes it longer than anything else.
-  const seconds = bench.options.openTsdb === undefined ? WARM_UP_SECONDS : NAMING_SECONDS;
+  const least = options.openTsdb === undefined ? WARM_UP_SECONDS : NAMING_SECONDS;
+  const seconds = Math.max(least, hasKafka ? KAFKA_WARM_UP_SECONDS / shapes.length : 0);
   for (const subject of bench.subjects) {
     say(`warming up ${subject.name}\n`);
-    for (const shape of bench.options.shapes) {
+    for (const shape of shapes) {
       const hosts = hostsOf(shape, bench.farEnd);
       await generate({ ...runOf(bench), shape, subject, seconds, hosts });
     }
-  }
-  if (bench.subjects.some(({ name }) => name === 'tsdb-wal+kafka')) {
-    await sleep(Math.max(0, settledMs - performance.now()));
   }
 }
 
