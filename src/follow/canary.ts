@@ -1,7 +1,8 @@
 import type { Position } from '../record/position.ts';
 import type { Batch } from './batch.ts';
-import type { Departure, LookThrough } from './look-through.ts';
+import type { LookThrough } from './look-through.ts';
 import { isKnownForm, isSameByHttp, isSameCell } from './point-key.ts';
+import type { Departure } from './put-notes.ts';
 
 export interface CanaryPoint {
   readonly line: string;
@@ -11,6 +12,7 @@ export interface CanaryPoint {
   readonly low: number;
   readonly position: Position;
   readonly receivedAt: number;
+  readonly isOfOthers?: boolean;
 }
 
 /** So many of the last points of a batch are looked at for one that can serve. */
@@ -113,7 +115,8 @@ export class Canary {
       const behind = { chunk, lines: lines.slice(at + 1) };
       if ([behind, ...later].some((part) => writes(part, high, low))) continue;
       const record = { position: chunk.positionOf(line), receivedAt: chunk.times[line] ?? 0 };
-      this.#take({ line: chunk.text(line), isPuttable, high, low, ...record });
+      const isOfOthers = chunk.isOfOthers[line] === 1;
+      this.#take({ line: chunk.text(line), isPuttable, high, low, isOfOthers, ...record });
       if (isWorse) mayBeSpare = false;
       if (isPuttable) return;
     }

@@ -4,14 +4,14 @@ import { isSameCell } from './point-key.ts';
 const ENTRIES_MIN = 4_096;
 
 /**
- * For each cell, by fingerprint, what was last written there and when that was received: sixteen bytes an entry, open addressing
- * with linear probing.
+ * For each cell, by fingerprint, what was last written there, when that was received, and a mark: sixteen bytes an entry, open
+ * addressing with linear probing.
  */
 export class CellTimes {
   #count = 0;
   /** High and low word of each entry's key side by side; low is 0 in a free one. */
   #words = new Uint32Array(ENTRIES_MIN * 2);
-  /** Of each entry, epoch ms. */
+  /** Of each entry, epoch ms; negative: marked. */
   #times = new Float64Array(ENTRIES_MIN);
 
   get count(): number {
@@ -19,13 +19,18 @@ export class CellTimes {
   }
 
   /** Notes a write, in place of an earlier one of the cell. `receivedAt`: epoch ms. */
-  put(high: number, low: number, receivedAt: number): void {
+  put(high: number, low: number, receivedAt: number, isMarked = false): void {
     const entry = this.#find(high, low);
     const isNew = this.#words[2 * entry + 1] === 0;
-    this.#set(entry, high, low, receivedAt);
+    this.#set(entry, high, low, isMarked ? -receivedAt : receivedAt);
     if (!isNew) return;
     this.#count += 1;
     if (this.#count > this.#times.length * FILL_MAX) this.#double();
+  }
+
+  /** The same, where the mark stays as it is. */
+  replace(high: number, low: number, receivedAt: number): void {
+    this.put(high, low, receivedAt, this.isMarked(high, low));
   }
 
   /** The low word of what was last written to the cell; undefined when nothing was. */
@@ -37,7 +42,12 @@ export class CellTimes {
 
   /** When that was received, for a cell that is there. */
   timeOf(high: number, low: number): number {
-    return this.#times[this.#find(high, low)] ?? 0;
+    return Math.abs(this.#times[this.#find(high, low)] ?? 0);
+  }
+
+  /** Whether its last write was marked. */
+  isMarked(high: number, low: number): boolean {
+    return (this.#times[this.#find(high, low)] ?? 0) < 0;
   }
 
   #double(): void {
@@ -52,10 +62,10 @@ export class CellTimes {
     }
   }
 
-  #set(entry: number, high: number, low: number, receivedAt: number): void {
+  #set(entry: number, high: number, low: number, time: number): void {
     this.#words[2 * entry] = high;
     this.#words[2 * entry + 1] = low;
-    this.#times[entry] = receivedAt;
+    this.#times[entry] = time;
   }
 
   /** The entry of the cell, or the free one where it belongs. */

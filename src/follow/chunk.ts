@@ -12,6 +12,8 @@ interface LinesOf {
   readonly telnet: boolean;
   /** Epoch ms. */
   readonly receivedAt: number;
+  /** The record is another lane's, and is put in place of this one's. */
+  readonly isOfOthers?: boolean;
 }
 
 /**
@@ -37,7 +39,9 @@ export class Chunk {
   times: Float64Array;
   /** 1: came by telnet. */
   telnet: Uint8Array;
-  /** 1: it is not sent, since another lane has overwritten it. */
+  /** 1: it is another lane's write, put in place of the record's own: what becomes of it is not for this lane to tell. */
+  isOfOthers: Uint8Array;
+  /** 1: it is not sent. */
   isBeaten: Uint8Array;
   /** Whether all lines are ASCII: then a telnet line is what it was in the log. */
   isAscii = true;
@@ -61,6 +65,7 @@ export class Chunk {
     this.instants = new Float64Array(lines);
     this.times = new Float64Array(lines);
     this.telnet = new Uint8Array(lines);
+    this.isOfOthers = new Uint8Array(lines);
     this.isBeaten = new Uint8Array(lines);
   }
 
@@ -117,6 +122,7 @@ export class Chunk {
     this.indexes[line] = index;
     this.times[line] = record.receivedAt;
     this.telnet[line] = record.telnet ? 1 : 0;
+    this.isOfOthers[line] = record.isOfOthers === true ? 1 : 0;
     this.isBeaten[line] = 0;
     const isPut = this.bytes[start] === LETTER_P;
     const end = isPut
@@ -154,6 +160,7 @@ export class Chunk {
     this.instants = copyInto(new Float64Array(lines), this.instants);
     this.times = copyInto(new Float64Array(lines), this.times);
     this.telnet = copyInto(new Uint8Array(lines), this.telnet);
+    this.isOfOthers = copyInto(new Uint8Array(lines), this.isOfOthers);
     this.isBeaten = copyInto(new Uint8Array(lines), this.isBeaten);
   }
 }

@@ -18,6 +18,8 @@ export interface RefusedPoint {
   readonly telnet: boolean;
   readonly high: number;
   readonly low: number;
+  /** The write is another lane's, put in place of the record's: what becomes of it is not for this one to tell. */
+  readonly isOfOthers?: boolean;
   readonly error: string;
 }
 
@@ -30,6 +32,8 @@ export interface DeliveryEvents {
   caughtUp(): void;
   /** A point was sent once more, because it may have tied with another of its instant. */
   mended(points: number): void;
+  /** Points of other lanes were put, since they are later than what was put to their instants. */
+  gaveWay(points: number): void;
   /** A batch was answered. */
   answered(points: number, durationMs: number): void;
 }

@@ -42,8 +42,6 @@ export class Delivery {
   #endSeen: Position | undefined;
   readonly #wake = new Wake();
   #fault: DeliveryFault | undefined;
-  /** Since then nothing was sent of what is still to be read. */
-  untouchedMs: number;
 
   constructor(options: DeliveryOptions, from: Position | undefined) {
     const { applier, events, flushSpanMs, clock, look } = options;
@@ -51,7 +49,6 @@ export class Delivery {
     const canary = (this.canary = new Canary(look));
     this.#poison = new Poison(canary);
     this.#read = this.#delivered = from;
-    this.untouchedMs = clock.monotonicMs();
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
     this.#recent = recent;
@@ -103,7 +100,6 @@ export class Delivery {
   /** Delivers again what comes after `position`. Only while `run` is not under way. */
   resumeAt(position: Position | undefined): void {
     this.#read = this.#delivered = position;
-    this.untouchedMs = this.#options.clock.monotonicMs();
     this.repeats.suspects.clear();
     this.fold();
   }
@@ -114,6 +110,7 @@ export class Delivery {
     const { clock, look } = this.#options;
     this.#recent.hold(clock.monotonicMs());
     look?.hold(clock.monotonicMs());
+    this.repeats.hold(clock.monotonicMs());
     // They may be written any time from here on.
     const unanswered = this.canary.takeUnanswered();
     for (const { high, low } of unanswered) this.#recent.renewAgain(high, low);
@@ -135,8 +132,7 @@ export class Delivery {
     const isOver = this.#current?.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
     const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
-    const isWaiting = this.#isFolding && !this.repeats.hasRoom;
-    if (!isDue && isOver && mayRead && !isWaiting) await this.#load(signal);
+    if (!isDue && isOver && mayRead) await this.#load(signal);
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
@@ -150,7 +146,7 @@ export class Delivery {
       return (await this.#waitFor(first, orMore)) ? this.#land(first) : undefined;
     }
     if (isDue) return this.#repeat(nowMs);
-    if (telnet === undefined && !isWaiting) return this.#idle(signal);
+    if (telnet === undefined) return this.#idle(signal);
     const dueMs = (this.repeats.nextDueMs() ?? Infinity) - nowMs;
     return clock.sleep(Math.max(1, Math.min(FULL_CHECK_MS, dueMs)), signal);
   }
@@ -254,11 +250,12 @@ export class Delivery {
     this.#noteMends(flight, lines, nowMs);
     const overtaken = overtakenLines(batch, lines, later);
     const settled = new Set<RefusedPoint>();
-    const refused = applied.refused.map(({ line, error }) => {
+    const refused: RefusedPoint[] = [];
+    for (const { line, error } of applied.refused) {
       const point = refusedPoint(batch, line, error);
       if (overtaken.has(line)) settled.add(point);
-      return point;
-    });
+      if (point.isOfOthers !== true) refused.push(point);
+    }
     const late = this.#advance(batch.last, nowMs - sentMs, refused);
     this.repeats.suspect(
       late.filter((point) => !settled.has(point)),
@@ -273,7 +270,8 @@ export class Delivery {
       const [flight] = this.#flights.splice(0, 1);
       flight?.departure?.landed(nowMs);
       if (flight !== undefined) this.#noteMends(flight, new Set(batch.lines), nowMs);
-      this.repeats.suspects.add(refusedPoint(batch, batch.lines[0] ?? 0, reason), nowMs, true);
+      const point = refusedPoint(batch, batch.lines[0] ?? 0, reason);
+      if (point.isOfOthers !== true) this.repeats.suspects.add(point, nowMs, true);
       this.#advance(batch.last, Infinity);
       return;
     }
@@ -331,7 +329,6 @@ export class Delivery {
     this.#flights.length = 0;
     this.#current = undefined;
     this.#read = this.#delivered;
-    this.untouchedMs = nowMs;
   }
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */

@@ -12,7 +12,6 @@ import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
 import { Foresight } from './foresight.ts';
-import type { LaterWrite } from './later-writes.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import { type LookState, LookThrough, type LookThroughOptions } from './look-through.ts';
@@ -47,8 +46,8 @@ export interface Shared extends Pick<LookThroughOptions, 'others' | 'limits' | '
   readonly mayPass: (confirmed: Position) => Position | undefined;
   /** What is known of the others' writes; called at each change. */
   readonly onState: (state: LookState) => void;
-  /** A point of another lane is put once more, since it is later than what was put there. */
-  readonly onLater: () => void;
+  /** So many points of other lanes were put, since they are later than what was put there, or would have been. */
+  readonly onLater: (points: number) => void;
 }
 
 /** What another process had proven stored. Holds while the target's vitals are what they were then. */
@@ -67,14 +66,14 @@ export interface FeedLimits {
 
 export interface FeedEvents
   extends
-    Omit<DeliveryEvents, 'caughtUp'>,
+    Omit<DeliveryEvents, 'caughtUp' | 'gaveWay'>,
     Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'stored' | 'confirmed'> {
   /** Records that will never reach the target, because the log lost them. */
   hole(hole: Hole): void;
 }
 
 /** Of a backlog, compared at once with what others wrote. */
-const FORESEEN_POINTS_MAX = 300_000;
+const FORESEEN_POINTS_MAX = 100_000;
 const BACKOFF = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random };
 /** Beyond the TSD's flush interval: what was written that long ago was surely flushed. */
 const FLUSH_MARGIN_MS = 500;
@@ -112,7 +111,11 @@ export class Feed {
         reader: this.#createReader(options, look),
         applier: new Applier({ http: this.#http, telnet: this.#telnet }),
         clock,
-        events: { ...deliveryEvents(events), caughtUp: () => this.#follower.caughtUp() },
+        events: {
+          ...deliveryEvents(events),
+          gaveWay: (points) => options.shared?.onLater(points),
+          caughtUp: () => this.#follower.caughtUp(),
+        },
         end: options.end,
         sentBodies: options.sentBodies,
         pointsMax: limits.batchPointsMax,
@@ -223,19 +226,7 @@ export class Feed {
       pointsMax: FORESEEN_POINTS_MAX,
       reader,
       look,
-      giveWay: (write, position) =>
-        this.#giveWay(write, position, { landedMs: this.#delivery.untouchedMs, shared }),
     });
-  }
-
-  #giveWay(
-    write: LaterWrite,
-    position: Position,
-    { landedMs, shared }: { readonly landedMs: number; readonly shared: Shared },
-  ): void {
-    this.#delivery.repeats.giveWay(write, position, landedMs);
-    this.#delivery.wake();
-    shared.onLater();
   }
 
   #createLook(shared: Shared, clock: Clock, flushSpanMs: () => number): LookThrough {
@@ -247,9 +238,12 @@ export class Feed {
       receiveNow,
       flushSpanMs,
       passed: () => this.#confirmation.passed,
-      hasRoom: () => this.#delivery.repeats.hasRoom,
       events: {
-        later: (write, position, landedMs) => this.#giveWay(write, position, { landedMs, shared }),
+        giveWay: async (winners, signal) => {
+          const given = this.#delivery.repeats.giveWay(winners, signal);
+          this.#delivery.wake();
+          await given;
+        },
         again: (reason) => this.#follower.again(reason),
         state: onState,
       },
@@ -263,7 +257,7 @@ export class Feed {
   }
 }
 
-function deliveryEvents(events: FeedEvents): Omit<DeliveryEvents, 'caughtUp'> {
+function deliveryEvents(events: FeedEvents): Omit<DeliveryEvents, 'caughtUp' | 'gaveWay'> {
   return {
     delivered: (last, refused) => events.delivered(last, refused),
     rejected: (suspects) => events.rejected(suspects),

@@ -3,8 +3,8 @@ import type { Applied, Applier, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
-import type { Departure } from './look-through.ts';
 import { cellGroup } from './point-key.ts';
+import type { Departure } from './put-notes.ts';
 
 /** A batch on its way. */
 export interface Flight {
@@ -49,6 +49,7 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
     telnet,
     high: chunk.keyHigh[line] ?? 0,
     low: chunk.keyLow[line] ?? 0,
+    isOfOthers: chunk.isOfOthers[line] === 1,
     error,
   };
 }

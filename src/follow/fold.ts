@@ -2,6 +2,9 @@ import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { Chunk } from './chunk.ts';
 import { cellGroup } from './point-key.ts';
 
+const SPACE = 0x20;
+const LETTER_P = 0x70;
+
 /**
  * The lines of a chunk that still matter once all of it is applied: of several writes to one instant only
  * the last. HTTP first, then telnet: no two of the lines touch the same instant, so their order is free.
@@ -14,7 +17,7 @@ export function foldedOrder(chunk: Chunk): number[] {
     const cell = cellGroup(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
     const earlier = lastOf.get(cell);
     if (earlier !== undefined) {
-      if (isSameInstant(chunk.text(earlier), chunk.text(line))) superseded[earlier] = 1;
+      if (areOfOneInstant(chunk, earlier, line)) superseded[earlier] = 1;
       else isFree = false;
     }
     lastOf.set(cell, line);
@@ -37,14 +40,36 @@ export function logOrder(chunk: Chunk): number[] {
 }
 
 /** Whether two lines write to one instant. Fingerprints can collide, and a point must not be lost by it. */
-export function isSameInstant(line: string, other: string): boolean {
-  const one = parsePutLine(line);
-  const two = parsePutLine(other);
+function areOfOneInstant(chunk: Chunk, line: number, other: number): boolean {
+  if (differInValueOnly(chunk, line, other)) return true;
+  const one = parsePutLine(chunk.text(line));
+  const two = parsePutLine(chunk.text(other));
   return (
     one.metric === two.metric &&
     instantMs(one.timestamp) === instantMs(two.timestamp) &&
     tagsOf(one.tags) === tagsOf(two.tags)
   );
+}
+
+/** Whether two put lines are the same but for their values, byte by byte. */
+function differInValueOnly(chunk: Chunk, line: number, other: number): boolean {
+  const { bytes, starts } = chunk;
+  const one = starts[line] ?? 0;
+  const two = starts[other] ?? 0;
+  if (bytes[one] !== LETTER_P || bytes[two] !== LETTER_P) return false;
+  const oneValue = valueOf(bytes, one);
+  const twoValue = valueOf(bytes, two);
+  const oneTags = bytes.indexOf(SPACE, oneValue);
+  const twoTags = bytes.indexOf(SPACE, twoValue);
+  return (
+    bytes.compare(bytes, two, twoValue, one, oneValue) === 0 &&
+    bytes.compare(bytes, twoTags, chunk.endOf(other), oneTags, chunk.endOf(line)) === 0
+  );
+}
+
+/** Where the value of the put line at `start` begins: `put <metric> <timestamp> <value> …`. */
+function valueOf(bytes: Buffer, start: number): number {
+  return bytes.indexOf(SPACE, bytes.indexOf(SPACE, start + 4) + 1) + 1;
 }
 
 function tagsOf(tags: Readonly<Record<string, unknown>>): string {

@@ -1,8 +1,7 @@
 import { comparePositions, NOWHERE, type Position } from '../record/position.ts';
 import { Chunk } from './chunk.ts';
 import type { ChunkLimits, ChunkReader } from './chunk-reader.ts';
-import { isSameInstant } from './fold.ts';
-import { type LaterWrite, LaterWrites } from './later-writes.ts';
+import { LaterWrites, Winners } from './later-writes.ts';
 import type { LookThrough, LookThroughOptions } from './look-through.ts';
 import { cellGroup } from './point-key.ts';
 import { PutStretch } from './put-stretch.ts';
@@ -15,11 +14,13 @@ export interface ForesightOptions extends Pick<LookThroughOptions, 'others' | 'r
   readonly clockBoundMs: number;
   /** Looked at together. */
   readonly pointsMax: number;
-  /** The write of another lane is put instead; the cursor stays before the position until then. */
-  readonly giveWay: (write: LaterWrite, position: Position) => void;
+  /** So many points of other lanes are put instead. */
+  readonly onLater: (points: number) => void;
 }
 
-const WINNERS_MAX = 20_000;
+/** Writes of others that are kept at once, each time that an instant was overwritten. */
+const WINNERS_MAX = 100_000;
+const WINNERS_BYTES_MAX = 16 * 1024 * 1024;
 const SCAN = { lines: 10_000, bytes: 1_048_576 } as const;
 
 /**
@@ -30,8 +31,10 @@ const SCAN = { lines: 10_000, bytes: 1_048_576 } as const;
 export class Foresight {
   readonly #options: ForesightOptions;
   readonly #scanned = new Chunk(SCAN.bytes, SCAN.lines);
-  /** By cell, of what stands in the log behind `#from`, up to `#to`. */
-  #winners = new Map<number, LaterWrite>();
+  /** Of what stands in the log behind `#from`, up to `#to`; kept from piece to piece of a backlog. */
+  #winners: Winners | undefined;
+  /** Their lines by cell. */
+  readonly #lineOf = new Map<number, number>();
   #from: Position = NOWHERE;
   #to: Position = NOWHERE;
 
@@ -39,7 +42,7 @@ export class Foresight {
     this.#options = options;
   }
 
-  /** As ChunkReader; of a backlog the lines that others have overwritten are marked, and their writes given way to. */
+  /** As ChunkReader; of a backlog what others have overwritten is followed by what they wrote, as if that stood in the log. */
   async fill(
     chunk: Chunk,
     position: Position | undefined,
@@ -49,10 +52,16 @@ export class Foresight {
     const { reader, look, receiveNow, oldMs } = this.#options;
     await reader.fill(chunk, position, limits);
     const isOld = chunk.count > 0 && (chunk.times[0] ?? 0) < receiveNow() - oldMs;
-    if (backlog === undefined || !isOld || look.state.kind !== 'shared') return;
+    if (backlog === undefined || !isOld || look.state.kind !== 'shared') {
+      // The memory is not needed for long.
+      if (chunk.count > 0) this.#winners = undefined;
+      return;
+    }
     if (chunk.last === undefined) return;
-    if (!this.#covers(position ?? NOWHERE, chunk.last)) await this.#lookAhead(position, backlog);
-    this.#mark(chunk);
+    const winners = this.#covers(position ?? NOWHERE, chunk.last)
+      ? this.#winners
+      : await this.#lookAhead(position, backlog);
+    if (winners !== undefined) this.#addWinners(chunk, winners.writes);
   }
 
   #covers(position: Position, last: Position): boolean {
@@ -60,30 +69,32 @@ export class Foresight {
   }
 
   /** What can't be read is found later. */
-  async #lookAhead(position: Position | undefined, signal: AbortSignal): Promise<void> {
+  async #lookAhead(position: Position | undefined, signal: AbortSignal): Promise<Winners> {
     const { others, clockBoundMs } = this.#options;
-    this.#winners = new Map();
+    this.#lineOf.clear();
+    const winners = (this.#winners ??= new Winners());
+    winners.clear();
+    const { writes } = winners;
     const stretch = await this.#scan(position, signal);
-    const open = [{ stretch, contestedUntil: Infinity, isLanded: true }];
-    const writes = new LaterWrites();
+    const open = [{ stretch, contestedUntil: Infinity, isFlushed: true }];
+    const later = new LaterWrites();
     try {
       for await (const frame of others.read(stretch.oldestAt - clockBoundMs, signal)) {
-        for (const { write } of writes.find(frame, open)) {
-          this.#winners.set(cellGroup(write.high, write.low), write);
-        }
-        if (this.#winners.size >= WINNERS_MAX) return;
+        later.find(frame, open, winners);
+        if (writes.count >= WINNERS_MAX || writes.length >= WINNERS_BYTES_MAX) break;
       }
     } catch {
       // The looks that follow have the same trouble, and tell it.
     }
+    for (let line = 0; line < writes.count; line += 1) this.#lineOf.set(cellOf(writes, line), line);
+    return winners;
   }
 
   async #scan(position: Position | undefined, signal: AbortSignal): Promise<PutStretch> {
     const { reader, receiveNow, oldMs, pointsMax } = this.#options;
     const stretch = new PutStretch();
     const chunk = this.#scanned;
-    this.#from = position ?? NOWHERE;
-    this.#to = this.#from;
+    this.#from = this.#to = position ?? NOWHERE;
     let place = position;
     while (stretch.cells.count < pointsMax && !signal.aborted) {
       chunk.clear();
@@ -102,15 +113,31 @@ export class Foresight {
     return stretch;
   }
 
-  #mark(chunk: Chunk): void {
-    if (this.#winners.size === 0) return;
+  /** Behind the chunk's own lines, so that they are folded: where the last of these to an instant is older. */
+  #addWinners(chunk: Chunk, winners: Chunk): void {
+    if (this.#lineOf.size === 0) return;
+    const beaten = new Map<number, number>();
     for (let line = 0; line < chunk.count; line += 1) {
-      const cell = cellGroup(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
-      const winner = this.#winners.get(cell);
-      if (winner === undefined || winner.receivedAt <= (chunk.times[line] ?? 0)) continue;
-      if (!isSameInstant(winner.line, chunk.text(line))) continue;
-      chunk.isBeaten[line] = 1;
-      this.#options.giveWay(winner, chunk.positionOf(line));
+      const cell = cellOf(chunk, line);
+      if (this.#lineOf.has(cell)) beaten.set(cell, line);
     }
+    let points = 0;
+    for (const [cell, line] of beaten) {
+      const winner = this.#lineOf.get(cell) ?? 0;
+      const receivedAt = winners.times[winner] ?? 0;
+      if (receivedAt <= (chunk.times[line] ?? 0)) continue;
+      chunk.add(winners.bytes, winners.starts[winner] ?? 0, winners.endOf(winner) + 1, {
+        seq: chunk.seqs[line] ?? 0,
+        telnet: winners.telnet[winner] === 1,
+        receivedAt,
+        isOfOthers: true,
+      });
+      points += 1;
+    }
+    if (points > 0) this.#options.onLater(points);
   }
+}
+
+function cellOf({ keyHigh, keyLow }: Chunk, line: number): number {
+  return cellGroup(keyHigh[line] ?? 0, keyLow[line] ?? 0);
 }

@@ -1,24 +1,56 @@
+import { NOWHERE, type Position } from '../record/position.ts';
 import { readRecords } from '../record/record.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { Chunk } from './chunk.ts';
 import { isSameWrite } from './point-key.ts';
-import type { PutStretch } from './put-stretch.ts';
+import { firstOf, type PutStretch } from './put-stretch.ts';
 
-/** A write of another lane that was received later than what this one put to its instant. */
-export interface LaterWrite {
-  /** The canonical line, without `\n`. */
-  readonly line: string;
-  readonly telnet: boolean;
-  readonly high: number;
-  readonly low: number;
-  readonly receivedAt: number;
+/** Writes of other lanes that win over what this one put. */
+export class Winners {
+  /** In the order in which they were found: of several to one instant the last one wins. */
+  readonly writes = new Chunk(CHUNK_BYTES, CHUNK_LINES);
+  #position: Position | undefined;
+  #landedMs = -Infinity;
+
+  get count(): number {
+    return this.writes.count;
+  }
+
+  /** The first record of which something is beaten. */
+  get position(): Position {
+    return this.#position ?? NOWHERE;
+  }
+
+  /** When all that they are put over was answered, by the monotonic clock. */
+  get landedMs(): number {
+    return this.#landedMs;
+  }
+
+  clear(): void {
+    this.writes.clear();
+    this.#position = undefined;
+    this.#landedMs = -Infinity;
+  }
+
+  /** A line of a chunk wins over what the stretch put to its instant, of that record or a later one. */
+  add(chunk: Chunk, line: number, stretch: PutStretch, position: Position | undefined): void {
+    this.writes.add(chunk.bytes, chunk.starts[line] ?? 0, chunk.endOf(line) + 1, {
+      seq: 0,
+      telnet: chunk.telnet[line] === 1,
+      receivedAt: chunk.times[line] ?? 0,
+      isOfOthers: true,
+    });
+    this.#position = firstOf(this.#position, position);
+    this.#landedMs = Math.max(this.#landedMs, stretch.landedMs);
+  }
 }
 
 export interface OpenStretch {
   readonly stretch: PutStretch;
   /** What others received later than this they put when all of the stretch was surely flushed. Epoch ms. */
   readonly contestedUntil: number;
-  readonly isLanded: boolean;
+  /** Whether what is put now surely comes behind all of it. */
+  readonly isFlushed: boolean;
 }
 
 const CHUNK_BYTES = 64 * 1024;
@@ -29,15 +61,11 @@ export class LaterWrites {
   readonly #chunk = new Chunk(CHUNK_BYTES, CHUNK_LINES);
 
   /**
-   * Those of the frame's writes that win over what the stretches, oldest first, put last to their instants; of several to one
-   * instant the last. They stand in the stretches' tables from then on.
+   * Adds those of the frame's writes that win over what the stretches, oldest first, put last to their instants. They stand in the
+   * stretches' tables from then on.
    */
-  find(
-    frame: LaneFrame,
-    open: readonly OpenStretch[],
-  ): { readonly write: LaterWrite; readonly stretch: PutStretch }[] {
+  find(frame: LaneFrame, open: readonly OpenStretch[], winners: Winners): void {
     const oldestAt = Math.min(...open.map(({ stretch }) => stretch.oldestAt));
-    const found: { write: LaterWrite; stretch: PutStretch }[] = [];
     for (const record of readRecords(frame.body)) {
       const { transport, receivedAt, seq } = record;
       if (transport === 'log' || receivedAt <= oldestAt) continue;
@@ -53,18 +81,10 @@ export class LaterWrites {
         if (stretch === undefined) continue;
         const high = chunk.keyHigh[line] ?? 0;
         const low = chunk.keyLow[line] ?? 0;
-        stretch.cells.put(high, low, receivedAt);
-        const write = {
-          line: chunk.text(line),
-          telnet: transport === 'telnet',
-          high,
-          low,
-          receivedAt,
-        };
-        found.push({ write, stretch });
+        winners.add(chunk, line, stretch, stretch.firstOf(high, low));
+        stretch.cells.replace(high, low, receivedAt);
       }
     }
-    return found;
   }
 }
 
@@ -78,16 +98,16 @@ function beaten(chunk: Chunk, line: number, open: readonly OpenStretch[]): PutSt
     const put = one?.stretch.cells.get(high, low);
     if (one === undefined || put === undefined) continue;
     const { stretch, contestedUntil } = one;
-    // What is still under way is looked at again when it has landed.
+    // What is still under way, or not flushed, is looked at again later.
     if (
-      !one.isLanded ||
+      !one.isFlushed ||
       receivedAt > contestedUntil ||
       receivedAt <= stretch.cells.timeOf(high, low)
     )
       return undefined;
     if (!isSameWrite(put, low)) return stretch;
     // What others wrote before it doesn't win.
-    stretch.cells.put(high, low, receivedAt);
+    stretch.cells.replace(high, low, receivedAt);
     return undefined;
   }
   return undefined;

@@ -2,8 +2,9 @@ import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Chunk } from './chunk.ts';
-import { type LaterWrite, LaterWrites, type OpenStretch } from './later-writes.ts';
-import { PutStretch } from './put-stretch.ts';
+import { LaterWrites, type OpenStretch, Winners } from './later-writes.ts';
+import { type Departure, type PutAgain, PutNotes, type Standing } from './put-notes.ts';
+import type { PutStretch } from './put-stretch.ts';
 
 /** What other lanes that write to the same primary have received, as a topic tells it. */
 interface OtherLanes {
@@ -50,14 +51,12 @@ export interface LookThroughOptions {
   readonly flushSpanMs: () => number;
   /** What the cursor has passed. */
   readonly passed: () => Position | undefined;
-  /** Whether more can be put once more. */
-  readonly hasRoom: () => boolean;
   readonly events: LookEvents;
 }
 
 interface LookEvents {
-  /** This must be put once more, over what was put until `landedMs`; the cursor stays before the position until then. */
-  later(write: LaterWrite, position: Position, landedMs: number): void;
+  /** These are to be put, over what was put before. Resolves when they were, or the signal aborts. */
+  giveWay(winners: Winners, signal: AbortSignal): Promise<void>;
   /** What the cursor has not passed must be put again: what others wrote in that time was not looked at. */
   again(reason: string): void;
   /** Called at each change. */
@@ -72,27 +71,15 @@ export type LookState =
   /** Nothing is known of what others write, or they don't know what this one does: the cursor stays. */
   | { readonly kind: 'blind'; readonly reason: string };
 
-/** A request with points on its way to the primary. */
-export interface Departure {
-  /** It was answered, or given up. */
-  landed(nowMs: number): void;
-}
-
-/** What was put before is put again. */
-export interface PutAgain {
-  readonly high: number;
-  readonly low: number;
-  readonly receivedAt: number;
-  readonly position: Position;
-}
-
 const NOT_NOTED: Departure = { landed: () => undefined };
 /** A look may take this share of the time. */
 const SHARE = 4;
 const POLL_MS = 100;
 const TRIES_MAX = 3;
-/** Each is asked for every write of others. */
-const STRETCHES_MAX = 6;
+/** Writes of others that are put together: more wait until these are put. */
+const WINNERS_MAX = 5_000;
+/** Of so many spans of the TSD's flush: what was put before is flushed, and nobody takes it for what may tie any more. */
+const FLUSH_SPANS = 2;
 
 /**
  * Sees to it that of two writes of one instant through two proxies the one that was received later stands in the primary in the
@@ -112,16 +99,16 @@ const STRETCHES_MAX = 6;
 export class LookThrough {
   readonly #options: LookThroughOptions;
   readonly #writes = new LaterWrites();
-  /** Oldest first; what is put now is noted in the last. */
-  #stretches: PutStretch[] = [new PutStretch()];
+  readonly #winners = new Winners();
+  readonly #notes = new PutNotes();
   #state: LookState = { kind: 'shared' };
   /** While blind: what is received from there on was not looked at. */
   #blindFromMs = Infinity;
   #othersSeenMs = -Infinity;
   #wasAlone = false;
   #failures = 0;
-  #lookMs = 0;
-  #begunMs = -Infinity;
+  /** How long the last look read. */
+  #readMs = 0;
 
   constructor(options: LookThroughOptions) {
     this.#options = options;
@@ -133,7 +120,7 @@ export class LookThrough {
 
   /** Whether delivery must wait until what was put is looked through. */
   get isFull(): boolean {
-    return this.#count >= this.#options.limits.putsMax;
+    return this.#notes.count >= this.#options.limits.putsMax;
   }
 
   /** Whether the cursor must stay where it is. */
@@ -143,37 +130,34 @@ export class LookThrough {
 
   /** The records from which on something was put that is not looked through. */
   positions(): (Position | undefined)[] {
-    return this.#stretches.map(({ first }) => first);
+    return this.#notes.positions();
   }
 
   /** These lines are on their way. */
   depart(chunk: Chunk, lines: readonly number[]): Departure {
-    const [first] = lines;
-    if (this.isBlind || first === undefined) return NOT_NOTED;
-    const { cells } = this.#current;
-    const isShared = this.#state.kind === 'shared';
-    let oldest = first;
-    for (const line of lines) {
-      if ((chunk.seqs[line] ?? 0) < (chunk.seqs[oldest] ?? 0)) oldest = line;
-      if (isShared)
-        cells.put(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0, chunk.times[line] ?? 0);
-    }
-    return this.#begin(chunk.positionOf(oldest), chunk.times[oldest] ?? 0);
+    if (this.isBlind || lines.length === 0) return NOT_NOTED;
+    return this.#notes.depart(chunk, lines, this.#isShared);
   }
 
   /** So are these, once more. */
   departAgain(puts: readonly PutAgain[]): Departure {
-    if (this.isBlind) return NOT_NOTED;
-    const begun = puts.map(({ high, low, receivedAt, position }) => {
-      if (this.#state.kind === 'shared') this.#current.cells.put(high, low, receivedAt);
-      return this.#begin(position, receivedAt);
-    });
-    return { landed: (nowMs) => begun.forEach((one) => one.landed(nowMs)) };
+    return this.isBlind ? NOT_NOTED : this.#notes.departAgain(puts, this.#isShared);
+  }
+
+  /** So are lines of winners. */
+  departInstead({ writes, position }: Winners, lines: readonly number[]): Departure {
+    return this.isBlind ? NOT_NOTED : this.#notes.departInstead(writes, lines, position);
+  }
+
+  /** How one of the winners stands now. */
+  standing({ writes, landedMs }: Winners, line: number): Standing {
+    // What this lane puts while it is blind isn't known; all of it is put again.
+    return this.#isShared ? this.#notes.standing(writes, line, landedMs) : 'later';
   }
 
   /** What the TSD has not flushed, or not even read, it may write any time from here on. */
   hold(nowMs: number): void {
-    for (const stretch of this.#stretches) stretch.hold(nowMs);
+    this.#notes.hold(nowMs);
   }
 
   /** Whether a point may be put again though it was put before: not what the cursor has passed, where others may write, too. */
@@ -194,50 +178,33 @@ export class LookThrough {
     while (!signal.aborted) {
       await clock.sleep(Math.min(POLL_MS, limits.pauseMs), signal);
       const nowMs = clock.monotonicMs();
-      this.#turn(nowMs);
-      const pauseMs = Math.max(limits.pauseMs, this.isFull ? 0 : this.#lookMs * SHARE);
+      this.#notes.turn(nowMs, limits.pauseMs);
+      const pauseMs = Math.max(limits.pauseMs, this.isFull ? 0 : this.#readMs * SHARE);
       if (signal.aborted || nowMs - endedMs < pauseMs || !this.#isDue(nowMs)) continue;
       await this.#lookOrFail(signal);
       endedMs = clock.monotonicMs();
-      this.#lookMs = endedMs - nowMs;
     }
   }
 
-  get #current(): PutStretch {
-    const current = this.#stretches.at(-1);
-    if (current !== undefined) return current;
-    const begun = new PutStretch();
-    this.#stretches.push(begun);
-    return begun;
-  }
-
-  /** What is put from here on is over later. */
-  #turn(nowMs: number): void {
-    if (this.#current.first === undefined) this.#begunMs = nowMs;
-    const isLong = nowMs - this.#begunMs >= this.#options.limits.pauseMs;
-    if (isLong && this.#stretches.length < STRETCHES_MAX) this.#stretches.push(new PutStretch());
-  }
-
-  get #count(): number {
-    return this.#stretches.reduce((sum, { cells }) => sum + cells.count, 0);
-  }
-
-  #begin(position: Position, receivedAt: number): Departure {
-    const stretch = this.#current;
-    stretch.depart(position, receivedAt);
-    return { landed: (nowMs) => stretch.land(nowMs) };
+  get #isShared(): boolean {
+    return this.#state.kind === 'shared';
   }
 
   /** Whether the oldest that was put is flushed, and what others received until then must be in the topic. */
   #isDue(nowMs: number): boolean {
     if (this.isBlind) return true;
-    const [oldest] = this.#stretches;
+    const [oldest] = this.#notes.stretches;
     return oldest?.first !== undefined && this.#isOver(oldest, nowMs);
   }
 
   #isOver(stretch: PutStretch, nowMs: number): boolean {
     const { visibleMsMax, clockBoundMs } = this.#options.limits;
-    return stretch.landedMs + this.#options.flushSpanMs() + clockBoundMs + visibleMsMax <= nowMs;
+    const visibleMs = stretch.landedMs + this.#options.flushSpanMs() + clockBoundMs + visibleMsMax;
+    return visibleMs <= nowMs && this.#isFlushed(stretch, nowMs);
+  }
+
+  #isFlushed({ landedMs }: PutStretch, nowMs: number): boolean {
+    return landedMs + FLUSH_SPANS * this.#options.flushSpanMs() <= nowMs;
   }
 
   async #lookOrFail(signal: AbortSignal): Promise<void> {
@@ -254,42 +221,53 @@ export class LookThrough {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { clock, receiveNow, flushSpanMs, limits, others, events, hasRoom } = this.#options;
+    const { clock, limits } = this.#options;
     const askedMs = clock.monotonicMs();
-    const clocksMs = receiveNow() - askedMs;
-    const open = (): OpenStretch[] =>
-      this.#stretches.map((stretch) => ({
-        stretch,
-        isLanded: stretch.landedMs < Infinity,
-        contestedUntil: stretch.landedMs + clocksMs + flushSpanMs() + limits.clockBoundMs,
-      }));
-    const fromMs =
-      Math.min(...this.#stretches.map(({ oldestAt }) => oldestAt)) - limits.clockBoundMs;
-    for await (const frame of others.read(fromMs, signal)) {
-      if (this.isBlind) return;
-      this.#othersSeenMs = askedMs;
-      if (this.#state.kind === 'alone') {
-        this.#share('another proxy writes to the primary, too');
-        return;
-      }
-      for (const { write, stretch } of this.#writes.find(frame, open())) {
-        if (stretch.first === undefined) continue;
-        events.later(write, stretch.first, stretch.landedMs);
-      }
-      while (!hasRoom() && !signal.aborted) await clock.sleep(POLL_MS, signal);
-    }
-    if (signal.aborted || this.isBlind) return;
-    this.#release(askedMs);
+    const isWhole = await this.#compare(askedMs, signal);
+    if (!isWhole || signal.aborted || this.isBlind) return;
+    this.#notes.release((stretch) => this.#isOver(stretch, askedMs));
     if (askedMs - this.#othersSeenMs > limits.aloneMs) this.#enter({ kind: 'alone' });
   }
 
-  /** What was over when the topic was asked is done with. In their order: a later one hides what an earlier one says of a cell. */
-  #release(askedMs: number): void {
-    for (;;) {
-      const [oldest] = this.#stretches;
-      if (oldest?.first === undefined || !this.#isOver(oldest, askedMs)) return;
-      this.#stretches.shift();
+  /** Compares what was put with what others wrote, and gives way to what wins; true when it has seen all of it. */
+  async #compare(askedMs: number, signal: AbortSignal): Promise<boolean> {
+    const { clock, limits, others } = this.#options;
+    const winners = this.#winners;
+    let givingMs = 0;
+    const giveWay = async (): Promise<void> => {
+      const fromMs = clock.monotonicMs();
+      await this.#options.events.giveWay(winners, signal);
+      winners.clear();
+      givingMs += clock.monotonicMs() - fromMs;
+    };
+    try {
+      const fromMs = this.#notes.oldestAt - limits.clockBoundMs;
+      for await (const frame of others.read(fromMs, signal)) {
+        if (this.isBlind) return false;
+        this.#othersSeenMs = askedMs;
+        if (this.#state.kind === 'alone') {
+          this.#share('another proxy writes to the primary, too');
+          return false;
+        }
+        this.#writes.find(frame, this.#open(askedMs), winners);
+        if (winners.count >= WINNERS_MAX) await giveWay();
+      }
+      return true;
+    } finally {
+      // What was found isn't found again.
+      if (winners.count > 0) await giveWay();
+      this.#readMs = clock.monotonicMs() - askedMs - givingMs;
     }
+  }
+
+  #open(askedMs: number): OpenStretch[] {
+    const { clock, receiveNow, flushSpanMs, limits } = this.#options;
+    const clocksMs = receiveNow() - clock.monotonicMs();
+    return this.#notes.stretches.map((stretch) => ({
+      stretch,
+      isFlushed: this.#isFlushed(stretch, askedMs),
+      contestedUntil: stretch.landedMs + clocksMs + flushSpanMs() + limits.clockBoundMs,
+    }));
   }
 
   async #tryToSee(signal: AbortSignal): Promise<void> {
@@ -307,7 +285,7 @@ export class LookThrough {
 
   /** From here on what is put is noted; what was put before, from the cursor on, is put again. */
   #share(reason: string): void {
-    this.#stretches = [];
+    this.#notes.clear();
     this.#enter({ kind: 'shared' });
     this.#options.events.again(reason);
   }
@@ -316,11 +294,10 @@ export class LookThrough {
     if (!this.isBlind) {
       this.#wasAlone = this.#state.kind === 'alone';
       const { receiveNow, limits } = this.#options;
-      const oldest = this.#stretches.map(({ oldestAt }) => oldestAt);
-      this.#blindFromMs =
-        Math.min(receiveNow() - limits.visibleMsMax, ...oldest) - limits.clockBoundMs;
+      const oldestAt = Math.min(receiveNow() - limits.visibleMsMax, this.#notes.oldestAt);
+      this.#blindFromMs = oldestAt - limits.clockBoundMs;
     }
-    this.#stretches = [];
+    this.#notes.clear();
     this.#enter({ kind: 'blind', reason });
   }
 

@@ -4,11 +4,7 @@ import { cellGroup } from './point-key.ts';
 
 /** A write that must be repeated, because it may tie with another of its instant in the TSD's flush. */
 export interface Mend extends Omit<RefusedPoint, 'error'> {
-  /** The write is another lane's: what becomes of it is not for this one to tell. */
-  readonly isOfOthers?: boolean;
   readonly dueMs: number;
-  /** When what it is put over was surely flushed, if that was before. */
-  readonly flushedMs?: number;
   /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
   readonly handled: number;
 }

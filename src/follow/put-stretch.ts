@@ -3,16 +3,22 @@ import { CellTimes } from './cell-times.ts';
 
 /** What was put to the primary within some seconds, and may have come behind later writes of other lanes. */
 export class PutStretch {
-  /** What was put last to each cell. */
+  /** What was put last to each cell; marked: what was put in place of what was put before. */
   readonly cells = new CellTimes();
-  #first: Position | undefined;
+  #ownFirst: Position | undefined;
+  #carriedFirst: Position | undefined;
   #oldestAt = Infinity;
   #underWay = 0;
   #landedMs = -Infinity;
 
   /** The first record of which something was put; undefined while nothing was. */
   get first(): Position | undefined {
-    return this.#first;
+    return firstOf(this.#ownFirst, this.#carriedFirst);
+  }
+
+  /** A record that is not behind the one of which something was put to a cell that is known. */
+  firstOf(high: number, low: number): Position | undefined {
+    return this.cells.isMarked(high, low) ? this.#carriedFirst : this.#ownFirst;
   }
 
   /** The earliest receive time of what was put, epoch ms. */
@@ -26,9 +32,14 @@ export class PutStretch {
   }
 
   depart(first: Position, oldestAt: number): void {
-    if (this.#first === undefined || comparePositions(first, this.#first) < 0) this.#first = first;
-    this.#oldestAt = Math.min(this.#oldestAt, oldestAt);
-    this.#underWay += 1;
+    this.#ownFirst = firstOf(this.#ownFirst, first);
+    this.#begin(oldestAt);
+  }
+
+  /** What departs is put in place of what was put before, of that record or later ones. */
+  departInstead(first: Position, oldestAt: number): void {
+    this.#carriedFirst = firstOf(this.#carriedFirst, first);
+    this.#begin(oldestAt);
   }
 
   land(nowMs: number): void {
@@ -40,4 +51,18 @@ export class PutStretch {
   hold(nowMs: number): void {
     this.#landedMs = Math.max(this.#landedMs, nowMs);
   }
+
+  #begin(oldestAt: number): void {
+    this.#oldestAt = Math.min(this.#oldestAt, oldestAt);
+    this.#underWay += 1;
+  }
+}
+
+/** The one that stands first, of those that there are. */
+export function firstOf(
+  one: Position | undefined,
+  other: Position | undefined,
+): Position | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return comparePositions(one, other) < 0 ? one : other;
 }

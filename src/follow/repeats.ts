@@ -1,14 +1,15 @@
-import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Applier, Applied } from './applier.ts';
-import type { Batch, BatchLimits } from './batch.ts';
+import type { Applier } from './applier.ts';
+import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
-import type { LaterWrite } from './later-writes.ts';
+import { GivingWay } from './giving-way.ts';
+import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
 import { type Mend, Mends, MENDS_MAX } from './mends.ts';
+import { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
-import { sendAgain, type SentAgain } from './send-again.ts';
+import { type NotSent, sendAgain, type SentAgain } from './send-again.ts';
 import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
 
 export interface RepeatsOptions {
@@ -17,68 +18,60 @@ export interface RepeatsOptions {
   readonly recent: RecentWrites;
   readonly look: LookThrough | undefined;
   readonly clock: Clock;
-  readonly events: Pick<DeliveryEvents, 'rejected' | 'mended'>;
+  readonly events: Pick<DeliveryEvents, 'rejected' | 'mended' | 'gaveWay'>;
   readonly flushSpanMs: () => number;
 }
 
-export type Repeated =
-  | { readonly kind: 'done' }
-  | { readonly kind: 'too large'; readonly batch: Batch }
-  | Extract<Applied, { kind: 'failed' }>;
+export type Repeated = { readonly kind: 'done' } | NotSent;
 
 const RETRIES_AT_ONCE = 100;
-/** More writes of others are not given way to at once. */
-const GIVEN_WAY_MAX = 10_000;
-/** How often to look whether the TSD is quiet; after how long nothing more is sent until it is; when to give up. */
-const QUIET_CHECK_MS = 50;
+/** After so long nothing more is sent until the TSD is quiet. */
 const QUIET_PATIENCE_MS = 3_000;
-const QUIET_WAIT_MS_MAX = 10_000;
 const DONE: Repeated = { kind: 'done' };
 
-/** What must be put once more besides the log: instants in doubt, and points that were refused too late for an error. */
+/** What must be put besides the log: instants in doubt, points that were refused too late for an error, and what others wrote later. */
 export class Repeats {
   readonly mends = new Mends();
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
-  /** Mends that are due wait until then, since the TSD is busy. */
-  #heldUntilMs = 0;
-  /** When the TSD was last seen without a request to HBase under way. */
-  #quietMs = -Infinity;
+  readonly #quiet: QuietWatch;
+  readonly #givingWay: GivingWay;
 
   constructor(options: RepeatsOptions) {
+    const { applier, canary, events } = options;
     this.#options = options;
+    this.#quiet = new QuietWatch(applier, canary);
+    this.#givingWay = new GivingWay({
+      ...options,
+      mends: this.mends,
+      quiet: this.#quiet,
+      onPut: (points) => events.gaveWay(points),
+    });
   }
 
   /** Whether so much is open, or so long, that nothing more should be sent. */
   isFull(nowMs: number): boolean {
-    const dueMs = this.mends.nextDueMs();
-    const isLong = dueMs !== undefined && nowMs - dueMs > QUIET_PATIENCE_MS;
+    const sinceMs = Math.min(this.mends.nextDueMs() ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
+    const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
     return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
   }
 
-  /** Whether writes of others may be given way to now. */
-  get hasRoom(): boolean {
-    return this.mends.size < GIVEN_WAY_MAX;
+  /** Writes of other lanes are put over what was put to their instants. Resolves once they were, or the signal aborts. */
+  async giveWay(winners: Winners, signal: AbortSignal): Promise<void> {
+    await this.#givingWay.add(winners, signal);
   }
 
-  /** A write of another lane is put once more, over what was put to its instant until `landedMs`; the cursor stays before `position` until then. */
-  giveWay(write: LaterWrite, position: Position, landedMs: number): void {
-    const { canary, clock, flushSpanMs } = this.#options;
-    const handled = canary.handledUntil(landedMs);
-    const flushedMs = landedMs + flushSpanMs();
-    const dueMs = Math.max(clock.monotonicMs(), flushedMs);
-    const own = { position, index: 0, isOfOthers: true };
-    this.mends.add({ ...write, ...own, dueMs, flushedMs, handled });
+  /** What the TSD has not flushed, or not even read, it may write any time from here on. */
+  hold(nowMs: number): void {
+    this.#givingWay.hold(nowMs);
   }
 
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
-    const dueMs = this.mends.nextDueMs();
-    const mend = dueMs === undefined ? undefined : Math.max(dueMs, this.#heldUntilMs);
-    const suspect = this.suspects.nextDueMs();
-    return mend === undefined || suspect === undefined
-      ? (mend ?? suspect)
-      : Math.min(mend, suspect);
+    const waiting = [this.mends.nextDueMs(), this.#givingWay.dueMs].filter(isKnown);
+    const quiet = waiting.map((dueMs) => Math.max(dueMs, this.#quiet.untilMs));
+    const due = [...quiet, this.suspects.nextDueMs()].filter(isKnown);
+    return due.length > 0 ? Math.min(...due) : undefined;
   }
 
   /** Notes refusals whose clients were told otherwise. */
@@ -98,6 +91,10 @@ export class Repeats {
     const suspects = due
       .filter(({ high, low }) => !this.mends.has(high, low))
       .slice(0, RETRIES_AT_ONCE);
+    if ((this.#givingWay.dueMs ?? Infinity) <= nowMs) {
+      const failure = await this.#givingWay.run(nowMs, limits);
+      if (failure !== undefined) return failure;
+    }
     const mends = await this.#dueMends(nowMs, limits.points);
     return this.#putAgain(mends, suspects, { nowMs, limits });
   }
@@ -125,36 +122,19 @@ export class Repeats {
   }
 
   /**
-   * Those due once their writes are proven stored and the TSD is quiet, without those which the canary on its way may
-   * overtake: they wait again. A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many
-   * requests under way at once. And while HBase stands still, all that is put meanwhile ends in one flush.
+   * Those due once they surely come behind their writes, without those which the canary on its way may overtake: they wait again.
    */
   async #dueMends(nowMs: number, max: number): Promise<Mend[]> {
-    const { canary } = this.#options;
     const due = this.mends.due(nowMs, max);
-    const waitedMs = nowMs - (due[0]?.dueMs ?? nowMs);
-    if (due.length > 0 && waitedMs < QUIET_WAIT_MS_MAX) {
-      const isProven = due.every(({ handled }) => canary.covers(handled));
-      if (!isProven) canary.want();
-      if (!isProven || !(await this.#wasQuiet(due, nowMs))) {
-        this.#heldUntilMs = nowMs + QUIET_CHECK_MS;
-        return [];
-      }
-    }
+    const [first] = due;
+    if (first === undefined) return [];
+    const handled = Math.max(...due.map((mend) => mend.handled));
+    if (!(await this.#quiet.isBehind({ handled, sinceMs: first.dueMs }, nowMs))) return [];
     return due.filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;
     });
-  }
-
-  /** Whether the TSD is quiet, or was since all that others' writes are put over was flushed: it need not be between their batches. */
-  async #wasQuiet(due: readonly Mend[], nowMs: number): Promise<boolean> {
-    const isKnown = due.every(({ flushedMs = Infinity }) => flushedMs <= this.#quietMs);
-    if (isKnown) return true;
-    if (!(await this.#options.applier.isQuiet())) return false;
-    this.#quietMs = nowMs;
-    return true;
   }
 
   async #putAgain(
@@ -163,11 +143,7 @@ export class Repeats {
     { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
   ): Promise<Repeated> {
     const { canary, recent, events, flushSpanMs } = this.#options;
-    for (const { high, low, isOfOthers } of mends) {
-      recent.registerAgain(high, low);
-      // Of that instant it would put what is no longer the latest.
-      if (isOfOthers === true) canary.overtake(high, low);
-    }
+    for (const { high, low } of mends) recent.registerAgain(high, low);
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
     const sent = await this.#send([...mends, ...suspects], limits);
     if (sent.kind !== 'handled') return sent;
@@ -216,4 +192,8 @@ function reasonOf(
   sent: Exclude<Awaited<ReturnType<typeof sendAgain>>, { kind: 'handled' }>,
 ): string {
   return sent.kind === 'failed' ? sent.reason : 'the point is too large for a request';
+}
+
+function isKnown(dueMs: number | undefined): dueMs is number {
+  return dueMs !== undefined;
 }

@@ -4,7 +4,9 @@ import { Chunk } from './chunk.ts';
 
 export type SentAgain =
   /** All were handled; the errors of those refused, by their place in the list. */
-  | { readonly kind: 'handled'; readonly errors: ReadonlyMap<number, string> }
+  { readonly kind: 'handled'; readonly errors: ReadonlyMap<number, string> } | NotSent;
+
+export type NotSent =
   | { readonly kind: 'too large'; readonly batch: Batch }
   | Extract<Applied, { kind: 'failed' }>;
 
@@ -22,18 +24,19 @@ export async function sendAgain(
   const errors = new Map<number, string>();
   const batches = new ChunkBatches(chunk, true);
   while (batches.nextIsTelnet !== undefined) {
-    const batch = batches.take(limits);
-    const answer = await applier.apply(batch);
-    const applied = answer.kind === 'unlocated' ? await applier.locate(batch) : answer;
-    switch (applied.kind) {
-      case 'handled':
-        for (const { line, error } of applied.refused) errors.set(chunk.seqs[line] ?? 0, error);
-        break;
-      case 'too large':
-        return { kind: 'too large', batch };
-      case 'failed':
-        return applied;
-    }
+    const sent = await sendAlone(applier, batches.take(limits));
+    if (sent.kind !== 'handled') return sent;
+    for (const { line, error } of sent.refused) errors.set(chunk.seqs[line] ?? 0, error);
   }
   return { kind: 'handled', errors };
+}
+
+/** Puts a batch while nothing else is under way. */
+export async function sendAlone(
+  applier: Applier,
+  batch: Batch,
+): Promise<Extract<Applied, { kind: 'handled' }> | NotSent> {
+  const answer = await applier.apply(batch);
+  const applied = answer.kind === 'unlocated' ? await applier.locate(batch) : answer;
+  return applied.kind === 'too large' ? { kind: 'too large', batch } : applied;
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
+import { foldedOrder } from '../../src/follow/fold.ts';
 import { Foresight } from '../../src/follow/foresight.ts';
 import type { Position } from '../../src/record/position.ts';
 import { frameOf } from '../kit/frames.ts';
@@ -35,7 +36,7 @@ function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | '
     next: (after: Position | undefined) =>
       Promise.resolve((after?.seq ?? 0) < own.length ? frame : undefined),
   };
-  const given: { readonly cell: number; readonly seq: number }[] = [];
+  let later = 0;
   let reads = 0;
   const foresight = new Foresight({
     reader: new ChunkReader(log, () => undefined),
@@ -54,10 +55,9 @@ function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | '
     oldMs: OLD_MS,
     clockBoundMs: 100,
     pointsMax: 4,
-    giveWay: ({ line }, { seq }) =>
-      given.push({ cell: Number(line.split(' ')[2]) - 1_600_000_000, seq }),
+    onLater: (points) => (later += points),
   });
-  return { foresight, given, reads: () => reads };
+  return { foresight, later: () => later, reads: () => reads };
 }
 
 /** When the last of the writes to a cell was received; 0 where there is none. */
@@ -65,28 +65,37 @@ function latest(writes: readonly Write[], cell: number): number {
   return Math.max(0, ...writes.filter((one) => one.cell === cell).map((one) => one.receivedAt));
 }
 
-/** The sequences of the records that are not sent of what stands behind a place. */
-async function beatenFrom(
+interface Sent extends Write {
+  readonly seq: number;
+  readonly isOfOthers: boolean;
+}
+
+/** What is sent of what stands behind a place. */
+async function sentFrom(
   foresight: Foresight,
   from: number,
   chunk = new Chunk(64, 2),
-): Promise<number[]> {
+): Promise<Sent[]> {
   const { signal } = new AbortController();
-  const beaten: number[] = [];
+  const sent: Sent[] = [];
   chunk.last = { lane: 'a', ordinal: 1, seq: from };
   while (chunk.last !== undefined) {
     const place: Position = chunk.last;
     chunk.clear();
     await foresight.fill(chunk, place, LIMITS, signal);
-    for (let line = 0; line < chunk.count; line += 1) {
-      if (chunk.isBeaten[line] === 1) beaten.push(chunk.seqs[line] ?? 0);
+    for (const line of foldedOrder(chunk)) {
+      const cell = Number(chunk.text(line).split(' ')[2]) - 1_600_000_000;
+      const isOfOthers = chunk.text(line).split(' ')[3] === '2';
+      expect(chunk.isOfOthers[line]).toBe(isOfOthers ? 1 : 0);
+      const receivedAt = chunk.times[line] ?? 0;
+      sent.push({ cell, receivedAt, seq: chunk.seqs[line] ?? 0, isOfOthers });
     }
   }
-  return beaten;
+  return sent;
 }
 
 describe('a backlog that others may have overwritten', () => {
-  test('is marked where they did, piece by piece and after going back', async () => {
+  test('is sent with theirs in place of it, piece by piece and after going back', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(write, { minLength: 1, maxLength: 30 }),
@@ -94,19 +103,28 @@ describe('a backlog that others may have overwritten', () => {
         fc.integer({ min: 0, max: 29 }),
         async (unsorted, others, again) => {
           const own = unsorted.toSorted((a, b) => a.receivedAt - b.receivedAt);
-          const { foresight, given } = rig(own, others, 'shared');
-          // One that this lane overwrites itself later may go either way.
-          const mayBe = own.map(({ cell, receivedAt }) => latest(others, cell) > receivedAt);
-          const mustBe = own.map(({ cell }) => latest(others, cell) > latest(own, cell));
+          const { foresight, later } = rig(own, others, 'shared');
+          let told = 0;
           for (const from of [0, Math.min(again, own.length)]) {
-            given.length = 0;
-            const beaten = await beatenFrom(foresight, from);
-            expect(beaten.filter((seq) => mayBe[seq - 1] !== true)).toEqual([]);
-            const kept = own.map((_, at) => at + 1).filter((seq) => !beaten.includes(seq));
-            expect(kept.filter((seq) => seq > from && mustBe[seq - 1] === true)).toEqual([]);
-            expect(given.map(({ seq }) => seq)).toEqual(beaten);
-            expect(given.every(({ cell, seq }) => own[seq - 1]?.cell === cell)).toBe(true);
+            const sent = await sentFrom(foresight, from);
+            for (const { cell } of own.slice(from)) {
+              const last = sent.findLast((one) => one.cell === cell);
+              // Not even for a while what surely loses.
+              const loses = latest(others, cell) > latest(own, cell);
+              expect(last?.isOfOthers).toBe(loses);
+              expect(loses || last?.receivedAt === latest(own, cell)).toBe(true);
+              const losers = sent.filter((one) => one.cell === cell && !one.isOfOthers);
+              expect(loses ? losers : []).toEqual([]);
+            }
+            // The cursor stays before what they are put for.
+            const instead = sent.filter(({ isOfOthers }) => isOfOthers);
+            for (const { cell, seq, receivedAt } of instead) {
+              expect(own[seq - 1]?.cell).toBe(cell);
+              expect(own[seq - 1]?.receivedAt).toBeLessThan(receivedAt);
+            }
+            told += instead.length;
           }
+          expect(later()).toBe(told);
         },
       ),
       { numRuns: 60 },
@@ -116,7 +134,7 @@ describe('a backlog that others may have overwritten', () => {
   test('is sent as it is by one that is alone, without a look', async () => {
     const own = [{ cell: 1, receivedAt: NOW - 20_000 }];
     const { foresight, reads } = rig(own, [{ cell: 1, receivedAt: NOW - 15_000 }], 'alone');
-    expect(await beatenFrom(foresight, 0)).toEqual([]);
+    expect(await sentFrom(foresight, 0)).toMatchObject([{ cell: 1, isOfOthers: false }]);
     expect(reads()).toBe(0);
   });
 });

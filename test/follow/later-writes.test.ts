@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CellTimes } from '../../src/follow/cell-times.ts';
 import { Chunk } from '../../src/follow/chunk.ts';
-import { LaterWrites } from '../../src/follow/later-writes.ts';
+import { LaterWrites, Winners } from '../../src/follow/later-writes.ts';
 import { PutStretch } from '../../src/follow/put-stretch.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { frameOf } from '../kit/frames.ts';
@@ -63,15 +63,18 @@ describe('later writes of other lanes', () => {
           const open = own.map((puts) => {
             const stretch = new PutStretch();
             putAll(stretch, puts);
-            return { stretch, contestedUntil: Infinity, isLanded: true };
+            return { stretch, contestedUntil: Infinity, isFlushed: true };
           });
           const stands = new Map(own.flat().map((one) => [one.cell, one]));
           const expected = new Map(stands);
           for (const writes of others) {
-            for (const { write: found } of finder.find(othersOf(writes), open)) {
-              const [, , timestamp, value] = found.line.split(' ');
+            const winners = new Winners();
+            finder.find(othersOf(writes), open, winners);
+            const { writes: found } = winners;
+            for (let line = 0; line < found.count; line += 1) {
+              const [, , timestamp, value] = found.text(line).split(' ');
               const cell = Number(timestamp) - 1_700_000_000;
-              const receivedAt = found.receivedAt - START;
+              const receivedAt = (found.times[line] ?? 0) - START;
               stands.set(cell, { cell, value: Number(value), receivedAt });
             }
             for (const one of writes) {
@@ -94,12 +97,15 @@ describe('later writes of other lanes', () => {
       { cell: 1, value: 1, receivedAt: 0 },
       { cell: 2, value: 1, receivedAt },
     ]);
-    const open = [{ stretch, contestedUntil: Infinity, isLanded: true }];
+    const open = [{ stretch, contestedUntil: Infinity, isFlushed: true }];
     const finder = new LaterWrites();
-    const find = (at: number) =>
-      finder.find(othersOf([{ cell: 2, value: 2, receivedAt: at }]), open);
-    expect(find(receivedAt - 1)).toEqual([]);
-    expect(find(receivedAt + 1)).toHaveLength(1);
+    const found = (at: number) => {
+      const winners = new Winners();
+      finder.find(othersOf([{ cell: 2, value: 2, receivedAt: at }]), open, winners);
+      return winners.count;
+    };
+    expect(found(receivedAt - 1)).toBe(0);
+    expect(found(receivedAt + 1)).toBe(1);
   });
 
   test('do not count when they were received after all was flushed: they were put after it', () => {
@@ -107,10 +113,14 @@ describe('later writes of other lanes', () => {
     putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
     const later = othersOf([{ cell: 1, value: 2, receivedAt: 21 }]);
     const finder = new LaterWrites();
-    const found = (contestedUntil: number, isLanded = true) =>
-      finder.find(later, [{ stretch, contestedUntil: START + contestedUntil, isLanded }]).length;
+    const found = (contestedUntil: number, isFlushed = true) => {
+      const winners = new Winners();
+      const open = [{ stretch, contestedUntil: START + contestedUntil, isFlushed }];
+      finder.find(later, open, winners);
+      return winners.count;
+    };
     expect(found(20)).toBe(0);
-    // Nor before what is under way has landed: it would come behind.
+    // Nor before what was put is flushed: it could come behind.
     expect(found(21, false)).toBe(0);
     expect(found(21)).toBe(1);
   });

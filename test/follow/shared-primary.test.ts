@@ -198,6 +198,25 @@ describe('lanes that write to one primary', () => {
     },
   );
 
+  test('one of which the writes are overwritten all the time goes on in its log', async () => {
+    await using rig = await SharedRig.start(2);
+    const [first, second] = [rig.lane(0), rig.lane(1)];
+    const behind: number[] = [];
+    for (let at = 0; at < 110; at += 1) {
+      const line = (value: string): string => `put m ${1_700_000_000 + at} ${value} h=x`;
+      await first.put('http', [line('1')]);
+      await sleep(30);
+      await second.put('http', [line('300')]);
+      await sleep(100);
+      behind.push(first.log.wal.durable.seq - (first.primary.confirmed?.seq ?? 0));
+    }
+    expect(first.givenWay).toBeGreaterThan(20);
+    // Some seconds, not all the way.
+    expect(behind.at(-1)).toBeLessThan(90);
+    for (const each of rig.lanes) await untilPassed(each);
+    check(rig);
+  });
+
   test('one that Kafka did not have puts its writes once more when others can see them', async () => {
     await using rig = await SharedRig.start(2);
     const [first, second] = [rig.lane(0), rig.lane(1)];

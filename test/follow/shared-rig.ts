@@ -131,7 +131,7 @@ export class SharedLane implements AsyncDisposable {
         receiveNow: () => log.wal.now(),
         mayPass: (confirmed) => earlier(confirmed, this.#acknowledged),
         onState: (state) => this.states.push(state),
-        onLater: () => (this.givenWay += 1),
+        onLater: (points) => (this.givenWay += points),
       },
       events: {
         delivered: (_last, refused) => refused,

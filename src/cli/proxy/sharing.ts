@@ -37,6 +37,6 @@ export function sharingOf(proxy: {
       if (state.kind === 'blind') logger.warn({ reason: state.reason }, OTHERS_SEEN.blind);
       else logger.info(OTHERS_SEEN[state.kind]);
     },
-    onLater: () => metrics.givenWay.inc(1),
+    onLater: (points) => metrics.givenWay.inc(points),
   };
 }

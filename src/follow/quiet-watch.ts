@@ -1,0 +1,51 @@
+import type { Applier } from './applier.ts';
+import type { Canary } from './canary.ts';
+
+/** How often to look whether the TSD is quiet; when to give up. */
+const CHECK_MS = 50;
+const WAIT_MS_MAX = 10_000;
+
+interface PutBefore {
+  /** Requests handled up to it. */
+  readonly handled: number;
+  /** When it was surely flushed; undefined: not known. */
+  readonly flushedMs?: number;
+  /** Since when something waits to be put over it. */
+  readonly sinceMs: number;
+}
+
+/**
+ * Tells whether what is put now surely comes behind what was put before: that is proven stored, and the TSD is quiet, or was since it
+ * was flushed. A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many requests under way at once. And while
+ * HBase stands still, all that is put meanwhile ends in one flush.
+ */
+export class QuietWatch {
+  readonly #applier: Pick<Applier, 'isQuiet'>;
+  readonly #canary: Canary;
+  /** When the TSD was last seen without a request to HBase under way. */
+  #quietMs = -Infinity;
+  /** Before that there is nothing new to be seen. */
+  untilMs = 0;
+
+  constructor(applier: Pick<Applier, 'isQuiet'>, canary: Canary) {
+    this.#applier = applier;
+    this.#canary = canary;
+  }
+
+  /** What doesn't end is given up in the end. */
+  async isBehind({ handled, flushedMs, sinceMs }: PutBefore, nowMs: number): Promise<boolean> {
+    if (nowMs - sinceMs >= WAIT_MS_MAX) return true;
+    const isProven = this.#canary.covers(handled);
+    if (!isProven) this.#canary.want();
+    if (isProven && (await this.#wasQuiet(flushedMs ?? Infinity, nowMs))) return true;
+    this.untilMs = nowMs + CHECK_MS;
+    return false;
+  }
+
+  async #wasQuiet(sinceMs: number, nowMs: number): Promise<boolean> {
+    if (sinceMs <= this.#quietMs) return true;
+    if (!(await this.#applier.isQuiet())) return false;
+    this.#quietMs = nowMs;
+    return true;
+  }
+}
