@@ -48,6 +48,7 @@ function isSame(one: Sidecar, other: Sidecar): boolean {
     one.points === other.points &&
     one.refused === other.refused &&
     one.bypasses === other.bypasses &&
+    (one.forks?.length ?? 0) === (other.forks?.length ?? 0) &&
     (one.data?.rows ?? 0) === (other.data?.rows ?? 0)
   );
 }

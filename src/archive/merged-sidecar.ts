@@ -10,6 +10,7 @@ export function sumSidecars(
   const total = (field: 'records' | 'points' | 'refused' | 'bypasses'): number =>
     parts.reduce((sum, part) => sum + part[field], 0);
   const instants = parts.flatMap((part) => part.instants ?? []);
+  const forks = parts.flatMap((part) => part.forks ?? []);
   return {
     ...segment,
     ordinal: parts[0]?.ordinal ?? 0,
@@ -25,6 +26,7 @@ export function sumSidecars(
             from: Math.min(...instants.map(({ from }) => from)),
             to: Math.max(...instants.map(({ to }) => to)),
           },
+    ...(forks.length > 0 && { forks }),
     ...of,
   };
 }

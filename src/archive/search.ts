@@ -1,4 +1,5 @@
 import { type Control, parseControl } from '../record/control.ts';
+import { firstOfEach, isUndone, type LoggedFork } from '../record/fork.ts';
 import { tagsOf } from './canonical-tags.ts';
 import { isDamage } from './catalog.ts';
 import { computeCoverage, type CoverageHole } from './coverage.ts';
@@ -42,12 +43,19 @@ export interface FoundWrite {
   readonly line: string;
   /** With what words the primary refused it; null when nothing is known of that. */
   readonly refusal: string | null;
+  /** It is undone since, as the log went on from a moment before it. */
+  readonly undone: UndoneWrite | null;
 }
+
+/** By which fork. Times are epoch ms: that of the moment, and of when the log was told. */
+export type UndoneWrite = Pick<LoggedFork, 'id' | 'at' | 'receivedAt'>;
 
 type BypassedChange = Pick<Control & { kind: 'bypass' }, 'method' | 'path' | 'source'>;
 
 export type SearchEvent =
   | { readonly kind: 'writes'; readonly writes: readonly FoundWrite[] }
+  /** What the log says to be undone, as far as it may be of writes that are looked for. */
+  | { readonly kind: 'fork'; readonly fork: LoggedFork }
   /** A change that went round the log meanwhile. */
   | ({ readonly kind: 'bypass'; readonly receivedAt: number } & BypassedChange)
   /** Records that may have been received then, and are missing. */
@@ -78,6 +86,7 @@ export async function* searchWrites(options: SearchOptions): AsyncGenerator<Sear
   if ((safeTimeMs ?? -Infinity) < received.to - 1) yield { kind: 'behind', safeTimeMs };
   const segments = await SearchedSegments.open({ ...options, fromMs: received.from });
   const search = new Search(options, segments);
+  for (const fork of search.forks) yield { kind: 'fork', fork };
   let writes = 0;
   for await (const event of search.run()) {
     if (event.kind === 'writes') writes += event.writes.length;
@@ -92,12 +101,15 @@ class Search {
   readonly #segments: SearchedSegments;
   /** What of a segment's data times is looked for. */
   readonly #instants: TimeSpan;
+  /** Each once, in the order in which they were said. */
+  readonly forks: readonly LoggedFork[];
   #left: number;
 
   constructor(options: SearchOptions, segments: SearchedSegments) {
     this.#options = options;
     this.#segments = segments;
     this.#instants = options.filter.instants ?? { from: -Infinity, to: Infinity };
+    this.forks = firstOfEach(segments.sidecars.flatMap(({ forks }) => forks ?? []));
     this.#left = options.limit;
   }
 
@@ -143,7 +155,7 @@ class Search {
     for await (const rows of duckdb.stream(writesQuery(files, condition, this.#left))) {
       signal.throwIfAborted();
       this.#left -= rows.length;
-      yield { kind: 'writes', writes: rows.map(writeOf) };
+      yield { kind: 'writes', writes: rows.map((row) => writeOf(row, this.forks)) };
     }
   }
 
@@ -179,18 +191,20 @@ function nameOf({ lane, firstSeq, lastSeq }: CoverageHole): string {
   return `${lane}/${firstSeq}-${lastSeq}`;
 }
 
-function writeOf(row: Readonly<Record<string, unknown>>): FoundWrite {
+function writeOf(row: Readonly<Record<string, unknown>>, forks: readonly LoggedFork[]): FoundWrite {
   const text = (column: string): string => String(row[column]);
   const tags = tagsOf(text('tags'));
   const pairs = Object.entries(tags).map(([key, value]) => `${key}=${value}`);
   const put = [text('metric'), text('timestamp'), text('value'), ...pairs].join(' ');
   const isJson = row['kind'] === 'put-json';
+  const lane = text('lane');
+  const seq = Number(row['seq']);
   return {
     receivedAt: Number(row['received_at']),
     transport: text('transport'),
     source: text('source'),
-    lane: text('lane'),
-    seq: Number(row['seq']),
+    lane,
+    seq,
     index: Number(row['idx']),
     metric: text('metric'),
     tags,
@@ -199,5 +213,14 @@ function writeOf(row: Readonly<Record<string, unknown>>): FoundWrite {
     value: text('value'),
     line: isJson ? `http POST /api/put ${text('payload')}` : `put ${put}`,
     refusal: typeof row['error'] === 'string' ? row['error'] : null,
+    undone: forks.length === 0 ? null : undoneBy(forks, lane, seq),
   };
+}
+
+function undoneBy(forks: readonly LoggedFork[], lane: string, seq: number): UndoneWrite | null {
+  for (const { id, at, receivedAt, undone } of forks) {
+    const ranges = undone.filter((range) => range.lane === lane);
+    if (isUndone(ranges, seq)) return { id, at, receivedAt };
+  }
+  return null;
 }

@@ -112,7 +112,7 @@ export function sidecarOf(
   },
 ): Sidecar {
   const { lane, ordinal, fromMs, createdAt, writer, random } = of;
-  const { firstSeq, lastSeq, records, points, refused, bypasses, confirmed } = facts;
+  const { firstSeq, lastSeq, records, points, refused, bypasses, forks, confirmed } = facts;
   const name = { lane, level: 'minute' as const, firstSeq, lastSeq, fromMs, toMs: facts.lastMs };
   const object = formatDataName(name, random);
   return {
@@ -127,5 +127,6 @@ export function sidecarOf(
     data: data && { object, bytes: data.bytes, sha256: data.sha256, rows: data.rows },
     createdAt,
     writer,
+    ...(forks.length > 0 && { forks }),
   };
 }

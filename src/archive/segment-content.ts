@@ -9,6 +9,8 @@ export interface ContentFacts {
   /** Outcome rows. */
   readonly refused: number;
   readonly bypasses: number;
+  /** Rows that say what is undone. */
+  readonly forks: number;
   /** Of its rows, both inclusive; undefined without one. */
   readonly seqs: Range | undefined;
   /** Receive times, epoch ms. */
@@ -118,7 +120,8 @@ const IS_POINT = "kind in ('put', 'put-json')";
 function factsQuery(files: string, lane: string, parts: ContentQuestion['parts']): string {
   return `select filename, ${partOf(parts, 0, parts.length - 1)} as part, count(*) as rows,
     count(*) filter (${IS_POINT}) as points, count(*) filter (kind = 'outcome') as refused,
-    count(*) filter (kind = 'bypass') as bypasses, min(seq) as first_seq, max(seq) as last_seq,
+    count(*) filter (kind = 'bypass') as bypasses,
+    count(*) filter (kind = 'fork') as forks, min(seq) as first_seq, max(seq) as last_seq,
     min(received_at) as first_ms, max(received_at) as last_ms,
     min(instant_ms) filter (${IS_POINT}) as first_instant, max(instant_ms) filter (${IS_POINT}) as last_instant,
     count(*) filter (lane is distinct from '${lane}' or seq is null or idx is null or received_at is null or kind is null
@@ -151,6 +154,7 @@ function factsOf(row: Record<string, unknown>): ContentFacts {
     points: Number(row['points']),
     refused: Number(row['refused']),
     bypasses: Number(row['bypasses']),
+    forks: Number(row['forks']),
     seqs: rangeOf(row['first_seq'], row['last_seq']),
     receivedAt: rangeOf(row['first_ms'], row['last_ms']),
     instants: rangeOf(row['first_instant'], row['last_instant']),
@@ -168,6 +172,7 @@ export const NO_ROWS: ContentFacts = {
   points: 0,
   refused: 0,
   bypasses: 0,
+  forks: 0,
   seqs: undefined,
   receivedAt: undefined,
   instants: undefined,
@@ -183,6 +188,7 @@ function sumOf(all: readonly ContentFacts[]): ContentFacts {
       points: sum.points + facts.points,
       refused: sum.refused + facts.refused,
       bypasses: sum.bypasses + facts.bypasses,
+      forks: sum.forks + facts.forks,
       seqs: unite(sum.seqs, facts.seqs),
       receivedAt: unite(sum.receivedAt, facts.receivedAt),
       instants: unite(sum.instants, facts.instants),

@@ -1,4 +1,6 @@
 import { parseControl } from '../record/control.ts';
+import type { LoggedFork } from '../record/fork.ts';
+import { forkOf } from '../record/lane-control.ts';
 
 /** What the records of a segment come to, as they are taken. */
 export interface SegmentFacts {
@@ -14,6 +16,8 @@ export interface SegmentFacts {
   /** Outcome rows. */
   refused: number;
   bypasses: number;
+  /** What it says to be undone. */
+  forks: readonly LoggedFork[];
   /** Of the last tick that says so. */
   confirmed: string | null;
   /** Least and greatest data time of the points, epoch ms. */
@@ -34,6 +38,7 @@ export function emptyFacts(firstSeq: number): SegmentFacts {
     points: 0,
     refused: 0,
     bypasses: 0,
+    forks: [],
     confirmed: null,
     instantMin: Infinity,
     instantMax: -Infinity,
@@ -52,7 +57,7 @@ export function countPoint(facts: SegmentFacts, timestamp: number): void {
   facts.points += 1;
 }
 
-/** What a control line says; its row, if it has one, is counted apart. */
+/** What a control line says, of the record that was taken last; its row, if it has one, is counted apart. Throws on one that no writer writes. */
 export function countControl(facts: SegmentFacts, line: string): void {
   const control = parseControl(line);
   switch (control?.kind) {
@@ -69,6 +74,11 @@ export function countControl(facts: SegmentFacts, line: string): void {
     case 'bypass':
       facts.bypasses += 1;
       break;
+    case 'fork': {
+      const fork = forkOf(line);
+      if (fork !== undefined) facts.forks = [...facts.forks, { ...fork, receivedAt: facts.lastMs }];
+      break;
+    }
     case 'open':
     case undefined:
       break;

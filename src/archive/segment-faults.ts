@@ -37,6 +37,7 @@ export function contentFaults(sidecar: Sidecar, content: Content): string[] {
   compare('points', content.points, sidecar.points);
   compare('refusals', content.refused, sidecar.refused);
   compare('bypasses', content.bypasses, sidecar.bypasses);
+  compare('forks', content.forks, sidecar.forks?.length ?? 0);
   if (content.foreign > 0) {
     faults.push(`${content.foreign} rows are of another lane, or lack what every row has`);
   }
@@ -68,6 +69,12 @@ export function mergedFaults(merged: Sidecar, parts: readonly Sidecar[]): string
     if (merged[field] !== sum) {
       faults.push(`it says ${field} ${merged[field]}, those that it was merged of ${sum}`);
     }
+  }
+  const forks = parts.reduce((total, part) => total + (part.forks?.length ?? 0), 0);
+  if ((merged.forks?.length ?? 0) !== forks) {
+    faults.push(
+      `it tells ${merged.forks?.length ?? 0} forks, those that it was merged of ${forks}`,
+    );
   }
   const confirmed = parts.findLast((part) => part.confirmed !== null)?.confirmed ?? null;
   if (merged.confirmed !== confirmed) {

@@ -1,3 +1,4 @@
+import { type LoggedFork, parseFork } from '../record/fork.ts';
 import type { HoleName, Level, SegmentName } from './object-names.ts';
 import { LEVELS } from './object-names.ts';
 import { seal, unseal } from './sealed-json.ts';
@@ -28,6 +29,8 @@ export interface Sidecar extends SegmentName {
   readonly createdAt: number;
   /** `tsdb-wal <version>` */
   readonly writer: string;
+  /** What its records say to be undone; absent: nothing. */
+  readonly forks?: readonly LoggedFork[];
 }
 
 export interface DataObject {
@@ -106,6 +109,8 @@ export function parseSidecar(content: Buffer): Sidecar | undefined {
   if (instants !== null && !isRange(instants)) return undefined;
   if (data !== null && !isDataObject(data)) return undefined;
   if (!isCount(createdAt) || typeof writer !== 'string') return undefined;
+  const forks = forksOf(fields['forks']);
+  if (forks === undefined) return undefined;
   const { lane, level, firstSeq, lastSeq, fromMs, toMs } = segment;
   // Field by field: there may be millions, and a spread takes five times as long.
   return {
@@ -125,7 +130,24 @@ export function parseSidecar(content: Buffer): Sidecar | undefined {
     data,
     createdAt,
     writer,
+    ...(forks.length > 0 && { forks }),
   };
+}
+
+const NO_FORKS: readonly LoggedFork[] = [];
+
+/** Undefined when some are none. */
+function forksOf(value: unknown): readonly LoggedFork[] | undefined {
+  if (value === undefined) return NO_FORKS;
+  if (!Array.isArray(value)) return undefined;
+  const forks: LoggedFork[] = [];
+  for (const one of value as readonly unknown[]) {
+    const fork = parseFork(one);
+    const receivedAt = isObject(one) ? one['receivedAt'] : undefined;
+    if (fork === undefined || !isCount(receivedAt)) return undefined;
+    forks.push({ ...fork, receivedAt });
+  }
+  return forks;
 }
 
 export function formatBegin(begin: Begin): string {

@@ -1,4 +1,5 @@
 import type { Hole } from '../record/control.ts';
+import { isUndone, type Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { LogFrame, ReadableLog } from '../wal/log-reader.ts';
 import type { Chunk } from './chunk.ts';
@@ -31,14 +32,17 @@ export interface ChunkSource {
 export class ChunkReader {
   readonly #log: ReadableLog;
   readonly #onHole: (hole: Hole) => void;
+  readonly #undone: Undone | undefined;
   /** Holes were told up to here. */
   #reported: Position | undefined;
   /** Where in the body of a frame the record `seq` starts, so that a large frame isn't walked again. */
   #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
 
-  constructor(log: ReadableLog, onHole: (hole: Hole) => void) {
+  /** `undone`: records that are passed over. */
+  constructor(log: ReadableLog, onHole: (hole: Hole) => void, undone?: Undone) {
     this.#log = log;
     this.#onHole = onHole;
+    this.#undone = undone;
   }
 
   /**
@@ -70,6 +74,7 @@ export class ChunkReader {
   #take(chunk: Chunk, frame: LogFrame, place: Position | undefined, limits: ChunkLimits): boolean {
     const { body, ordinal, firstSeq, lane } = frame;
     const passed = place !== undefined && place.ordinal === ordinal ? place.seq : 0;
+    const undone = this.#undone?.of(lane);
     let { seq, offset } = this.#startIn(frame, passed);
     while (offset < body.length) {
       const headEnd = body.indexOf(NEWLINE, offset);
@@ -84,7 +89,7 @@ export class ChunkReader {
           return true;
         }
         const { transport, receivedAt } = readHead(body, offset);
-        if (transport !== LETTER_L) {
+        if (transport !== LETTER_L && !isUndone(undone, seq)) {
           const telnet = transport === LETTER_T;
           chunk.add(body, headEnd + 1, end, { seq, telnet, receivedAt });
         }

@@ -2,6 +2,7 @@ import { PutClient } from '../opentsdb/put-client.ts';
 import { TelnetClient } from '../opentsdb/telnet-client.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
 import type { Hole } from '../record/control.ts';
+import type { Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -36,12 +37,17 @@ export interface FeedOptions {
   readonly flushIntervalMs: () => number;
   /** Where others write to the same target, and bring what they write to a topic that this log is brought to, too. */
   readonly shared?: Shared | undefined;
+  /** Records of the log that the target gets nothing of. */
+  readonly undone?: Undone;
   /** An earlier process may have written just now: the first batch waits until that was flushed. */
   readonly isContinued: boolean;
   readonly events: FeedEvents;
 }
 
-export interface Shared extends Pick<LookThroughOptions, 'others' | 'limits' | 'receiveNow'> {
+export interface Shared extends Pick<
+  LookThroughOptions,
+  'others' | 'limits' | 'receiveNow' | 'undone'
+> {
   /** How far of what is confirmed the cursor may go: what the topic doesn't have yet can't be seen by others. */
   readonly mayPass: (confirmed: Position) => Position | undefined;
   /** What is known of the others' writes; called at each change. */
@@ -217,8 +223,11 @@ export class Feed {
     }
   }
 
-  #createReader({ log, shared, events }: FeedOptions, look: LookThrough | undefined): ChunkSource {
-    const reader = new ChunkReader(log, (hole) => events.hole(hole));
+  #createReader(
+    { log, shared, undone, events }: FeedOptions,
+    look: LookThrough | undefined,
+  ): ChunkSource {
+    const reader = new ChunkReader(log, (hole) => events.hole(hole), undone);
     if (shared === undefined || look === undefined) return reader;
     return new Foresight({
       ...shared,
@@ -230,12 +239,13 @@ export class Feed {
   }
 
   #createLook(shared: Shared, clock: Clock, flushSpanMs: () => number): LookThrough {
-    const { others, limits, receiveNow, onState } = shared;
+    const { others, limits, receiveNow, undone, onState } = shared;
     return new LookThrough({
       others,
       limits,
       clock,
       receiveNow,
+      undone,
       flushSpanMs,
       passed: () => this.#confirmation.passed,
       events: {

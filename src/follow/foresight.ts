@@ -6,7 +6,10 @@ import type { LookThrough, LookThroughOptions } from './look-through.ts';
 import { cellGroup } from './point-key.ts';
 import { PutStretch } from './put-stretch.ts';
 
-export interface ForesightOptions extends Pick<LookThroughOptions, 'others' | 'receiveNow'> {
+export interface ForesightOptions extends Pick<
+  LookThroughOptions,
+  'others' | 'receiveNow' | 'undone'
+> {
   readonly reader: Pick<ChunkReader, 'fill'>;
   readonly look: Pick<LookThrough, 'state'>;
   /** What was received longer ago is looked at before it is sent. */
@@ -70,14 +73,14 @@ export class Foresight {
 
   /** What can't be read is found later. */
   async #lookAhead(position: Position | undefined, signal: AbortSignal): Promise<Winners> {
-    const { others, clockBoundMs } = this.#options;
+    const { others, clockBoundMs, undone } = this.#options;
     this.#lineOf.clear();
     const winners = (this.#winners ??= new Winners());
     winners.clear();
     const { writes } = winners;
     const stretch = await this.#scan(position, signal);
     const open = [{ stretch, contestedUntil: Infinity, isFlushed: true }];
-    const later = new LaterWrites();
+    const later = new LaterWrites(undone);
     try {
       for await (const frame of others.read(stretch.oldestAt - clockBoundMs, signal)) {
         later.find(frame, open, winners);

@@ -1,3 +1,4 @@
+import { isUndone, Undone } from '../record/fork.ts';
 import { NOWHERE, type Position } from '../record/position.ts';
 import { readRecords } from '../record/record.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
@@ -59,6 +60,12 @@ const CHUNK_LINES = 1_024;
 /** Finds, in frames of other lanes, what must stand in the primary instead of what was put by this one. */
 export class LaterWrites {
   readonly #chunk = new Chunk(CHUNK_BYTES, CHUNK_LINES);
+  readonly #undone: Undone;
+
+  /** `undone`: records that win over nothing. */
+  constructor(undone: Undone = new Undone()) {
+    this.#undone = undone;
+  }
 
   /**
    * Adds those of the frame's writes that win over what the stretches, oldest first, put last to their instants. They stand in the
@@ -66,9 +73,10 @@ export class LaterWrites {
    */
   find(frame: LaneFrame, open: readonly OpenStretch[], winners: Winners): void {
     const oldestAt = Math.min(...open.map(({ stretch }) => stretch.oldestAt));
+    const undone = this.#undone.of(frame.lane);
     for (const record of readRecords(frame.body)) {
       const { transport, receivedAt, seq } = record;
-      if (transport === 'log' || receivedAt <= oldestAt) continue;
+      if (transport === 'log' || receivedAt <= oldestAt || isUndone(undone, seq)) continue;
       const chunk = this.#chunk;
       chunk.clear();
       chunk.add(frame.body, record.start, record.end, {

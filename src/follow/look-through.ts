@@ -1,4 +1,5 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
+import type { Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Chunk } from './chunk.ts';
@@ -47,6 +48,8 @@ export interface LookThroughOptions {
   readonly clock: Clock;
   /** The receive time of a record that came now, epoch ms. */
   readonly receiveNow: () => number;
+  /** Records of others that count no more. */
+  readonly undone: Undone;
   /** How long the TSD may hold writes before it flushes them, and a margin. */
   readonly flushSpanMs: () => number;
   /** What the cursor has passed. */
@@ -98,7 +101,7 @@ const FLUSH_SPANS = 2;
  */
 export class LookThrough {
   readonly #options: LookThroughOptions;
-  readonly #writes = new LaterWrites();
+  readonly #writes: LaterWrites;
   readonly #winners = new Winners();
   readonly #notes = new PutNotes();
   #state: LookState = { kind: 'shared' };
@@ -112,6 +115,7 @@ export class LookThrough {
 
   constructor(options: LookThroughOptions) {
     this.#options = options;
+    this.#writes = new LaterWrites(options.undone);
   }
 
   get state(): LookState {

@@ -1,10 +1,12 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Fork, Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
-import { checksum } from '../runtime/checksum.ts';
-import { syncFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
+import { readChecked, writeChecked } from './checked-json.ts';
+import { KnownForks } from './known-forks.ts';
 
 /** Nothing is sent to the primary, and nothing that was is under way. */
 export interface PrimaryHold {
@@ -23,6 +25,8 @@ export interface Choice {
   readonly hold: PrimaryHold | null;
   /** Where its feed begins, as long as the cursor may not be there yet. */
   readonly begin: Position | null;
+  /** What the log has still to be told: the primary is one that was behind it, and has nothing of what this undoes. */
+  readonly fork: Fork | null;
 }
 
 const FILE = 'primary-choice.json';
@@ -34,21 +38,33 @@ const FILE = 'primary-choice.json';
  * A switch is durable with one write of the file, which also names where the new primary's feed begins. Then the cursor is moved
  * there, then the file says that it was. A crash before the first: held, as before. Between: the next start moves the cursor before
  * anything is sent. So the new primary is never fed from the place of the old one, nor the old one from the place of the new one.
+ * What is undone by the switch is decided by the same write, and kept apart before the cursor is moved, as it counts for good; the file
+ * has it until the log has it, too, and nothing is sent before.
  */
 export class PrimaryChoice {
   readonly #path: string;
   readonly #configured: string;
   readonly #cursor: Cursor;
+  readonly #forks: KnownForks;
   #choice: Choice | undefined;
 
   private constructor(
     path: string,
     configured: string,
-    { cursor, choice }: { readonly cursor: Cursor; readonly choice: Choice | undefined },
+    {
+      cursor,
+      forks,
+      choice,
+    }: {
+      readonly cursor: Cursor;
+      readonly forks: KnownForks;
+      readonly choice: Choice | undefined;
+    },
   ) {
     this.#path = path;
     this.#configured = configured;
     this.#cursor = cursor;
+    this.#forks = forks;
     this.#choice = choice;
   }
 
@@ -61,7 +77,8 @@ export class PrimaryChoice {
     const path = join(dataDirectory, FILE);
     const configured = new URL(primary).origin;
     const choice = await readMeant(path, configured);
-    const opened = new PrimaryChoice(path, configured, { cursor, choice });
+    const forks = await KnownForks.open(dataDirectory);
+    const opened = new PrimaryChoice(path, configured, { cursor, forks, choice });
     if (choice !== undefined) await opened.#settle(choice);
     return opened;
   }
@@ -82,6 +99,21 @@ export class PrimaryChoice {
     return this.#choice?.hold ?? undefined;
   }
 
+  /** By which something was undone since this directory is there. */
+  get forks(): readonly Fork[] {
+    return this.#forks.all;
+  }
+
+  /** What the primary gets nothing of, though the log has it. */
+  get undone(): Undone {
+    return this.#forks.undone;
+  }
+
+  /** What the log has to be told before anything is sent to the primary. */
+  get fork(): Fork | undefined {
+    return this.#choice?.fork ?? undefined;
+  }
+
   /** What the configuration names, where that is not the primary. */
   get misnamed(): string | undefined {
     return this.url.origin === this.#configured ? undefined : this.#configured;
@@ -92,16 +124,32 @@ export class PrimaryChoice {
     await this.#save(held(this.#choice, this.#configured, hold));
   }
 
-  /** What is held is the primary no more, and `to` is, from behind `begin` on. Durable when it resolves. */
-  async switchTo(to: URL, begin: Position): Promise<void> {
-    const choice = switched(this.#choice, this.#configured, { to: to.origin, begin });
+  /**
+   * What is held is the primary no more, and `to` is, from behind `begin` on, without what `fork` undoes. Durable when it resolves; `told` is
+   * to follow where there is a fork.
+   */
+  async switchTo(to: URL, begin: Position, fork?: Fork): Promise<void> {
+    const decided = { to: to.origin, begin, fork: fork ?? null };
+    const choice = switched(this.#choice, this.#configured, decided);
     await this.#save(choice);
     await this.#settle(choice);
   }
 
   /** Whether the last switch could not be carried to its end: nothing may be sent before `release` has. */
   get isOpen(): boolean {
-    return this.#choice !== undefined && this.#choice.begin !== null;
+    return (
+      this.#choice !== undefined && (this.#choice.begin !== null || this.#choice.fork !== null)
+    );
+  }
+
+  /** Ends a switch, but for what the log has to be told. Durable when it resolves. */
+  async settle(): Promise<void> {
+    if (this.#choice !== undefined) await this.#settle(this.#choice);
+  }
+
+  /** The log has the fork. Durable when it resolves. */
+  async told(): Promise<void> {
+    if (this.#choice !== undefined) await this.#settle({ ...this.#choice, fork: null });
   }
 
   /** Durable when it resolves. */
@@ -110,6 +158,7 @@ export class PrimaryChoice {
   }
 
   async #settle(choice: Choice): Promise<void> {
+    if (choice.fork !== null) await this.#forks.add(choice.fork);
     if (choice.begin !== null) await this.#cursor.move(choice.begin);
     const rest = settled(choice, this.#configured);
     if (rest !== undefined) return this.#save(rest);
@@ -119,7 +168,7 @@ export class PrimaryChoice {
   }
 
   async #save(choice: Choice): Promise<void> {
-    await writeFileAtomic(this.#path, formatChoice(choice));
+    await writeChecked(this.#path, choice);
     this.#choice = choice;
   }
 }
@@ -131,17 +180,18 @@ function held(choice: Choice | undefined, configured: string, hold: PrimaryHold)
 function switched(
   choice: Choice | undefined,
   configured: string,
-  { to, begin }: { readonly to: string; readonly begin: Position },
+  { to, ...rest }: { readonly to: string } & Pick<Choice, 'begin' | 'fork'>,
 ): Choice {
   const { primary, insteadOf } = choice ?? chosen(configured);
   const names = new Set([...insteadOf, primary]);
   names.delete(to);
-  return { primary: to, insteadOf: [...names], hold: null, begin };
+  return { primary: to, insteadOf: [...names], hold: null, ...rest };
 }
 
 /** What is still to be said once the cursor is where it belongs; undefined: the configuration says it. */
 function settled(choice: Choice, configured: string): Choice | undefined {
-  if (choice.hold === null && choice.primary === configured) return undefined;
+  const isSaid = choice.hold === null && choice.fork === null;
+  if (isSaid && choice.primary === configured) return undefined;
   return { ...choice, begin: null };
 }
 
@@ -151,7 +201,7 @@ function isMeant({ primary, insteadOf, hold }: Choice, configured: string): bool
 }
 
 function chosen(primary: string): Choice {
-  return { primary, insteadOf: [], hold: null, begin: null };
+  return { primary, insteadOf: [], hold: null, begin: null, fork: null };
 }
 
 async function readMeant(path: string, configured: string): Promise<Choice | undefined> {
@@ -168,24 +218,12 @@ async function readMeant(path: string, configured: string): Promise<Choice | und
   );
 }
 
-/** One line of JSON, and its checksum on a second one. */
-function formatChoice(choice: Choice): string {
-  const text = JSON.stringify({ format: 1, ...choice });
-  return `${text}\n${checksum(text)}\n`;
-}
-
 async function readChoice(path: string): Promise<Choice | undefined> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  const [text = '', sum] = content.split('\n');
-  if (sum === checksum(text)) {
-    const { format, ...choice } = JSON.parse(text) as Choice & { readonly format: number };
-    if (format === 1) return choice;
+  const read = await readChecked(path);
+  if (read === 'absent') return undefined;
+  if (read !== 'damaged') {
+    const { fork = null } = read as unknown as Partial<Choice>;
+    return { ...(read as unknown as Choice), fork };
   }
   throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what the primary is`, {
     hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',

@@ -1,5 +1,6 @@
 import type { PutRules } from '../opentsdb/put-rules.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
+import type { Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -19,6 +20,8 @@ export interface PrimaryOptions extends FeedLimits {
   readonly clock: Clock;
   readonly cursor: Cursor;
   readonly facts: PrimaryFacts;
+  /** Records of the log that it gets nothing of. */
+  readonly undone: Undone;
   /** What was sent of the newest records. */
   readonly sentBodies: SentBodies;
   readonly ackTimeoutMs: number;
@@ -146,7 +149,8 @@ export class Primary {
   }
 
   #createFeed(target: URL, isContinued: boolean): Feed {
-    const { wal, clock, cursor, facts, sentBodies, shared, events, ackTimeoutMs } = this.#options;
+    const { wal, clock, cursor, facts, undone, sentBodies, shared, events, ackTimeoutMs } =
+      this.#options;
     return new Feed({
       target,
       clock,
@@ -159,6 +163,7 @@ export class Primary {
       promptMs: ackTimeoutMs / 2,
       flushIntervalMs: () => facts.facts.flushIntervalMs,
       shared,
+      undone,
       isContinued,
       events: {
         delivered: (last, refused) => events.delivered(last, refused),

@@ -1,3 +1,5 @@
+import type { UndoneRange } from './fork.ts';
+
 /**
  * The log's own records: what happened to it and around it, in the same order as the data.
  * Each is one line `!<kind> <json>` in a record with transport `log`.
@@ -31,6 +33,13 @@ export type Control =
       readonly path: string;
       readonly source: string;
     }
+  /** The log went on from an earlier moment: from here on these records are undone (fork.ts). */
+  | {
+      readonly kind: 'fork';
+      readonly id: string;
+      readonly at: number;
+      readonly undone: readonly UndoneRange[];
+    }
   /** The last record of a process that stopped in order. */
   | { readonly kind: 'close' };
 
@@ -61,5 +70,6 @@ const KINDS: ReadonlySet<string> = new Set<Control['kind']>([
   'cut',
   'outcome',
   'bypass',
+  'fork',
   'close',
 ]);

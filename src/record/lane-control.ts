@@ -1,4 +1,5 @@
 import { type Control, parseControl } from './control.ts';
+import { type Fork, type LoggedFork, parseFork } from './fork.ts';
 import type { LaneFrame } from './lane-frame.ts';
 import { readLines, readRecords } from './record.ts';
 
@@ -30,4 +31,29 @@ export function endedBy(frame: LaneFrame): { readonly lane: string; readonly las
   const previous = firstSeq === 1 ? openOf(body)?.previous : undefined;
   const own = isClosed(body) ? [{ lane, lastSeq }] : [];
   return previous ? [previous, ...own] : own;
+}
+
+const FORK = Buffer.from('\n!fork ');
+
+/** What the frame says of records, mostly earlier ones, that are undone. */
+export function forksIn({ body }: Pick<LaneFrame, 'body'>): LoggedFork[] {
+  if (!body.includes(FORK)) return [];
+  const forks: LoggedFork[] = [];
+  for (const record of readRecords(body)) {
+    if (record.transport !== 'log') continue;
+    for (const line of readLines(body, record)) {
+      const fork = forkOf(line);
+      if (fork !== undefined) forks.push({ ...fork, receivedAt: record.receivedAt });
+    }
+  }
+  return forks;
+}
+
+/** Undefined for a line that says something else. Throws on one that should and is none that any writer writes. */
+export function forkOf(line: string): Fork | undefined {
+  const control = parseControl(line);
+  if (control?.kind !== 'fork') return undefined;
+  const fork = parseFork(control);
+  if (fork === undefined) throw new Error(`no fork: ${line.slice(0, 100)}`);
+  return fork;
 }

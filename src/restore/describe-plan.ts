@@ -21,13 +21,16 @@ export async function describePlan(
 ): Promise<RestorePlan> {
   const { sources, catalog, targetMs } = found;
   const { repository = null } = sources;
-  const { selection, input, bypassFiles } = segments;
+  const { selection, input, forks, bypassFiles } = segments;
   const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
   const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
   const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, gaps, confirmed];
+  const undoneRanges = input.undone.map(({ lane, from, to }) => [lane, from, to]);
   const digest = await fold.refusedDigest();
   const plan = createHash('sha256')
-    .update(JSON.stringify([...content, digest]))
+    .update(
+      JSON.stringify([...content, digest, ...(undoneRanges.length > 0 ? [undoneRanges] : [])]),
+    )
     .digest('hex');
   const bypasses = await fold.bypasses(bypassFiles, targetMs);
   return {
@@ -54,6 +57,9 @@ export async function describePlan(
       ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
     ],
     disputed: selection.disputed,
+    forks: forks.map(({ id, at, receivedAt, undone }) => {
+      return { id, at: formatInstant(at), since: formatInstant(receivedAt), undone };
+    }),
     bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
       at: formatInstant(receivedAt),
       change: payload,

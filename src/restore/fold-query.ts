@@ -1,5 +1,6 @@
 import { literal } from '../archive/duckdb.ts';
 import { parquetFiles } from '../archive/parquet-files.ts';
+import type { UndoneRange } from '../record/fork.ts';
 
 /**
  * The questions that a restore asks of the archive, in DuckDB's SQL. State at T = of all points received by T and not refused,
@@ -45,6 +46,8 @@ export interface FoldInput {
   /** Hold what the primary refused. */
   readonly outcomeFiles: readonly string[];
   readonly throughMs: number;
+  /** What was written there counts no more. */
+  readonly undone: readonly UndoneRange[];
   /** Lanes of which not all is confirmed by the primary, with the last sequence that is. */
   readonly unconfirmed: ReadonlyMap<string, number>;
   readonly isOnlyConfirmed: boolean;
@@ -113,7 +116,7 @@ export function viewStatements(input: FoldInput): string[] {
     ...(isOnlyConfirmed ? [`not (${isProvisional})`] : []),
   ];
   return [
-    `create view rows as ${rowsQuery(input.files)}`,
+    `create view rows as ${countingRows(input)}`,
     `create table refused as select r.* from (${refusedQuery(input.outcomeFiles)}) r
      semi join (select * from rows where received_at <= ${throughMs}) p
      on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx`,
@@ -258,6 +261,15 @@ function rangeCondition(range: FoldRange): string {
     case 'instants':
       return `metric = ${literal(range.metric)} and tags = ${literal(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
   }
+}
+
+/** The rows of all files but those of undone records. */
+function countingRows({ files, undone }: FoldInput): string {
+  if (undone.length === 0) return rowsQuery(files);
+  const ranges = undone.map(
+    ({ lane, from, to }) => `(lane = ${literal(lane)} and seq between ${from} and ${to})`,
+  );
+  return `select * from (${rowsQuery(files)}) where not (${ranges.join(' or ')})`;
 }
 
 function rowsQuery(files: readonly FoldFile[]): string {

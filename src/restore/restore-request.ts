@@ -1,3 +1,4 @@
+import type { UndoneRange } from '../record/fork.ts';
 import type { CoverageHole } from '../archive/coverage.ts';
 import type { TopicLog } from '../archive/topic-log.ts';
 import type { Finding } from './target-rules.ts';
@@ -59,6 +60,14 @@ export interface RestorePlan {
     readonly lane: string;
     readonly from: number;
     readonly to: number;
+  }[];
+  /** Moments that the log went back to before: of what was received after one, and up to the hold of that promotion, the state has nothing. */
+  readonly forks: readonly {
+    readonly id: string;
+    readonly at: string;
+    /** When the log was told. */
+    readonly since: string;
+    readonly undone: readonly UndoneRange[];
   }[];
   /** Changes that went round the log before: no restore has them. */
   readonly bypasses: readonly { readonly at: string; readonly change: string }[];

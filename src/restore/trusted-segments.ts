@@ -3,6 +3,7 @@ import { checkDataObject } from '../archive/data-object.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
+import { firstOfEach, type LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
@@ -25,6 +26,8 @@ export interface TrustOptions {
 export interface TrustedSegments {
   readonly selection: Selection;
   readonly input: FoldInput;
+  /** What the log went back to, each once, in the order in which that was said. */
+  readonly forks: readonly LoggedFork[];
   readonly bypassFiles: readonly string[];
   /** Segments that can't be trusted and are done without, and why. */
   readonly damaged: ReadonlyMap<string, string>;
@@ -109,6 +112,7 @@ function assemble(
   const files: FoldFile[] = [];
   const outcomeFiles = new Set<string>();
   const bypassFiles: string[] = [];
+  const said: LoggedFork[] = [];
   const newest = new Map<string, string>();
   let bytes = 0;
   const take = (use: SegmentUse): CheckedSegment | undefined => {
@@ -122,6 +126,7 @@ function assemble(
   };
   for (const { points, later } of selection.lanes.values()) {
     for (const use of points) {
+      said.push(...(checked.get(formatSidecarName(use.segment))?.sidecar.forks ?? []));
       const { sidecar, path } = take(use) ?? {};
       if (sidecar === undefined || path === undefined) continue;
       if (sidecar.bypasses > 0) bypassFiles.push(path);
@@ -133,15 +138,18 @@ function assemble(
   }
   const begins = new Map([...catalog.lanes].map(([lane, { begin }]) => [lane, begin]));
   const unconfirmed = unconfirmedLanes(begins, newest);
+  const forks = firstOfEach(said.filter(({ receivedAt }) => receivedAt <= targetMs));
   return {
     selection,
     input: {
       files,
       outcomeFiles: [...outcomeFiles],
       throughMs: targetMs,
+      undone: forks.flatMap(({ undone }) => undone),
       unconfirmed,
       isOnlyConfirmed,
     },
+    forks,
     bypassFiles,
     damaged,
     objects: files.length,

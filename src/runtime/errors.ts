@@ -25,6 +25,8 @@ export const ERROR_CODES = {
   TOPIC_MISSING: 'The topic that is to hold the log is not there, and may not be made.',
   TOPIC_UNUSABLE: 'The topic would refuse what is written to it, or throw it away.',
   KAFKA_UNREACHABLE: 'No broker answers, or none that knows where the topic is.',
+  STANDBY_FORKED:
+    'The log that a standby follows went on from an earlier moment than its target contains.',
   STANDBY_OVERTAKEN: 'The log that a standby follows no longer has what its target lacks.',
   LISTEN_FAILED: 'An address cannot be listened on.',
 } as const;

@@ -52,6 +52,11 @@ export class ArrivalIndex {
     return { lane: LANE, ordinal: this.#epoch, seq: this.#last };
   }
 
+  /** The receive time of the last arrival, epoch ms; undefined when there is none. */
+  get lastReceivedAt(): number | undefined {
+    return this.#arrivals.at(-1)?.lastReceivedAt;
+  }
+
   get size(): number {
     return this.#arrivals.length;
   }

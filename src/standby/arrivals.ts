@@ -1,3 +1,5 @@
+import { type Fork, Undone } from '../record/fork.ts';
+import { forksIn } from '../record/lane-control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -7,9 +9,11 @@ import { type Arrival, ArrivalIndex } from './arrival-index.ts';
 import { splitAtMs } from './frame-parts.ts';
 import type { Gate } from './gate.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
+import { forked } from './forked.ts';
 import { Nudge } from './nudge.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
+import { SentBound } from './sent-bound.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
 export interface ArrivalsOptions {
@@ -19,11 +23,19 @@ export interface ArrivalsOptions {
   readonly gate: Gate;
   /** What the target contains. */
   readonly place: Place;
+  /** Nothing that was received later was ever sent to the target, epoch ms. */
+  readonly sentToMs: number;
+  /** What is known to be undone: the target has none of it. */
+  readonly forks: readonly Fork[];
   readonly limits?: ArrivalsLimits;
   readonly events: ArrivalsEvents;
 }
 
 interface ArrivalsEvents {
+  /** What was received up to then, epoch ms, may be sent once this resolves. */
+  sending(toMs: number): Promise<void>;
+  /** The log says that this is undone, and the target has none of it: it is left out. */
+  forked(fork: Fork): void;
   /** More may be read. */
   released(): void;
   /** What was applied is applied again, with what came late. */
@@ -57,6 +69,8 @@ const LIMITS: ArrivalsLimits = {
   arrivalsMax: 1_000_000,
 };
 const POLL_MS = 100;
+/** So much more than is needed may be sent at once: what is sent is noted as often. */
+const SENT_AHEAD_MS = 1_000;
 const TROUBLE_MS = 1_000;
 
 /**
@@ -67,7 +81,9 @@ export class Arrivals {
   readonly #options: ArrivalsOptions;
   readonly #limits: ArrivalsLimits;
   readonly #index: ArrivalIndex;
-  readonly #refusals = new Refusals();
+  readonly #undone: Undone;
+  readonly #refusals: Refusals;
+  readonly #sent: SentBound;
   /** What was taken in: that coming again is dropped. */
   #tip: Tip;
   #released: Position;
@@ -81,10 +97,17 @@ export class Arrivals {
   readonly #nudge = new Nudge();
 
   constructor(options: ArrivalsOptions) {
-    const { place } = options;
+    const { place, forks, sentToMs, events } = options;
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
     this.#recent = new RecentArrivals(this.#limits.recentBytesMax);
+    this.#undone = new Undone(forks);
+    this.#refusals = new Refusals(this.#undone);
+    this.#sent = new SentBound({
+      ms: sentToMs,
+      save: (ms) => events.sending(ms),
+      onRaised: () => this.release(),
+    });
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
     this.#passed = this.#index.end;
@@ -101,14 +124,24 @@ export class Arrivals {
     return this.#index.placeAt(this.#released);
   }
 
+  /** Nothing that was received later was ever sent to the target, nor is let pass; epoch ms. */
+  get sentToMs(): number {
+    return this.#sent.ms;
+  }
+
   /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
   get isOver(): boolean {
-    const { gate, clock, source } = this.#options;
-    const { stopAtMs } = gate;
-    if (stopAtMs === Infinity) return false;
+    const { stopAtMs } = this.#options.gate;
+    return stopAtMs !== Infinity && this.isOverAt(stopAtMs);
+  }
+
+  /** Whether all that was received up to then has passed the gate; epoch ms. */
+  isOverAt(ms: number): boolean {
+    const { clock, source } = this.#options;
     const next = this.#index.after(this.#released);
-    if (next !== undefined) return next.firstReceivedAt > stopAtMs;
-    return this.#seekTo === undefined && source.completeToMs(clock.now()) > stopAtMs;
+    // A part of it may have passed.
+    if (next !== undefined) return !this.#isAhead(next, lastBy(next, ms));
+    return this.#seekTo === undefined && source.completeToMs(clock.now()) > ms;
   }
 
   /** What is known to be there behind `position`: records, and when the oldest was received. */
@@ -149,7 +182,8 @@ export class Arrivals {
         await this.#fill(signal);
         events.trouble(undefined);
       } catch (error) {
-        if (!(error instanceof WalError) && (error as NodeJS.ErrnoException).code === undefined) {
+        if (!isPassing(error)) {
+          await source.close();
           throw error;
         }
         events.trouble((error as Error).message);
@@ -165,17 +199,32 @@ export class Arrivals {
   /** Lets pass what the gate lets pass now. */
   release(): void {
     const { gate, clock, events } = this.#options;
-    const limitMs = gate.limitMs(clock.now());
+    const gateMs = gate.limitMs(clock.now());
+    const limitMs = Math.min(gateMs, this.#sent.ms);
     const before = this.#released;
     for (;;) {
       const arrival = this.#index.after(this.#released);
       if (arrival === undefined) break;
       const seq = lastBy(arrival, limitMs);
-      const released = { ...this.#released, ordinal: arrival.epoch, seq };
-      if (seq < arrival.first || comparePositions(released, this.#released) <= 0) break;
-      this.#released = released;
+      if (!this.#isAhead(arrival, seq)) {
+        if (this.#isAhead(arrival, lastBy(arrival, gateMs))) this.#raiseSent(gateMs);
+        break;
+      }
+      this.#released = { ...this.#released, ordinal: arrival.epoch, seq };
     }
     if (this.#released !== before) events.released();
+  }
+
+  /** Whether the arrival has records up to this number that were not let pass. */
+  #isAhead({ first, epoch }: Arrival, seq: number): boolean {
+    const position = { ...this.#released, ordinal: epoch, seq };
+    return seq >= first && comparePositions(position, this.#released) > 0;
+  }
+
+  /** All that is here and passes the gate may be sent. */
+  #raiseSent(gateMs: number): void {
+    const latestMs = (this.#index.lastReceivedAt ?? this.#sent.ms) + SENT_AHEAD_MS;
+    this.#sent.raise(Math.min(gateMs, latestMs));
   }
 
   /** What follows `after` and may be read, for the delivery; the same numbers are the same records, always. */
@@ -240,7 +289,11 @@ export class Arrivals {
   #take(read: SourceRead): void {
     const { events } = this.#options;
     switch (read.kind) {
+      case 'fork':
+        this.#fork(read.fork);
+        return;
       case 'frame': {
+        for (const fork of forksIn(read.frame)) this.#fork(fork);
         const frame = lacking(read.frame, this.#tip);
         if (frame === undefined) return;
         const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
@@ -261,6 +314,14 @@ export class Arrivals {
         this.#tip = tipOf(read.place);
         events.again(read.reason);
     }
+  }
+
+  /** Throws STANDBY_FORKED when the target may have something of what is undone. */
+  #fork(fork: Fork): void {
+    if (this.#undone.knows(fork)) return;
+    if (this.#sent.ms > fork.at) throw forked(fork, this.#sent.ms);
+    this.#undone.add(fork);
+    this.#options.events.forked(fork);
   }
 
   /** Everything up to the position was passed on: its memory may go when there is more of that. */
@@ -296,6 +357,12 @@ interface Tip {
 
 function tipOf({ sinceMs, lanes }: Place): Tip {
   return { sinceMs, lanes: new Map(lanes) };
+}
+
+/** Whether the source may be read again after it. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof WalError) return error.code !== 'STANDBY_FORKED';
+  return (error as NodeJS.ErrnoException).code !== undefined;
 }
 
 /** The number of the last record that was received up to then; less than the first when none was. */

@@ -1,4 +1,7 @@
+import type { Fork } from '../record/fork.ts';
 import { type Contained, lackingOf, type LaneEnd } from '../record/lane-end.ts';
+import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
 
@@ -6,10 +9,10 @@ import type { Place } from './place.ts';
 export type Promotion =
   /** It follows. */
   | { readonly kind: 'none' }
-  /** It comes to contain all up to these ends, and then stops. */
-  | { readonly kind: 'draining'; readonly ends: readonly LaneEnd[] }
+  /** It comes to contain all up to these ends, and then stops; with a fork, all that was received up to its time, and nothing after. */
+  | { readonly kind: 'draining'; readonly ends: readonly LaneEnd[]; readonly fork?: Fork }
   /** It has stopped for good, and others write to its target. */
-  | { readonly kind: 'promoted'; readonly sinceMs: number };
+  | { readonly kind: 'promoted'; readonly sinceMs: number; readonly fork?: Fork };
 
 export const FOLLOWING: Promotion = { kind: 'none' };
 
@@ -27,11 +30,52 @@ export interface DrainState {
  * or something came late, opens the gate again.
  */
 export function drainStep(
-  ends: readonly LaneEnd[],
+  { ends, fork }: Extract<Promotion, { kind: 'draining' }>,
   gate: Gate,
-  passed: Contained,
+  /** What has passed, and whether all that was received up to a time has. */
+  {
+    passing,
+    isOverAt,
+  }: { readonly passing: Contained; readonly isOverAt: (ms: number) => boolean },
 ): 'passing' | 'passed' {
-  const isPassed = lackingOf(ends, passed).length === 0;
-  gate.drain(isPassed ? 'closed' : 'open');
+  const isPassed =
+    lackingOf(ends, passing).length === 0 && (fork === undefined || isOverAt(fork.at));
+  gate.drain(isPassed ? -Infinity : (fork?.at ?? Infinity));
   return isPassed ? 'passed' : 'passing';
+}
+
+/** As a drain ends. */
+export function promotedOf(
+  { fork }: Extract<Promotion, { kind: 'draining' }>,
+  sinceMs: number,
+): Promotion {
+  return fork === undefined ? { kind: 'promoted', sinceMs } : { kind: 'promoted', sinceMs, fork };
+}
+
+/** `sentToMs`: nothing later was ever sent to the target, epoch ms. Throws PROMOTE_REFUSED. */
+export function assertMayDrain(
+  promotion: Promotion,
+  fork: Fork | undefined,
+  sentToMs: number,
+): void {
+  const known = promotion.kind === 'none' ? undefined : promotion.fork;
+  if (promotion.kind === 'promoted' && fork?.at !== known?.at) throw otherTime(known);
+  if (fork === undefined && known !== undefined) throw otherTime(known);
+  if (fork === undefined || promotion.kind === 'promoted' || sentToMs <= fork.at) return;
+  throw new WalError(
+    'PROMOTE_REFUSED',
+    `the target of the standby has, or may have, what was received up to ${formatInstant(sentToMs)}, which is after ${formatInstant(fork.at)}`,
+    {
+      hint: 'Take another standby, with a longer --delay. Or restore the time into empty tables (docs/RECOVERY.md, B), and promote those.',
+    },
+  );
+}
+
+function otherTime(known: Fork | undefined): WalError {
+  const message =
+    known === undefined
+      ? 'the standby has stopped with all that it was to contain, not as of a time'
+      : `the standby was drained as of ${formatInstant(known.at)}`;
+  const flag = known === undefined ? 'without --as-of' : `with --as-of ${formatInstant(known.at)}`;
+  return new WalError('PROMOTE_REFUSED', message, { hint: `Promote it ${flag}.` });
 }

@@ -7,7 +7,7 @@ export class Gate {
   /** Epoch ms; Infinity for none. */
   readonly stopAtMs: number;
   #isPaused: boolean;
-  #drain: 'open' | 'closed' | undefined;
+  #drainMs: number | undefined;
 
   constructor(options: {
     readonly delayMs: number;
@@ -31,14 +31,14 @@ export class Gate {
     this.#isPaused = false;
   }
 
-  /** Undefined: there is none. */
-  drain(drain: 'open' | 'closed' | undefined): void {
-    this.#drain = drain;
+  /** What was received up to then passes, and nothing after; epoch ms. Infinity: all; -Infinity: nothing. Undefined: there is no drain. */
+  drain(throughMs: number | undefined): void {
+    this.#drainMs = throughMs;
   }
 
   /** What was received up to then may pass; epoch ms. Without a delay the clocks of other machines don't matter. */
   limitMs(nowMs: number): number {
-    if (this.#drain !== undefined) return this.#drain === 'open' ? Infinity : -Infinity;
+    if (this.#drainMs !== undefined) return this.#drainMs;
     if (this.#isPaused) return -Infinity;
     return Math.min(this.delayMs === 0 ? Infinity : nowMs - this.delayMs, this.stopAtMs);
   }

@@ -1,15 +1,21 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { parseControl } from '../record/control.ts';
+import { isUndone, type Undone } from '../record/fork.ts';
 import { readLines, readRecords } from '../record/record.ts';
 
 /** More records with refused points are not remembered: the oldest are forgotten. */
 const RECORDS_MAX = 100_000;
 const OUTCOME = Buffer.from('\n!outcome ');
 
-/** What the primary refused, as far as the log was read: a target does without these points, too. */
+/** What the primary refused, as far as the log was read, and what is undone: a target does without these points, too. */
 export class Refusals {
+  readonly #undone: Undone;
   readonly #lanes = new Map<string, Map<number, ReadonlySet<number>>>();
   #records = 0;
+
+  constructor(undone: Undone) {
+    this.#undone = undone;
+  }
 
   /** Takes in what the frame says of records, mostly earlier ones. */
   note({ body }: LaneFrame): void {
@@ -29,15 +35,23 @@ export class Refusals {
     return this.#lanes.get(lane)?.get(seq)?.has(index) === true;
   }
 
-  /** The frame without the lines that are known to be refused, each record keeping its place; and which were left out, by sequence. */
+  /**
+   * The frame without the lines that are known to be refused or undone, each record keeping its place; and which were refused, by
+   * sequence.
+   */
   without(frame: LaneFrame): { readonly body: Buffer; readonly left: LeftOut } {
     const known = this.#lanes.get(frame.lane);
     const left = new Map<number, ReadonlySet<number>>();
-    if (known === undefined) return { body: frame.body, left };
-    for (const [seq, indexes] of known) {
+    for (const [seq, indexes] of known ?? []) {
       if (seq >= frame.firstSeq && seq <= frame.lastSeq) left.set(seq, indexes);
     }
-    return { body: left.size === 0 ? frame.body : cut(frame.body, left), left };
+    const undone = this.#undone
+      .of(frame.lane)
+      ?.filter(({ from, to }) => from <= frame.lastSeq && to >= frame.firstSeq);
+    const isWhole = left.size === 0 && (undone?.length ?? 0) === 0;
+    const isOut = (seq: number, index: number): boolean =>
+      isUndone(undone, seq) || left.get(seq)?.has(index) === true;
+    return { body: isWhole ? frame.body : cut(frame.body, isOut), left };
   }
 
   /** Of these records nothing needs to be known any more. */
@@ -80,16 +94,14 @@ export function originalIndex(left: ReadonlySet<number> | undefined, index: numb
   return original;
 }
 
-function cut(body: Buffer, left: LeftOut): Buffer {
+function cut(body: Buffer, isOut: (seq: number, index: number) => boolean): Buffer {
   const parts: Buffer[] = [];
   let kept = 0;
   for (const record of readRecords(body)) {
-    const out = left.get(record.seq);
-    if (out === undefined) continue;
     let at = record.start;
     for (let index = 0; at < record.end; index += 1) {
       const end = body.indexOf(NEWLINE, at) + 1;
-      if (out.has(index)) {
+      if (record.transport !== 'log' && isOut(record.seq, index)) {
         parts.push(body.subarray(kept, at));
         kept = end;
       }

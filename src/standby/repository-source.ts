@@ -118,6 +118,7 @@ export class RepositorySource implements StandbySource {
   async *#read(catalog: Catalog, { holes }: Coverage): AsyncGenerator<SourceRead> {
     const { repository, duckdb, events } = this.#options;
     const readingToMs = this.#readingToMs;
+    const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);
     const packer = new WritePacker((lane) => ordinalOf(catalog, lane));
     const missing = holes.filter((hole) => this.#isNew(hole, readingToMs));
     const found = searchWrites({
@@ -130,6 +131,10 @@ export class RepositorySource implements StandbySource {
       signal: this.#closing.signal,
     });
     for await (const event of found) {
+      // What was said before was met before, or the restore that this began with went by it.
+      if (event.kind === 'fork' && event.fork.receivedAt > knownToMs) {
+        yield { kind: 'fork', fork: event.fork };
+      }
       if (event.kind === 'writes') yield* this.#give(packer.take(event.writes), catalog, missing);
       else if (event.kind === 'bypass') events.bypassed(event);
       else if (event.kind === 'damage') events.damaged(event.object, event.reason);

@@ -1,4 +1,5 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
+import type { Fork } from '../record/fork.ts';
 import type { Hole } from '../record/control.ts';
 import type { Place } from './place.ts';
 
@@ -6,6 +7,8 @@ export type SourceRead =
   | { readonly kind: 'frame'; readonly frame: LaneFrame }
   /** Records that will never come. */
   | { readonly kind: 'hole'; readonly ordinal: number; readonly hole: Hole }
+  /** What is undone, where no frame tells it. It may be told again. */
+  | { readonly kind: 'fork'; readonly fork: Fork }
   /** Something came so late that what was given must be applied again, behind it: what follows is all that `place` lacks. */
   | { readonly kind: 'again'; readonly place: Place; readonly reason: string };
 

@@ -6,11 +6,13 @@ import type { FollowerState } from '../follow/follower.ts';
 import type { Suspect } from '../follow/suspects.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
 import type { Hole } from '../record/control.ts';
+import type { Fork } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type LaneEnd, lackingOf } from '../record/lane-end.ts';
+import { WalError } from '../runtime/errors.ts';
 import { Arrivals } from './arrivals.ts';
-import { type DrainState, drainStep, FOLLOWING } from './drain.ts';
+import { assertMayDrain, type DrainState, drainStep, FOLLOWING, promotedOf } from './drain.ts';
 import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
@@ -38,6 +40,8 @@ export interface StandbyEvents extends Pick<
   /** The source can't be read; undefined: it can again. Called at each change. */
   trouble(reason: string | undefined): void;
   taken(frame: LaneFrame): void;
+  /** The log says that this is undone, and the target has none of it: it is left out. */
+  forked(fork: Fork): void;
   /** The target refuses these for good; they are in the dead letters. */
   deadLetters(suspects: readonly Suspect[]): void;
   /** The place can't be written; it is tried again at the next. */
@@ -65,6 +69,10 @@ export class Standby {
 
   constructor(options: StandbyOptions) {
     const { source, clock, gate, place, state, events } = options;
+    const { promotion, forks, sentToMs } = state.state;
+    // Nothing later may pass before the first look.
+    if (promotion.kind === 'draining' && promotion.fork !== undefined)
+      gate.drain(promotion.fork.at);
     this.#options = options;
     this.#place = place;
     this.#letters = new DeadLetters(state.path);
@@ -73,7 +81,11 @@ export class Standby {
       clock,
       gate,
       place,
+      sentToMs: sentToMs ?? clock.now(),
+      forks,
       events: {
+        sending: (toMs) => this.#save({ sentToMs: toMs }),
+        forked: (fork) => this.#onForked(fork),
         released: () => this.#feed.wake(),
         again: (reason) => this.#onAgain(reason),
         trouble: (reason) => this.#onTrouble(reason),
@@ -91,6 +103,11 @@ export class Standby {
   /** What the target surely contains. */
   get place(): Place {
     return this.#place;
+  }
+
+  /** Nothing that was received later was ever sent to the target, epoch ms. */
+  get sentToMs(): number {
+    return this.#arrivals.sentToMs;
   }
 
   get open(): { readonly suspects: number; readonly mends: number } {
@@ -130,12 +147,22 @@ export class Standby {
 
   /**
    * Comes to contain everything up to these ends, without a delay, and then stops for good, so that others may write to the target.
-   * Goes on with that over restarts. One that has stopped already stays as it is.
+   * Goes on with that over restarts. One that has stopped already stays as it is. With a fork it comes to contain everything that was
+   * received up to the time of that, and nothing later; one that has stopped so may be given another fork at the same time. Throws
+   * PROMOTE_REFUSED when the target may hold something later.
    */
-  async drain(ends: readonly LaneEnd[]): Promise<DrainState> {
-    const { state } = this.#options;
-    if (state.state.promotion.kind !== 'promoted' && !this.#isPromoting) {
-      await state.save({ promotion: { kind: 'draining', ends } });
+  async drain(ends: readonly LaneEnd[], fork?: Fork): Promise<DrainState> {
+    const { state, gate } = this.#options;
+    if (this.#isPromoting) return this.drained;
+    const { promotion } = state.state;
+    assertMayDrain(promotion, fork, this.#arrivals.sentToMs);
+    const of = fork && { fork };
+    if (promotion.kind !== 'promoted') {
+      // What passes from here on isn't later; what passed before was looked at.
+      if (fork !== undefined) gate.drain(fork.at);
+      await state.save({ promotion: { kind: 'draining', ends, ...of } });
+    } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
+      await state.save({ promotion: { ...promotion, ...of } });
     }
     return this.drained;
   }
@@ -170,6 +197,12 @@ export class Standby {
     const parts = [this.#arrivals.run(over.signal), this.#feed.run(over.signal), this.#watch(over)];
     try {
       await Promise.all(parts.map((part) => part.finally(abort)));
+    } catch (error) {
+      // It is not met again behind what is contained: so that is not begun with any more.
+      if (error instanceof WalError && error.code === 'STANDBY_FORKED') {
+        await state.save({ forked: error.message });
+      }
+      throw error;
     } finally {
       await Promise.allSettled(parts);
       signal.removeEventListener('abort', abort);
@@ -206,13 +239,16 @@ export class Standby {
     const { state, gate, clock, events } = this.#options;
     const { promotion } = state.state;
     if (promotion.kind !== 'draining') return promotion.kind === 'promoted';
-    const step = drainStep(promotion.ends, gate, this.#arrivals.passing);
+    const step = drainStep(promotion, gate, {
+      passing: this.#arrivals.passing,
+      isOverAt: (ms) => this.#arrivals.isOverAt(ms),
+    });
     if (step === 'passing') this.#arrivals.release();
     if (step === 'passing' || !this.#isConfirmed) return false;
     const place = this.#arrivals.passing;
     this.#isPromoting = true;
     try {
-      await state.save({ place, promotion: { kind: 'promoted', sinceMs: clock.now() } });
+      await state.save({ place, promotion: promotedOf(promotion, clock.now()) });
     } catch (error) {
       this.#isPromoting = false;
       events.unsaved((error as Error).message);
@@ -273,14 +309,28 @@ export class Standby {
   }
 
   async #onConfirmed(position: Position): Promise<void> {
-    const { state, events } = this.#options;
     const place = this.#arrivals.confirm(position);
     this.#place = place;
+    // Tried again with the next.
+    await this.#save({ place }).catch(() => undefined);
+  }
+
+  /** It is told when that fails. */
+  async #save(changes: Parameters<StateDirectory['save']>[0]): Promise<void> {
+    const { state, events } = this.#options;
     try {
-      await state.save({ place });
+      await state.save(changes);
     } catch (error) {
       events.unsaved((error as Error).message);
+      throw error;
     }
+  }
+
+  #onForked(fork: Fork): void {
+    const { state, events } = this.#options;
+    events.forked(fork);
+    // Should it be met again, nothing of what it undid was sent either.
+    void this.#save({ forks: [...state.state.forks, fork] }).catch(() => undefined);
   }
 
   #onAgain(reason: string): void {

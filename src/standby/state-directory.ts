@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seal, unseal } from '../archive/sealed-json.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
+import { type Fork, parseFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
@@ -17,6 +18,12 @@ export interface StandbyState {
   readonly promotion: Promotion;
   /** What it surely contains; undefined until it was decided what it begins with. */
   readonly place: Place | undefined;
+  /** Nothing that was received later was ever sent to it, epoch ms; undefined: a version wrote this that didn't say. */
+  readonly sentToMs: number | undefined;
+  /** What is known to be undone of the log: the target has none of it. */
+  readonly forks: readonly Fork[];
+  /** Why it can't be followed on: the target has something of what a fork undid. Null: it can. */
+  readonly forked: string | null;
 }
 
 const FORMAT = 1;
@@ -49,7 +56,14 @@ export class StateDirectory {
           },
         );
       }
-      const fresh = { isPaused: false, promotion: FOLLOWING, place: undefined };
+      const fresh = {
+        isPaused: false,
+        promotion: FOLLOWING,
+        place: undefined,
+        sentToMs: 0,
+        forks: [],
+        forked: null,
+      };
       const state = { ...fresh, ...known, target: target.origin };
       return new StateDirectory(path, lock, state);
     } catch (error) {
@@ -119,8 +133,8 @@ async function readState(path: string): Promise<StandbyState | undefined> {
   );
 }
 
-function formatState({ target, isPaused, promotion, place }: StandbyState): object {
-  const state = { format: FORMAT, target, isPaused, promotion };
+function formatState({ place, ...known }: StandbyState): object {
+  const state = { format: FORMAT, ...known };
   if (place === undefined) return { ...state, place: null };
   const { sinceMs, latestMs, lanes } = place;
   const list = [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
@@ -130,12 +144,17 @@ function formatState({ target, isPaused, promotion, place }: StandbyState): obje
 }
 
 function parseState(content: Buffer): StandbyState | undefined {
-  const { format, target, isPaused, promotion: written, place } = unseal(content) ?? {};
+  const { format, target, isPaused, promotion: written, place, ...rest } = unseal(content) ?? {};
   if (format !== FORMAT || typeof target !== 'string' || typeof isPaused !== 'boolean')
     return undefined;
   const promotion = parsePromotion(written);
-  if (promotion === undefined) return undefined;
-  if (place === null) return { target, isPaused, promotion, place: undefined };
+  const forks = parseForks(rest['forks']);
+  const { sentToMs, forked = null } = rest;
+  if (promotion === undefined || forks === undefined) return undefined;
+  if (sentToMs !== undefined && typeof sentToMs !== 'number') return undefined;
+  if (forked !== null && typeof forked !== 'string') return undefined;
+  const known = { target, isPaused, promotion, sentToMs, forks, forked };
+  if (place === null) return { ...known, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
   if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs) || !Array.isArray(lanes))
     return undefined;
@@ -146,22 +165,31 @@ function parseState(content: Buffer): StandbyState | undefined {
     if (!isNumber(seq) || !isNumber(receivedAt)) return undefined;
     places.set(lane, { ordinal, seq, receivedAt });
   }
-  return { target, isPaused, promotion, place: { sinceMs, latestMs, lanes: places } };
+  return { ...known, place: { sinceMs, latestMs, lanes: places } };
 }
 
 /** A state that was written before there were any has none. */
 function parsePromotion(value: unknown): Promotion | undefined {
   if (value === undefined) return FOLLOWING;
-  const { kind, ends: written, sinceMs } = fieldsOf(value);
+  const { kind, ends: written, sinceMs, fork: told } = fieldsOf(value);
   const ends = parseLaneEnds(written);
+  const fork = told === undefined ? undefined : parseFork(told);
+  if (told !== undefined && fork === undefined) return undefined;
+  const of = fork && { fork };
   switch (kind) {
     case 'none':
       return FOLLOWING;
     case 'draining':
-      return ends && { kind, ends };
+      return ends && { kind, ends, ...of };
     case 'promoted':
-      return isNumber(sinceMs) ? { kind, sinceMs } : undefined;
+      return isNumber(sinceMs) ? { kind, sinceMs, ...of } : undefined;
     default:
       return undefined;
   }
+}
+
+function parseForks(value: unknown = []): readonly Fork[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const forks = value.flatMap((one) => parseFork(one) ?? []);
+  return forks.length === value.length ? forks : undefined;
 }

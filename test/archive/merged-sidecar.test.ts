@@ -54,6 +54,14 @@ test('a merged sidecar counts what its parts count, and knows what the last of t
   expect(idle).toMatchObject({ points: 0, confirmed: null, instants: null });
 });
 
+test('a merged sidecar tells the forks of all its parts', () => {
+  const fork = { id: '0123456789abcdef', at: 5, undone: [], receivedAt: 150 };
+  const other = { ...fork, id: '1123456789abcdef', receivedAt: 2_150 };
+  const parts = [part(1, { forks: [fork] }), part(11), part(21, { forks: [other] })];
+  const { forks } = sumSidecars(segment, parts, { createdAt: 9, writer: 'w' });
+  expect(forks).toEqual([fork, other]);
+});
+
 test('parts that say other counts than their names, or other lanes, are not merged', () => {
   const parts = [part(1), part(11), part(21)];
   expect(partsFault(segment, [...parts.slice(0, 2), part(21, { records: 9 })])).toContain(

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import type { WriteFilter } from '../../src/archive/write-filter.ts';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { START_MS } from '../restore/kit/histories.ts';
-import type { MadeLane } from '../restore/kit/history.ts';
+import { type MadeLane, undoneAt } from '../restore/kit/history.ts';
 
 export const EVER = { from: 0, to: Number.MAX_SAFE_INTEGER };
 /** Of the first points of the histories. */
 export const INSTANT_MS = 1_500_000_000_000;
 
-/** `lane/seq/index` of what fits, in order, by the plainest reading of the filter; `!` behind it if it was refused. */
+/** `lane/seq/index` of what fits, in order, by the plainest reading of the filter; `!` behind it if it was refused, `~` if it is undone. */
 export function plainSearch(lanes: readonly MadeLane[], filter: WriteFilter): string[] {
   const { received, instants = EVER, metric = '*', tags = [], value } = filter;
   const refused = new Set<string>();
@@ -21,6 +21,7 @@ export function plainSearch(lanes: readonly MadeLane[], filter: WriteFilter): st
     };
     for (const { index } of outcome.refused) refused.add(`${outcome.lane}/${outcome.seq}/${index}`);
   }
+  const isUndone = undoneAt(lanes, Infinity);
   const all = lanes.flatMap(({ lane, records }) =>
     records.flatMap(({ receivedAt, transport, lines }, at) =>
       lines.flatMap((line, index) =>
@@ -50,7 +51,7 @@ export function plainSearch(lanes: readonly MadeLane[], filter: WriteFilter): st
     )
     .map(({ lane, seq, index }) => {
       const place = `${lane}/${seq}/${index}`;
-      return refused.has(place) ? `${place}!` : place;
+      return `${place}${refused.has(place) ? '!' : ''}${isUndone(lane, seq) ? '~' : ''}`;
     });
 }
 

@@ -9,7 +9,7 @@ import type { WindowLimits } from '../../src/archive/search-windows.ts';
 import type { WriteFilter } from '../../src/archive/write-filter.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { Fabricated, type MadeObject } from '../restore/kit/fabricated.ts';
-import { histories, objectsOf, START_MS } from '../restore/kit/histories.ts';
+import { forkedHistories, histories, objectsOf, START_MS } from '../restore/kit/histories.ts';
 import type { MadeLane } from '../restore/kit/history.ts';
 import { EVER, filters, INSTANT_MS, plainSearch } from './plain-search.ts';
 
@@ -56,7 +56,7 @@ function kindsOf(events: readonly SearchEvent[]): string[] {
 describe('a search for writes', { timeout: 120_000 }, () => {
   test('finds each that fits once, in the order of receiving, with what was refused later', async () => {
     const property = fc.asyncProperty(
-      histories,
+      fc.oneof(histories, forkedHistories),
       fc.array(filters, { minLength: 4, maxLength: 4 }),
       fc.integer({ min: 1, max: 12 }),
       async (history, some, rowsMax) => {
@@ -66,8 +66,8 @@ describe('a search for writes', { timeout: 120_000 }, () => {
           const windowLimits = { rowsMax, filesMax: 3 };
           const events = await search(made, filter, { windowLimits });
           const found = writesOf(events).map(
-            ({ lane, seq, index, refusal }) =>
-              `${lane}/${seq}/${index}${refusal === null ? '' : '!'}`,
+            ({ lane, seq, index, refusal, undone }) =>
+              `${lane}/${seq}/${index}${refusal === null ? '' : '!'}${undone === null ? '' : '~'}`,
           );
           const expected = plainSearch(history.lanes, filter);
           expect(found).toEqual(expected);
@@ -108,6 +108,7 @@ describe('a search for writes', { timeout: 120_000 }, () => {
         value: '1.10',
         line: 'put sys.cpu 1500000000 1.10 a=é z=1',
         refusal: null,
+        undone: null,
       },
       {
         ...common,
@@ -120,6 +121,7 @@ describe('a search for writes', { timeout: 120_000 }, () => {
         value: ' 1.5 ',
         line: lines[1],
         refusal: 'it is "bad"',
+        undone: null,
       },
     ]);
   });

@@ -100,6 +100,7 @@ describe('a segment', { timeout: 60_000 }, () => {
         points: points.length,
         refused: of('outcome'),
         bypasses: of('bypass'),
+        forks: [],
         confirmed: ticks.length === 0 ? null : `${LANE}/7`,
         instantMin: Math.min(...instants),
         instantMax: Math.max(...instants),

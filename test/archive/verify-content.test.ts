@@ -51,6 +51,11 @@ const SIDECAR_LIES: readonly (readonly [string, (sidecar: Sidecar) => Partial<Si
       ({ bypasses }) => ({ bypasses: bypasses + 1 }),
       /bypasses, its sidecar says|more of what they are/,
     ],
+    [
+      'forks',
+      () => ({ forks: [{ id: '0'.repeat(16), at: 1, undone: [], receivedAt: 2 }] }),
+      /forks, its sidecar says|it tells 1 forks/,
+    ],
     ['the number of its lane', ({ ordinal }) => ({ ordinal: ordinal + 1 }), /its lane has number/],
     [
       'rows',

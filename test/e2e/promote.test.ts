@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
+import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { randomTopic } from '../kit/topic.ts';
-import { Load } from './kit/clients.ts';
-import { Ledger, missingIn } from './kit/ledger.ts';
+import { HttpCollector, Load } from './kit/clients.ts';
+import { instantOf, Ledger, type Line, missingIn } from './kit/ledger.ts';
 import { MainProcess } from './kit/main-process.ts';
+import { RestoreProcess } from './kit/restore-process.ts';
 import { tell } from './kit/run.ts';
 import { StandbyProcess } from './kit/standby-process.ts';
 
@@ -89,6 +92,60 @@ describeOnStack('a promotion with writes going on', (stack) => {
     },
   );
 
+  test(
+    'as of a moment undoes what came after, in the new primary and for restores, though a proxy is killed on the way',
+    { timeout: 120_000 },
+    async () => {
+      const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
+      const own = [...topic.slice(0, -1), randomTopic()];
+      const flags = [...PROXY, ...HEAL, ...own, ...made];
+      await using one = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+      await using two = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+      const proxies = [one, two];
+      const before = new Ledger();
+      const after = new Ledger();
+      const load = proxies.map((proxy, index) => loadOf(proxy, before, `asof.before${index}`));
+      const right = cells('asof', 1);
+      const wrong = [...cells('asof', 666), ...cells('asof.more', 666)];
+      await putBy(proxies, right);
+      const standby = await follow(next, own, proxies, ['--delay', '6s']);
+      const kept = [...before.acknowledged];
+      await sleep(50);
+      const asOf = Date.now();
+      await sleep(50);
+      await putBy(proxies, wrong);
+      const wrongMs = Date.now();
+      const names = [...namesOf(standby, proxies), '--as-of', String(asOf), '--json'];
+      {
+        await using run = MainProcess.start('promote', ...names);
+        await run.until('"event":"undoing"');
+        await Promise.all([run.kill9(), one.kill9()]);
+      }
+      await Promise.all(load.map((each) => each.stop()));
+      await one.start();
+      const later = proxies.map((proxy, index) => loadOf(proxy, after, `asof.after${index}`));
+      await expectMore(after);
+      await using run = MainProcess.start('promote', ...names);
+      expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
+      tell(run.lines.join('\n    '));
+      await two.kill9();
+      await two.start();
+      await Promise.all(later.map((each) => each.stop()));
+      for (const proxy of proxies) await proxy.untilLive();
+      const wanted = [...right, ...kept, ...after.acknowledged];
+      await expect.poll(() => missingIn(next.url, wanted), { timeout: 30_000 }).toEqual([]);
+      expect(await missingIn(next.url, wrong)).toEqual(wrong);
+      expect(await missingIn(old.url, wrong)).toEqual([]);
+      // The log shows what was then, and what counts now.
+      const from = ['--data', one.dataDirectory, ...own];
+      await using then = await restored([...from, '--to', String(wrongMs)]);
+      expect(lackingIn(then, [...wrong, ...kept])).toEqual([]);
+      await using now = await restored([...from, '--to', 'safe']);
+      expect(lackingIn(now, wanted)).toEqual([]);
+      expect(lackingIn(now, wrong)).toEqual(wrong);
+    },
+  );
+
   /** The new primary has all of it, and the old one got nothing of what came last. */
   async function expectHeld({ acknowledged }: Ledger): Promise<void> {
     tell(`${acknowledged.size} points acknowledged`);
@@ -104,8 +161,9 @@ async function follow(
   target: Tsd,
   source: readonly string[],
   proxies: readonly ProxyProcess[],
+  more: readonly string[] = [],
 ): Promise<string> {
-  const standby = await StandbyProcess.start([...source, '--target', target.url]);
+  const standby = await StandbyProcess.start([...source, '--target', target.url], more);
   onTestFinished(() => standby[Symbol.asyncDispose]());
   const { admin } = standby;
   await standby.untilSaid('"following"');
@@ -130,4 +188,41 @@ function namesOf(standby: string, proxies: readonly ProxyProcess[]): readonly st
 async function expectMore({ acknowledged }: Ledger): Promise<void> {
   const seen = acknowledged.size;
   await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(seen + 100);
+}
+
+/** The same instants, with a value. */
+function cells(metric: string, value: number): Line[] {
+  return Array.from({ length: 40 }, (_, n) => {
+    return `put ${metric} ${1_750_000_000 + n} ${value} host=h${n % 2}`;
+  });
+}
+
+/** Each proxy gets its share. */
+async function putBy(proxies: readonly ProxyProcess[], lines: readonly Line[]): Promise<void> {
+  for (const [index, { port }] of proxies.entries()) {
+    const collector = new HttpCollector(port);
+    const own = lines.filter((_, at) => at % proxies.length === index);
+    expect(await collector.put(own)).toBeUndefined();
+    collector.close();
+  }
+}
+
+/** An OpenTSDB into which a time was restored. */
+async function restored(flags: readonly string[]): Promise<FakeTsd> {
+  const target = await FakeTsd.start();
+  await using folder = await tempDirectory('restored');
+  const work = ['--work', folder.path, '--target', target.url];
+  const { code, stderr } = await RestoreProcess.start([...flags, ...work]).end();
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return target;
+}
+
+/** Those that it does not hold as the last of their instants. */
+function lackingIn({ points }: FakeTsd, lines: readonly Line[]): Line[] {
+  const held = new Map<string, string>();
+  for (const { metric, timestamp, value, tags } of points) {
+    const pairs = Object.entries(tags).map(([key, text]) => `${key}=${text}`);
+    held.set(instantOf(`put ${metric} ${timestamp} ${value} ${pairs.join(' ')}`), value);
+  }
+  return lines.filter((line) => held.get(instantOf(line)) !== line.split(' ')[3]);
 }

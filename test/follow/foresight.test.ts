@@ -4,6 +4,7 @@ import { Chunk } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
 import { foldedOrder } from '../../src/follow/fold.ts';
 import { Foresight } from '../../src/follow/foresight.ts';
+import { Undone } from '../../src/record/fork.ts';
 import type { Position } from '../../src/record/position.ts';
 import { frameOf } from '../kit/frames.ts';
 
@@ -52,6 +53,7 @@ function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | '
       },
     },
     receiveNow: () => NOW,
+    undone: new Undone(),
     oldMs: OLD_MS,
     clockBoundMs: 100,
     pointsMax: 4,

@@ -4,6 +4,7 @@ import { CellTimes } from '../../src/follow/cell-times.ts';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { LaterWrites, Winners } from '../../src/follow/later-writes.ts';
 import { PutStretch } from '../../src/follow/put-stretch.ts';
+import { Undone } from '../../src/record/fork.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { frameOf } from '../kit/frames.ts';
 
@@ -106,6 +107,22 @@ describe('later writes of other lanes', () => {
     };
     expect(found(receivedAt - 1)).toBe(0);
     expect(found(receivedAt + 1)).toBe(1);
+  });
+
+  test('win over nothing when they are undone', () => {
+    const stretch = new PutStretch();
+    putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
+    const later = othersOf([{ cell: 1, value: 2, receivedAt: 11 }]);
+    const open = [{ stretch, contestedUntil: Infinity, isFlushed: true }];
+    const { lane, firstSeq: from, lastSeq: to } = later;
+    const fork = { id: '0', at: 0, undone: [{ lane, from, to }] };
+    const found = (undone: Undone): number => {
+      const winners = new Winners();
+      new LaterWrites(undone).find(later, open, winners);
+      return winners.count;
+    };
+    expect(found(new Undone([fork]))).toBe(0);
+    expect(found(new Undone())).toBe(1);
   });
 
   test('do not count when they were received after all was flushed: they were put after it', () => {

@@ -5,6 +5,7 @@ import { PrimaryFacts } from '../../src/follow/primary-facts.ts';
 import { Primary } from '../../src/follow/primary.ts';
 import { SentBodies } from '../../src/follow/sent-bodies.ts';
 import { type LaneFrame, receiveTimesOf } from '../../src/record/lane-frame.ts';
+import { Undone } from '../../src/record/fork.ts';
 import { earlier, type Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
@@ -74,6 +75,7 @@ export class SharedLane implements AsyncDisposable {
   #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   givenWay = 0;
+  readonly undone = new Undone();
   readonly states: LookState[] = [];
 
   private constructor(rig: SharedRig, data: TempDirectory, link: TcpProxy, oldMs: number) {
@@ -118,6 +120,7 @@ export class SharedLane implements AsyncDisposable {
       clock: systemClock,
       cursor,
       facts: await PrimaryFacts.open(path),
+      undone: this.undone,
       sentBodies: new SentBodies(),
       ackTimeoutMs: 1_000,
       requestTimeoutMs: 2_000,
@@ -129,6 +132,7 @@ export class SharedLane implements AsyncDisposable {
         others: { read: (fromMs) => this.#others(fromMs), seeAll: () => this.#areSeen() },
         limits: { ...LIMITS, oldMs: this.#oldMs },
         receiveNow: () => log.wal.now(),
+        undone: this.undone,
         mayPass: (confirmed) => earlier(confirmed, this.#acknowledged),
         onState: (state) => this.states.push(state),
         onLater: (points) => (this.givenWay += points),

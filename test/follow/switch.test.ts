@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Contained } from '../../src/record/lane-end.ts';
+import type { Fork } from '../../src/record/fork.ts';
+import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
+import { Cursor } from '../../src/wal/cursor.ts';
 import type { Position } from '../../src/record/position.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { line } from './evidence.ts';
@@ -31,6 +34,28 @@ async function put(...values: readonly string[]): Promise<void> {
     const outcome = await rig.put('http', line('m', Number(value) * 10 + at, value));
     expect(outcome).toMatchObject({ kind: 'accepted', refusals: [] });
   }
+}
+
+/** Holds, and tells what the primary contained then, and the fork that undoes the rest. */
+async function heldAsOf(at: number): Promise<{ contained: Contained; fork: Fork }> {
+  const { feeding } = rig.proxy;
+  await feeding.hold();
+  const { lanes, later } = await feeding.endsAt(at, new URL(other.url));
+  const contained = new Map(lanes.map(({ lane, seq }) => [lane, { seq, receivedAt: at }]));
+  const fork = { id: '0123456789abcdef', at, undone: later };
+  return { contained: { sinceMs: null, latestMs: at, lanes: contained }, fork };
+}
+
+async function between(): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const at = rig.proxy.wal.now();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  return at;
+}
+
+async function saidIn(): Promise<readonly string[]> {
+  const lines = (await rig.log()).flatMap((entry) => entry.lines);
+  return lines.filter((text) => text.startsWith('!fork '));
 }
 
 describe('a primary that is held', () => {
@@ -110,6 +135,74 @@ describe('another primary', () => {
     expect(other.points.filter(({ value }) => value === '3').length).toBeLessThan(4);
     expect(rig.tsd.points.length).toBe(old);
     await expect(rig.open({ primary: 'http://127.0.0.1:9' })).rejects.toThrow('names http://127');
+  });
+
+  describe('as of a moment', () => {
+    test('gets what came since the hold, and nothing of what came after the moment, over starts too', async () => {
+      await rig.live();
+      await put('1');
+      const at = await between();
+      await put('2', '3');
+      const { contained, fork } = await heldAsOf(at);
+      await put('4');
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+      expect(await saidIn()).toHaveLength(1);
+      await rig.live();
+      await put('5');
+      expect(valuesIn(other)).toEqual(new Set(['4', '5']));
+      // Before anything of it is confirmed, all is sent again.
+      await rig.close();
+      await rig.open();
+      await rig.live();
+      await put('6');
+      await rig.confirmed();
+      expect(valuesIn(other)).toEqual(new Set(['4', '5', '6']));
+      // Asked once more, it says what was undone, not what came since.
+      await rig.proxy.feeding.hold();
+      expect((await rig.proxy.feeding.endsAt(at, new URL(other.url))).later).toEqual(fork.undone);
+    });
+
+    test('is fed only once the log has the fork, when a kill came between', async () => {
+      await rig.live();
+      await put('1');
+      const at = await between();
+      await put('2');
+      const { fork } = await heldAsOf(at);
+      await put('3');
+      const begin = rig.proxy.wal.durable;
+      await rig.close();
+      const cursor = await Cursor.open(rig.data, 'primary');
+      const choice = await PrimaryChoice.open(rig.data, rig.tsd.url, cursor);
+      const first = { ...begin, seq: 1 };
+      await choice.switchTo(new URL(other.url), first, fork);
+      expect(await PrimaryChoice.open(rig.data, other.url, cursor)).toMatchObject({ fork });
+      await rig.open();
+      await rig.live();
+      expect(await saidIn()).toHaveLength(1);
+      await rig.confirmed();
+      expect(valuesIn(other)).toEqual(new Set(['1', '3']));
+      await rig.close();
+      await rig.open();
+      await rig.live();
+      expect(await saidIn()).toHaveLength(1);
+    });
+
+    test('is refused where the fork does not name all that came after', async () => {
+      await rig.live();
+      await put('1');
+      const at = await between();
+      await put('2');
+      const { contained, fork } = await heldAsOf(at);
+      const none = { ...fork, undone: [] };
+      const { feeding } = rig.proxy;
+      const wrong = feeding.switchTo(new URL(other.url), contained, none);
+      await expect(wrong).rejects.toThrow('does not name them');
+      expect(feeding.state).toMatchObject({ url: rig.tsd.url });
+      await feeding.release();
+      await rig.live();
+      await put('4');
+      expect(valuesIn(rig.tsd)).toEqual(new Set(['1', '2', '4']));
+    });
   });
 
   test('is not taken while the old one is fed, nor when it lacks what the log does not have any more', async () => {

@@ -120,6 +120,7 @@ test('the log reads back what it says of itself, and leaves newer words alone', 
     { kind: 'tick', confirmed: `${hole.lane}/7` },
     { kind: 'cut' },
     { kind: 'outcome', lane: hole.lane, seq: 3, refused: [{ index: 0, error: 'No such\nname' }] },
+    { kind: 'fork', id: '0123456789abcdef', at: 7, undone: [{ lane: 'ab', from: 3, to: 9 }] },
     { kind: 'bypass', method: 'POST', path: '/api/uid/assign', source: '127.0.0.1:9' },
     { kind: 'close' },
   ];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fabricated, type MadeObject } from './kit/fabricated.ts';
 import { asMap, Folded, sorted } from './kit/folded.ts';
-import { histories, objectsOf, START_MS } from './kit/histories.ts';
+import { forkedHistories, histories, objectsOf, START_MS } from './kit/histories.ts';
 import { type MadeLane, seriesOf, stateAt } from './kit/history.ts';
 
 const MINUTE: (lane: MadeLane) => readonly MadeObject[] = ({ records }) => [
@@ -13,7 +13,7 @@ describe('the fold', () => {
   test('gives the state at any time, each line once and as it was sent', async () => {
     await fc.assert(
       fc.asyncProperty(
-        histories,
+        fc.oneof(histories, forkedHistories),
         fc.nat(),
         fc.integer({ min: 1, max: 20 }),
         async (history, at, rowsMax) => {

@@ -11,7 +11,7 @@ import { listSegments } from '../kit/wal-files.ts';
 import { putBegin, putSegment } from '../kit/repository.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
 import { line, writeLane } from '../archive/archive-rig.ts';
-import { histories } from './kit/histories.ts';
+import { forkedHistories, histories } from './kit/histories.ts';
 import { type MadeLane, stateAt } from './kit/history.ts';
 import { asLines, LogScene, type Restored } from './kit/log-scene.ts';
 
@@ -21,7 +21,7 @@ const at = (ms: number) => ({ kind: 'at', ms }) as const;
 describe('a restore with the log', { timeout: 120_000 }, () => {
   test('gives the state at any time, whatever of the log is archived', async () => {
     const property = fc.asyncProperty(
-      histories,
+      fc.oneof(histories, forkedHistories),
       fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }),
       fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.constant(1.1)),
       async (history, hidden, times) => {

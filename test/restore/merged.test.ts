@@ -10,7 +10,7 @@ import { Fold } from '../../src/restore/fold.ts';
 import { readTrustedSegments } from '../../src/restore/trusted-segments.ts';
 import { NEVER, newMerger } from '../archive/kit/merging.ts';
 import { Fabricated } from './kit/fabricated.ts';
-import { histories, type MadeHistory, objectsOf, START_MS } from './kit/histories.ts';
+import { forkedHistories, type MadeHistory, objectsOf, START_MS } from './kit/histories.ts';
 import type { MadeLane } from './kit/history.ts';
 import { readLineFile } from './kit/line-files.ts';
 
@@ -76,7 +76,7 @@ test('a restore is the same from minutes, with hours and days beside them, and f
   let removed = 0;
   await fc.assert(
     fc.asyncProperty(
-      histories.map(stretched),
+      forkedHistories.map(stretched),
       fc.array(fc.nat(), { minLength: 2, maxLength: 2 }),
       async (history, times) => {
         await using made = await Fabricated.create();

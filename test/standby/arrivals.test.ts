@@ -95,14 +95,18 @@ async function readAll(
   return { seen, places };
 }
 
-function arrivalsOf(source: StandbySource): Arrivals {
+function arrivalsOf(source: StandbySource, stopAtMs = Infinity): Arrivals {
   return new Arrivals({
     source,
     clock: systemClock,
-    gate: new Gate({ delayMs: 0, stopAtMs: Infinity, isPaused: false }),
+    gate: new Gate({ delayMs: 0, stopAtMs, isPaused: false }),
     place: beginningAt(null),
+    sentToMs: 0,
+    forks: [],
     limits: { aheadBytesMax: 200, recentBytesMax: 100, arrivalsMax: 1_000 },
     events: {
+      sending: () => Promise.resolve(),
+      forked: () => undefined,
       released: () => undefined,
       again: () => undefined,
       trouble: () => undefined,
@@ -212,5 +216,24 @@ describe('arrivals', () => {
     expect(lacking(a, between)).toMatchObject({ firstSeq: 2 });
     expect(lacking(b, between)).toBeUndefined();
     expect(lacking(a, placeAfter(3))).toBeUndefined();
+  });
+
+  test('up to a time that lies within a frame are over when that part has passed', async () => {
+    const frame = frameOf('a', 1, [
+      { receivedAt: 10, lines: ['put m 1 a1 a=b'] },
+      { receivedAt: 30, lines: ['put m 1 a2 a=b'] },
+    ]);
+    const arrivals = arrivalsOf(new ListSource([{ kind: 'frame', frame }]), 20);
+    const stop = new AbortController();
+    const running = arrivals.run(stop.signal);
+    const { seen } = await readAll(arrivals, []);
+    expect(seen.map(({ name }) => name.split(' ')[3])).toEqual(['a1']);
+    expect([arrivals.isOver, arrivals.isOverAt(20), arrivals.isOverAt(30)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    stop.abort();
+    await running;
   });
 });

@@ -130,6 +130,27 @@ describe('what a repository holds', () => {
     await source.close();
   });
 
+  test('tells what is undone before all of that, but not to one that was restored to a later time', async () => {
+    const lane = 'aaaaaaaaaaaaaaaa';
+    const fork = { id: '0123456789abcdef', at: 1_005, undone: [{ lane, from: 2, to: 2 }] };
+    const lines = [`!fork ${JSON.stringify(fork)}`];
+    const said = { receivedAt: 1_020, transport: 'log', lines } as const;
+    const records = [at(0, 1), at(10, 2), said, at(30, 3), at(40, 4)];
+    await using made = await Fabricated.create();
+    await made.write([{ lane, records }], () => [{ level: 'minute', firstSeq: 1, lastSeq: 5 }]);
+    const clock = new StillClock(0);
+    const source = await sourceOf(made, clock);
+    await source.seek(beginningAt(null));
+    const [first, ...rest] = await readAll(source);
+    expect(first).toMatchObject({ kind: 'fork', fork });
+    expect(valuesOf(rest)).toEqual(['1', '2', '3']);
+    await source.seek(beginningAt(1_020));
+    clock.pass(LOOK_MS);
+    const later = await readAll(source);
+    expect(later.map(({ kind }) => kind)).toEqual(['frame']);
+    await source.close();
+  });
+
   test('is looked for again, and a lane that lacks something of before makes all since come again', async () => {
     const a = { lane: 'aaaaaaaaaaaaaaaa', records: [at(0, 1), at(10, 2), at(20, 3), at(30, 4)] };
     await using made = await Fabricated.create();

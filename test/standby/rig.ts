@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FollowerState } from '../../src/follow/follower.ts';
 import type { Hole } from '../../src/record/control.ts';
+import type { Fork } from '../../src/record/fork.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Gate } from '../../src/standby/gate.ts';
 import { LogSource } from '../../src/standby/log-source.ts';
@@ -31,6 +32,7 @@ export class StandbyRig implements AsyncDisposable {
   readonly tsd: FakeTsd;
   readonly holes: Hole[] = [];
   readonly agains: string[] = [];
+  readonly forks: Fork[] = [];
   readonly states: FollowerState['kind'][] = [];
   log: TestLog;
   readonly #folder: TempDirectory;
@@ -108,6 +110,7 @@ export class StandbyRig implements AsyncDisposable {
         again: (reason) => this.agains.push(reason),
         trouble: () => undefined,
         taken: () => undefined,
+        forked: (fork) => this.forks.push(fork),
         deadLetters: () => undefined,
         unsaved: () => undefined,
       },
@@ -129,10 +132,20 @@ export class StandbyRig implements AsyncDisposable {
 
   /** Resolves when it ends by itself. */
   async ended(): Promise<'stopped' | 'reached' | 'promoted' | undefined> {
-    const end = await this.#running;
-    await this.#state?.close();
-    this.#state = undefined;
-    return end;
+    try {
+      return await this.#running;
+    } finally {
+      this.#running = Promise.resolve(undefined);
+      await this.#state?.close();
+      this.#state = undefined;
+    }
+  }
+
+  /** Why its state can't be followed on; null: it can. */
+  async forked(): Promise<string | null> {
+    const state = await StateDirectory.open(this.statePath, new URL(this.tsd.url), false);
+    await state.close();
+    return state.state.forked;
   }
 
   /** Resolves once the target surely contains all that is in the log now. */

@@ -48,7 +48,7 @@ function closed(ms: number): MadeRecord {
 function namesOf(reads: readonly SourceRead[]): string[] {
   return reads.flatMap((read) => {
     if (read.kind === 'hole') return [`hole ${read.hole.lane}/${read.hole.from}-${read.hole.to}`];
-    if (read.kind === 'again') return ['again'];
+    if (read.kind !== 'frame') return [read.kind];
     return valuesOf(read.frame);
   });
 }

@@ -1,5 +1,5 @@
 import { formatRecords } from '../../archive/coverage.ts';
-import type { FoundWrite, SearchEvent } from '../../archive/search.ts';
+import type { FoundWrite, SearchEvent, UndoneWrite } from '../../archive/search.ts';
 import type { Sources } from '../../archive/sources.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
@@ -33,13 +33,18 @@ export function formatText(event: SearchEvent): GrepReport {
 }
 
 function jsonWrite(write: FoundWrite): object {
-  const { receivedAt, instantMs, ...rest } = write;
+  const { receivedAt, instantMs, undone, ...rest } = write;
   return {
     kind: 'write',
     receivedAt: formatInstant(receivedAt),
     ...rest,
+    undone: undone && jsonFork(undone),
     instant: formatInstant(instantMs),
   };
+}
+
+function jsonFork({ id, at, receivedAt }: UndoneWrite): object {
+  return { id, at: formatInstant(at), since: formatInstant(receivedAt) };
 }
 
 function jsonOther(event: Exclude<SearchEvent, { kind: 'writes' }>): object {
@@ -54,6 +59,8 @@ function jsonOther(event: Exclude<SearchEvent, { kind: 'writes' }>): object {
       const safeTime = safeTimeMs === undefined ? null : formatInstant(safeTimeMs);
       return { kind: 'behind', safeTime };
     }
+    case 'fork':
+      return { kind: 'fork', ...jsonFork(event.fork), undone: event.fork.undone };
     case 'bypass':
       return { ...event, receivedAt: formatInstant(event.receivedAt) };
     case 'damage':
@@ -63,9 +70,10 @@ function jsonOther(event: Exclude<SearchEvent, { kind: 'writes' }>): object {
 }
 
 function textWrite(write: FoundWrite): string {
-  const { receivedAt, transport, source, line, lane, seq, refusal } = write;
+  const { receivedAt, transport, source, line, lane, seq, refusal, undone } = write;
   const refused = refusal === null ? '' : ` REFUSED: ${refusal}`;
-  return `${formatInstant(receivedAt)} ${transport} ${source} ${line} @${lane}/${seq}${refused}\n`;
+  const gone = undone === null ? '' : ` UNDONE at ${formatInstant(undone.receivedAt)}`;
+  return `${formatInstant(receivedAt)} ${transport} ${source} ${line} @${lane}/${seq}${refused}${gone}\n`;
 }
 
 function textOther(event: Exclude<SearchEvent, { kind: 'writes' }>): string {
@@ -80,6 +88,10 @@ function textOther(event: Exclude<SearchEvent, { kind: 'writes' }>): string {
       return safeTimeMs === undefined
         ? 'note: nothing is there yet\n'
         : `note: complete for what was received up to ${formatInstant(safeTimeMs)}; of what came later not all is there yet\n`;
+    }
+    case 'fork': {
+      const { receivedAt, at } = event.fork;
+      return `note: at ${formatInstant(receivedAt)} the log went on from ${formatInstant(at)}: what was undone by that is marked\n`;
     }
     case 'bypass':
       return `warning: at ${formatInstant(event.receivedAt)} a change went round the log: ${event.method} ${event.path}, from ${event.source}\n`;

@@ -1,3 +1,4 @@
+import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
 import type { ProxyView, StandbyView } from './promote-views.ts';
 
 export interface Checked {
@@ -9,21 +10,32 @@ export interface Checked {
 
 /** A standby that is further behind, its delay aside, would hold the proxies for too long. */
 const LAG_SECONDS_MAX = 60;
-/** A lane that was written to so shortly before the latest record belongs to a proxy that runs: it logs something each second. */
-const RUNNING_MS = 30_000;
 
-/** Whether these proxies can be given the standby's target as their primary; `to`: as they name it. */
+export interface CheckOptions {
+  /** The standby's target, as the proxies name it. */
+  readonly to: string;
+  readonly asOf: AsOf | undefined;
+  /** Epoch ms. */
+  readonly nowMs: number;
+}
+
+/** Whether these proxies can be given the standby's target as their primary. */
 export function checkPromotion(
   standby: StandbyView,
   proxies: readonly ProxyView[],
-  to: string,
+  { to, asOf, nowMs }: CheckOptions,
 ): Checked {
   const problems = [
-    ...standbyProblems(standby),
+    ...standbyProblems(standby, asOf),
+    ...asOfProblems(asOf, standby, proxies, nowMs),
     ...addressProblems(proxies, to),
-    ...proxyProblems(standby, proxies, to),
+    ...proxyProblems(standby, proxies, { to, asOf }),
   ];
-  const warnings = [...standbyWarnings(standby), ...proxyWarnings(standby, proxies)];
+  const warnings = [
+    ...(asOf === undefined ? delayWarnings(standby) : asOfWarnings(asOf, standby, nowMs)),
+    ...standbyWarnings(standby),
+    ...proxyWarnings(standby, proxies),
+  ];
   return { problems, warnings };
 }
 
@@ -32,14 +44,14 @@ export function isSwitched({ primary, isHeld }: ProxyView, to: string): boolean 
   return primary === to && !isHeld;
 }
 
-function standbyProblems(standby: StandbyView): string[] {
+function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {
   if (standby.promotion === 'promoted') return [];
   const { target, state, stopAt, lagSeconds, delaySeconds } = standby;
   const problems: string[] = [];
   if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
   if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
   const behind = lagSeconds - delaySeconds;
-  if (behind > LAG_SECONDS_MAX) {
+  if (asOf === undefined && behind > LAG_SECONDS_MAX) {
     problems.push(
       `the standby is ${Math.round(behind)} s behind: wait until that is less than ${LAG_SECONDS_MAX} s`,
     );
@@ -62,7 +74,11 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || host.startsWith('127.');
 }
 
-function proxyProblems(standby: StandbyView, proxies: readonly ProxyView[], to: string): string[] {
+function proxyProblems(
+  standby: StandbyView,
+  proxies: readonly ProxyView[],
+  { to, asOf }: Pick<CheckOptions, 'to' | 'asOf'>,
+): string[] {
   const problems: string[] = [];
   const seen = new Map<string, string>();
   for (const { address, lanes } of proxies) {
@@ -75,6 +91,8 @@ function proxyProblems(standby: StandbyView, proxies: readonly ProxyView[], to: 
   for (const proxy of proxies) {
     const last = proxy.lanes.at(-1);
     if (last === undefined || isSwitched(proxy, to) || standby.lanes.has(last.lane)) continue;
+    // Its last lane may have begun since: whether it was contained is proven by what it had received by then.
+    if (asOf !== undefined && isOfSameLog(standby, proxy)) continue;
     problems.push(
       `the standby contains nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
     );
@@ -90,12 +108,18 @@ function proxyProblems(standby: StandbyView, proxies: readonly ProxyView[], to: 
   return problems;
 }
 
-function standbyWarnings(standby: StandbyView): string[] {
-  const { delaySeconds, lagRecords, deadLetters, holes } = standby;
+function isOfSameLog({ lanes, allUpToMs }: StandbyView, proxy: ProxyView): boolean {
+  return allUpToMs !== null || proxy.lanes.some(({ lane }) => lanes.has(lane));
+}
+
+function delayWarnings({ delaySeconds, lagRecords }: StandbyView): string[] {
+  return delaySeconds > 0
+    ? [`the standby has a delay: it applies ${lagRecords} records while the proxies are held`]
+    : [];
+}
+
+function standbyWarnings({ deadLetters, holes }: StandbyView): string[] {
   return [
-    ...(delaySeconds > 0
-      ? [`the standby has a delay: it applies ${lagRecords} records while the proxies are held`]
-      : []),
     ...(deadLetters > 0
       ? [`the target has refused ${deadLetters} points: see dead-letters/ of the standby`]
       : []),

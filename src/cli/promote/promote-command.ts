@@ -23,6 +23,10 @@ export function addPromote(program: Command, settle: (code: ExitCode) => void): 
       '--to <URL>',
       'How proxies reach the target of the standby, where it is not as the standby does.',
     )
+    .option(
+      '--as-of <TIME>',
+      'Go back to what was received up to this time, which the standby must not be past (--delay). What was received after it and before the proxies are held is undone, for later restores, too.',
+    )
     .option('--dry-run', 'Look at all, and change nothing.')
     .option('--json', 'Print JSON, one object a line, as docs/JSON.md has it.')
     .addHelpText('after', EXIT_HELP)

@@ -1,48 +1,89 @@
 import { fieldsOf } from '../../record/fields.ts';
 import { WalError } from '../../runtime/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
+import { type AsOf, cutOf, recordsIn } from './as-of.ts';
 import { checkPromotion, isSwitched } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
-import { proxyView, standbyView } from './promote-views.ts';
+import { type ProxyView, proxyView, type StandbyView, standbyView } from './promote-views.ts';
 
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 
-/** Asks all that take part in a promotion how they are; `open`: the proxies that do not feed the target yet. Throws PROMOTE_REFUSED. */
+export interface Looked {
+  readonly checked: Checked;
+  /** The proxies that do not feed the target yet. */
+  readonly open: readonly Admin[];
+  readonly seen: StandbyView;
+  readonly views: readonly ProxyView[];
+}
+
+/** Asks all that take part in a promotion how they are. Throws PROMOTE_REFUSED. */
 export async function lookAtAll({
   standby,
   proxies,
   to,
+  asOf,
+  clock,
 }: {
   readonly standby: Admin;
   readonly proxies: readonly Admin[];
   readonly to: URL | undefined;
-}): Promise<{ readonly checked: Checked; readonly open: readonly Admin[] }> {
+  readonly asOf: AsOf | undefined;
+  readonly clock: Pick<Clock, 'now'>;
+}): Promise<Looked> {
   const [seen, ...views] = await Promise.all([
     view(standby, standbyView, 'standby'),
     ...proxies.map((proxy) => view(proxy, proxyView, 'proxy')),
   ]);
   const target = to?.origin ?? seen.target;
-  const { problems, warnings } = checkPromotion(seen, views, target);
+  const { problems, warnings } = checkPromotion(seen, views, {
+    to: target,
+    asOf,
+    nowMs: clock.now(),
+  });
   const open = proxies.filter((_proxy, index) => {
     const one = views[index];
     return one !== undefined && !isSwitched(one, target);
   });
   const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
+  const later = await laterOf(open, target, asOf);
   const { address, promotion, lagSeconds, lagRecords } = seen;
   const checked: Checked = {
     event: 'checked',
     target,
+    asOf: asOf === undefined ? null : formatInstant(asOf.ms),
     standby: { address, promotion, lagSeconds, lagRecords },
     proxies: views.map((proxy) => ({
       address: proxy.address,
       primary: proxy.primary,
       held: proxy.isHeld,
       switched: isSwitched(proxy, target),
+      later: later.records.get(proxy.address) ?? 0,
     })),
     warnings,
-    problems: [...problems, ...unreached.flat()],
+    problems: [...problems, ...unreached.flat(), ...later.problems],
   };
-  return { checked, open };
+  return { checked, open, seen, views };
+}
+
+/** How many records each has received since the moment, by address; or why that can't be told. */
+async function laterOf(
+  open: readonly Admin[],
+  target: string,
+  asOf: AsOf | undefined,
+): Promise<{ readonly records: ReadonlyMap<string, number>; readonly problems: string[] }> {
+  const records = new Map<string, number>();
+  const problems: string[] = [];
+  if (asOf === undefined) return { records, problems };
+  for (const proxy of open) {
+    try {
+      records.set(proxy.address, recordsIn((await cutOf(proxy, asOf, target)).later));
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  return { records, problems };
 }
 
 async function view<V>(

@@ -3,6 +3,8 @@ export type PromoteEvent =
   | {
       readonly event: 'checked';
       readonly target: string;
+      /** The moment that is gone back to; null: none. */
+      readonly asOf: string | null;
       readonly standby: {
         readonly address: string;
         readonly promotion: string;
@@ -14,16 +16,27 @@ export type PromoteEvent =
         readonly primary: string;
         readonly held: boolean;
         readonly switched: boolean;
+        /** Records that it has received since that moment. */
+        readonly later: number;
       }[];
       readonly warnings: readonly string[];
       readonly problems: readonly string[];
     }
   | { readonly event: 'held'; readonly proxy: string; readonly primary: string }
+  /** Of these lanes so many records are undone: they were received after the moment, and before the hold. */
+  | {
+      readonly event: 'undoing';
+      readonly fork: string;
+      readonly asOf: string;
+      readonly lanes: number;
+      readonly records: number;
+    }
   | { readonly event: 'draining'; readonly lanes: number; readonly records: number }
-  /** The last record that may have been sent to the old primary, and the last that the new one contains, of the lane being written. */
+  /** The last record that may have been sent to the old primary, or that was received by the moment that is gone back to, and the last that the new one contains, of the lane being written. */
   | {
       readonly event: 'drained';
       readonly proxy: string;
+      readonly asOf: string | null;
       readonly lane: string | null;
       readonly held: number;
       readonly contains: number;
@@ -43,6 +56,8 @@ export function describePromoteEvent(event: PromoteEvent): string {
       return checkedLines(event).join('\n');
     case 'held':
       return `${event.proxy}  held: nothing goes to ${event.primary} any more`;
+    case 'undoing':
+      return `${event.records} records of ${event.lanes} lanes, received after ${event.asOf}, are undone: the log keeps them, and says so (fork ${event.fork})`;
     case 'draining':
       return `standby  drains: ${event.records} records of ${event.lanes} lanes to go`;
     case 'drained':
@@ -60,22 +75,26 @@ export function describePromoteEvent(event: PromoteEvent): string {
   }
 }
 
-function drainedLine({ proxy, lane, held, contains, fromLog }: Drained): string {
+function drainedLine({ proxy, lane, held, contains, fromLog, asOf }: Drained): string {
   const rest = fromLog === 0 ? '' : `; ${fromLog} records come from its log`;
+  if (asOf !== null) {
+    return `${proxy}  had ${lane}/${held} by ${asOf}; the new primary contains up to ${contains}${rest}`;
+  }
   return `${proxy}  sent up to ${lane}/${held}; the new primary contains up to ${contains}${rest}`;
 }
 
 type Drained = Extract<PromoteEvent, { event: 'drained' }>;
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 
-function checkedLines({ target, standby, proxies, warnings, problems }: Checked): string[] {
+function checkedLines({ target, asOf, standby, proxies, warnings, problems }: Checked): string[] {
   const { address, promotion, lagSeconds, lagRecords } = standby;
   const lag = `${lagRecords} records, ${lagSeconds.toFixed(1)} s behind`;
   return [
     `standby ${address} feeds ${target}: ${promotion === 'promoted' ? 'it has stopped already' : lag}`,
     ...proxies.map((proxy) => {
       const is = proxy.switched ? 'switched already' : `feeds ${proxy.primary}`;
-      return `proxy ${proxy.address}: ${is}${proxy.held ? ', held' : ''}`;
+      const later = asOf === null || proxy.switched ? '' : `, ${proxy.later} records since ${asOf}`;
+      return `proxy ${proxy.address}: ${is}${proxy.held ? ', held' : ''}${later}`;
     }),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...problems.map((problem) => `problem: ${problem}`),

@@ -1,4 +1,5 @@
 import { fieldsOf } from '../../record/fields.ts';
+import { type Fork, parseFork, type UndoneRange } from '../../record/fork.ts';
 import {
   type Contained,
   type LaneEnd,
@@ -17,6 +18,8 @@ export interface ProxyView {
   readonly isLive: boolean;
   /** Whether it shares a topic with other proxies, maybe. */
   readonly hasTopic: boolean;
+  /** How Kafka stands for it; undefined where that isn't told, as of workers, or there is none. */
+  readonly kafka: string | undefined;
   /** Why it takes no writes; undefined: it does. */
   readonly refusal: string | undefined;
   readonly lanes: readonly LaneEnd[];
@@ -35,6 +38,12 @@ export interface StandbyView {
   readonly lagRecords: number;
   readonly delaySeconds: number;
   readonly stopAt: string | null;
+  /** Nothing that was received later was ever sent to the target, epoch ms; Infinity where that isn't known. */
+  readonly sentToMs: number;
+  /** With which it is drained, or was. */
+  readonly fork: Fork | undefined;
+  /** Everything received up to then is contained of lanes that are not among `lanes`, epoch ms; null: nothing. */
+  readonly allUpToMs: number | null;
   /** By lane, when the last record of it that the target contains was received, epoch ms. */
   readonly lanes: ReadonlyMap<string, number>;
   readonly deadLetters: number;
@@ -64,6 +73,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     isHeld: held['heldSince'] !== null,
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,
+    kafka: textOf(fieldsOf(fieldsOf(kafka)['state'])['kind']),
     refusal: taking === true ? undefined : String(refusal),
     lanes,
   };
@@ -73,8 +83,8 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
 export function standbyView(address: string, status: unknown): StandbyView | undefined {
   const fields = fieldsOf(status);
   const { url, state } = fieldsOf(fields['target']);
-  const { state: promotion } = fieldsOf(fields['promotion']);
-  const { lanes } = fieldsOf(fields['contains']);
+  const { state: promotion, fork } = fieldsOf(fields['promotion']);
+  const { lanes, allUpTo } = fieldsOf(fields['contains']);
   if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
     return undefined;
   }
@@ -82,7 +92,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     const { lane, receivedAt } = fieldsOf(one);
     return [String(lane), Date.parse(String(receivedAt))] as const;
   });
-  const { stopAt, holes } = fields;
+  const { stopAt, sentTo, holes } = fields;
   return {
     address,
     version: String(fields['version']),
@@ -94,6 +104,9 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     lagRecords: Number(fields['lagRecords']),
     delaySeconds: Number(fields['delaySeconds']),
     stopAt: typeof stopAt === 'string' ? stopAt : null,
+    sentToMs: typeof sentTo === 'string' ? Date.parse(sentTo) : Infinity,
+    fork: parseFork(fork),
+    allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),
     deadLetters: Number(fields['deadLetters']),
     holes: Array.isArray(holes) ? holes.length : 0,
@@ -116,4 +129,18 @@ export function drainView(answer: unknown): DrainView | undefined {
       return { lane: String(lane), records: Number(seq) - Number(has) };
     }),
   };
+}
+
+/** From what `/primary/ends` answers; undefined when it is something else. */
+export function endsView(
+  answer: unknown,
+): { readonly lanes: readonly LaneEnd[]; readonly later: readonly UndoneRange[] } | undefined {
+  const { lanes: told, later } = fieldsOf(answer);
+  const lanes = parseLaneEnds(told);
+  const ranges = parseFork({ id: '0'.repeat(16), at: 0, undone: later })?.undone;
+  return lanes === undefined || ranges === undefined ? undefined : { lanes, later: ranges };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

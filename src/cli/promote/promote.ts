@@ -1,9 +1,12 @@
 import { fieldsOf } from '../../record/fields.ts';
+import type { Fork } from '../../record/fork.ts';
 import { lackingOf, type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
+import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { lookAtAll, refused } from './promote-look.ts';
+import { type AsOf, assertAllNamed, type Cut, cutOf, forkOf, recordsIn } from './as-of.ts';
+import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type DrainView, drainView, proxyView } from './promote-views.ts';
 
@@ -12,6 +15,8 @@ export interface PromoteOptions {
   readonly proxies: readonly Admin[];
   /** How proxies reach the target; undefined: as the standby does. */
   readonly to: URL | undefined;
+  /** Undefined: nothing is undone. */
+  readonly asOf: AsOf | undefined;
   readonly isDryRun: boolean;
   readonly clock: Clock;
   readonly tell: (event: PromoteEvent) => void;
@@ -27,10 +32,19 @@ const LIMITS = {
   liveMsMax: 60_000,
 } as const;
 
+/** What the standby is to contain. */
+interface Wanted {
+  readonly lanes: readonly LaneEnd[];
+  /** What is received after it is undone; and the lanes that this goes for. */
+  readonly fork: Fork | undefined;
+  readonly named: ReadonlySet<string>;
+}
+
 /** A proxy that is to be switched. */
 interface Held {
   readonly proxy: Admin;
-  readonly lanes: readonly LaneEnd[];
+  /** What the new primary is to contain of it; as held at first. */
+  lanes: readonly LaneEnd[];
   readonly sinceMs: number;
 }
 
@@ -41,6 +55,10 @@ interface Held {
  * 2. hold every proxy: from here on nothing goes to the old primary, and each tells what may have been sent to it;
  * 3. drain the standby up to there: it contains all that, and stops for good;
  * 4. switch every proxy: each feeds the new primary from behind what that contains.
+ *
+ * As of a moment it is the same, but the standby is drained to what was received by then; what the proxies received after it and before
+ * they were held is undone. By which fork is asked of nobody but the standby, which keeps it with its drain: every proxy is told with
+ * its switch, and tells its log before it sends anything to the new primary. Until the first switch it is nowhere in the log.
  *
  * What fails before the first switch is undone: the standby follows on, unless it has stopped already, and the proxies feed the old
  * primary again. After the first switch there is no way back: the rest stays held until it is switched. Each step is durable where it is
@@ -56,34 +74,73 @@ export class Promotion {
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { standby, proxies, isDryRun } = this.#options;
-    const { target, open } = await this.#check();
+    const { target, open, seen, views } = await this.#check();
     if (isDryRun) return;
     const isBegun = open.length < proxies.length;
     let held: readonly Held[];
     let drained: DrainView;
+    let wanted: Wanted;
     try {
       held = await this.#hold(open);
-      const lanes = held.flatMap((one) => one.lanes);
-      drained = await this.#drain(lanes, signal);
+      const known = isBegun ? seen.fork : undefined;
+      const named = new Set(
+        [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
+      );
+      wanted = await this.#want(held, { target, known, named, isBegun });
+      drained = await this.#drain(wanted, signal);
     } catch (error) {
       const reason = (error as Error).message;
       if (isBegun) throw unfinished(reason, error);
       return this.#giveUp(open, reason);
     }
     this.#tellProof(held, drained);
-    const switched = { to: target, contained: drained.containedJson };
+    const { fork } = wanted;
+    const switched = { to: target, contained: drained.containedJson, ...(fork && { fork }) };
     await this.#switch(held, switched, isBegun);
     await this.#untilLive(target);
     this.#options.tell({ event: 'done', target, standby: standby.address });
   }
 
-  /** The proxies that do not feed the target yet. */
-  async #check(): Promise<{ readonly target: string; readonly open: readonly Admin[] }> {
-    const { checked, open } = await lookAtAll(this.#options);
+  /** `open`: the proxies that do not feed the target yet. */
+  async #check(): Promise<Omit<Looked, 'checked'> & { readonly target: string }> {
+    const { checked, ...looked } = await lookAtAll(this.#options);
     this.#options.tell(checked);
     const { target, problems } = checked;
     if (problems.length > 0) throw refused(problems.join('; '), 'Nothing was changed.');
-    return { target, open };
+    return { target, ...looked };
+  }
+
+  /** What the standby is to contain of what is held. `known`: the fork that others were switched with. */
+  async #want(
+    held: readonly Held[],
+    given: {
+      readonly target: string;
+      readonly known: Fork | undefined;
+      readonly named: ReadonlySet<string>;
+      readonly isBegun: boolean;
+    },
+  ): Promise<Wanted> {
+    const { asOf, tell } = this.#options;
+    const { target, known, named, isBegun } = given;
+    if (asOf === undefined) {
+      return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, named };
+    }
+    const cuts: Cut[] = [];
+    for (const one of held) {
+      const cut = await cutOf(one.proxy, asOf, target);
+      one.lanes = cut.lanes;
+      cuts.push(cut);
+    }
+    if (isBegun && known === undefined) throw new Error('the standby no longer tells the fork');
+    const fork = known ?? forkOf(asOf, cuts);
+    tell({
+      event: 'undoing',
+      fork: fork.id,
+      asOf: formatInstant(fork.at),
+      lanes: fork.undone.length,
+      records: recordsIn(fork.undone),
+    });
+    return { lanes: held.flatMap(({ lanes }) => lanes), fork, named };
   }
 
   async #hold(open: readonly Admin[]): Promise<readonly Held[]> {
@@ -107,19 +164,20 @@ export class Promotion {
   }
 
   /** Resolves once the standby has stopped. */
-  async #drain(lanes: readonly LaneEnd[], signal: AbortSignal): Promise<DrainView> {
-    const { standby, clock, tell } = this.#options;
+  async #drain({ lanes, fork, named }: Wanted, signal: AbortSignal): Promise<DrainView> {
+    const { standby, clock, tell, asOf } = this.#options;
     let heardMs = clock.monotonicMs();
     let movedMs = heardMs;
     let before = '';
     for (;;) {
       if (signal.aborted) throw new Error('it was interrupted');
-      const answer = await standby.post('/drain', { lanes });
+      const answer = await standby.post('/drain', { lanes, ...(fork && { fork }) });
       if (answer.kind === 'refused') throw new Error(`the standby refuses: ${answer.reason}`);
       if (answer.kind === 'answered') {
         heardMs = clock.monotonicMs();
         const drain = drainView(answer.value);
         if (drain === undefined) throw new Error('the standby answers something else');
+        if (asOf !== undefined) assertAllNamed(asOf, drain, named);
         if (drain.state === 'promoted') return drain;
         const records = drain.lacking.reduce((sum, one) => sum + one.records, 0);
         tell({ event: 'draining', lanes: drain.lacking.length, records });
@@ -142,6 +200,7 @@ export class Promotion {
 
   /** What was held may be more than is contained only where an earlier run let go of what it had held: the log has the rest. */
   #tellProof(held: readonly Held[], { contained }: DrainView): void {
+    const { asOf } = this.#options;
     for (const { proxy, lanes } of held) {
       const lacking = lackingOf(lanes, contained);
       const records = lacking.reduce(
@@ -150,12 +209,16 @@ export class Promotion {
       );
       const last = lanes.at(-1);
       const lane = last?.lane ?? null;
+      const heldSeq = last?.seq ?? 0;
+      // Of a lane that isn't named, all that was received up to some time.
+      const known = contained.lanes.get(lane ?? '')?.seq ?? 0;
       this.#options.tell({
         event: 'drained',
         proxy: proxy.address,
+        asOf: asOf === undefined ? null : formatInstant(asOf.ms),
         lane,
-        held: last?.seq ?? 0,
-        contains: contained.lanes.get(lane ?? '')?.seq ?? 0,
+        held: heldSeq,
+        contains: lacking.some((end) => end.lane === lane) ? known : Math.max(known, heldSeq),
         fromLog: records,
       });
     }

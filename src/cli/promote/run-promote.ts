@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../runtime/clock.ts';
+import { parseInstant } from '../../runtime/instant.ts';
 import { adminAt } from '../admin-client.ts';
 import { parseTarget } from '../parse-flags.ts';
 import { type Print, printToStdout } from '../print.ts';
@@ -10,6 +12,7 @@ export interface PromoteFlags {
   readonly standby: string;
   readonly proxy: readonly string[];
   readonly to?: string;
+  readonly asOf?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -33,6 +36,10 @@ export async function runPromote(flags: PromoteFlags, print: Print = printToStdo
     standby: adminAt('--standby', flags.standby),
     proxies: flags.proxy.map((address) => adminAt('--proxy', address)),
     to: flags.to === undefined ? undefined : parseTarget('--to', flags.to),
+    asOf:
+      flags.asOf === undefined
+        ? undefined
+        : { ms: parseInstant('--as-of', flags.asOf), id: randomBytes(8).toString('hex') },
     isDryRun: flags.dryRun === true,
     clock: systemClock,
     tell,

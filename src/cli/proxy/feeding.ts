@@ -9,19 +9,22 @@ import { probe } from '../../follow/probe.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
 import type { Hole } from '../../record/control.ts';
+import type { Fork, UndoneRange } from '../../record/fork.ts';
 import { type Contained, lastContained, type LaneEnd } from '../../record/lane-end.ts';
-import { formatPosition, type Position } from '../../record/position.ts';
+import { comparePositions, formatPosition, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cursor } from '../../wal/cursor.ts';
+import { endsAt, type EndsAt } from '../../wal/ends-at.ts';
 import { laneEnds } from '../../wal/lane-ends.ts';
 import type { Wal } from '../../wal/log.ts';
 import { feedLimitsOf } from '../feed-limits.ts';
 import { OTHERS_SEEN } from './sharing.ts';
 import { PrimaryReport } from './primary-report.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
+import type { Replication } from './replication.ts';
 
 export interface FeedingOptions {
   readonly config: Config;
@@ -38,6 +41,7 @@ export interface FeedingOptions {
   readonly hole: (hole: Hole) => void;
   /** Undefined without Kafka: then no other proxy may write to the primary. */
   readonly shared: Shared | undefined;
+  readonly replication: Pick<Replication, 'acknowledged' | 'drain'> | undefined;
   /** The primary's place has moved. */
   readonly moved: () => void;
 }
@@ -54,6 +58,9 @@ export interface FeedingState {
 }
 
 const PROBE_TIMEOUT_MS = 3_000;
+/** Kafka has so long to get what the log is told before it is waited for anew. */
+const KAFKA_MS_MAX = 10_000;
+const RETRY_MS = 1_000;
 
 /**
  * The primary as the proxy sees it: the follower that feeds it, what is told of it, and the steps by which another OpenTSDB becomes
@@ -65,6 +72,9 @@ export class Feeding {
   readonly #options: FeedingOptions;
   readonly #deadLetters: DeadLetters;
   #last: Promise<unknown> = Promise.resolve();
+  /** Aborts when `run` ends. */
+  #signal = new AbortController().signal;
+  #isFinishing = false;
 
   constructor(options: FeedingOptions) {
     const { config, wal, clock, cursor, facts, choice } = options;
@@ -77,11 +87,12 @@ export class Feeding {
     });
     this.primary = new Primary({
       primary: choice.url,
-      heldFor: choice.hold && HELD,
+      heldFor: choice.hold === undefined ? choice.fork && UNTOLD : HELD,
       wal,
       clock,
       cursor,
       facts,
+      undone: choice.undone,
       sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
       ...feedLimitsOf(config),
@@ -109,20 +120,41 @@ export class Feeding {
   }
 
   get state(): FeedingState {
-    const { choice, wal } = this.#options;
-    const { until = wal.durable, sinceMs = wal.now() } = choice.hold ?? {};
+    const { choice } = this.#options;
     return {
       url: choice.url.origin,
       configured: choice.misnamed,
       heldSinceMs: choice.hold?.sinceMs,
-      lanes: laneEnds(wal.segments, until, sinceMs),
+      lanes: this.#ends,
     };
+  }
+
+  get #ends(): readonly LaneEnd[] {
+    const { choice, wal } = this.#options;
+    const { until = wal.durable, sinceMs = wal.now() } = choice.hold ?? {};
+    return laneEnds(wal.segments, until, sinceMs);
+  }
+
+  /**
+   * The lanes of `state` as they were at a time, epoch ms, and what they have received since that `to` is not to have, should it become the
+   * primary as of then; if it is that already, what was undone. Throws TIME_UNREACHABLE.
+   */
+  async endsAt(ms: number, to: URL): Promise<EndsAt> {
+    const { choice, wal } = this.#options;
+    const ends = this.#ends;
+    const found = await endsAt(wal, ends, ms);
+    if (choice.url.origin !== to.origin) return found;
+    const own = new Set(ends.map(({ lane }) => lane));
+    const ranges = choice.forks.filter(({ at }) => at === ms).flatMap(({ undone }) => undone);
+    return { ...found, later: ranges.filter(({ lane }) => own.has(lane)) };
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { choice, logger } = this.#options;
     if (choice.misnamed !== undefined) logger.warn(misnamed(choice));
     if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
+    this.#signal = signal;
+    void this.#finish();
     await this.primary.run(signal);
   }
 
@@ -142,22 +174,35 @@ export class Feeding {
     });
   }
 
-  /** What is held is given up, and `to`, which contains that much, is fed with the rest. */
-  async switchTo(to: URL, contained: Contained): Promise<FeedingState> {
+  /**
+   * What is held is given up, and `to`, which contains that much, is fed with the rest; without what `fork` undoes, once the log, and Kafka,
+   * have been told of that. What is left to do once it is decided is tried until it is done.
+   */
+  async switchTo(to: URL, contained: Contained, fork?: Fork): Promise<FeedingState> {
     return this.#inTurn(async () => {
-      const { choice, wal, logger, moved } = this.#options;
+      const { choice, logger, moved } = this.#options;
       const before = choice.url.origin;
       // It was switched before; held since, it has no better place than its own.
-      if (before === to.origin) return this.#goOn();
+      if (before === to.origin)
+        return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) {
         throw refused(`${before} is not held`, 'Hold it first, by POST /primary/hold.');
       }
-      const begin = beginIn(laneEnds(wal.segments, wal.durable, wal.now()), contained);
-      await choice.switchTo(to, begin);
-      this.primary.goOn(choice.url);
+      const begin = await this.#beginOf(contained, fork);
+      // One that an earlier switch left, and that this one would put out of mind.
+      if (choice.fork !== undefined) await this.#tell(choice.fork);
+      try {
+        await choice.switchTo(to, begin, fork);
+        await this.#carryOn();
+      } catch (error) {
+        if (choice.url.origin === before) throw error;
+        const { message } = error as Error;
+        logger.error({ primary: to.origin, error: message }, 'the switch is not at its end yet');
+        void this.#finish();
+      }
       moved();
       logger.warn(
-        { before, primary: to.origin, behind: formatPosition(begin) },
+        { before, primary: to.origin, behind: formatPosition(begin), fork },
         'the primary is another one now',
       );
       if (choice.misnamed !== undefined) logger.warn(misnamed(choice));
@@ -184,9 +229,70 @@ export class Feeding {
   async #goOn(): Promise<void> {
     const { choice, logger } = this.#options;
     if (choice.hold === undefined && !choice.isOpen) return;
+    await this.#carryOn();
+    logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+  }
+
+  async #carryOn(): Promise<void> {
+    const { choice } = this.#options;
+    await choice.settle();
+    if (choice.fork !== undefined) await this.#tell(choice.fork);
     await choice.release();
     this.primary.goOn(choice.url);
-    logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+  }
+
+  /** Tries until a switch is at its end. */
+  async #finish(): Promise<void> {
+    const { choice, clock, logger } = this.#options;
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    let told = '';
+    while (choice.isOpen && choice.hold === undefined && !this.#signal.aborted) {
+      try {
+        await this.#inTurn(() => this.#goOn());
+      } catch (error) {
+        const { message } = error as Error;
+        if (message !== told) logger.error({ error: message }, 'the switch is not at its end yet');
+        told = message;
+        await clock.sleep(RETRY_MS, this.#signal);
+      }
+    }
+    this.#isFinishing = false;
+  }
+
+  /** Says it in the log, and brings it to Kafka: nobody may be sent what comes behind it before. It may be said twice. */
+  async #tell(fork: Fork): Promise<void> {
+    const { choice, wal, writePath, replication, logger } = this.#options;
+    if (!(await writePath.logControl({ kind: 'fork', ...fork }))) {
+      throw new WalError('WAL_UNAVAILABLE', 'the log cannot be told what is undone');
+    }
+    const { durable } = wal;
+    await replication?.drain(durable, KAFKA_MS_MAX);
+    const { acknowledged } = replication ?? { acknowledged: durable };
+    if (acknowledged === undefined || comparePositions(acknowledged, durable) < 0) {
+      throw new WalError('KAFKA_UNREACHABLE', 'Kafka does not have what is undone yet');
+    }
+    await choice.told();
+    const records = fork.undone.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    const at = formatInstant(fork.at);
+    logger.warn({ fork: fork.id, at, records }, 'the log goes on from this moment');
+  }
+
+  /** Behind what `to` contains. */
+  async #beginOf(contained: Contained, fork: Fork | undefined): Promise<Position> {
+    const { wal } = this.#options;
+    if (fork === undefined) {
+      const ends = laneEnds(wal.segments, wal.durable, wal.now());
+      return beginIn(ends, contained, ends[0]);
+    }
+    const [oldest] = this.#ends;
+    const { lanes, later } = await endsAt(wal, this.#ends, fork.at);
+    const left = later.find((range) => !isNamed(range, fork));
+    if (left === undefined) return beginIn(lanes, contained, oldest);
+    throw refused(
+      `lane ${left.lane} has records ${left.from} to ${left.to} since ${formatInstant(fork.at)}, and the fork does not name them`,
+      'It was made without this proxy: hold all of them, and make it anew.',
+    );
   }
 
   async #inTurn(act: () => Promise<void>): Promise<FeedingState> {
@@ -197,6 +303,7 @@ export class Feeding {
   }
 }
 
+const UNTOLD = 'the log is told first what is undone';
 const HELD = 'it is held, so that another can take its place: writes are kept for that one';
 
 function misnamed({ url, misnamed: configured }: PrimaryChoice): string {
@@ -204,9 +311,12 @@ function misnamed({ url, misnamed: configured }: PrimaryChoice): string {
 }
 
 /** Throws when the log does not have all that is to follow. */
-function beginIn(ends: readonly LaneEnd[], contained: Contained): Position {
+function beginIn(
+  ends: readonly LaneEnd[],
+  contained: Contained,
+  oldest: LaneEnd | undefined,
+): Position {
   const begin = lastContained(ends, contained);
-  const [oldest] = ends;
   const isAllHere = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
   const { lane = '', ordinal = 0, firstSeq = 1 } = oldest ?? {};
   const from = { lane, ordinal, seq: firstSeq - 1 };
@@ -216,6 +326,10 @@ function beginIn(ends: readonly LaneEnd[], contained: Contained): Position {
     `the log begins with ${lane}/${firstSeq}, and the standby does not contain all that was before it`,
     'Let the standby follow this log, or its topic, until it has caught up.',
   );
+}
+
+function isNamed({ lane, from, to }: UndoneRange, { undone }: Fork): boolean {
+  return undone.some((range) => range.lane === lane && range.from <= from && range.to >= to);
 }
 
 function refused(message: string, hint: string): WalError {

@@ -1,4 +1,5 @@
 import { fieldsOf } from '../../record/fields.ts';
+import { type Fork, parseFork } from '../../record/fork.ts';
 import { parseContained } from '../../record/lane-end.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { describeFeeding, type Feeding } from './feeding.ts';
@@ -16,8 +17,9 @@ export function primaryActions(
       if (contained === undefined) {
         throw wrong('"contained" is not what the drain of a standby answers');
       }
-      return describeFeeding(await feeding.switchTo(to, contained));
+      return describeFeeding(await feeding.switchTo(to, contained, forkIn(body)));
     },
+    '/primary/ends': async (body) => feeding.endsAt(atIn(body), urlIn(body)),
     '/primary/probe': async (body) => ({ trouble: (await feeding.probe(urlIn(body))) ?? null }),
   };
 }
@@ -29,6 +31,20 @@ function urlIn(body: unknown): URL {
     throw wrong('"to" is no address of an OpenTSDB, as http://tsdb-2:4242');
   }
   return url;
+}
+
+function forkIn(body: unknown): Fork | undefined {
+  const { fork } = fieldsOf(body);
+  if (fork === undefined || fork === null) return undefined;
+  const parsed = parseFork(fork);
+  if (parsed === undefined) throw wrong('"fork" is not what docs/OPERATIONS.md says');
+  return parsed;
+}
+
+function atIn(body: unknown): number {
+  const { at } = fieldsOf(body);
+  if (typeof at !== 'number') throw wrong('"at" is no time, as 1780317200000');
+  return at;
 }
 
 function wrong(message: string): WalError {

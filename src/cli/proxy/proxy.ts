@@ -102,6 +102,7 @@ export class Proxy {
           ...options,
           ...parts,
           replication: parts.replication,
+          undone: parts.choice.undone,
           lagOf: (one) => this.lagOf(one),
         }),
       isEnding: () => this.#isEnding,

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/options.ts';
 import type { Shared } from '../../follow/feed.ts';
 import { LOOK_LIMITS } from '../../follow/look-through.ts';
+import type { Undone } from '../../record/fork.ts';
 import { earlier, type Position } from '../../record/position.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Wal } from '../../wal/log.ts';
@@ -19,11 +20,12 @@ export function sharingOf(proxy: {
   readonly config: Config;
   readonly replication: Replication;
   readonly wal: Wal;
+  readonly undone: Undone;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
   readonly lagOf: (position: Position | undefined) => { readonly seconds: number };
 }): Shared {
-  const { config, replication, wal, logger, metrics, lagOf } = proxy;
+  const { config, replication, wal, undone, logger, metrics, lagOf } = proxy;
   return {
     others: {
       read: (fromMs, signal) => replication.others.read(fromMs, signal),
@@ -31,6 +33,7 @@ export function sharingOf(proxy: {
     },
     limits: { ...LOOK_LIMITS, clockBoundMs: config.kafka.clockBound },
     receiveNow: () => wal.now(),
+    undone,
     // What others can't see yet they can't give way to: it is looked at again after a restart.
     mayPass: (confirmed) => earlier(confirmed, replication.acknowledged),
     onState: (state) => {

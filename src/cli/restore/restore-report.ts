@@ -57,7 +57,7 @@ function formatEvent(
 }
 
 function formatPlan(plan: RestorePlan): string {
-  const { holes, laterHoles, damaged, disputed, bypasses } = plan;
+  const { holes, laterHoles, damaged, disputed, forks, bypasses } = plan;
   const last = bypasses.at(-1);
   return [
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
@@ -74,6 +74,10 @@ function formatPlan(plan: RestorePlan): string {
     ...disputed.map(
       ({ from, to }) =>
         `  warning: the clock leapt: receive times from ${new Date(from).toISOString()} to ${new Date(to).toISOString()} are in doubt`,
+    ),
+    ...forks.map(
+      ({ at, since }) =>
+        `  without what was undone at ${since}, when the log went on from ${at} (promote --as-of)`,
     ),
     ...(last === undefined
       ? []

@@ -53,7 +53,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Place | unde
       settle: async ({ outcome, plan }) => {
         if (outcome !== 'restored') return;
         place = beginningAt(plan.toMs);
-        await state.save({ place });
+        const forks = plan.forks.map(({ id, at, undone }) => ({ id, at: Date.parse(at), undone }));
+        await state.save({ place, sentToMs: plan.toMs, forks });
       },
     });
     if (place === undefined) throw differing(result);

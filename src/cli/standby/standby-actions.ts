@@ -1,4 +1,5 @@
 import { fieldsOf } from '../../record/fields.ts';
+import { type Fork, parseFork } from '../../record/fork.ts';
 import { parseLaneEnds } from '../../record/lane-end.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -25,11 +26,12 @@ export function standbyActions(
     '/drain': async (body) => {
       const ends = parseLaneEnds(fieldsOf(body)['lanes']);
       if (ends === undefined) throw wrong();
+      const fork = forkIn(body);
       // It is asked again and again until it is over.
       if (standby.drained.promotion.kind === 'none') {
-        logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`) }, 'draining');
+        logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`), fork }, 'draining');
       }
-      return describeDrain(await standby.drain(ends));
+      return describeDrain(await standby.drain(ends, fork));
     },
     '/follow': async () => {
       const { promotion } = standby.drained;
@@ -42,6 +44,14 @@ export function standbyActions(
       return describeDrain(await standby.follow());
     },
   };
+}
+
+function forkIn(body: unknown): Fork | undefined {
+  const { fork } = fieldsOf(body);
+  if (fork === undefined || fork === null) return undefined;
+  const parsed = parseFork(fork);
+  if (parsed !== undefined) return parsed;
+  throw new WalError('PROMOTE_REFUSED', '"fork" is not what docs/STANDBY.md says');
 }
 
 function wrong(): WalError {

@@ -69,6 +69,11 @@ export class StandbyReport {
         metrics.bypasses.inc();
         logger.warn({ lane, firstSeq, lastSeq }, BYPASSED);
       },
+      forked: ({ id, at }) =>
+        logger.warn(
+          { fork: id, at: formatInstant(at) },
+          'the log went on from this moment: the target does without what was undone',
+        ),
       deadLetters: (suspects) => {
         metrics.deadLetters.inc(suspects.length);
         const [first] = suspects;
@@ -102,6 +107,7 @@ export class StandbyReport {
       paused: gate.isPaused,
       promotion: promotionOf(standby),
       delaySeconds: gate.delayMs / 1_000,
+      sentTo: formatInstant(standby.sentToMs),
       stopAt: gate.stopAtMs === Infinity ? null : formatInstant(gate.stopAtMs),
       lagSeconds: seconds,
       lagRecords: records,
@@ -149,7 +155,8 @@ export const PROMOTED = 'its target was made the primary: it follows no more';
 function promotionOf(standby: Standby): object {
   const { promotion } = standby.drained;
   const since = promotion.kind === 'promoted' ? formatInstant(promotion.sinceMs) : null;
-  return { state: promotion.kind, since };
+  const fork = promotion.kind === 'none' ? undefined : promotion.fork;
+  return { state: promotion.kind, since, fork: fork ?? null };
 }
 
 /** How far a drain has come, as `POST /drain` answers (docs/STANDBY.md). */
@@ -158,6 +165,7 @@ export function describeDrain({ promotion, contained, lacking }: DrainState): ob
   const list = [...lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
   return {
     state: promotion.kind,
+    fork: (promotion.kind === 'none' ? undefined : promotion.fork) ?? null,
     contained: { sinceMs, latestMs, lanes: list },
     lacking: lacking.map((end) => {
       return { lane: end.lane, seq: end.seq, contained: lanes.get(end.lane)?.seq ?? 0 };

@@ -5,6 +5,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import { FOLLOWING } from '../../standby/drain.ts';
+import { stillForked } from '../../standby/forked.ts';
 import { Gate } from '../../standby/gate.ts';
 import type { Place } from '../../standby/place.ts';
 import { Standby } from '../../standby/standby.ts';
@@ -38,10 +39,13 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, target, delayMs, stopAtMs } = request;
+  const { forked, promotion } = state.state;
+  if (forked !== null && promotion.kind !== 'promoted') throw stillForked(forked);
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
   const followed = await openFollowed(request, logger, () => counters.bypasses.inc());
   const { source, named } = followed;
+  const isNew = state.state.place === undefined;
   const place =
     state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
   if (place === undefined) return;
@@ -52,7 +56,11 @@ async function follow(
   if (wasPromoted && !isFollowingAgain) await source.close();
   // What can't be followed from there is said before anything begins.
   else await source.seek(place);
-  await state.save({ place, ...(isFollowingAgain && { promotion: FOLLOWING }) });
+  await state.save({
+    place,
+    ...(isNew && { sentToMs: place.latestMs ?? 0 }),
+    ...(isFollowingAgain && { promotion: FOLLOWING }),
+  });
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
   const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });

@@ -36,3 +36,12 @@ export function mergeProbes(probes: readonly unknown[]): object {
   const troubles = probes.map((probe) => fieldsOf(probe)['trouble'] ?? null);
   return { trouble: troubles.find((trouble) => trouble !== null) ?? null };
 }
+
+/** The lanes of all of them. */
+export function mergeEnds(ends: readonly unknown[]): object {
+  const all = ends.map(fieldsOf);
+  return {
+    lanes: all.flatMap(({ lanes }) => lanes as unknown[]),
+    later: all.flatMap(({ later }) => later as unknown[]),
+  };
+}

@@ -6,7 +6,7 @@ import { Metrics } from '../../runtime/metrics.ts';
 import { AdminClient } from '../admin-client.ts';
 import { mergeMetrics } from './worker-metrics.ts';
 import { configOfWorker, type WorkerPlace } from './worker-places.ts';
-import { mergeFeedings, mergeProbes, mergeStatus } from './worker-status.ts';
+import { mergeEnds, mergeFeedings, mergeProbes, mergeStatus } from './worker-status.ts';
 
 /** A worker as the process that started it sees it. */
 export interface WorkerView {
@@ -76,7 +76,13 @@ export function createWorkersAdmin(
 }
 
 /** Those of a promotion, as of one proxy. */
-const STEPS = ['/primary/hold', '/primary/release', '/primary/switch', '/primary/probe'] as const;
+const STEPS = [
+  '/primary/hold',
+  '/primary/release',
+  '/primary/switch',
+  '/primary/ends',
+  '/primary/probe',
+] as const;
 
 /** Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. */
 async function stepOfAll(
@@ -97,7 +103,14 @@ async function stepOfAll(
     if (answer.status === 'rejected') throw answer.reason;
     return answer.value;
   });
-  return path === '/primary/probe' ? mergeProbes(values) : mergeFeedings(values);
+  switch (path) {
+    case '/primary/probe':
+      return mergeProbes(values);
+    case '/primary/ends':
+      return mergeEnds(values);
+    default:
+      return mergeFeedings(values);
+  }
 }
 
 function addressOf(config: Config, { place }: WorkerView): string {

@@ -71,6 +71,34 @@ describe('log grep', () => {
     });
   });
 
+  test('marks what is undone since, and tells by what', async () => {
+    const fork = {
+      id: '0123456789abcdef',
+      at: START_MS + 5,
+      undone: [{ lane: LANE, from: 2, to: 2 }],
+    };
+    const put = (ms: number, n: number) =>
+      ({ receivedAt: START_MS + ms, transport: 'http', lines: [`put m 1 ${n} h=a`] }) as const;
+    const lines = [`!fork ${JSON.stringify(fork)}`];
+    const said = { receivedAt: START_MS + 20, transport: 'log', lines } as const;
+    await using made = await Fabricated.create();
+    await made.write([{ lane: LANE, records: [put(0, 1), put(10, 2), said, put(30, 3)] }], () => [
+      { level: 'minute', firstSeq: 1, lastSeq: 4 },
+    ]);
+    const { out, err } = await grep(made);
+    const marks = out
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.split('@')[1]);
+    const undone = `${LANE}/2 UNDONE at 2026-06-01T12:00:00.020Z`;
+    expect(marks).toEqual([`${LANE}/1`, undone, `${LANE}/4`]);
+    expect(err).toContain(
+      'at 2026-06-01T12:00:00.020Z the log went on from 2026-06-01T12:00:00.005Z',
+    );
+    const json = (await grep(made, { json: true })).out;
+    expect(json).toContain('"kind":"fork","id":"0123456789abcdef","at":"2026-06-01T12:00:00.005Z"');
+  });
+
   test('exits with 8 when nothing fits, and says nothing', async () => {
     await using made = await repository();
     const quiet = { from: START, to: '2026-06-01T12:00:00.002Z', metric: 'sys' };
@@ -136,6 +164,7 @@ describe('log grep', () => {
       value: '1.10',
       line: 'put sys.cpu 1780315200 1.10 host=a',
       refusal: null,
+      undone: null,
       instant: START,
     });
     expect(rest.map(({ kind }) => kind)).toEqual(['write', 'end']);

@@ -1,176 +1,30 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Admin, AdminAnswer } from '../../../src/cli/admin-client.ts';
-import { Promotion } from '../../../src/cli/promote/promote.ts';
 import type { PromoteEvent } from '../../../src/cli/promote/promote-report.ts';
-import { SkippingClock } from '../../kit/skipping-clock.ts';
+import {
+  type Answer,
+  type FakeProxy,
+  type FakeStandby,
+  NEW,
+  OLD,
+  PromoteScene,
+  REFUSED,
+  SILENT,
+} from './kit/promote-scene.ts';
 
-const OLD = 'http://old:4242';
-const NEW = 'http://new:4242';
-const VERSION = '1';
-
-type Answer = AdminAnswer | undefined;
-
-/** An admin server that does as it would, unless the next answers to a path are given. */
-abstract class FakeAdmin implements Admin {
-  readonly address: string;
-  readonly asked: string[] = [];
-  readonly answers = new Map<string, Answer[]>();
-
-  constructor(address: string) {
-    this.address = address;
-  }
-
-  get(path: string): Promise<AdminAnswer> {
-    return this.#ask(path, undefined);
-  }
-
-  post(path: string, body?: object): Promise<AdminAnswer> {
-    this.asked.push(path);
-    return this.#ask(path, body);
-  }
-
-  protected abstract answer(path: string, body: unknown): object;
-
-  #ask(path: string, body: unknown): Promise<AdminAnswer> {
-    const given = this.answers.get(path)?.shift();
-    if (given?.kind === 'refused') return Promise.resolve(given);
-    // Silent, it may have been done all the same.
-    const isDone = given?.kind !== 'silent' || given.reason === 'after';
-    const value = isDone ? this.answer(path, body) : undefined;
-    return Promise.resolve(given ?? { kind: 'answered', value });
-  }
-}
-
-class FakeProxy extends FakeAdmin {
-  primary = OLD;
-  isHeld = false;
-  end: number;
-  until: number | undefined;
-  readonly lane: string;
-
-  constructor(name: string, end: number) {
-    super(`${name}:4244`);
-    this.lane = name;
-    this.end = end;
-  }
-
-  protected answer(path: string, body: unknown): object {
-    if (path === '/primary/hold') {
-      if (!this.isHeld) this.until = this.end;
-      this.isHeld = true;
-    }
-    if (path === '/primary/release') this.isHeld = false;
-    if (path === '/primary/switch') {
-      this.primary = (body as { to: string }).to;
-      this.isHeld = false;
-    }
-    if (path === '/primary/probe') return { trouble: null };
-    const seq = this.isHeld ? (this.until ?? 0) : this.end;
-    const primary = {
-      url: this.primary,
-      heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
-      lanes: [{ lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
-    };
-    if (path !== '/status') return primary;
-    return {
-      version: VERSION,
-      log: { taking: true },
-      kafka: {},
-      primary: { ...primary, state: { kind: 'live' } },
-    };
-  }
-}
-
-class FakeStandby extends FakeAdmin {
-  target = NEW;
-  source = 'topic';
-  promotion = 'none';
-  lagSeconds = 1;
-  /** By lane, the last record and when it was received. */
-  readonly lanes = new Map<string, { seq: number; receivedAt: number }>();
-  /** How often a drain is asked for until it is over. */
-  drains = 3;
-
-  protected answer(path: string, body: unknown): object {
-    if (path === '/status') {
-      return {
-        version: VERSION,
-        source: { kind: this.source },
-        target: { url: this.target, state: { kind: 'live' } },
-        promotion: { state: this.promotion },
-        lagSeconds: this.lagSeconds,
-        lagRecords: 7,
-        delaySeconds: 0,
-        stopAt: null,
-        contains: {
-          lanes: this.#list().map(({ receivedAt, ...one }) => {
-            return Object.assign(one, { receivedAt: new Date(receivedAt).toISOString() });
-          }),
-        },
-        deadLetters: 0,
-        holes: [],
-      };
-    }
-    if (path === '/follow' && this.promotion === 'draining') this.promotion = 'none';
-    if (path === '/drain' && this.promotion !== 'promoted') {
-      this.promotion = 'draining';
-      this.drains -= 1;
-      if (this.drains === 0) {
-        this.promotion = 'promoted';
-        for (const { lane, seq } of (body as { lanes: { lane: string; seq: number }[] }).lanes) {
-          this.lanes.set(lane, { seq: seq + 2, receivedAt: 10_000 });
-        }
-      }
-    }
-    const contained = { sinceMs: null, latestMs: 1, lanes: this.#list() };
-    return { state: this.promotion, contained, lacking: [] };
-  }
-
-  #list() {
-    return [...this.lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
-  }
-}
-
-const SILENT = (reason: 'before' | 'after'): AdminAnswer => ({ kind: 'silent', reason });
-const REFUSED: AdminAnswer = { kind: 'refused', reason: 'it cannot' };
-
+let scene: PromoteScene;
 let standby: FakeStandby;
 let a: FakeProxy;
 let b: FakeProxy;
 let events: PromoteEvent[];
 
 beforeEach(() => {
-  standby = new FakeStandby('standby:4246');
-  a = new FakeProxy('a', 100);
-  b = new FakeProxy('b', 200);
-  standby.lanes.set('a', { seq: 90, receivedAt: 9_000 });
-  standby.lanes.set('b', { seq: 190, receivedAt: 9_500 });
-  events = [];
+  scene = new PromoteScene();
+  ({ standby, a, b, events } = scene);
 });
 
-async function promote(
-  given: { readonly isDryRun?: boolean; readonly signal?: AbortSignal; readonly to?: string } = {},
-): Promise<void> {
-  const clock = new SkippingClock();
-  const skipping = setInterval(() => clock.skip(1_000), 1);
-  const promotion = new Promotion({
-    standby,
-    proxies: [a, b],
-    to: given.to === undefined ? undefined : new URL(given.to),
-    isDryRun: given.isDryRun === true,
-    clock,
-    tell: (event) => events.push(event),
-  });
-  try {
-    await promotion.run(given.signal ?? new AbortController().signal);
-  } finally {
-    clearInterval(skipping);
-  }
-}
-
+const promote: PromoteScene['promote'] = (given) => scene.promote(given);
+const stands = (): readonly string[] => scene.stands;
 const said = (): string[] => events.map(({ event }) => event);
-const stands = (): unknown[] =>
-  [a, b].map(({ primary, isHeld }) => (isHeld ? `${primary} held` : primary));
 
 describe('a promotion', () => {
   test('holds all, drains, switches all, and says what the new primary contains', async () => {
@@ -186,7 +40,7 @@ describe('a promotion', () => {
       ]),
     );
     expect(events.find(({ event }) => event === 'drained')).toMatchObject({
-      lane: 'a',
+      lane: a.lane,
       held: 100,
       contains: 102,
       fromLog: 0,
@@ -201,7 +55,7 @@ describe('a promotion', () => {
 
   test.each([
     ['a standby that is far behind', () => (standby.lagSeconds = 100), /100 s behind/],
-    ['a proxy that the standby does not follow', () => standby.lanes.delete('b'), /lane b/],
+    ['a proxy that the standby does not follow', () => standby.lanes.delete(b.lane), /lane b/],
     [
       'a proxy that is not named',
       () => standby.lanes.set('c', { seq: 1, receivedAt: 9_400 }),
@@ -316,7 +170,7 @@ describe('a promotion', () => {
 
   test('can be run again when nothing is left to do', async () => {
     await promote();
-    events = [];
+    events.length = 0;
     await promote();
     expect(said()).toEqual(['checked', 'live', 'live', 'done']);
   });

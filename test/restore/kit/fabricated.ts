@@ -13,6 +13,7 @@ import type { Duckdb } from '../../../src/archive/duckdb.ts';
 import { SegmentBuilder } from '../../../src/archive/segment-builder.ts';
 import { createRepository, type Repository } from '../../../src/archive/repository.ts';
 import { type DataObject, formatBegin, formatSidecar } from '../../../src/archive/sidecar.ts';
+import type { Fork } from '../../../src/record/fork.ts';
 import { formatRecordHeader } from '../../../src/record/record.ts';
 import { parsePutLine } from '../../../src/opentsdb/put-line.ts';
 import { tempDirectory } from '../../kit/temp.ts';
@@ -104,6 +105,13 @@ export class Fabricated implements AsyncDisposable {
       data = await this.#store(rows.length, path, object);
     }
     const lines = records.flatMap((record) => record.lines);
+    const forks = records.flatMap(({ receivedAt, lines: own }) =>
+      own
+        .filter((line) => line.startsWith('!fork '))
+        .map((line) => {
+          return Object.assign(JSON.parse(line.slice('!fork '.length)) as Fork, { receivedAt });
+        }),
+    );
     const sidecar = {
       ...segment,
       ordinal,
@@ -117,6 +125,7 @@ export class Fabricated implements AsyncDisposable {
       data,
       createdAt: 1_000,
       writer: 'test',
+      ...(forks.length > 0 && { forks }),
     };
     await store.create(formatSidecarName(segment), Buffer.from(formatSidecar(sidecar)));
     return segment;

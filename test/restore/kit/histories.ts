@@ -85,6 +85,47 @@ export const histories: fc.Arbitrary<MadeHistory> = fc
     hours,
   }));
 
+/** The same, where the log went back to earlier moments, some of them more than once: each is said at the end of a lane. */
+export const forkedHistories: fc.Arbitrary<MadeHistory> = fc
+  .tuple(
+    histories,
+    fc.array(fc.tuple(fc.nat(), fc.nat(), fc.boolean()), { minLength: 1, maxLength: 3 }),
+  )
+  .map(([{ lanes, cuts, hours }, forks]) => ({ lanes: withForks(lanes, forks), cuts, hours }));
+
+/** `forks`: behind which lane, how far back, and whether it is said once more, behind the last lane. */
+function withForks(
+  lanes: readonly MadeLane[],
+  forks: readonly (readonly [number, number, boolean])[],
+): MadeLane[] {
+  const said = lanes.map((): string[] => []);
+  for (const [index, [which, back, isTwice]] of forks.entries()) {
+    const last = which % lanes.length;
+    const known = lanes.slice(0, last + 1);
+    const endMs = known.at(-1)?.records.at(-1)?.receivedAt ?? START_MS;
+    const at = endMs - (back % (endMs - START_MS + 1));
+    const undone = known.flatMap(({ lane, records: all }) => {
+      const from = all.findIndex(({ receivedAt }) => receivedAt > at) + 1;
+      return from === 0 ? [] : [{ lane, from, to: all.length }];
+    });
+    const line = `!fork ${JSON.stringify({ id: String(index).padStart(16, '0'), at, undone })}`;
+    said[last]?.push(line);
+    if (isTwice) said.at(-1)?.push(line);
+  }
+  let lateMs = 0;
+  return lanes.map(({ lane, records: all }, index) => {
+    const own = all.map((record): MadeRecord =>
+      Object.assign({}, record, { receivedAt: record.receivedAt + lateMs }),
+    );
+    for (const line of said[index] ?? []) {
+      const receivedAt = (own.at(-1)?.receivedAt ?? START_MS) + 1;
+      own.push({ receivedAt, transport: 'log', lines: [line] });
+      lateMs += 1;
+    }
+    return { lane, records: own };
+  });
+}
+
 /** Minutes, and hours over some of them: what the minutes of an hour hold is there twice. */
 export function objectsOf(
   { records: all }: MadeLane,

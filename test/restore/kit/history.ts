@@ -46,11 +46,13 @@ export function stateAt(
       }
     }
   }
+  const isUndone = undoneAt(lanes, atMs);
   const all = lanes.flatMap(({ lane, records }) =>
     records.map((record, index) => ({ lane, seq: index + 1, ...record })),
   );
   const inOrder = all
     .filter(({ receivedAt, lane, seq }) => receivedAt <= atMs && isTaken(lane, seq))
+    .filter(({ lane, seq }) => !isUndone(lane, seq))
     .toSorted(
       (a, b) =>
         a.receivedAt - b.receivedAt || (a.lane < b.lane ? -1 : a.lane > b.lane ? 1 : a.seq - b.seq),
@@ -64,6 +66,23 @@ export function stateAt(
     }
   }
   return state;
+}
+
+/** What was said by then to be undone. */
+export function undoneAt(
+  lanes: readonly MadeLane[],
+  atMs: number,
+): (lane: string, seq: number) => boolean {
+  const ranges = lanes
+    .flatMap(({ records }) => records.filter(({ receivedAt }) => receivedAt <= atMs))
+    .flatMap(({ lines }) => lines.filter((line) => line.startsWith('!fork ')))
+    .flatMap((line) => (JSON.parse(line.slice('!fork '.length)) as Said).undone);
+  return (lane, seq) =>
+    ranges.some((range) => range.lane === lane && range.from <= seq && range.to >= seq);
+}
+
+interface Said {
+  readonly undone: readonly { readonly lane: string; readonly from: number; readonly to: number }[];
 }
 
 /** Names the series and instant of a line, in whichever form it is. */

@@ -181,6 +181,13 @@ function append(
 /** Histories name lanes and sequences that only this log knows. */
 function translated(line: string, places: ReadonlyMap<string, Position>): Control {
   const control = parseControl(line);
+  if (control?.kind === 'fork') {
+    const undone = control.undone.map(({ lane, from, to }) => {
+      const [first, last] = [from, to].map((seq) => present(places.get(`${lane}/${seq}`)));
+      return { lane: present(first).lane, from: present(first).seq, to: present(last).seq };
+    });
+    return { ...control, undone };
+  }
   if (control?.kind !== 'outcome') return { kind: 'tick', confirmed: null };
   const { lane, seq } = present(places.get(`${control.lane}/${control.seq}`));
   return { ...control, lane, seq };

@@ -1,0 +1,100 @@
+import type { Fork, UndoneRange } from '../../record/fork.ts';
+import type { LaneEnd } from '../../record/lane-end.ts';
+import { formatInstant } from '../../runtime/instant.ts';
+import { type DrainView, endsView, type ProxyView, type StandbyView } from './promote-views.ts';
+import type { Admin } from '../admin-client.ts';
+
+/** A promotion to what was received up to a moment. */
+export interface AsOf {
+  /** Receive time, epoch ms. */
+  readonly ms: number;
+  /** Of the fork, if this run is the one to make it. */
+  readonly id: string;
+}
+
+/** A lane that was written to so shortly before a moment belongs to a proxy that ran then: it logs something each second. */
+export const RUNNING_MS = 30_000;
+const SPARE_MS = 60_000;
+
+/** Why it can't be made as things stand. `nowMs`: epoch ms. */
+export function asOfProblems(
+  asOf: AsOf | undefined,
+  standby: StandbyView,
+  proxies: readonly ProxyView[],
+  nowMs: number,
+): string[] {
+  const { promotion, fork } = standby;
+  if (promotion !== 'none' && fork?.at !== asOf?.ms) {
+    const drained = fork === undefined ? 'without --as-of' : `--as-of ${formatInstant(fork.at)}`;
+    return [`the standby was drained already, ${drained}: say the same`];
+  }
+  if (asOf === undefined) return [];
+  const at = formatInstant(asOf.ms);
+  const problems: string[] = [];
+  if (asOf.ms >= nowMs) problems.push(`${at} is not past`);
+  if (promotion === 'none' && standby.sentToMs > asOf.ms) {
+    const sentTo = formatInstant(standby.sentToMs);
+    problems.push(
+      `the target of the standby has, or may have, what was received up to ${sentTo}, which is after ${at}: take one with a longer delay, or restore that time (docs/RECOVERY.md, B)`,
+    );
+  }
+  if (standby.source === 'repository') {
+    problems.push('a standby that follows a repository cannot be promoted as of a moment');
+  }
+  for (const { address, version, kafka } of proxies) {
+    if (version !== standby.version) {
+      problems.push(
+        `proxy ${address} has version ${version}, the standby ${standby.version}: with --as-of all must have one`,
+      );
+    }
+    if (kafka !== undefined && kafka !== 'live') {
+      problems.push(`Kafka is ${kafka} for proxy ${address}: it is to be told what is undone`);
+    }
+  }
+  return problems;
+}
+
+/** What the standby has to apply first is applied while proxies are held. */
+export function asOfWarnings(asOf: AsOf, { lagSeconds }: StandbyView, nowMs: number): string[] {
+  const applied = lagSeconds * 1_000 - (nowMs - asOf.ms);
+  if (applied < SPARE_MS) return [];
+  const seconds = Math.round(applied / 1_000);
+  return [`the standby applies what was received in ${seconds} s while the proxies are held`];
+}
+
+/** What proxies had received by then, and what they have received since. */
+export interface Cut {
+  readonly lanes: readonly LaneEnd[];
+  readonly later: readonly UndoneRange[];
+}
+
+/** Asks a proxy; rejects when it can't tell. */
+export async function cutOf(proxy: Admin, { ms }: AsOf, to: string): Promise<Cut> {
+  const answer = await proxy.post('/primary/ends', { at: ms, to });
+  if (answer.kind !== 'answered') throw new Error(`proxy ${proxy.address}: ${answer.reason}`);
+  const cut = endsView(answer.value);
+  if (cut === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
+  return cut;
+}
+
+export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
+  return { id, at: ms, undone: cuts.flatMap(({ later }) => later) };
+}
+
+export function recordsIn(ranges: readonly UndoneRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+}
+
+/** Throws where a lane that the standby came to may have gone on behind the moment, and none of the proxies is its own. */
+export function assertAllNamed(
+  { ms }: AsOf,
+  { contained }: DrainView,
+  named: ReadonlySet<string>,
+): void {
+  for (const [lane, { receivedAt }] of contained.lanes) {
+    if (named.has(lane) || receivedAt < ms - RUNNING_MS) continue;
+    throw new Error(
+      `lane ${lane} was written to at ${formatInstant(ms)}, and none of these proxies has it: what it received since cannot be undone. Name its proxy`,
+    );
+  }
+}

@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import { checksum } from '../runtime/checksum.ts';
+import { writeFileAtomic } from '../runtime/durable-file.ts';
+
+/** A small file of the data directory: one line of JSON, and its checksum on a second one. Durable when it resolves. */
+export async function writeChecked(path: string, value: object): Promise<void> {
+  const text = JSON.stringify({ format: 1, ...value });
+  await writeFileAtomic(path, `${text}\n${checksum(text)}\n`);
+}
+
+/** What was written there; `absent` when there is none, `damaged` when it is something else. */
+export async function readChecked(
+  path: string,
+): Promise<Readonly<Record<string, unknown>> | 'absent' | 'damaged'> {
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'absent';
+    throw error;
+  }
+  const [text = '', sum] = content.split('\n');
+  if (sum !== checksum(text)) return 'damaged';
+  const { format, ...value } = JSON.parse(text) as Record<string, unknown>;
+  return format === 1 ? value : 'damaged';
+}

@@ -1,0 +1,203 @@
+import type { Admin, AdminAnswer } from '../../../../src/cli/admin-client.ts';
+import type { AsOf } from '../../../../src/cli/promote/as-of.ts';
+import { Promotion } from '../../../../src/cli/promote/promote.ts';
+import type { PromoteEvent } from '../../../../src/cli/promote/promote-report.ts';
+import type { Fork } from '../../../../src/record/fork.ts';
+import { SkippingClock } from '../../../kit/skipping-clock.ts';
+
+export const OLD = 'http://old:4242';
+export const NEW = 'http://new:4242';
+const VERSION = '1';
+/** Records that each proxy has received since the moment. */
+export const LATER = 7;
+export const AS_OF = { ms: 1_000, id: '0123456789abcdef' };
+
+export type Answer = AdminAnswer | undefined;
+
+/** An admin server that does as it would, unless the next answers to a path are given. */
+abstract class FakeAdmin implements Admin {
+  readonly address: string;
+  readonly asked: string[] = [];
+  readonly answers = new Map<string, Answer[]>();
+
+  constructor(address: string) {
+    this.address = address;
+  }
+
+  get(path: string): Promise<AdminAnswer> {
+    return this.#ask(path, undefined);
+  }
+
+  post(path: string, body?: object): Promise<AdminAnswer> {
+    this.asked.push(path);
+    return this.#ask(path, body);
+  }
+
+  protected abstract answer(path: string, body: unknown): object;
+
+  #ask(path: string, body: unknown): Promise<AdminAnswer> {
+    const given = this.answers.get(path)?.shift();
+    if (given?.kind === 'refused') return Promise.resolve(given);
+    // Silent, it may have been done all the same.
+    const isDone = given?.kind !== 'silent' || given.reason === 'after';
+    const value = isDone ? this.answer(path, body) : undefined;
+    return Promise.resolve(given ?? { kind: 'answered', value });
+  }
+}
+
+export class FakeProxy extends FakeAdmin {
+  primary = OLD;
+  isHeld = false;
+  end: number;
+  until: number | undefined;
+  /** With which it was switched. */
+  fork: Fork | undefined;
+  readonly lane: string;
+
+  constructor(name: string, end: number) {
+    super(`${name}:4244`);
+    this.lane = name.repeat(16);
+    this.end = end;
+  }
+
+  protected answer(path: string, body: unknown): object {
+    if (path === '/primary/hold') {
+      if (!this.isHeld) this.until = this.end;
+      this.isHeld = true;
+    }
+    if (path === '/primary/release') this.isHeld = false;
+    if (path === '/primary/switch') {
+      const { to, fork } = body as { to: string; fork?: Fork };
+      this.primary = to;
+      this.isHeld = false;
+      this.fork = fork;
+    }
+    if (path === '/primary/ends') {
+      const end = this.isHeld ? (this.until ?? 0) : this.end;
+      const { lane } = this;
+      return {
+        lanes: [{ lane, ordinal: 1, firstSeq: 1, seq: end - LATER, receivedBy: 1_000 }],
+        later: [{ lane, from: end - LATER + 1, to: end }],
+      };
+    }
+    if (path === '/primary/probe') return { trouble: null };
+    const seq = this.isHeld ? (this.until ?? 0) : this.end;
+    const primary = {
+      url: this.primary,
+      heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
+      lanes: [{ lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
+    };
+    if (path !== '/status') return primary;
+    return {
+      version: VERSION,
+      log: { taking: true },
+      kafka: {},
+      primary: { ...primary, state: { kind: 'live' } },
+    };
+  }
+}
+
+export class FakeStandby extends FakeAdmin {
+  target = NEW;
+  source = 'topic';
+  promotion = 'none';
+  lagSeconds = 1;
+  /** By lane, the last record and when it was received. */
+  readonly lanes = new Map<string, { seq: number; receivedAt: number }>();
+  /** How often a drain is asked for until it is over. */
+  drains = 3;
+  sentToMs = 500;
+  /** A lane that it meets on the way. */
+  comes: { lane: string; seq: number; receivedAt: number } | undefined;
+  fork: Fork | undefined;
+
+  protected answer(path: string, body: unknown): object {
+    if (path === '/status') {
+      return {
+        version: VERSION,
+        source: { kind: this.source },
+        target: { url: this.target, state: { kind: 'live' } },
+        promotion: { state: this.promotion, fork: this.fork ?? null },
+        sentTo: new Date(this.sentToMs).toISOString(),
+        lagSeconds: this.lagSeconds,
+        lagRecords: 7,
+        delaySeconds: 0,
+        stopAt: null,
+        contains: {
+          lanes: this.#list().map(({ receivedAt, ...one }) => {
+            return Object.assign(one, { receivedAt: new Date(receivedAt).toISOString() });
+          }),
+        },
+        deadLetters: 0,
+        holes: [],
+      };
+    }
+    if (path === '/follow' && this.promotion === 'draining') this.promotion = 'none';
+    if (path === '/drain') this.fork = (body as { fork?: Fork }).fork;
+    if (path === '/drain' && this.promotion !== 'promoted') {
+      this.promotion = 'draining';
+      this.drains -= 1;
+      if (this.drains === 0) {
+        this.promotion = 'promoted';
+        if (this.comes !== undefined) this.lanes.set(this.comes.lane, this.comes);
+        for (const { lane, seq } of (body as { lanes: { lane: string; seq: number }[] }).lanes) {
+          this.lanes.set(lane, { seq: seq + 2, receivedAt: 10_000 });
+        }
+      }
+    }
+    const contained = { sinceMs: null, latestMs: 1, lanes: this.#list() };
+    return { state: this.promotion, contained, lacking: [] };
+  }
+
+  #list() {
+    return [...this.lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
+  }
+}
+
+export const SILENT = (reason: 'before' | 'after'): AdminAnswer => ({ kind: 'silent', reason });
+export const REFUSED: AdminAnswer = { kind: 'refused', reason: 'it cannot' };
+
+/** Two proxies, a standby that follows both, and promotions of it. */
+export class PromoteScene {
+  readonly standby = new FakeStandby('standby:4246');
+  readonly a = new FakeProxy('a', 100);
+  readonly b = new FakeProxy('b', 200);
+  /** What was told. */
+  readonly events: PromoteEvent[] = [];
+
+  constructor() {
+    this.standby.lanes.set(this.a.lane, { seq: 90, receivedAt: 9_000 });
+    this.standby.lanes.set(this.b.lane, { seq: 190, receivedAt: 9_500 });
+  }
+
+  /** The primary of each, and whether it is held. */
+  get stands(): string[] {
+    return [this.a, this.b].map(({ primary, isHeld }) => (isHeld ? `${primary} held` : primary));
+  }
+
+  async promote(
+    given: {
+      readonly isDryRun?: boolean;
+      readonly signal?: AbortSignal;
+      readonly to?: string;
+      readonly asOf?: AsOf;
+    } = {},
+  ): Promise<void> {
+    const clock = new SkippingClock();
+    const skipping = setInterval(() => clock.skip(1_000), 1);
+    const promotion = new Promotion({
+      standby: this.standby,
+      proxies: [this.a, this.b],
+      to: given.to === undefined ? undefined : new URL(given.to),
+      asOf: given.asOf,
+      isDryRun: given.isDryRun === true,
+      clock,
+      tell: (event) => this.events.push(event),
+    });
+    try {
+      await promotion.run(given.signal ?? new AbortController().signal);
+    } finally {
+      clearInterval(skipping);
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Fork } from '../../src/record/fork.ts';
+import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { beginningAt } from '../../src/standby/place.ts';
+import { endsAt } from '../../src/wal/ends-at.ts';
+import { laneEnds } from '../../src/wal/lane-ends.ts';
+import { until } from '../kit/until.ts';
+import { present } from '../kit/wal-log.ts';
+import { StandbyRig } from './rig.ts';
+
+const HOUR_MS = 3_600_000;
+const line = (n: number, value = n): string => `put m ${1_700_000_000 + n} ${value} a=b`;
+const moment = (ms: number): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
+
+let rig: StandbyRig;
+
+beforeEach(async () => {
+  rig = await StandbyRig.open();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+/** The log as it was at a time, and a fork that undoes what it has received since. */
+async function forkAt(
+  at: number,
+  id = '0123456789abcdef',
+): Promise<{ readonly ends: readonly LaneEnd[]; readonly fork: Fork }> {
+  const { wal } = rig.log;
+  const { lanes, later } = await endsAt(wal, laneEnds(wal.segments, wal.durable, wal.now()), at);
+  return { ends: lanes, fork: { id, at, undone: later } };
+}
+
+/** A time between what was written and what will be. */
+async function between(): Promise<number> {
+  await moment(10);
+  const at = rig.log.wal.now();
+  await moment(10);
+  return at;
+}
+
+async function tell(fork: Fork): Promise<void> {
+  const position = present(rig.log.wal.appendControl({ kind: 'fork', ...fork }));
+  await rig.log.until(() => rig.log.wal.durable.seq >= position.seq);
+}
+
+describe('a standby that is drained as of a moment', () => {
+  test('contains what was received by then, and never gets what came after', async () => {
+    await rig.log.write([line(1), line(2)]);
+    const at = await between();
+    await rig.log.write([line(1, 666), line(3)]);
+    const { ends, fork } = await forkAt(at);
+    await rig.start({ delayMs: HOUR_MS });
+    await rig.standby.drain(ends, fork);
+    // It is killed on the way.
+    await rig.stop();
+    await rig.start();
+    expect(rig.standby.drained.promotion).toMatchObject({ kind: 'draining', fork });
+    await moment(50);
+    // Nothing later was let pass meanwhile.
+    await rig.standby.drain(ends, fork);
+    const { standby } = rig;
+    expect(await rig.ended()).toBe('promoted');
+    expect(new Set(rig.values('m'))).toEqual(new Set(['1', '2']));
+    expect(standby.drained.promotion).toMatchObject({ kind: 'promoted', fork });
+    expect(standby.place.latestMs).toBeLessThanOrEqual(at);
+    expect(standby.place.lanes.get(ends[0]?.lane ?? '')?.seq).toBe(ends[0]?.seq);
+  });
+
+  test('is over at once when its target was restored to that moment', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    const { ends, fork } = await forkAt(at);
+    await rig.start({ delayMs: HOUR_MS, begin: beginningAt(at) });
+    const { standby } = rig;
+    await standby.drain(ends, fork);
+    expect(await rig.ended()).toBe('promoted');
+    expect(rig.values('m')).toEqual([]);
+    expect(lackingOf(ends, standby.drained.contained)).toEqual([]);
+  });
+
+  test('is over only once all that was received by then has come', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.start();
+    // Nothing that came later shows yet that all of it is there.
+    const { ends, fork } = await forkAt(at + 60_000);
+    const { standby } = rig;
+    await standby.drain(ends, fork);
+    await rig.log.write([line(2)]);
+    await until(() => rig.values('m').includes('2'), 'sent');
+    await moment(700);
+    expect(standby.drained.promotion.kind).toBe('draining');
+  });
+
+  test('is refused when its target may have more, also after a start', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    await rig.start();
+    await until(() => rig.values('m').includes('2'), 'sent');
+    const { ends, fork } = await forkAt(at);
+    const refused = { code: 'PROMOTE_REFUSED' };
+    await expect(rig.standby.drain(ends, fork)).rejects.toMatchObject(refused);
+    // Nothing of that was confirmed: what it contains says less than what it was sent.
+    await rig.stop();
+    await rig.start({ delayMs: HOUR_MS });
+    await expect(rig.standby.drain(ends, fork)).rejects.toMatchObject(refused);
+    expect(rig.standby.drained.promotion.kind).toBe('none');
+  });
+
+  test('may be asked again with another fork at that moment, and for nothing else', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    const { ends, fork } = await forkAt(at);
+    await rig.start({ delayMs: HOUR_MS });
+    const { standby } = rig;
+    await standby.drain(ends, fork);
+    await expect(standby.drain(ends)).rejects.toThrow('as of');
+    await rig.ended();
+    await rig.start();
+    const other = { ...fork, id: 'f'.repeat(16) };
+    expect((await rig.standby.drain(ends, other)).promotion).toMatchObject({ fork: other });
+    const elsewhere = { ...fork, at: at - 1 };
+    await expect(rig.standby.drain(ends, elsewhere)).rejects.toThrow('as of');
+    await expect(rig.standby.drain(ends)).rejects.toThrow('as of');
+  });
+});
+
+describe('a standby that comes to a fork', () => {
+  test('leaves out what is undone, when it has sent nothing of that, over a start too', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(1, 666), line(2)]);
+    const { fork } = await forkAt(at);
+    await tell(fork);
+    await rig.start({ delayMs: HOUR_MS });
+    await until(() => rig.forks.length > 0, 'met');
+    await rig.stop();
+    await rig.start();
+    await rig.log.write([line(3)]);
+    // Another lane says it once more.
+    await tell(fork);
+    await rig.log.write([line(4)]);
+    await rig.contained();
+    expect(new Set(rig.values('m'))).toEqual(new Set(['1', '3', '4']));
+  });
+
+  test('ends when its target has something of what is undone, and does not follow on', async () => {
+    await rig.start();
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    await until(() => rig.values('m').includes('2'), 'sent');
+    const { fork } = await forkAt(at);
+    await tell(fork);
+    await rig.log.write([line(3)]);
+    await expect(rig.ended()).rejects.toMatchObject({ code: 'STANDBY_FORKED' });
+    expect(rig.values('m')).not.toContain('3');
+    expect(await rig.forked()).toContain('went on from');
+  });
+});
