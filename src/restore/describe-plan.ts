@@ -37,7 +37,7 @@ export async function describePlan(
     to: formatInstant(targetMs),
     toMs: targetMs,
     repository,
-    ...describeSources(found),
+    ...(await describeSources(found)),
     segments: segments.objects,
     bytes: segments.bytes,
     rows: demands.rows,

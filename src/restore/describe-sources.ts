@@ -2,13 +2,16 @@ import { computeCoverage, type Coverage } from '../archive/coverage.ts';
 import type { LaneTail } from '../archive/log-tail.ts';
 import type { Span } from '../archive/object-names.ts';
 import { formatInstant } from '../runtime/instant.ts';
+import { Cursor } from '../wal/cursor.ts';
 import type { FoundState } from './find-state.ts';
 import type { PlannedLane, PlannedRange, RestorePlan } from './restore-request.ts';
 
 const RANGES_SHOWN = 1_000;
 
 /** Where what a restore reads comes from. */
-export function describeSources(found: FoundState): Pick<RestorePlan, 'log' | 'topic' | 'lanes'> {
+export async function describeSources(
+  found: FoundState,
+): Promise<Pick<RestorePlan, 'log' | 'topic' | 'lanes'>> {
   const { sources, archived, tail, topic } = found;
   const coverage = computeCoverage(archived);
   const { safeTimeMs } = coverage;
@@ -20,6 +23,7 @@ export function describeSources(found: FoundState): Pick<RestorePlan, 'log' | 't
         : {
             data: sources.data,
             isInUse: tail.log.holder !== undefined,
+            isInTopic: await Cursor.isThere(sources.data, 'kafka'),
             archivedTo,
             ranges: rangesOf(tail.lanes),
           },

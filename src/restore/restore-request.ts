@@ -79,6 +79,8 @@ interface PlannedLog {
   readonly data: string;
   /** Some process writes it now. */
   readonly isInUse: boolean;
+  /** It is brought to a topic, which may hold what other proxies wrote. */
+  readonly isInTopic: boolean;
   /** Up to then the repository alone is complete; null: it holds nothing yet. */
   readonly archivedTo: string | null;
   /** What only the log has, at most the last thousand. */

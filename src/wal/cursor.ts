@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../record/position.ts';
 import { checksum } from '../runtime/checksum.ts';
@@ -28,6 +28,12 @@ export class Cursor {
       throw error;
     }
     return new Cursor(path, parseCursor(text, path));
+  }
+
+  /** Whether a follower of that name ever moved in this directory. Makes nothing. */
+  static async isThere(dataDirectory: string, name: string): Promise<boolean> {
+    const found = await stat(join(dataDirectory, 'cursors', `${name}.json`)).catch(() => undefined);
+    return found !== undefined;
   }
 
   /** One that never moved, whatever the file holds: the next move replaces it. */

@@ -62,6 +62,7 @@ function formatPlan(plan: RestorePlan): string {
   return [
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
     ...formatTails(plan),
+    ...formatOtherProxies(plan),
     `  reads: segments ${plan.segments}, bytes ${plan.bytes}, points received ${plan.rows}, metrics ${plan.metrics}, series ${plan.series}, ranges ${plan.ranges}`,
     ...(plan.instants === null
       ? []
@@ -85,6 +86,13 @@ function formatPlan(plan: RestorePlan): string {
           `  warning: ${bypasses.length} changes went round the log before, which no restore has; the last at ${last.at}: ${last.change}`,
         ]),
   ].join('\n');
+}
+
+function formatOtherProxies({ log, topic }: RestorePlan): string[] {
+  if (log?.isInTopic !== true || topic !== null) return [];
+  return [
+    '  warning: this log goes to a topic, where other proxies may write: of what came by them only the repository is asked. Name the topic (--kafka HOST:PORT --topic NAME)',
+  ];
 }
 
 function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string[] {
