@@ -44,7 +44,7 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
         (admin.port > 0 &&
           admin.port + WORKERS_MAX <= PORT_MAX &&
           !(listen.port > admin.port && listen.port <= admin.port + WORKERS_MAX)),
-      says: 'workers is above 1: the ports behind admin are theirs, up to the 64th; give admin another port',
+      says: 'workers is above 1: they answer at the 64 ports after that of admin, which must exist, and listen must be none of them; give admin another port',
     },
     {
       holds: ({ ack, kafka }) => ack !== 'kafka' || kafka.brokers.length > 0,

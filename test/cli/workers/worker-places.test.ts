@@ -61,7 +61,7 @@ test.each([
   [{ workers: '2', 'kafka.brokers': 'k:9092' }, /archive is on/],
   [
     { workers: '2', 'kafka.brokers': 'k:9092', archive: 'off', admin: '4240' },
-    /ports behind admin/,
+    /64 ports after that of admin.*listen must be none/,
   ],
 ])('%j is refused, with what would be right', async (flags, says) => {
   await expect(loadConfig({ environment: {}, flags })).rejects.toThrow(says);
