@@ -79,8 +79,7 @@ async function checkData(data: string): Promise<Finding> {
 /** Leaves nothing behind but the folder itself. */
 async function checkRepository(config: Config): Promise<Finding> {
   const shown = `repository ${config.repository}`;
-  if (config.archive === 'off')
-    return { kind: 'warning', says: 'archive is off: there is nothing to restore from' };
+  if (config.archive === 'off') return { kind: 'warning', says: saysUnarchived(config) };
   const says = `${shown} ${SILENT}`;
   const timeout: Finding = { kind: 'error', code: 'REPOSITORY_UNUSABLE', says };
   const late = new AbortController();
@@ -95,6 +94,12 @@ async function checkRepository(config: Config): Promise<Finding> {
   } finally {
     late.abort();
   }
+}
+
+function saysUnarchived({ kafka }: Config): string {
+  return kafka.brokers.length === 0
+    ? 'archive is off: there is nothing to restore from'
+    : 'archive is off: there is only the topic to restore from, unless `tsdb-wal archive --kafka` archives it';
 }
 
 async function lookAtRepository({ data, repository }: Config, shown: string): Promise<Finding> {
