@@ -75,7 +75,10 @@ export async function inspectLog(data: string): Promise<InspectedLog> {
     return { data, holder, segments, holes, tornBytes, strangers, cursors };
   } catch (cause) {
     const directory = join(data, 'wal');
-    throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, { cause });
+    throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Name the data directory of a proxy, as --data does for `start`; with workers one of theirs, DATA/worker-1.',
+    });
   }
 }
 
