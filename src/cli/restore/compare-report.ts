@@ -121,7 +121,7 @@ function formatResult(result: CompareResult): string {
   return lines.join('\n');
 }
 
-function formatRepair({ repair }: CompareResult): string[] {
+function formatRepair({ repair, logTo }: CompareResult): string[] {
   if (repair === null) return [];
   const { isDryRun, log, api, cannot, refused, left } = repair;
   const verb = isDryRun ? 'that would be sent' : 'sent';
@@ -129,8 +129,10 @@ function formatRepair({ repair }: CompareResult): string[] {
     `  points ${verb} as the log has them ${log}, as the source shows them ${api}; about which nothing can be done ${cannot}`,
   ];
   if (api > 0) {
+    const advice =
+      logTo === null ? '--repository, --kafka or --data know better' : 'the log has none of these';
     lines.push(
-      '  warning: the source does not show how a point was sent: such ones go by HTTP, with times in seconds where they are whole (--repository or --data know better)',
+      `  warning: the source does not show how a point was sent: such ones go by HTTP, with times in seconds where they are whole (${advice})`,
     );
   }
   if (refused > 0) lines.push(`  REFUSED by the target: ${refused}`);
