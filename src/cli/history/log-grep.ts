@@ -8,11 +8,13 @@ import { openSources } from '../../archive/sources.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
 import { touches } from '../../archive/write-filter.ts';
 import { WalError } from '../../runtime/errors.ts';
+import { Cursor } from '../../wal/cursor.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
 import { formatJson, formatText, jsonHead } from './grep-report.ts';
 import { type Print, printToStdout } from '../print.ts';
 import { listenForStop } from '../stop-signal.ts';
+import { TOPIC_UNREAD } from '../topic-unread.ts';
 
 export interface GrepOptions extends GrepFilterOptions {
   readonly repository?: string;
@@ -50,6 +52,7 @@ export async function grepLog(
     try {
       const now = Date.now();
       if (options.json === true) await output.print(jsonHead(sources, now));
+      else if (await isTopicUnread(options)) output.warn(`${TOPIC_UNREAD}\n`);
       const { signal } = stop;
       const history = await readHistory(sources, {
         duckdb,
@@ -68,6 +71,10 @@ export async function grepLog(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function isTopicUnread({ data, topic }: GrepOptions): Promise<boolean> {
+  return data !== undefined && topic === undefined && (await Cursor.isThere(data, 'kafka'));
 }
 
 function noSource(): WalError {

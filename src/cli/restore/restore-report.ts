@@ -1,6 +1,7 @@
 import { formatRecords } from '../../archive/coverage.ts';
 import { formatLeft, formatSeconds } from '../format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
+import { TOPIC_UNREAD } from '../topic-unread.ts';
 import type {
   PlannedRange,
   RestoreEvent,
@@ -89,10 +90,7 @@ function formatPlan(plan: RestorePlan): string {
 }
 
 function formatOtherProxies({ log, topic }: RestorePlan): string[] {
-  if (log?.isInTopic !== true || topic !== null) return [];
-  return [
-    '  warning: this log goes to a topic, where other proxies may write: of what came by them only the repository is asked. Name the topic (--kafka HOST:PORT --topic NAME)',
-  ];
+  return log?.isInTopic === true && topic === null ? [`  ${TOPIC_UNREAD}`] : [];
 }
 
 function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string[] {

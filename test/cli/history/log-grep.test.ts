@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { parseGrepFilter } from '../../../src/cli/history/grep-filter.ts';
 import { type GrepOptions, grepLog } from '../../../src/cli/history/log-grep.ts';
+import { Cursor } from '../../../src/wal/cursor.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 import { ArchiveRig, writeLane } from '../../archive/archive-rig.ts';
 import { Fabricated } from '../../restore/kit/fabricated.ts';
@@ -191,6 +192,9 @@ describe('log grep', () => {
     const [, last] = [...(await rig.records()).values()];
     const from = String(last?.[0]?.receivedAt);
     expect(await lines({ data: rig.data, from })).toBe(5);
+    const cursor = await Cursor.open(rig.data, 'kafka');
+    await cursor.move({ lane: LANE, ordinal: 1, seq: 1 });
+    expect((await search(both)).err).toMatch(/^warning: this log goes to a topic/);
     await rm(rig.place, { recursive: true });
     await rm(join(rig.data, 'archive.json'));
     expect(await lines({ data: rig.data })).toBe(25);
