@@ -2,7 +2,8 @@ import { Option, type Command, type Help } from 'commander';
 import type { TopicLog } from '../archive/topic-log.ts';
 import { loadConfig } from '../config/load.ts';
 import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
-import { GROUPS, OPTIONS, type Config } from '../config/options.ts';
+import { GROUPS } from '../config/groups.ts';
+import { OPTIONS, type Config } from '../config/options.ts';
 import { WalError } from '../runtime/errors.ts';
 
 interface Flag {

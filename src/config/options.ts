@@ -181,6 +181,11 @@ export const OPTIONS = {
       describe:
         'Memory for sorting and compressing in the archiver, a process of its own: one half for what comes in, one for merging. What needs more goes to disk.',
     }),
+    priority: option.choice(['idle', 'low'], {
+      default: 'idle',
+      describe:
+        'How the archiver leaves the processors to whatever takes writes. idle: it gets what nobody else wants, so that on a machine whose cores are all busy for hours next to nothing is archived. low: it gets a little always, and answers to writes wait some milliseconds for it (nice 19).',
+    }),
     headroomWarning: option.duration({
       default: '1h',
       min: '0s',
@@ -286,17 +291,6 @@ export const OPTIONS = {
     describe:
       'What is logged: this and all that is more severe. debug also shows stack traces of faults.',
   }),
-};
-
-/** What each group of options is about, as a heading. */
-export const GROUPS: Readonly<Record<string, string>> = {
-  '': 'General',
-  limits: 'Limits on clients',
-  wal: 'The log',
-  delivery: 'Delivery to the primary',
-  archiver: 'The archiver',
-  kafka: 'Kafka',
-  'kafka.topic': 'The topic',
 };
 
 export type Config = Values<typeof OPTIONS>;

@@ -8,7 +8,8 @@ import {
   groupOf,
   type NamedOption,
 } from './option-table.ts';
-import { GROUPS, OPTIONS } from './options.ts';
+import { GROUPS } from './groups.ts';
+import { OPTIONS } from './options.ts';
 
 const COMMENT_COLUMNS = 96;
 

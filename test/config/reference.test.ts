@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { flatten, groupOf } from '../../src/config/option-table.ts';
-import { GROUPS, OPTIONS } from '../../src/config/options.ts';
+import { GROUPS } from '../../src/config/groups.ts';
+import { OPTIONS } from '../../src/config/options.ts';
 import { REFERENCE_PAGES } from '../../src/config/reference.ts';
 
 const nothing = { environment: {}, flags: {} };

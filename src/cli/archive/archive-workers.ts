@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { constants, hostname, setPriority } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { archivedBefore } from '../../archive/archive-cursor.ts';
 import type { ArchiverOptions } from '../../archive/archiver.ts';
@@ -14,6 +13,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
 import type { ArchiverReport } from './archiver-report.ts';
+import { giveWay } from './give-way.ts';
 import { LaneRegistrar } from './lane-registrar.ts';
 import type { TopicArchiveStatus } from './topic-archive-status.ts';
 import { VERSION } from '../version.ts';
@@ -86,9 +86,9 @@ async function archiveAndMerge(
   registrar: LaneRegistrar,
   watch: CoverageWatch,
 ): Promise<void> {
-  const { report, signal } = around;
+  const { config, report, signal } = around;
   if (report.hasParent) await registrar.untilFirst(LIMITS.registerMsMax, signal);
-  giveWay();
+  await giveWay(config.archiver.priority);
   const backlog = new Backlog(systemClock);
   const workers = await report.persist('archiving', signal, async () => [
     around.topic === undefined
@@ -231,14 +231,4 @@ async function createMerger(
 /** One half for what comes in, one for merging. */
 function memoryMbOf({ archiver }: Config): number {
   return Math.floor(archiver.memoryBytes / 2 / 1_048_576);
-}
-
-/**
- * To whatever takes writes: what this process has to do waits in the log. On Linux priority is a thread's own, and
- * later threads have it from these.
- */
-function giveWay(): void {
-  const isLinux = process.platform === 'linux';
-  const threads = isLinux ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setPriority(thread, constants.priority.PRIORITY_LOW);
 }
