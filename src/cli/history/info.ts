@@ -76,6 +76,8 @@ async function summarize(
   };
 }
 
+const USUAL_LAG_SECONDS = 900;
+
 const EXIT_OF = { whole: EXIT.ok, hole: EXIT.hole, damaged: EXIT.spoilt } as const;
 
 function formatInfo(info: Info): string {
@@ -86,6 +88,7 @@ function formatInfo(info: Info): string {
     `repository ${repository.place}: id ${repository.id}, made ${repository.createdAt}`,
     `restorable: ${restorable.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'nothing'}`,
     `safe time: ${safeTime ?? 'none'}${lag}`,
+    ...formatHeldBack(info),
     `holds: points ${points}, records ${records}, bytes ${bytes}, segments ${segments}, lanes ${totals.lanes}`,
     ...(info.indexedMonths === 0
       ? []
@@ -101,6 +104,20 @@ function formatInfo(info: Info): string {
     ...faults.map(({ kind, object, reason }) => `  ${kind} ${object}: ${reason}`),
     '',
   ].join('\n');
+}
+
+/** By which lane, when that is for longer than an archiver takes while nothing comes in. */
+function formatHeldBack({ lagSeconds, lanes }: Info): string[] {
+  const [first] = lanes
+    .flatMap(({ lane, host, completeBefore }) =>
+      completeBefore === null ? [] : [{ lane, host, completeBefore }],
+    )
+    .toSorted((a, b) => Date.parse(a.completeBefore) - Date.parse(b.completeBefore));
+  if (first === undefined || lagSeconds === null || lagSeconds < USUAL_LAG_SECONDS) return [];
+  const of = first.host === null ? '' : ` of ${first.host}`;
+  return [
+    `  as far as lane ${first.lane}${of} is archived: do its proxy and an archiver run? \`tsdb-wal lane retire\` ends a lane whose proxy is gone for good`,
+  ];
 }
 
 function formatLog({ log }: Info): string[] {

@@ -104,6 +104,9 @@ describe('info', () => {
     const { code, text } = await show(folder.path, false);
     expect(code).toBe(0);
     expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:04:59.999Z\n');
+    expect(text).toMatch(
+      /^safe time: \S+ \d+ h ago\n {2}as far as lane ff66554433221100 of tsdb-1 is/m,
+    );
     expect(text).toContain('holds: points 40, records 340, ');
     expect(text).toContain(
       `lane ${SECOND} (number 2): opened 2025-06-01T12:04:00.000Z by clock leap on tsdb-1, behind ${FIRST}/300\n`,
