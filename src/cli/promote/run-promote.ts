@@ -45,4 +45,7 @@ export async function runPromote(flags: PromoteFlags, print: Print = printToStdo
     tell,
   });
   await promotion.run(stop.signal);
+  if (flags.dryRun === true && !isJson) {
+    await print('It can be done; nothing was changed.\n');
+  }
 }
