@@ -56,7 +56,9 @@ async function checkAddress(name: string, address: Address): Promise<Finding> {
     await once(server, 'listening');
     return { kind: 'ok', says: `${shown} is free` };
   } catch (error) {
-    const says = `${shown} cannot be had: ${messageOf(error)}`;
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    const advice = isTaken ? '; the proxy itself has it while it runs' : '';
+    const says = `${shown} cannot be had: ${messageOf(error)}${advice}`;
     return { kind: 'error', code: 'LISTEN_FAILED', says };
   } finally {
     server.close();

@@ -199,6 +199,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       const { code, stderr } = await run(['check-config', ...quiet(), '--listen', taken]);
       expect(code).toBe(1);
       expect(stderr).toContain(`error LISTEN_FAILED: listen ${taken} cannot be had`);
+      expect(stderr).toContain('; the proxy itself has it while it runs\n');
       expect(stderr).toContain('error DATA_UNUSABLE: data ');
     });
   });
