@@ -20,6 +20,9 @@ interface Bucketed<Label extends string> extends Described<Label> {
   readonly buckets: readonly number[];
 }
 
+/** How often the delay of the event loop is looked at. Ten milliseconds, prom-client's own, were most of what an idle process did. */
+const LOOP_DELAY_MS = 100;
+
 /**
  * Every metric of one process. A hot path keeps `counter.labels(…)` instead of naming its labels at each call.
  * Two metrics of one name are a bug.
@@ -29,7 +32,8 @@ export class Metrics {
 
   /** Adds what Prometheus expects of any process: CPU, memory, handles, event loop, garbage collection. */
   collectProcess(): void {
-    collectDefaultMetrics({ register: this.#registry });
+    const eventLoopMonitoringPrecision = LOOP_DELAY_MS;
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision });
   }
 
   counter<Label extends string = never>(options: Described<Label>): Counter<Label> {
