@@ -5,7 +5,7 @@ import { WalError } from '../runtime/errors.ts';
 export function parseTarget(flag: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.protocol !== 'http:' || url.pathname !== '/') {
-    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb:4242, say.');
+    throw wrong(`${flag} ${text} is no address of an OpenTSDB`, 'Write http://tsdb-new:4242, say.');
   }
   return url;
 }
