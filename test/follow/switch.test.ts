@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Contained } from '../../src/record/lane-end.ts';
 import type { Fork } from '../../src/record/fork.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
@@ -17,6 +17,7 @@ beforeEach(async () => {
   other = await FakeTsd.start();
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await rig[Symbol.asyncDispose]();
   await other[Symbol.asyncDispose]();
 });
@@ -183,6 +184,21 @@ describe('another primary', () => {
       expect(valuesIn(other)).toEqual(new Set(['1', '3']));
       await rig.close();
       await rig.open();
+      await rig.live();
+      expect(await saidIn()).toHaveLength(1);
+    });
+
+    test('says the fork in the log once, however often what follows that must be tried', async () => {
+      await rig.live();
+      const at = await between();
+      await put('1');
+      const { contained, fork } = await heldAsOf(at);
+      const full = new Error('the disk is full');
+      vi.spyOn(PrimaryChoice.prototype, 'told')
+        .mockRejectedValueOnce(full)
+        .mockRejectedValueOnce(full);
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+      expect(rig.proxy.primary.isHeld).toBe(true);
       await rig.live();
       expect(await saidIn()).toHaveLength(1);
     });

@@ -75,6 +75,8 @@ export class Feeding {
   /** Aborts when `run` ends. */
   #signal = new AbortController().signal;
   #isFinishing = false;
+  /** The fork that this process said last, and where the log had it. */
+  #said: { readonly id: string; readonly by: Position } | undefined;
 
   constructor(options: FeedingOptions) {
     const { config, wal, clock, cursor, facts, choice } = options;
@@ -260,22 +262,30 @@ export class Feeding {
     this.#isFinishing = false;
   }
 
-  /** Says it in the log, and brings it to Kafka: nobody may be sent what comes behind it before. It may be said twice. */
+  /** Says it in the log, and brings it to Kafka: nobody may be sent what comes behind it before. A start may say it once more. */
   async #tell(fork: Fork): Promise<void> {
-    const { choice, wal, writePath, replication, logger } = this.#options;
-    if (!(await writePath.logControl({ kind: 'fork', ...fork }))) {
-      throw new WalError('WAL_UNAVAILABLE', 'the log cannot be told what is undone');
-    }
-    const { durable } = wal;
-    await replication?.drain(durable, KAFKA_MS_MAX);
-    const { acknowledged } = replication ?? { acknowledged: durable };
-    if (acknowledged === undefined || comparePositions(acknowledged, durable) < 0) {
+    const { choice, replication, logger } = this.#options;
+    const by = await this.#say(fork);
+    await replication?.drain(by, KAFKA_MS_MAX);
+    const { acknowledged } = replication ?? { acknowledged: by };
+    if (acknowledged === undefined || comparePositions(acknowledged, by) < 0) {
       throw new WalError('KAFKA_UNREACHABLE', 'Kafka does not have what is undone yet');
     }
     await choice.told();
     const records = fork.undone.reduce((sum, { from, to }) => sum + to - from + 1, 0);
     const at = formatInstant(fork.at);
     logger.warn({ fork: fork.id, at, records }, 'the log goes on from this moment');
+  }
+
+  /** Once, however often Kafka must be waited for. Returns a position by which the log has it. */
+  async #say(fork: Fork): Promise<Position> {
+    const { wal, writePath } = this.#options;
+    if (this.#said?.id === fork.id) return this.#said.by;
+    if (!(await writePath.logControl({ kind: 'fork', ...fork }))) {
+      throw new WalError('WAL_UNAVAILABLE', 'the log cannot be told what is undone');
+    }
+    this.#said = { id: fork.id, by: wal.durable };
+    return this.#said.by;
   }
 
   /** Behind what `to` contains. */
