@@ -26,10 +26,17 @@ export async function endsAt(
   for (const end of ends) {
     const seq = end.receivedBy <= atMs ? end.seq : await lastBy(log, end, atMs);
     const { lane, firstSeq } = end;
+    // What was before the oldest lane is gone: it may have been received later, too.
+    if (end === ends[0] && seq < firstSeq && !isFirst(end)) throw begunSince(end);
     if (seq >= firstSeq) lanes.push({ ...end, seq, receivedBy: Math.min(end.receivedBy, atMs) });
     if (seq < end.seq) later.push({ lane, from: seq + 1, to: end.seq });
   }
   return { lanes, later };
+}
+
+/** Nothing was ever before it in the log of its directory. */
+function isFirst({ ordinal, firstSeq }: LaneEnd): boolean {
+  return ordinal === 1 && firstSeq === 1;
 }
 
 /** The last record of the lane that was received by then; one less than its first when none was. Times of a lane never go back. */
@@ -69,6 +76,10 @@ function lastIn({ body, firstSeq, lastSeq }: FrameRead, atMs: number): number {
 
 function tooOld(end: LaneEnd, { createdAt }: Segment): WalError {
   return unknown(end, `the log has it from ${formatInstant(createdAt)} on only`);
+}
+
+function begunSince(end: LaneEnd): WalError {
+  return unknown(end, 'the log begins with it, and what was before is gone');
 }
 
 function unknown({ lane }: LaneEnd, why: string): WalError {

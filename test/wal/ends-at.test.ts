@@ -82,4 +82,32 @@ describe('what a log had received by a moment', () => {
     expect(late.later).toEqual([]);
     await log.wal.close();
   });
+
+  test('is refused when the log begins with a lane that began since', async () => {
+    await using folder = await tempDirectory('ends-at');
+    const clock = new ManualClock();
+    const directory = join(folder.path, 'wal');
+    const first = await TestLog.open(directory, { clock });
+    await first.write(['put m 1 1 a=b']);
+    const at = first.wal.now();
+    clock.pass(10);
+    // It is later than the moment, and gone: nobody could say that it is undone.
+    await first.write(['put m 2 2 a=b']);
+    const gone = first.wal.segments;
+    await first.wal.close();
+    clock.pass(10);
+    const second = await TestLog.open(directory, { clock });
+    await second.write(['put m 3 3 a=b']);
+    const early = laneEnds(second.wal.segments, second.wal.durable, second.wal.now());
+    expect((await endsAt(second.wal, early, at)).later).toHaveLength(2);
+    await second.wal.close();
+    for (const { path } of gone) await rm(path);
+    clock.pass(10);
+    const log = await TestLog.open(directory, { clock });
+    await log.write(['put m 4 4 a=b']);
+    const ends = laneEnds(log.wal.segments, log.wal.durable, log.wal.now());
+    expect(ends.map(({ ordinal }) => ordinal)).toEqual([2, 3]);
+    await expect(endsAt(log.wal, ends, at)).rejects.toMatchObject({ code: 'TIME_UNREACHABLE' });
+    await log.wal.close();
+  });
 });
