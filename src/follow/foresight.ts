@@ -56,8 +56,7 @@ export class Foresight {
     await reader.fill(chunk, position, limits);
     const isOld = chunk.count > 0 && (chunk.times[0] ?? 0) < receiveNow() - oldMs;
     if (backlog === undefined || !isOld || look.state.kind !== 'shared') {
-      // The memory is not needed for long.
-      if (chunk.count > 0) this.#winners = undefined;
+      if (chunk.count > 0) this.#release();
       return;
     }
     if (chunk.last === undefined) return;
@@ -65,6 +64,13 @@ export class Foresight {
       ? this.#winners
       : await this.#lookAhead(position, backlog);
     if (winners !== undefined) this.#addWinners(chunk, winners.writes);
+  }
+
+  /** The memory is not needed for long; what is read again is looked at again. */
+  #release(): void {
+    this.#winners = undefined;
+    this.#lineOf.clear();
+    this.#from = this.#to = NOWHERE;
   }
 
   #covers(position: Position, last: Position): boolean {

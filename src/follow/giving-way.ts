@@ -25,7 +25,7 @@ export interface GivingWayOptions {
 
 interface Waiting {
   readonly winners: Winners;
-  readonly sinceMs: number;
+  sinceMs: number;
   /** What the winners are put over was surely flushed then. */
   flushedMs: number;
   /** Requests handled up to that. */
@@ -75,6 +75,7 @@ export class GivingWay {
   /** What the TSD has not flushed, or not even read, it may write any time from here on. */
   hold(nowMs: number): void {
     if (this.#waiting === undefined) return;
+    this.#waiting.sinceMs = nowMs;
     this.#waiting.flushedMs = nowMs + this.#options.flushSpanMs();
     this.#waiting.handled = this.#options.canary.handled;
   }
