@@ -20,8 +20,12 @@ interface Bucketed<Label extends string> extends Described<Label> {
   readonly buckets: readonly number[];
 }
 
-/** How often the delay of the event loop is looked at. Ten milliseconds, prom-client's own, were most of what an idle process did. */
-const LOOP_DELAY_MS = 100;
+/**
+ * For these the event loop's delay is sampled a hundred times a second, which would be most of what an idle process does; and the time between samples counts as delay.
+ * `nodejs_eventloop_lag_seconds` is measured when metrics are asked for.
+ */
+const SAMPLED_LAG = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'];
+const NEVER_MS = 2 ** 31 - 1;
 
 /**
  * Every metric of one process. A hot path keeps `counter.labels(…)` instead of naming its labels at each call.
@@ -32,8 +36,10 @@ export class Metrics {
 
   /** Adds what Prometheus expects of any process: CPU, memory, handles, event loop, garbage collection. */
   collectProcess(): void {
-    const eventLoopMonitoringPrecision = LOOP_DELAY_MS;
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
+    for (const name of SAMPLED_LAG) {
+      this.#registry.removeSingleMetric(`nodejs_eventloop_lag_${name}_seconds`);
+    }
   }
 
   counter<Label extends string = never>(options: Described<Label>): Counter<Label> {

@@ -39,7 +39,10 @@ describe('metrics', () => {
   test('include those of any process when asked to', async () => {
     const metrics = new Metrics();
     metrics.collectProcess();
-    expect((await metrics.scrape()).text).toContain('process_cpu_seconds_total');
+    const { text } = await metrics.scrape();
+    expect(text).toContain('process_cpu_seconds_total');
+    expect(text).toContain('nodejs_eventloop_lag_seconds');
+    expect(text).not.toContain('nodejs_eventloop_lag_p99');
   });
 
   test('are kept from names that Prometheus would not expect', () => {
