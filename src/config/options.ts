@@ -184,7 +184,7 @@ export const OPTIONS = {
     priority: option.choice(['idle', 'low'], {
       default: 'idle',
       describe:
-        'How the archiver leaves the processors to whatever takes writes. idle: it gets what nobody else wants, so that on a machine whose cores are all busy for hours next to nothing is archived. low: it gets a little always, and answers to writes wait some milliseconds for it (nice 19).',
+        'How the archiver leaves the processors to whatever takes writes. idle: it gets what nobody else wants, so that on a machine whose cores are all busy for hours next to nothing is archived. It takes Linux and chrt (util-linux). low: it gets a little always, and answers to writes wait some milliseconds for it (nice 19).',
     }),
     headroomWarning: option.duration({
       default: '1h',

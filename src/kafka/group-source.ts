@@ -140,4 +140,4 @@ export class GroupSource {
   }
 }
 
-const HINT = 'See that the brokers run.';
+const HINT = 'See that the brokers run, and the topic is there.';

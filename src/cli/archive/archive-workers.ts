@@ -86,9 +86,12 @@ async function archiveAndMerge(
   registrar: LaneRegistrar,
   watch: CoverageWatch,
 ): Promise<void> {
-  const { config, report, signal } = around;
+  const { config, report, logger, signal } = around;
   if (report.hasParent) await registrar.untilFirst(LIMITS.registerMsMax, signal);
-  await giveWay(config.archiver.priority);
+  const missed = await giveWay(config.archiver.priority);
+  if (missed !== undefined) {
+    logger.info({ reason: missed }, 'no idle class, which takes chrt of util-linux: nice 19');
+  }
   const backlog = new Backlog(systemClock);
   const workers = await report.persist('archiving', signal, async () => [
     around.topic === undefined

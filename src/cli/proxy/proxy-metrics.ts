@@ -70,7 +70,7 @@ export function createProxyMetrics(metrics: Metrics) {
     }),
     givenWay: metrics.counter({
       name: 'primary_points_given_way_total',
-      help: 'Points of other proxies put once more, because an earlier write of this one may have come behind them.',
+      help: 'Points of other proxies put over an earlier write of this one, or in place of it; repeats included.',
     }),
     deadLetters: metrics.counter({
       name: 'dead_letters_total',

@@ -34,7 +34,7 @@ test.runIf(process.platform === 'linux')(
       expect(nice).toBe(19);
       expect(policy).not.toBe(SCHED_IDLE);
     }
-    await giveWay('idle', pid);
+    expect(await giveWay('idle', pid)).toBeUndefined();
     for (const { policy } of threadsOf(pid)) expect(policy).toBe(SCHED_IDLE);
   },
 );
