@@ -61,6 +61,7 @@ export function assertMayDrain(
   const known = promotion.kind === 'none' ? undefined : promotion.fork;
   if (promotion.kind === 'promoted' && fork?.at !== known?.at) throw otherTime(known);
   if (fork === undefined && known !== undefined) throw otherTime(known);
+  if (fork !== undefined && known !== undefined) assertUndoesAsMuch(fork, known);
   if (fork === undefined || promotion.kind === 'promoted' || sentToMs <= fork.at) return;
   throw new WalError(
     'PROMOTE_REFUSED',
@@ -68,6 +69,18 @@ export function assertMayDrain(
     {
       hint: 'Take another standby, with a longer --delay. Or restore the time into empty tables (docs/RECOVERY.md, B), and promote those.',
     },
+  );
+}
+
+/** A proxy may have been switched with the one that is known. */
+function assertUndoesAsMuch(fork: Fork, known: Fork): void {
+  const lanes = new Set(fork.undone.map(({ lane }) => lane));
+  const left = known.undone.find(({ lane }) => !lanes.has(lane));
+  if (left === undefined) return;
+  throw new WalError(
+    'PROMOTE_REFUSED',
+    `records of lane ${left.lane} are undone by fork ${known.id}, with which the standby is drained, and not by ${fork.id}`,
+    { hint: 'Name all the proxies that were named before.' },
   );
 }
 

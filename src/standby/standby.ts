@@ -148,8 +148,8 @@ export class Standby {
   /**
    * Comes to contain everything up to these ends, without a delay, and then stops for good, so that others may write to the target.
    * Goes on with that over restarts. One that has stopped already stays as it is. With a fork it comes to contain everything that was
-   * received up to the time of that, and nothing later; one that has stopped so may be given another fork at the same time. Throws
-   * PROMOTE_REFUSED when the target may hold something later.
+   * received up to the time of that, and nothing later; one that has stopped so may be given another fork at the same time, of no fewer
+   * lanes. Throws PROMOTE_REFUSED when the target may hold something later.
    */
   async drain(ends: readonly LaneEnd[], fork?: Fork): Promise<DrainState> {
     const { state, gate } = this.#options;

@@ -122,6 +122,10 @@ describe('a standby that is drained as of a moment', () => {
     await rig.start();
     const other = { ...fork, id: 'f'.repeat(16) };
     expect((await rig.standby.drain(ends, other)).promotion).toMatchObject({ fork: other });
+    // Somebody may have been switched with that.
+    const fewer = { ...fork, id: 'e'.repeat(16), undone: [] };
+    await expect(rig.standby.drain(ends, fewer)).rejects.toThrow('and not by e');
+    expect(rig.standby.drained.promotion).toMatchObject({ fork: other });
     const elsewhere = { ...fork, at: at - 1 };
     await expect(rig.standby.drain(ends, elsewhere)).rejects.toThrow('as of');
     await expect(rig.standby.drain(ends)).rejects.toThrow('as of');

@@ -28,6 +28,7 @@ export function checkPromotion(
   const problems = [
     ...standbyProblems(standby, asOf),
     ...asOfProblems(asOf, standby, proxies, nowMs),
+    ...forkProblems(standby, proxies, to),
     ...addressProblems(proxies, to),
     ...proxyProblems(standby, proxies, { to, asOf }),
   ];
@@ -42,6 +43,25 @@ export function checkPromotion(
 /** Whether the proxy feeds the target already, as after a promotion that was interrupted. */
 export function isSwitched({ primary, isHeld }: ProxyView, to: string): boolean {
   return primary === to && !isHeld;
+}
+
+/**
+ * A fork that one of these was switched with is gone on with. Where none was, a new one takes its place, which must undo as much: a
+ * proxy that isn't named may have been switched with the one that is known.
+ */
+function forkProblems(
+  { promotion, fork }: StandbyView,
+  proxies: readonly ProxyView[],
+  to: string,
+): string[] {
+  if (promotion === 'none' || fork === undefined) return [];
+  if (proxies.some((proxy) => isSwitched(proxy, to))) return [];
+  const named = new Set(proxies.flatMap(({ lanes }) => lanes.map(({ lane }) => lane)));
+  const missing = new Set(fork.undone.map(({ lane }) => lane).filter((lane) => !named.has(lane)));
+  return [...missing].map(
+    (lane) =>
+      `the standby was drained with proxies that are not named: lane ${lane}, of which records are undone, belongs to none of these. Name them all`,
+  );
 }
 
 function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {

@@ -66,6 +66,22 @@ describe('a promotion as of a moment', () => {
     expect(b.fork).toEqual(undone());
   });
 
+  test('is refused without one that was switched, and goes on with all', async () => {
+    b.answers.set(
+      '/primary/switch',
+      Array.from({ length: 500 }, (): Answer => REFUSED),
+    );
+    await expect(promote({ asOf: AS_OF })).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });
+    b.answers.clear();
+    const again = { ...AS_OF, id: 'f'.repeat(16) };
+    standby.asked.length = 0;
+    await expect(promote({ asOf: again, proxies: [b] })).rejects.toThrow(/lane a+.*Name them all/);
+    expect(stands()).toEqual([NEW, `${OLD} held`]);
+    expect(standby.asked).toEqual([]);
+    await promote({ asOf: again });
+    expect([stands(), b.fork, standby.fork]).toEqual([[NEW, NEW], undone(), undone()]);
+  });
+
   test('makes a new fork when nobody was switched', async () => {
     a.answers.set('/primary/switch', [REFUSED]);
     await expect(promote({ asOf: AS_OF })).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });

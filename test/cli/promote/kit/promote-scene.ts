@@ -181,13 +181,14 @@ export class PromoteScene {
       readonly signal?: AbortSignal;
       readonly to?: string;
       readonly asOf?: AsOf;
+      readonly proxies?: readonly FakeProxy[];
     } = {},
   ): Promise<void> {
     const clock = new SkippingClock();
     const skipping = setInterval(() => clock.skip(1_000), 1);
     const promotion = new Promotion({
       standby: this.standby,
-      proxies: [this.a, this.b],
+      proxies: given.proxies ?? [this.a, this.b],
       to: given.to === undefined ? undefined : new URL(given.to),
       asOf: given.asOf,
       isDryRun: given.isDryRun === true,
