@@ -66,6 +66,8 @@ export class Standby {
   #trouble: string | undefined;
   /** Nothing else may be decided meanwhile. */
   #isPromoting = false;
+  /** Drains that are not written down yet. */
+  #drainsBegun = 0;
 
   constructor(options: StandbyOptions) {
     const { source, clock, gate, place, state, events } = options;
@@ -160,7 +162,14 @@ export class Standby {
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.
       if (fork !== undefined) gate.drain(fork.at);
-      await state.save({ promotion: { kind: 'draining', ends, ...of } });
+      this.#drainsBegun += 1;
+      try {
+        await state.save({ promotion: { kind: 'draining', ends, ...of } });
+      } finally {
+        this.#drainsBegun -= 1;
+        // Where none could be written down it follows on.
+        if (this.#drainsBegun === 0 && state.state.promotion.kind === 'none') gate.drain(undefined);
+      }
     } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
       await state.save({ promotion: { ...promotion, ...of } });
     }

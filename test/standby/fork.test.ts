@@ -1,3 +1,5 @@
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Fork } from '../../src/record/fork.ts';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
@@ -107,6 +109,23 @@ describe('a standby that is drained as of a moment', () => {
     await rig.start({ delayMs: HOUR_MS });
     await expect(rig.standby.drain(ends, fork)).rejects.toMatchObject(refused);
     expect(rig.standby.drained.promotion.kind).toBe('none');
+  });
+
+  test('follows on when the drain could not be written down', async () => {
+    await rig.start();
+    await rig.standby.pause();
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    const { ends, fork } = await forkAt(at);
+    const file = join(rig.statePath, 'standby.json');
+    await rm(file);
+    await mkdir(file);
+    await expect(rig.standby.drain(ends, fork)).rejects.toThrow('EISDIR');
+    await rmdir(file);
+    expect(rig.standby.drained.promotion.kind).toBe('none');
+    await rig.standby.resume();
+    await until(() => rig.values('m').includes('2'), 'followed on');
   });
 
   test('may be asked again with another fork at that moment, and for nothing else', async () => {
