@@ -203,6 +203,21 @@ describe('another primary', () => {
       expect(await saidIn()).toHaveLength(1);
     });
 
+    test('is fed in the end when the last step of the switch fails at first', async () => {
+      await rig.live();
+      const at = await between();
+      await put('1');
+      const { contained, fork } = await heldAsOf(at);
+      await put('2');
+      vi.spyOn(PrimaryChoice.prototype, 'release')
+        .mockRejectedValueOnce(new Error('the disk is full'))
+        .mockRejectedValueOnce(new Error('the disk is full'));
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+      await rig.live();
+      await put('3');
+      expect(valuesIn(other)).toEqual(new Set(['2', '3']));
+    });
+
     test('is refused where the fork does not name all that came after', async () => {
       await rig.live();
       await put('1');

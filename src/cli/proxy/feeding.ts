@@ -230,7 +230,7 @@ export class Feeding {
   /** Ends a hold, and a switch that could not be carried to its end. */
   async #goOn(): Promise<void> {
     const { choice, logger } = this.#options;
-    if (choice.hold === undefined && !choice.isOpen) return;
+    if (choice.hold === undefined && !this.#isUnfinished) return;
     await this.#carryOn();
     logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
   }
@@ -243,15 +243,22 @@ export class Feeding {
     this.primary.goOn(choice.url);
   }
 
+  /** Whether a switch, or a release, has still to be carried to its end: nobody holds the primary any more, and it is not fed yet. */
+  get #isUnfinished(): boolean {
+    const { choice } = this.#options;
+    return choice.hold === undefined && (choice.isOpen || this.primary.isHeld);
+  }
+
   /** Tries until a switch is at its end. */
   async #finish(): Promise<void> {
-    const { choice, clock, logger } = this.#options;
+    const { clock, logger } = this.#options;
     if (this.#isFinishing) return;
     this.#isFinishing = true;
     let told = '';
-    while (choice.isOpen && choice.hold === undefined && !this.#signal.aborted) {
+    while (this.#isUnfinished && !this.#signal.aborted) {
       try {
-        await this.#inTurn(() => this.#goOn());
+        // It may have been held by the time that it is its turn.
+        await this.#inTurn(async () => (this.#isUnfinished ? this.#goOn() : undefined));
       } catch (error) {
         const { message } = error as Error;
         if (message !== told) logger.error({ error: message }, 'the switch is not at its end yet');
