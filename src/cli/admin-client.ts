@@ -19,6 +19,9 @@ export interface Admin {
 
 const ANSWER_MS_MAX = 15_000;
 
+/** Answered where several processes were to do something, and only some may have. */
+export const PARTLY_DONE_STATUS = 502;
+
 /** Throws CONFIG_INVALID when the text is no address. */
 export function adminAt(flag: string, text: string): Admin {
   const address = parseAddress(text.replace(/^http:\/\//, '').replace(/\/$/, ''), '127.0.0.1');
@@ -55,7 +58,8 @@ export class AdminClient implements Admin {
       const answer = await fetch(`http://${this.address}${path}`, { ...init, signal });
       const text = await answer.text();
       if (answer.ok) return { kind: 'answered', value: JSON.parse(text) as unknown };
-      return { kind: 'refused', reason: reasonIn(text) ?? `${path} answers ${answer.status}` };
+      const reason = reasonIn(text) ?? `${path} answers ${answer.status}`;
+      return { kind: answer.status === PARTLY_DONE_STATUS ? 'silent' : 'refused', reason };
     } catch (error) {
       const { cause, message } = error as Error;
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;

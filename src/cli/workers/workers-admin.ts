@@ -3,7 +3,7 @@ import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Metrics } from '../../runtime/metrics.ts';
-import { AdminClient } from '../admin-client.ts';
+import { type AdminAnswer, AdminClient, PARTLY_DONE_STATUS } from '../admin-client.ts';
 import { mergeMetrics } from './worker-metrics.ts';
 import { configOfWorker, type WorkerPlace } from './worker-places.ts';
 import { mergeEnds, mergeFeedings, mergeProbes, mergeStatus } from './worker-status.ts';
@@ -84,24 +84,25 @@ const STEPS = [
   '/primary/probe',
 ] as const;
 
-/** Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. */
+/**
+ * Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. A switch, behind which there
+ * is no way back, is refused only when none can have made it; otherwise nothing is said of what became of it.
+ */
 async function stepOfAll(
   config: Config,
   views: readonly WorkerView[],
   { path, body }: { readonly path: string; readonly body: unknown },
 ): Promise<unknown> {
-  const asked = views.map(async (view) => {
-    const refused = (reason: string): WalError =>
-      new WalError('PROMOTE_REFUSED', `worker ${view.place.number}: ${reason}`);
-    if (view.pid === undefined) throw refused('it does not run');
-    const answer = await new AdminClient(addressOf(config, view)).post(path, body);
-    if (answer.kind !== 'answered') throw refused(answer.reason);
-    return answer.value;
+  const asked = views.map(async (view): Promise<AdminAnswer> => {
+    if (view.pid === undefined) return { kind: 'refused', reason: 'it does not run' };
+    return new AdminClient(addressOf(config, view)).post(path, body);
   });
-  const answers = await Promise.allSettled(asked);
-  const values = answers.map((answer) => {
-    if (answer.status === 'rejected') throw answer.reason;
-    return answer.value;
+  const answers = await Promise.all(asked);
+  const values = answers.map((answer, index) => {
+    if (answer.kind === 'answered') return answer.value;
+    const reason = `worker ${views[index]?.place.number}: ${answer.reason}`;
+    const isRefused = path !== '/primary/switch' || answers.every(({ kind }) => kind === 'refused');
+    throw isRefused ? new WalError('PROMOTE_REFUSED', reason) : partlyDone(reason);
   });
   switch (path) {
     case '/primary/probe':
@@ -111,6 +112,10 @@ async function stepOfAll(
     default:
       return mergeFeedings(values);
   }
+}
+
+function partlyDone(reason: string): Error {
+  return Object.assign(new Error(reason), { statusCode: PARTLY_DONE_STATUS });
 }
 
 function addressOf(config: Config, { place }: WorkerView): string {

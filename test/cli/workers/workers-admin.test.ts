@@ -8,6 +8,7 @@ import { AdminClient } from '../../../src/cli/admin-client.ts';
 import { proxyView } from '../../../src/cli/promote/promote-views.ts';
 import { createWorkersAdmin, type WorkerView } from '../../../src/cli/workers/workers-admin.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { WalError } from '../../../src/runtime/errors.ts';
 import { Metrics } from '../../../src/runtime/metrics.ts';
 import { assertOneLog } from '../../../src/wal/worker-logs.ts';
 import { tempDirectory } from '../../kit/temp.ts';
@@ -23,6 +24,7 @@ class FakeWorker implements WorkerView {
   isStarted = true;
   primary = OLD;
   heldSince: string | null = null;
+  isRefusing = false;
 
   constructor(number: number) {
     this.place = { number, data: '', isDraining: number === 2 };
@@ -46,6 +48,7 @@ class FakeWorker implements WorkerView {
           return Promise.resolve(this.#feeding());
         },
         '/primary/switch': (body) => {
+          if (this.isRefusing) throw new WalError('PROMOTE_REFUSED', 'it cannot');
           this.primary = (body as { to: string }).to;
           this.heldSince = null;
           return Promise.resolve(this.#feeding());
@@ -115,6 +118,21 @@ describe('workers, to a promotion', () => {
     expect(await view()).toMatchObject({ primary: OLD, isHeld: true });
     await all.post('/primary/switch', { to: NEW });
     expect(await view()).toMatchObject({ primary: NEW, isHeld: false });
+  });
+
+  test('do not say that a switch was refused when one of them has made it', async () => {
+    await all.post('/primary/hold');
+    second.isRefusing = true;
+    const unknown = { kind: 'silent', reason: 'worker 2: it cannot' };
+    expect(await all.post('/primary/switch', { to: NEW })).toEqual(unknown);
+    expect([first.primary, second.primary]).toEqual([NEW, OLD]);
+    second.pid = undefined;
+    expect(await all.post('/primary/switch', { to: NEW })).toMatchObject({ kind: 'silent' });
+    first.isRefusing = true;
+    expect(await all.post('/primary/switch', { to: NEW })).toEqual({
+      kind: 'refused',
+      reason: 'worker 1: it cannot',
+    });
   });
 
   test('make no step while one of them does not run, and tell nothing for all', async () => {
