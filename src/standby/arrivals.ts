@@ -129,6 +129,11 @@ export class Arrivals {
     return this.#sent.ms;
   }
 
+  /** The same of the next moments, whatever the gate is told now; epoch ms. */
+  get sentSoonMs(): number {
+    return this.#sent.soonMs;
+  }
+
   /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
   get isOver(): boolean {
     const { stopAtMs } = this.#options.gate;

@@ -14,7 +14,8 @@ export interface SentBoundOptions {
 export class SentBound {
   readonly #options: SentBoundOptions;
   #ms: number;
-  #isSaving = false;
+  /** What is being written down. */
+  #savingMs: number | undefined;
 
   constructor(options: SentBoundOptions) {
     this.#options = options;
@@ -25,10 +26,15 @@ export class SentBound {
     return this.#ms;
   }
 
+  /** With what is being written down, and may be sent the moment after. */
+  get soonMs(): number {
+    return Math.max(this.#ms, this.#savingMs ?? this.#ms);
+  }
+
   /** Asks for more, which comes some moments later. What can't be written down is to be asked for again. */
   raise(ms: number): void {
-    if (this.#isSaving || ms <= this.#ms) return;
-    this.#isSaving = true;
+    if (this.#savingMs !== undefined || ms <= this.#ms) return;
+    this.#savingMs = ms;
     void this.#save(ms);
   }
 
@@ -40,7 +46,7 @@ export class SentBound {
     } catch {
       // The one who saves has told it.
     } finally {
-      this.#isSaving = false;
+      this.#savingMs = undefined;
     }
     if (this.#ms === ms) onRaised();
   }

@@ -157,7 +157,7 @@ export class Standby {
     const { state, gate } = this.#options;
     if (this.#isPromoting) return this.drained;
     const { promotion } = state.state;
-    assertMayDrain(promotion, fork, this.#arrivals.sentToMs);
+    assertMayDrain(promotion, fork, this.#arrivals.sentSoonMs);
     const of = fork && { fork };
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.

@@ -111,6 +111,21 @@ describe('a standby that is drained as of a moment', () => {
     expect(rig.standby.drained.promotion.kind).toBe('none');
   });
 
+  test('is refused when more is about to be sent', async () => {
+    await rig.start();
+    await rig.standby.pause();
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    const { ends, fork } = await forkAt(at);
+    await until(() => rig.standby.lag.records >= 2, 'read');
+    await rig.standby.resume();
+    // How far it may send is only being written down.
+    expect(rig.standby.sentToMs).toBeLessThanOrEqual(at);
+    await expect(rig.standby.drain(ends, fork)).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
+    expect(rig.standby.drained.promotion.kind).toBe('none');
+  });
+
   test('follows on when the drain could not be written down', async () => {
     await rig.start();
     await rig.standby.pause();
