@@ -218,6 +218,23 @@ describe('another primary', () => {
       expect(valuesIn(other)).toEqual(new Set(['2', '3']));
     });
 
+    test('is not fed before the log has the fork because a hold could not be written', async () => {
+      await rig.live();
+      const at = await between();
+      await put('1');
+      const { contained, fork } = await heldAsOf(at);
+      const { feeding, primary, writePath } = rig.proxy;
+      const log = vi.spyOn(writePath, 'logControl').mockResolvedValue(false);
+      await feeding.switchTo(new URL(other.url), contained, fork);
+      vi.spyOn(PrimaryChoice.prototype, 'holdAt').mockRejectedValueOnce(new Error('full'));
+      await expect(feeding.hold()).rejects.toThrow('full');
+      expect(primary.isHeld).toBe(true);
+      expect(await saidIn()).toEqual([]);
+      log.mockRestore();
+      await rig.live();
+      expect(await saidIn()).toHaveLength(1);
+    });
+
     test('is refused where the fork does not name all that came after', async () => {
       await rig.live();
       await put('1');

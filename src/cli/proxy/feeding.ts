@@ -160,7 +160,7 @@ export class Feeding {
     await this.primary.run(signal);
   }
 
-  /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on feeding it, when that can't be written down. */
+  /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on as before, when that can't be written down. */
   async hold(): Promise<FeedingState> {
     return this.#inTurn(async () => {
       const { choice, wal, logger } = this.#options;
@@ -169,7 +169,9 @@ export class Feeding {
       try {
         await choice.holdAt({ sinceMs: wal.now(), until: wal.durable });
       } catch (error) {
-        this.primary.goOn(choice.url);
+        // While a switch is open, only its end may feed the primary.
+        if (choice.isOpen) void this.#finish();
+        else this.primary.goOn(choice.url);
         throw error;
       }
       logger.warn({ primary: choice.url.origin, until: formatPosition(wal.durable) }, HELD);
