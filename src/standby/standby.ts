@@ -64,6 +64,8 @@ export class Standby {
   #place: Place;
   #facts: ServerFacts | undefined;
   #trouble: string | undefined;
+  /** All that are known, also those that are only being written down. */
+  #forks: readonly Fork[];
   /** Nothing else may be decided meanwhile. */
   #isPromoting = false;
   /** Drains that are not written down yet. */
@@ -77,6 +79,7 @@ export class Standby {
       gate.drain(promotion.fork.at);
     this.#options = options;
     this.#place = place;
+    this.#forks = forks;
     this.#letters = new DeadLetters(state.path);
     this.#arrivals = new Arrivals({
       source,
@@ -336,10 +339,10 @@ export class Standby {
   }
 
   #onForked(fork: Fork): void {
-    const { state, events } = this.#options;
-    events.forked(fork);
+    this.#options.events.forked(fork);
+    this.#forks = [...this.#forks, fork];
     // Should it be met again, nothing of what it undid was sent either.
-    void this.#save({ forks: [...state.state.forks, fork] }).catch(() => undefined);
+    void this.#save({ forks: this.#forks }).catch(() => undefined);
   }
 
   #onAgain(reason: string): void {

@@ -185,6 +185,20 @@ describe('a standby that comes to a fork', () => {
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '3', '4']));
   });
 
+  test('keeps all that it came to at once', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    await rig.log.write([line(2)]);
+    const { fork } = await forkAt(at);
+    const other = { ...fork, id: 'f'.repeat(16) };
+    await tell(fork);
+    await tell(other);
+    await rig.start({ delayMs: HOUR_MS });
+    await until(() => rig.forks.length > 1, 'met');
+    await rig.stop();
+    expect(await rig.knownForks()).toEqual([fork.id, other.id]);
+  });
+
   test('ends when its target has something of what is undone, and does not follow on', async () => {
     await rig.start();
     await rig.log.write([line(1)]);

@@ -9,7 +9,7 @@ import { LogSource } from '../../src/standby/log-source.ts';
 import { beginningAt, type Place } from '../../src/standby/place.ts';
 import { Standby } from '../../src/standby/standby.ts';
 import type { StandbySource } from '../../src/standby/standby-source.ts';
-import { StateDirectory } from '../../src/standby/state-directory.ts';
+import { StateDirectory, type StandbyState } from '../../src/standby/state-directory.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { PublishedLog } from '../../src/wal/published-log.ts';
 import { until } from '../kit/until.ts';
@@ -143,9 +143,18 @@ export class StandbyRig implements AsyncDisposable {
 
   /** Why its state can't be followed on; null: it can. */
   async forked(): Promise<string | null> {
+    return (await this.#written()).forked;
+  }
+
+  /** The forks that its state tells of, by their ids; nothing runs meanwhile. */
+  async knownForks(): Promise<string[]> {
+    return (await this.#written()).forks.map(({ id }) => id);
+  }
+
+  async #written(): Promise<StandbyState> {
     const state = await StateDirectory.open(this.statePath, new URL(this.tsd.url), false);
     await state.close();
-    return state.state.forked;
+    return state.state;
   }
 
   /** Resolves once the target surely contains all that is in the log now. */
