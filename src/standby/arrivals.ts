@@ -326,6 +326,9 @@ export class Arrivals {
     if (this.#undone.knows(fork)) return;
     if (this.#sent.ms > fork.at) throw forked(fork, this.#sent.ms);
     this.#undone.add(fork);
+    // A frame of which a part has passed was looked at before. Nothing of that part is undone: so whoever reads it finds it where it was.
+    const begun = this.#index.after(this.#released);
+    if (begun?.frame !== undefined) begun.frame = this.#refusals.withoutUndone(begun.frame);
     this.#options.events.forked(fork);
   }
 

@@ -1,6 +1,6 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { parseControl } from '../record/control.ts';
-import { isUndone, type Undone } from '../record/fork.ts';
+import { isUndone, type Undone, type UndoneRange } from '../record/fork.ts';
 import { readLines, readRecords } from '../record/record.ts';
 
 /** More records with refused points are not remembered: the oldest are forgotten. */
@@ -45,13 +45,18 @@ export class Refusals {
     for (const [seq, indexes] of known ?? []) {
       if (seq >= frame.firstSeq && seq <= frame.lastSeq) left.set(seq, indexes);
     }
-    const undone = this.#undone
-      .of(frame.lane)
-      ?.filter(({ from, to }) => from <= frame.lastSeq && to >= frame.firstSeq);
-    const isWhole = left.size === 0 && (undone?.length ?? 0) === 0;
+    const undone = this.#undoneIn(frame);
+    const isWhole = left.size === 0 && undone.length === 0;
     const isOut = (seq: number, index: number): boolean =>
       isUndone(undone, seq) || left.get(seq)?.has(index) === true;
     return { body: isWhole ? frame.body : cut(frame.body, isOut), left };
+  }
+
+  /** The frame without the lines of what is undone; all others stay, also those that are refused. */
+  withoutUndone(frame: LaneFrame): LaneFrame {
+    const undone = this.#undoneIn(frame);
+    if (undone.length === 0) return frame;
+    return { ...frame, body: cut(frame.body, (seq) => isUndone(undone, seq)) };
   }
 
   /** Of these records nothing needs to be known any more. */
@@ -62,6 +67,11 @@ export class Refusals {
       if (seq <= throughSeq && known.delete(seq)) this.#records -= 1;
     }
     if (known.size === 0) this.#lanes.delete(lane);
+  }
+
+  #undoneIn({ lane, firstSeq, lastSeq }: LaneFrame): readonly UndoneRange[] {
+    const ranges = this.#undone.of(lane) ?? [];
+    return ranges.filter(({ from, to }) => from <= lastSeq && to >= firstSeq);
   }
 
   #add(lane: string, seq: number, indexes: readonly number[]): void {

@@ -9,6 +9,7 @@ import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { beginningAt, lacking, type Place } from '../../src/standby/place.ts';
 import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
 import { frameOf } from '../kit/frames.ts';
+import { until } from '../kit/until.ts';
 
 /** Gives frames in their order; `agains` says before which of them all since another one is given again. */
 class ListSource implements StandbySource {
@@ -95,11 +96,15 @@ async function readAll(
   return { seen, places };
 }
 
-function arrivalsOf(source: StandbySource, stopAtMs = Infinity): Arrivals {
+function arrivalsOf(
+  source: StandbySource,
+  stopAtMs = Infinity,
+  gate = new Gate({ delayMs: 0, stopAtMs, isPaused: false }),
+): Arrivals {
   return new Arrivals({
     source,
     clock: systemClock,
-    gate: new Gate({ delayMs: 0, stopAtMs, isPaused: false }),
+    gate,
     place: beginningAt(null),
     sentToMs: 0,
     forks: [],
@@ -235,5 +240,37 @@ describe('arrivals', () => {
     ]);
     stop.abort();
     await running;
+  });
+
+  test('of which a part has passed are left out where a fork undoes the rest', async () => {
+    const frame = frameOf('a', 1, [
+      { receivedAt: 10, lines: ['put m 1 a1 a=b'] },
+      { receivedAt: 30, lines: ['put m 1 a2 a=b'] },
+      { receivedAt: 40, lines: ['put m 1 a3 a=b'] },
+    ]);
+    const undone = [{ lane: 'a', from: 2, to: 2 }];
+    const reads: SourceRead[] = [{ kind: 'frame', frame }];
+    const gate = new Gate({ delayMs: 0, stopAtMs: Infinity, isPaused: false });
+    gate.drain(20);
+    const arrivals = arrivalsOf(new ListSource(reads), Infinity, gate);
+    const stop = new AbortController();
+    const running = arrivals.run(stop.signal);
+    const before = await readAll(arrivals, []);
+    expect(before.seen.map(({ name }) => name.split(' ')[3])).toEqual(['a1']);
+    const { end } = arrivals;
+    reads.push({ kind: 'fork', fork: { id: '0123456789abcdef', at: 20, undone } });
+    // The drain is given up once the fork is known.
+    await systemClock.sleep(300, stop.signal);
+    gate.drain(undefined);
+    await until(() => arrivals.end.seq > end.seq, 'released');
+    const read = await arrivals.next(end);
+    stop.abort();
+    await running;
+    if (read?.kind !== 'frame') throw new Error('no frame');
+    const names = [...readRecords(read.body)].map((record) =>
+      Array.from(readLines(read.body, record)),
+    );
+    expect(names).toEqual([['put m 1 a1 a=b'], [], ['put m 1 a3 a=b']]);
+    expect(arrivals.recordAt({ ...end, seq: 3 }, 0)).toMatchObject({ lane: 'a', seq: 3, index: 0 });
   });
 });
