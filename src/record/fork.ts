@@ -86,6 +86,10 @@ export function firstOfEach(forks: readonly LoggedFork[]): LoggedFork[] {
   return [...first.values()];
 }
 
+export function recordsIn(ranges: readonly UndoneRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+}
+
 export function isUndone(ranges: readonly UndoneRange[] | undefined, seq: number): boolean {
   return ranges !== undefined && ranges.some(({ from, to }) => from <= seq && seq <= to);
 }

@@ -22,6 +22,11 @@ export interface Contained {
   readonly lanes: ReadonlyMap<string, { readonly seq: number; readonly receivedAt: number }>;
 }
 
+/** Whether nothing was ever before it in the log of its directory. */
+export function isBeginning({ ordinal, firstSeq }: Pick<LaneEnd, 'ordinal' | 'firstSeq'>): boolean {
+  return ordinal === 1 && firstSeq === 1;
+}
+
 /** From JSON; undefined when it is something else. */
 export function parseLaneEnds(value: unknown): readonly LaneEnd[] | undefined {
   if (!Array.isArray(value)) return undefined;

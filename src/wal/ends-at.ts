@@ -1,5 +1,5 @@
 import type { UndoneRange } from '../record/fork.ts';
-import type { LaneEnd } from '../record/lane-end.ts';
+import { isBeginning, type LaneEnd } from '../record/lane-end.ts';
 import { receiveTimesOf } from '../record/lane-frame.ts';
 import { readRecords } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -27,16 +27,11 @@ export async function endsAt(
     const seq = end.receivedBy <= atMs ? end.seq : await lastBy(log, end, atMs);
     const { lane, firstSeq } = end;
     // What was before the oldest lane is gone: it may have been received later, too.
-    if (end === ends[0] && seq < firstSeq && !isFirst(end)) throw begunSince(end);
+    if (end === ends[0] && seq < firstSeq && !isBeginning(end)) throw begunSince(end);
     if (seq >= firstSeq) lanes.push({ ...end, seq, receivedBy: Math.min(end.receivedBy, atMs) });
     if (seq < end.seq) later.push({ lane, from: seq + 1, to: end.seq });
   }
   return { lanes, later };
-}
-
-/** Nothing was ever before it in the log of its directory. */
-function isFirst({ ordinal, firstSeq }: LaneEnd): boolean {
-  return ordinal === 1 && firstSeq === 1;
 }
 
 /** The last record of the lane that was received by then; one less than its first when none was. Times of a lane never go back. */

@@ -40,6 +40,14 @@ async function between(): Promise<number> {
   return at;
 }
 
+/** The line 1 is written, then the line 2, which the fork undoes. */
+async function forkBetween() {
+  await rig.log.write([line(1)]);
+  const at = await between();
+  await rig.log.write([line(2)]);
+  return { at, ...(await forkAt(at)) };
+}
+
 async function tell(fork: Fork): Promise<void> {
   const position = present(rig.log.wal.appendControl({ kind: 'fork', ...fork }));
   await rig.log.until(() => rig.log.wal.durable.seq >= position.seq);
@@ -69,10 +77,7 @@ describe('a standby that is drained as of a moment', () => {
   });
 
   test('is over at once when its target was restored to that moment', async () => {
-    await rig.log.write([line(1)]);
-    const at = await between();
-    await rig.log.write([line(2)]);
-    const { ends, fork } = await forkAt(at);
+    const { at, ends, fork } = await forkBetween();
     await rig.start({ delayMs: HOUR_MS, begin: beginningAt(at) });
     const { standby } = rig;
     await standby.drain(ends, fork);
@@ -114,10 +119,7 @@ describe('a standby that is drained as of a moment', () => {
   test('is refused when more is about to be sent', async () => {
     await rig.start();
     await rig.standby.pause();
-    await rig.log.write([line(1)]);
-    const at = await between();
-    await rig.log.write([line(2)]);
-    const { ends, fork } = await forkAt(at);
+    const { at, ends, fork } = await forkBetween();
     await until(() => rig.standby.lag.records >= 2, 'read');
     await rig.standby.resume();
     // How far it may send is only being written down.
@@ -129,10 +131,7 @@ describe('a standby that is drained as of a moment', () => {
   test('follows on when the drain could not be written down', async () => {
     await rig.start();
     await rig.standby.pause();
-    await rig.log.write([line(1)]);
-    const at = await between();
-    await rig.log.write([line(2)]);
-    const { ends, fork } = await forkAt(at);
+    const { ends, fork } = await forkBetween();
     const file = join(rig.statePath, 'standby.json');
     await rm(file);
     await mkdir(file);
@@ -144,10 +143,7 @@ describe('a standby that is drained as of a moment', () => {
   });
 
   test('may be asked again with another fork at that moment, and for nothing else', async () => {
-    await rig.log.write([line(1)]);
-    const at = await between();
-    await rig.log.write([line(2)]);
-    const { ends, fork } = await forkAt(at);
+    const { at, ends, fork } = await forkBetween();
     await rig.start({ delayMs: HOUR_MS });
     const { standby } = rig;
     await standby.drain(ends, fork);

@@ -81,10 +81,6 @@ export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
   return { id, at: ms, undone: cuts.flatMap(({ later }) => later) };
 }
 
-export function recordsIn(ranges: readonly UndoneRange[]): number {
-  return ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-}
-
 /** Throws where a lane that the standby came to may have gone on behind the moment, and none of the proxies is its own. */
 export function assertAllNamed(
   { ms }: AsOf,

@@ -1,9 +1,10 @@
 import { fieldsOf } from '../../record/fields.ts';
+import { recordsIn } from '../../record/fork.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { type AsOf, cutOf, recordsIn } from './as-of.ts';
+import { type AsOf, cutOf } from './as-of.ts';
 import { checkPromotion, isSwitched } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type ProxyView, proxyView, type StandbyView, standbyView } from './promote-views.ts';

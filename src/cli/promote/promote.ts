@@ -1,11 +1,11 @@
 import { fieldsOf } from '../../record/fields.ts';
-import type { Fork } from '../../record/fork.ts';
+import { type Fork, recordsIn } from '../../record/fork.ts';
 import { lackingOf, type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { type AsOf, assertAllNamed, type Cut, cutOf, forkOf, recordsIn } from './as-of.ts';
+import { type AsOf, assertAllNamed, type Cut, cutOf, forkOf } from './as-of.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type DrainView, drainView, proxyView } from './promote-views.ts';

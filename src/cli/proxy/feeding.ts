@@ -9,8 +9,8 @@ import { probe } from '../../follow/probe.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
 import type { Hole } from '../../record/control.ts';
-import type { Fork, UndoneRange } from '../../record/fork.ts';
-import { type Contained, lastContained, type LaneEnd } from '../../record/lane-end.ts';
+import { type Fork, recordsIn, type UndoneRange } from '../../record/fork.ts';
+import { type Contained, isBeginning, lastContained, type LaneEnd } from '../../record/lane-end.ts';
 import { comparePositions, formatPosition, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
@@ -281,7 +281,7 @@ export class Feeding {
       throw new WalError('KAFKA_UNREACHABLE', 'Kafka does not have what is undone yet');
     }
     await choice.told();
-    const records = fork.undone.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+    const records = recordsIn(fork.undone);
     const at = formatInstant(fork.at);
     logger.warn({ fork: fork.id, at, records }, 'the log goes on from this moment');
   }
@@ -336,7 +336,7 @@ function beginIn(
   oldest: LaneEnd | undefined,
 ): Position {
   const begin = lastContained(ends, contained);
-  const isAllHere = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
+  const isAllHere = oldest === undefined || isBeginning(oldest);
   const { lane = '', ordinal = 0, firstSeq = 1 } = oldest ?? {};
   const from = { lane, ordinal, seq: firstSeq - 1 };
   if (begin === undefined && isAllHere) return from;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openRepository } from '../../archive/repository.ts';
 import { TopicPartitions } from '../../kafka/topic-partitions.ts';
+import { isBeginning } from '../../record/lane-end.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
@@ -76,7 +77,7 @@ async function openLog(request: StandbyRequest): Promise<Followed> {
   await assertOneLog(data);
   const log = await PublishedLog.open(data);
   const [oldest] = log.segments;
-  const isWhole = oldest === undefined || (oldest.ordinal === 1 && oldest.firstSeq === 1);
+  const isWhole = oldest === undefined || isBeginning(oldest);
   return {
     source: new LogSource(log),
     named: { kind: 'data', place: data },
