@@ -44,8 +44,18 @@ export interface InfoLane extends Totals {
   readonly ended: boolean;
   /** Null for a lane that ended, and is complete for all time. */
   readonly completeBefore: string | null;
+  /** Its last record that is archived says that it stopped in order, though nothing has ended it yet. */
+  readonly stopped: boolean;
   readonly covered: readonly InfoSpan[];
   readonly disputed: InfoRange | null;
+}
+
+/** What the listing of a repository doesn't tell. */
+interface Beside {
+  readonly log: InfoLog | null;
+  readonly topic: InfoTopic | null;
+  /** Lanes that are not ended, and stopped in order with their last record. */
+  readonly stopped: ReadonlySet<string>;
 }
 
 /** `now` in epoch ms; how far it is behind a log or a topic. */
@@ -53,12 +63,12 @@ export function describeRepository(
   repository: { readonly place: string; readonly id: string; readonly createdAt: number },
   summary: Summary,
   now: number,
-  { log, topic }: { readonly log: InfoLog | null; readonly topic: InfoTopic | null } = NO_TAILS,
+  { log, topic, stopped }: Beside = ALONE,
 ): Info {
   const { place, id, createdAt } = repository;
   const coverage = computeCoverage(summary);
   const { startMs, safeTimeMs, restorable } = coverage;
-  const lanes = coverage.lanes.map((lane) => laneOf(lane, summary));
+  const lanes = coverage.lanes.map((lane) => laneOf(lane, summary, stopped.has(lane.lane)));
   const faults = [...summary.faults, ...contradictions(coverage)];
   const hasHole = (topic ?? coverage).holes.length > 0;
   return {
@@ -81,13 +91,13 @@ export function describeRepository(
   };
 }
 
-const NO_TAILS = { log: null, topic: null };
+const ALONE: Beside = { log: null, topic: null, stopped: new Set() };
 
 function timeOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
-function laneOf(coverage: LaneCoverage, { lanes }: Summary): InfoLane {
+function laneOf(coverage: LaneCoverage, { lanes }: Summary, stopped: boolean): InfoLane {
   const { lane, ordinal, openedAt, coveredToMs, covered, disputed } = coverage;
   const { begin, totals = NO_TOTALS } = lanes.get(lane) ?? {};
   return {
@@ -99,6 +109,7 @@ function laneOf(coverage: LaneCoverage, { lanes }: Summary): InfoLane {
     previous: begin?.previous ?? null,
     ended: coveredToMs === 'ended',
     completeBefore: coveredToMs === 'ended' ? null : timeOf(coveredToMs),
+    stopped,
     covered: covered.map(spanOf),
     disputed:
       disputed === undefined ? null : { from: timeOf(disputed.from), to: timeOf(disputed.to) },

@@ -26,6 +26,8 @@ interface InfoTopicLane extends InfoLogLane {
   readonly host: string;
   /** With what the topic has; null for a lane that has ended. */
   readonly completeBefore: string | null;
+  /** Its last record says that it stopped in order, though nothing has ended it yet. */
+  readonly stopped: boolean;
 }
 
 /** `archived`: without what the tails have. `now`: epoch ms. */
@@ -42,6 +44,7 @@ export function describeTopic(
       ...describeLane(lane, archived.lanes.get(lane.begin.lane)),
       host: lane.begin.host,
       completeBefore: end === 'ended' ? null : formatInstant(end),
+      stopped: end !== 'ended' && lane.isClosed,
     };
   });
   const last = topic.lanes.reduce((max, { toMs }) => Math.max(max, toMs), -Infinity);

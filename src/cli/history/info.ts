@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { formatRecords } from '../../archive/coverage.ts';
+import { computeCoverage, formatRecords } from '../../archive/coverage.ts';
 import { readTails } from '../../archive/read-tails.ts';
 import { openRepository } from '../../archive/repository.ts';
+import type { LaneEnding } from '../../archive/retire-lane.ts';
 import { openSources } from '../../archive/sources.ts';
 import { readSummary, type Summary } from '../../archive/summary.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
@@ -11,6 +12,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { describeRepository, type Info, type InfoLane } from './info-contract.ts';
 import type { InfoHole } from './info-hole.ts';
 import { describeLog, type InfoLog } from './info-log.ts';
+import { closedLanes, segmentEnding } from './lane-close.ts';
 import { describeTopic, type InfoTopic } from './info-topic.ts';
 import { type Print, printToStdout } from '../print.ts';
 
@@ -31,9 +33,22 @@ export async function showInfo(
 ): Promise<ExitCode> {
   const repository = await openRepository(await placeOf(options));
   const { summary, log, topic } = await summarize(repository.store, options);
-  const described = describeRepository(repository, summary, Date.now(), { log, topic });
+  const stopped = await stoppedIn(repository.store, summary);
+  const described = describeRepository(repository, summary, Date.now(), { log, topic, stopped });
   await print(options.json === true ? `${JSON.stringify(described)}\n` : formatInfo(described));
   return EXIT_OF[described.state];
+}
+
+/** The listing doesn't tell: of lanes that are not ended the last segment is looked into. */
+async function stoppedIn(store: ObjectStore, summary: Summary): Promise<ReadonlySet<string>> {
+  const endings = new Map<string, LaneEnding>();
+  for (const { lane, coveredToMs: toMs, covered } of computeCoverage(summary).lanes) {
+    const lastSeq = covered.at(-1)?.lastSeq;
+    if (toMs === 'ended' || lastSeq === undefined) continue;
+    const segment = await segmentEnding(store, { lane, lastSeq, toMs });
+    endings.set(lane, { lastSeq, toMs, segment });
+  }
+  return closedLanes(store, endings);
 }
 
 /** Throws CONFIG_INVALID when neither is named. */
@@ -140,7 +155,7 @@ function formatTopic({ topic }: Info): string[] {
     `topic ${name} of ${brokers.join(',')}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
     ...topic.lanes.map((lane) => {
       const registered = lane.registered ? '' : ', and the repository does not know the lane';
-      const end = lane.completeBefore === null ? 'ended' : `complete before ${lane.completeBefore}`;
+      const end = formatEnd(lane);
       return `  of lane ${lane.lane} of ${lane.host}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}; ${end}${registered}`;
     }),
     `  restorable with it: ${restorable.map(({ from, to: end }) => `${from} to ${end}`).join(', ') || 'nothing'}`,
@@ -161,11 +176,24 @@ function formatLane(lane: InfoLane): string[] {
   return [
     `lane ${lane.lane} (number ${lane.ordinal}): ${opened}`,
     `  sequence ${sequences.join(', ') || 'none yet'}: points ${lane.points}, records ${lane.records}, bytes ${lane.bytes}, segments ${lane.segments}`,
-    lane.completeBefore === null ? '  ended' : `  complete before ${lane.completeBefore}`,
+    `  ${formatEnd(lane)}`,
     ...(disputed === null
       ? []
       : [`  receive times in doubt: ${disputed.from} to ${disputed.to}, since the clock leapt`]),
   ];
+}
+
+function formatEnd({
+  completeBefore,
+  stopped,
+}: {
+  readonly completeBefore: string | null;
+  readonly stopped: boolean;
+}): string {
+  if (completeBefore === null) return 'ended';
+  return stopped
+    ? `stopped in order at ${completeBefore}, and nothing of it is missing; the next start of its proxy ends it, or \`tsdb-wal lane retire\``
+    : `complete before ${completeBefore}`;
 }
 
 function formatHole(hole: InfoHole): string {

@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Duckdb } from '../../archive/duckdb.ts';
 import { openRepository } from '../../archive/repository.ts';
-import { findEnding, isClosed, type LaneEnding, retireLane } from '../../archive/retire-lane.ts';
+import { findEnding, type LaneEnding, retireLane } from '../../archive/retire-lane.ts';
 import { findHistory } from '../../archive/sources.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
-import type { ObjectStore } from '../../storage/object-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { closedLanes } from './lane-close.ts';
 import { type Print, printToStdout } from '../print.ts';
 
 export interface RetireFlags {
@@ -15,8 +11,6 @@ export interface RetireFlags {
   readonly force?: boolean;
   readonly topic?: TopicLog | undefined;
 }
-
-const DUCKDB_LIMITS = { memoryMb: 100, threads: 1 } as const;
 
 /** Ends a lane by hand, and tells what that means. Throws LANE_NOT_RETIRED. */
 export async function retire(
@@ -31,7 +25,9 @@ export async function retire(
   const ending = findEnding({ lane, ...found, isForced: force, now });
   const tail = found.topic?.lanes.find(({ begin }) => begin.lane === lane);
   const isInTopic = tail?.runs.at(-1)?.lastSeq === ending.lastSeq;
-  const closed = isInTopic ? tail.isClosed : await readClose(store, ending);
+  const closed = isInTopic
+    ? tail.isClosed
+    : (await closedLanes(store, new Map([[lane, ending]]))).has(lane);
   const { lastSeq } = ending;
   const reason = `the lane was ended by hand at ${new Date(now).toISOString()}`;
   await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });
@@ -55,18 +51,4 @@ function tellEnding(lane: string, { lastSeq, toMs }: LaneEnding, closed: boolean
   return closed
     ? `lane ${lane} is ended with record ${lastSeq}, received at ${at}: it stopped in order, and nothing of it is missing\n`
     : `lane ${lane} is ended behind record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
-}
-
-async function readClose(store: ObjectStore, ending: LaneEnding): Promise<boolean> {
-  const folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-retire-'));
-  try {
-    const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
-    try {
-      return await isClosed(store, ending, (sql) => duckdb.rows(sql));
-    } finally {
-      duckdb.close();
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

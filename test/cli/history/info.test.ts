@@ -167,6 +167,7 @@ describe('info', () => {
           points: 13,
           lagSeconds: 0.013,
           completeBefore: new Date(START + 20).toISOString(),
+          stopped: false,
         },
         {
           lane: SECOND,
@@ -177,6 +178,7 @@ describe('info', () => {
           points: 9,
           lagSeconds: 0.009,
           completeBefore: new Date(START + 14).toISOString(),
+          stopped: false,
         },
       ],
       safeTime: new Date(START + 13).toISOString(),
@@ -185,6 +187,18 @@ describe('info', () => {
     });
     expect(text).toContain('topic fake of memory:0: up to 2025-06-01T12:00:00.020Z');
     expect(text).toContain('  safe time with it: 2025-06-01T12:00:00.013Z\n');
+  });
+
+  test('tells a lane that stopped in order from one that broke off', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 7);
+    await rig.archiveAll();
+    const [json, text] = await Promise.all([show(rig.place, true), show(rig.place, false)]);
+    const { lanes } = JSON.parse(json.text) as Info;
+    expect(lanes).toMatchObject([{ ended: false, stopped: true }]);
+    const at = lanes[0]?.completeBefore ?? '';
+    expect(text.text).toContain(`  stopped in order at ${at}, and nothing of it is missing; `);
+    expect(text.text).not.toContain('complete before');
   });
 
   test('exits with 4 on a hole, and says whose and why', async () => {
