@@ -1,3 +1,9 @@
-/** Of a search or restore that reads a log which is brought to a topic, and not the topic. */
-export const TOPIC_UNREAD =
-  'warning: this log goes to a topic, where other proxies may write: of what came by them only the repository is asked. Name the topic (--kafka HOST:PORT --topic NAME)';
+const NAME_IT = 'Name the topic (--kafka HOST:PORT --topic NAME)';
+
+/** Where a log is read that is brought to a topic, and not the topic. */
+export const TOPIC_UNREAD = {
+  /** By a search or a restore. */
+  read: `warning: this log goes to a topic, where other proxies may write: of what came by them only the repository is asked. ${NAME_IT}`,
+  /** By a standby. */
+  followed: `this log goes to a topic, where other proxies may write: what comes by them is not followed, and the target does not get it. ${NAME_IT}`,
+} as const;

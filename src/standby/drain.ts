@@ -22,6 +22,14 @@ export interface DrainState {
   readonly contained: Place;
   /** Of these ends something is not contained yet; each has no more records than there are. */
   readonly lacking: readonly LaneEnd[];
+  /** The target has answered for all that it is to contain: what is lacking is only not proven yet. */
+  readonly isSent: boolean;
+}
+
+/** What has passed, and whether all that was received up to a time has. */
+export interface Passing {
+  readonly passing: Contained;
+  readonly isOverAt: (ms: number) => boolean;
 }
 
 /**
@@ -32,16 +40,33 @@ export interface DrainState {
 export function drainStep(
   { ends, fork }: Extract<Promotion, { kind: 'draining' }>,
   gate: Gate,
-  /** What has passed, and whether all that was received up to a time has. */
-  {
-    passing,
-    isOverAt,
-  }: { readonly passing: Contained; readonly isOverAt: (ms: number) => boolean },
+  { passing, isOverAt }: Passing,
 ): 'passing' | 'passed' {
-  const isPassed =
-    lackingOf(ends, passing).length === 0 && (fork === undefined || isOverAt(fork.at));
+  const isPassed = hasPassed({ ends, fork }, { passing, isOverAt });
   gate.drain(isPassed ? -Infinity : (fork?.at ?? Infinity));
   return isPassed ? 'passed' : 'passing';
+}
+
+/** `isAnswered`: the target has answered for all that has passed. */
+export function drainState(
+  promotion: Promotion,
+  contained: Place,
+  { isAnswered, ...passing }: Passing & { readonly isAnswered: boolean },
+): DrainState {
+  if (promotion.kind !== 'draining') {
+    return { promotion, contained, lacking: [], isSent: promotion.kind === 'promoted' };
+  }
+  const { ends, fork } = promotion;
+  const isSent = isAnswered && hasPassed({ ends, fork }, passing);
+  return { promotion, contained, lacking: lackingOf(ends, contained), isSent };
+}
+
+/** Whether all that a drain needs is on its way to the target, or there. */
+function hasPassed(
+  { ends, fork }: { readonly ends: readonly LaneEnd[]; readonly fork: Fork | undefined },
+  { passing, isOverAt }: Passing,
+): boolean {
+  return lackingOf(ends, passing).length === 0 && (fork === undefined || isOverAt(fork.at));
 }
 
 /** As a drain ends. */

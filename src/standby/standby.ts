@@ -9,10 +9,18 @@ import type { Hole } from '../record/control.ts';
 import type { Fork } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type LaneEnd, lackingOf } from '../record/lane-end.ts';
+import type { LaneEnd } from '../record/lane-end.ts';
 import { WalError } from '../runtime/errors.ts';
 import { Arrivals } from './arrivals.ts';
-import { assertMayDrain, type DrainState, drainStep, FOLLOWING, promotedOf } from './drain.ts';
+import {
+  assertMayDrain,
+  type DrainState,
+  drainState,
+  drainStep,
+  FOLLOWING,
+  type Passing,
+  promotedOf,
+} from './drain.ts';
 import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
@@ -192,10 +200,9 @@ export class Standby {
 
   /** How far a drain has come. */
   get drained(): DrainState {
+    const isAnswered = comparePositions(this.#delivered, this.#arrivals.end) >= 0;
     const { promotion } = this.#options.state.state;
-    const { place: contained } = this;
-    const lacking = promotion.kind === 'draining' ? lackingOf(promotion.ends, contained) : [];
-    return { promotion, contained, lacking };
+    return drainState(promotion, this.place, { ...this.#passing, isAnswered });
   }
 
   /** Follows until the signal aborts, everything up to the time to stop at is contained, or a drain is over, now or long ago. */
@@ -227,6 +234,11 @@ export class Standby {
     return this.#feed.delivered ?? this.#start;
   }
 
+  get #passing(): Passing {
+    const { passing } = this.#arrivals;
+    return { passing, isOverAt: (ms) => this.#arrivals.isOverAt(ms) };
+  }
+
   get #isReached(): boolean {
     const { promotion } = this.#options.state.state;
     return promotion.kind === 'none' && this.#arrivals.isOver && this.#isConfirmed;
@@ -251,10 +263,7 @@ export class Standby {
     const { state, gate, clock, events } = this.#options;
     const { promotion } = state.state;
     if (promotion.kind !== 'draining') return promotion.kind === 'promoted';
-    const step = drainStep(promotion, gate, {
-      passing: this.#arrivals.passing,
-      isOverAt: (ms) => this.#arrivals.isOverAt(ms),
-    });
+    const step = drainStep(promotion, gate, this.#passing);
     if (step === 'passing') this.#arrivals.release();
     if (step === 'passing' || !this.#isConfirmed) return false;
     const place = this.#arrivals.passing;

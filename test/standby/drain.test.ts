@@ -41,9 +41,13 @@ describe('a standby that is drained', () => {
     await rig.start({ delayMs: 3_600_000 });
     await moment(100);
     expect(rig.tsd.points).toEqual([]);
-    const { promotion, lacking } = await rig.standby.drain(wanted);
-    expect([promotion.kind, lacking]).toEqual(['draining', wanted]);
+    const { promotion, lacking, isSent } = await rig.standby.drain(wanted);
+    expect([promotion.kind, lacking, isSent]).toEqual(['draining', wanted, false]);
+    const isOnlyWatched = (): boolean =>
+      rig.standby.drained.isSent && rig.standby.drained.lacking.length > 0;
+    await expect.poll(isOnlyWatched, { interval: 10, timeout: 5_000 }).toBe(true);
     await promoted(wanted);
+    expect(rig.standby.drained.isSent).toBe(true);
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '2', '3']));
     const sent = rig.tsd.points.length;
     await rig.log.write([line(4)]);

@@ -52,7 +52,7 @@ export async function grepLog(
     try {
       const now = Date.now();
       if (options.json === true) await output.print(jsonHead(sources, now));
-      if (await isTopicUnread(options)) output.warn(`${TOPIC_UNREAD}\n`);
+      if (await isTopicUnread(options)) output.warn(`${TOPIC_UNREAD.read}\n`);
       const { signal } = stop;
       const history = await readHistory(sources, {
         duckdb,

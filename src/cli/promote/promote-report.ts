@@ -31,7 +31,13 @@ export type PromoteEvent =
       readonly lanes: number;
       readonly records: number;
     }
-  | { readonly event: 'draining'; readonly lanes: number; readonly records: number }
+  /** Not surely stored yet; `sent`: the new primary has answered for all of it. */
+  | {
+      readonly event: 'draining';
+      readonly lanes: number;
+      readonly records: number;
+      readonly sent: boolean;
+    }
   /** The last record that may have been sent to the old primary, or that was received by the moment that is gone back to, and the last that the new one contains, of the lane being written. */
   | {
       readonly event: 'drained';
@@ -59,7 +65,9 @@ export function describePromoteEvent(event: PromoteEvent): string {
     case 'undoing':
       return `${event.records} records of ${event.lanes} lanes, received after ${event.asOf}, are undone: the log keeps them, and says so (fork ${event.fork})`;
     case 'draining':
-      return `standby  drains: ${event.records} records of ${event.lanes} lanes to go`;
+      return event.sent
+        ? 'standby  drains: its target has answered for all of it, and is watched until that is surely stored (delivery.healWindow of the standby, 10 s by default)'
+        : `standby  drains: ${event.records} records of ${event.lanes} lanes to go`;
     case 'drained':
       return drainedLine(event);
     case 'switched':
@@ -86,7 +94,8 @@ function drainedLine({ proxy, lane, held, contains, fromLog, asOf }: Drained): s
 type Drained = Extract<PromoteEvent, { event: 'drained' }>;
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 
-function checkedLines({ target, asOf, standby, proxies, warnings, problems }: Checked): string[] {
+/** Problems are told as the error that they are. */
+function checkedLines({ target, asOf, standby, proxies, warnings }: Checked): string[] {
   const { address, promotion, lagSeconds, lagRecords } = standby;
   const lag = `${lagRecords} records, ${lagSeconds.toFixed(1)} s behind`;
   return [
@@ -97,6 +106,5 @@ function checkedLines({ target, asOf, standby, proxies, warnings, problems }: Ch
       return `proxy ${proxy.address}: ${is}${proxy.held ? ', held' : ''}${later}`;
     }),
     ...warnings.map((warning) => `warning: ${warning}`),
-    ...problems.map((problem) => `problem: ${problem}`),
   ];
 }

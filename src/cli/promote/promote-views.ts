@@ -57,6 +57,8 @@ export interface DrainView {
   /** As it came: what a switch is given. */
   readonly containedJson: object;
   readonly lacking: readonly { readonly lane: string; readonly records: number }[];
+  /** The target has answered for all of it: what is lacking is only not proven yet. */
+  readonly isSent: boolean;
 }
 
 /** From `/status`; undefined when that is of no proxy which can be promoted. */
@@ -115,7 +117,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
 
 /** From what `/drain` answers; undefined when it is something else. */
 export function drainView(answer: unknown): DrainView | undefined {
-  const { state, contained: containedJson, lacking } = fieldsOf(answer);
+  const { state, contained: containedJson, lacking, sent } = fieldsOf(answer);
   const contained = parseContained(containedJson);
   if (typeof state !== 'string' || contained === undefined || !Array.isArray(lacking)) {
     return undefined;
@@ -128,6 +130,7 @@ export function drainView(answer: unknown): DrainView | undefined {
       const { lane, seq, contained: has } = fieldsOf(one);
       return { lane: String(lane), records: Number(seq) - Number(has) };
     }),
+    isSent: sent === true,
   };
 }
 

@@ -180,15 +180,15 @@ export class Promotion {
         if (asOf !== undefined) assertAllNamed(asOf, drain, named);
         if (drain.state === 'promoted') return drain;
         const records = drain.lacking.reduce((sum, one) => sum + one.records, 0);
-        tell({ event: 'draining', lanes: drain.lacking.length, records });
+        tell({ event: 'draining', lanes: drain.lacking.length, records, sent: drain.isSent });
         const now = `${drain.lacking.length} ${records}`;
         if (now !== before) movedMs = heardMs;
         before = now;
         if (heardMs - movedMs > LIMITS.stillMsMax) {
           throw new Error(
-            records > 0
-              ? `the standby gets no further: ${records} records do not reach it`
-              : 'the standby gets no further: its target does not store what it was given',
+            drain.isSent || records === 0
+              ? 'the standby gets no further: its target does not store what it was given'
+              : `the standby gets no further: ${records} records do not reach it, or its target`,
           );
         }
       } else if (clock.monotonicMs() - heardMs > LIMITS.silenceMsMax) {

@@ -90,7 +90,7 @@ function formatPlan(plan: RestorePlan): string {
 }
 
 function formatOtherProxies({ log, topic }: RestorePlan): string[] {
-  return log?.isInTopic === true && topic === null ? [`  ${TOPIC_UNREAD}`] : [];
+  return log?.isInTopic === true && topic === null ? [`  ${TOPIC_UNREAD.read}`] : [];
 }
 
 function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string[] {

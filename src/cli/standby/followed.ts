@@ -10,9 +10,11 @@ import { LogSource } from '../../standby/log-source.ts';
 import { beginningAt, type Place } from '../../standby/place.ts';
 import type { StandbySource } from '../../standby/standby-source.ts';
 import { TopicSource } from '../../standby/topic-source.ts';
+import { Cursor } from '../../wal/cursor.ts';
 import { PublishedLog } from '../../wal/published-log.ts';
 import { assertOneLog } from '../../wal/worker-logs.ts';
 import { connectionOf } from '../kafka-connection.ts';
+import { TOPIC_UNREAD } from '../topic-unread.ts';
 import { BYPASSED } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
 
@@ -36,7 +38,7 @@ export async function openFollowed(
 ): Promise<Followed> {
   const { config, repository, isData } = request;
   if (config.kafka.brokers.length > 0) return openTopic(request, logger);
-  if (repository === undefined || isData) return openLog(request);
+  if (repository === undefined || isData) return openLog(request, logger);
   return openArchive(request, repository, { logger, onBypass });
 }
 
@@ -72,9 +74,10 @@ async function openArchive(
   };
 }
 
-async function openLog(request: StandbyRequest): Promise<Followed> {
+async function openLog(request: StandbyRequest, logger: Logger): Promise<Followed> {
   const { data } = request.config;
   await assertOneLog(data);
+  if (await Cursor.isThere(data, 'kafka')) logger.warn(TOPIC_UNREAD.followed);
   const log = await PublishedLog.open(data);
   const [oldest] = log.segments;
   const isWhole = oldest === undefined || isBeginning(oldest);

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { OPTIONS } from '../../config/options.ts';
+import { EXIT_HELP } from '../exit-code.ts';
 import { addConfigFlags, configOf } from '../flags.ts';
 import { examples } from '../help.ts';
+import type { ControlFlags } from './standby-control.ts';
 import type { StandbyFlags } from './standby-request.ts';
 
 const EXAMPLES = [
@@ -47,12 +49,15 @@ function addControl(standby: Command, action: 'pause' | 'resume', summary: strin
   standby
     .command(action)
     .summary(summary)
-    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Prints its status.`)
+    .description(
+      `${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Tells how it then is, in a line.`,
+    )
     .option('--admin <ADDRESS>', 'Its admin address.', String(OPTIONS.admin.default))
+    .option('--json', 'Print its whole status as JSON, as docs/JSON.md has it.')
+    .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(`tsdb-wal standby ${action} --admin 127.0.0.1:4246`))
     .action(async (_flags: object, command: Command) => {
       const { controlStandby } = await import('./standby-control.ts');
-      const { admin } = command.optsWithGlobals<{ admin: string }>();
-      await controlStandby(action, admin);
+      await controlStandby(action, command.optsWithGlobals<ControlFlags>());
     });
 }

@@ -160,7 +160,7 @@ function promotionOf(standby: Standby): object {
 }
 
 /** How far a drain has come, as `POST /drain` answers (docs/STANDBY.md). */
-export function describeDrain({ promotion, contained, lacking }: DrainState): object {
+export function describeDrain({ promotion, contained, lacking, isSent }: DrainState): object {
   const { sinceMs, latestMs, lanes } = contained;
   const list = [...lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
   return {
@@ -170,5 +170,6 @@ export function describeDrain({ promotion, contained, lacking }: DrainState): ob
     lacking: lacking.map((end) => {
       return { lane: end.lane, seq: end.seq, contained: lanes.get(end.lane)?.seq ?? 0 };
     }),
+    sent: isSent,
   };
 }

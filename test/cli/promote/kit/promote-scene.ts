@@ -146,7 +146,7 @@ export class FakeStandby extends FakeAdmin {
       }
     }
     const contained = { sinceMs: null, latestMs: 1, lanes: this.#list() };
-    return { state: this.promotion, contained, lacking: [] };
+    return { state: this.promotion, contained, lacking: [], sent: this.drains < 2 };
   }
 
   #list() {

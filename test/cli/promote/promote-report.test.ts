@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { describePromoteEvent } from '../../../src/cli/promote/promote-report.ts';
+
+test('why it is refused is left to the error, which says all of it', () => {
+  const told = describePromoteEvent({
+    event: 'checked',
+    target: 'http://new:4242',
+    asOf: null,
+    standby: { address: 'standby:4246', promotion: 'none', lagSeconds: 100, lagRecords: 7 },
+    proxies: [],
+    warnings: ['it has a delay'],
+    problems: ['it is 100 s behind'],
+  });
+  expect(told).toContain('warning: it has a delay');
+  expect(told).not.toContain('it is 100 s behind');
+});
+
+test('a drain tells what is still to be applied from what is only watched', () => {
+  const draining = { event: 'draining', lanes: 2, records: 30 } as const;
+  expect(describePromoteEvent({ ...draining, sent: false })).toContain('30 records of 2 lanes');
+  const watched = describePromoteEvent({ ...draining, sent: true });
+  expect(watched).toContain('delivery.healWindow');
+  expect(watched).not.toContain('30');
+});
