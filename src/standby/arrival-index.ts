@@ -1,3 +1,4 @@
+import { splitAtMs } from './frame-parts.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
@@ -221,4 +222,11 @@ function isBehind({ epoch, first }: Arrival, { ordinal, seq }: Position): boolea
 /** The number of the last record of the arrival that isn't behind the position. */
 function before(arrival: Arrival, { ordinal, seq }: Position): number {
   return arrival.epoch === ordinal ? Math.max(seq, arrival.first - 1) : arrival.first - 1;
+}
+
+/** The number of the last record that was received up to then; less than the first when none was. */
+export function lastBy({ first, last, lastReceivedAt, frame }: Arrival, limitMs: number): number {
+  if (lastReceivedAt <= limitMs) return last;
+  const part = frame && splitAtMs(frame, limitMs).before;
+  return part === undefined ? first - 1 : first + part.lastSeq - part.firstSeq;
 }

@@ -3,13 +3,12 @@ import { forksIn } from '../record/lane-control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { WalError } from '../runtime/errors.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
-import { type Arrival, ArrivalIndex } from './arrival-index.ts';
-import { splitAtMs } from './frame-parts.ts';
+import { type Arrival, ArrivalIndex, lastBy } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
-import { forked } from './forked.ts';
+import { isPassing } from './forked.ts';
+import { ForkWatch } from './fork-watch.ts';
 import { Nudge } from './nudge.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
@@ -81,9 +80,9 @@ export class Arrivals {
   readonly #options: ArrivalsOptions;
   readonly #limits: ArrivalsLimits;
   readonly #index: ArrivalIndex;
-  readonly #undone: Undone;
   readonly #refusals: Refusals;
   readonly #sent: SentBound;
+  readonly #forks: ForkWatch;
   /** What was taken in: that coming again is dropped. */
   #tip: Tip;
   #released: Position;
@@ -101,12 +100,18 @@ export class Arrivals {
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
     this.#recent = new RecentArrivals(this.#limits.recentBytesMax);
-    this.#undone = new Undone(forks);
-    this.#refusals = new Refusals(this.#undone);
+    const undone = new Undone(forks);
+    this.#refusals = new Refusals(undone);
     this.#sent = new SentBound({
       ms: sentToMs,
       save: (ms) => events.sending(ms),
       onRaised: () => this.release(),
+    });
+    this.#forks = new ForkWatch({
+      ...options,
+      undone,
+      sentToMs: () => this.#sent.ms,
+      onForked: (fork) => this.#onForked(fork),
     });
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
@@ -228,6 +233,8 @@ export class Arrivals {
 
   /** All that is here and passes the gate may be sent. */
   #raiseSent(gateMs: number): void {
+    // It may be undone by what isn't read yet.
+    if (!this.#forks.isFresh) return;
     const latestMs = (this.#index.lastReceivedAt ?? this.#sent.ms) + SENT_AHEAD_MS;
     this.#sent.raise(Math.min(gateMs, latestMs));
   }
@@ -274,7 +281,8 @@ export class Arrivals {
     for (;;) {
       const { aheadBytesMax, arrivalsMax } = this.#limits;
       this.#isFull = this.#aheadBytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
-      if (signal.aborted || this.#isFull) return;
+      if (signal.aborted) return;
+      if (this.#isFull) return this.#forks.look(signal);
       const place = this.#seekTo;
       if (place !== undefined) {
         await source.seek(place);
@@ -284,21 +292,24 @@ export class Arrivals {
       const read = await source.next();
       // What the source gave belongs to where it was.
       if (this.#seekTo !== undefined) continue;
-      if (read === undefined) return;
-      this.#take(read);
+      if (read === undefined) return this.#forks.look(signal);
+      await this.#take(read, signal);
       // What is said later of what is here should be known before it passes.
-      if (this.#aheadBytes >= aheadBytesMax / 2) this.release();
+      if (this.#aheadBytes >= aheadBytesMax / 2) {
+        await this.#forks.look(signal);
+        this.release();
+      }
     }
   }
 
-  #take(read: SourceRead): void {
+  async #take(read: SourceRead, signal: AbortSignal): Promise<void> {
     const { events } = this.#options;
     switch (read.kind) {
       case 'fork':
-        this.#fork(read.fork);
+        await this.#forks.meet(read.fork, signal);
         return;
       case 'frame': {
-        for (const fork of forksIn(read.frame)) this.#fork(fork);
+        for (const fork of forksIn(read.frame)) await this.#forks.meet(fork, signal);
         const frame = lacking(read.frame, this.#tip);
         if (frame === undefined) return;
         const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
@@ -321,12 +332,8 @@ export class Arrivals {
     }
   }
 
-  /** Throws STANDBY_FORKED when the target may have something of what is undone. */
-  #fork(fork: Fork): void {
-    if (this.#undone.knows(fork)) return;
-    if (this.#sent.ms > fork.at) throw forked(fork, this.#sent.ms);
-    this.#undone.add(fork);
-    // A frame of which a part has passed was looked at before. Nothing of that part is undone: so whoever reads it finds it where it was.
+  /** A frame of which a part has passed was looked at before. Nothing of that part is undone: so whoever reads it finds it where it was. */
+  #onForked(fork: Fork): void {
     const begun = this.#index.after(this.#released);
     if (begun?.frame !== undefined) begun.frame = this.#refusals.withoutUndone(begun.frame);
     this.#options.events.forked(fork);
@@ -365,17 +372,4 @@ interface Tip {
 
 function tipOf({ sinceMs, lanes }: Place): Tip {
   return { sinceMs, lanes: new Map(lanes) };
-}
-
-/** Whether the source may be read again after it. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof WalError) return error.code !== 'STANDBY_FORKED';
-  return (error as NodeJS.ErrnoException).code !== undefined;
-}
-
-/** The number of the last record that was received up to then; less than the first when none was. */
-function lastBy({ first, last, lastReceivedAt, frame }: Arrival, limitMs: number): number {
-  if (lastReceivedAt <= limitMs) return last;
-  const before = frame && splitAtMs(frame, limitMs).before;
-  return before === undefined ? first - 1 : first + before.lastSeq - before.firstSeq;
 }

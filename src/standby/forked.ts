@@ -18,3 +18,9 @@ export function forked({ id, at }: Pick<Fork, 'id' | 'at'>, sentToMs: number): W
 export function stillForked(message: string): WalError {
   return new WalError('STANDBY_FORKED', message, { hint: HINT });
 }
+
+/** Whether the source may be read again after it: all but what says that its target can't be put right, and bugs. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof WalError) return error.code !== 'STANDBY_FORKED';
+  return (error as NodeJS.ErrnoException).code !== undefined;
+}

@@ -1,7 +1,9 @@
 import { comparePositions, type Position } from '../record/position.ts';
+import type { Fork } from '../record/fork.ts';
+import { forksIn } from '../record/lane-control.ts';
 import { type LaneFrame, receiveTimesOf } from '../record/lane-frame.ts';
 import { WalError } from '../runtime/errors.ts';
-import { type FrameRead, LogReader } from '../wal/log-reader.ts';
+import { type FrameRead, type HoleRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import { lacking, type Place } from './place.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
@@ -12,12 +14,16 @@ export class LogSource implements StandbySource {
   readonly #reader: LogReader;
   #place: Place | undefined;
   #after: Position | undefined;
+  /** What is said to be undone was looked for up to here, ahead of what was read. */
+  readonly #aheadReader: LogReader;
+  #aheadAfter: Position | undefined;
   /** Of what was read last; epoch ms. */
   #readToMs = -Infinity;
 
   constructor(log: PublishedLog) {
     this.#log = log;
     this.#reader = new LogReader(log);
+    this.#aheadReader = new LogReader(log);
   }
 
   heldSinceMs = undefined;
@@ -65,6 +71,40 @@ export class LogSource implements StandbySource {
     }
   }
 
+  async forksAhead(signal: AbortSignal): Promise<readonly Fork[]> {
+    await this.#log.refresh();
+    const forks: Fork[] = [];
+    let after = laterOf(this.#after, this.#aheadAfter);
+    while (!signal.aborted) {
+      const read = await this.#aheadReader.next(after);
+      if (read === undefined) break;
+      if (read.kind === 'frame') forks.push(...forksIn(read));
+      after = endOf(read);
+    }
+    this.#aheadAfter = after;
+    return forks;
+  }
+
+  async isSaidBy({ id, at }: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
+    const { segments } = this.#log;
+    const reader = new LogReader(this.#log);
+    const first = segments.findLast(({ createdAt }) => createdAt <= at);
+    let after = first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
+    try {
+      while (!signal.aborted) {
+        const read = await reader.next(after);
+        if (read === undefined) break;
+        after = endOf(read);
+        if (read.kind === 'hole') continue;
+        if (forksIn(read).some((one) => one.id === id && one.receivedAt <= byMs)) return true;
+        if (receiveTimesOf(read.body).lastReceivedAt > byMs) break;
+      }
+    } finally {
+      await reader.close();
+    }
+    return false;
+  }
+
   /** Throws WAL_ROLLED_BACK or DATA_UNUSABLE when this log is not the one that the place is from. */
   async seek(place: Place): Promise<void> {
     await this.#log.refresh();
@@ -80,7 +120,18 @@ export class LogSource implements StandbySource {
 
   async close(): Promise<void> {
     await this.#reader.close();
+    await this.#aheadReader.close();
   }
+}
+
+function endOf(read: FrameRead | HoleRead): Position {
+  if (read.kind === 'hole') return read.to;
+  return { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+}
+
+function laterOf(a: Position | undefined, b: Position | undefined): Position | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return comparePositions(a, b) < 0 ? b : a;
 }
 
 function copyOf({ lane, ordinal, firstSeq, lastSeq, body }: FrameRead): LaneFrame {

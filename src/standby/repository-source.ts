@@ -3,6 +3,8 @@ import { computeCoverage, type Coverage, type CoverageHole } from '../archive/co
 import type { Duckdb } from '../archive/duckdb.ts';
 import { assertInPlace, type Repository } from '../archive/repository.ts';
 import { type SearchEvent, searchWrites } from '../archive/search.ts';
+import { SearchedSegments } from '../archive/searched-segments.ts';
+import type { Fork } from '../record/fork.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
@@ -60,6 +62,26 @@ export class RepositorySource implements StandbySource {
 
   completeToMs(): number {
     return this.#readToMs;
+  }
+
+  /** What is archived is told before anything of it is given. */
+  forksAhead(): Promise<readonly Fork[]> {
+    return Promise.resolve([]);
+  }
+
+  async isSaidBy({ id, at }: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
+    const { store } = this.#options.repository;
+    const catalog = await readCatalog(store);
+    const { sidecars } = await SearchedSegments.open({
+      store,
+      catalog,
+      local: new Map(),
+      fromMs: at,
+      signal,
+    });
+    return sidecars
+      .flatMap(({ forks }) => forks ?? [])
+      .some((one) => one.id === id && one.receivedAt <= byMs);
   }
 
   async seek(place: Place): Promise<void> {

@@ -17,6 +17,15 @@ export interface StandbySource {
   /** What comes next; undefined when there is nothing yet. Rejects when it can't be read, and may be asked again. */
   next(): Promise<SourceRead | undefined>;
 
+  /**
+   * What is said to be undone behind what was given, up to the end of what is there now; of all that was looked at before nothing. Nothing is given
+   * thereby. Rejects when it can't be read, and may be asked again; not all is told once the signal aborts.
+   */
+  forksAhead(signal: AbortSignal): Promise<readonly Fork[]>;
+
+  /** Whether it has a record received by then, epoch ms, that tells the fork. Rejects when it can't be read. */
+  isSaidBy(fork: Fork, byMs: number, signal: AbortSignal): Promise<boolean>;
+
   /** What comes next is all that `place` lacks, from its oldest on. */
   seek(place: Place): Promise<void>;
 

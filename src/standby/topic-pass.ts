@@ -1,4 +1,5 @@
-import { endedBy } from '../record/lane-control.ts';
+import type { Fork } from '../record/fork.ts';
+import { endedBy, forksIn } from '../record/lane-control.ts';
 import type { TopicFrame, TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { hasData } from './frame-parts.ts';
@@ -24,6 +25,8 @@ export interface TopicPassOptions {
   /** Whether lanes may begin anywhere. */
   readonly isAnyBeginningRight: boolean;
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
+  /** What is said to be undone, as soon as it is read; it may be told again. */
+  readonly onForks: (forks: readonly Fork[]) => void;
 }
 
 const LIMITS = {
@@ -301,6 +304,8 @@ export class TopicPass {
 
   #take(strand: Strand, frame: TopicFrame): void {
     strand.note(frame);
+    const forks = forksIn(frame);
+    if (forks.length > 0) this.#options.onForks(forks);
     if (!this.#strands.isFor(strand, frame)) return;
     const lane = this.#laneOf(frame.lane);
     if (lane.strand === undefined) lane.isCut = strand.isCut;

@@ -1,3 +1,4 @@
+import type { Fork } from '../record/fork.ts';
 import { CLOCK_MS_MAX, type TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -11,6 +12,7 @@ import type { SharedTopic } from './shared-topic.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 import { Strand } from './strand.ts';
 import { TopicPass } from './topic-pass.ts';
+import { TopicScout } from './topic-scout.ts';
 
 export interface TopicSourceOptions {
   readonly topic: SharedTopic;
@@ -40,6 +42,8 @@ const LIMITS = {
   partitionAheadBytesMin: 1_048_576,
   /** New partitions are looked for so often. */
   refreshMs: 30_000,
+  /** Where all that is older was read, nothing is looked for beside that. */
+  headMs: 3_000,
 } as const;
 
 /**
@@ -55,9 +59,13 @@ export class TopicSource implements StandbySource {
   #pass: TopicPass | undefined;
   #memory = new Map<string, LaneMemory>();
   #refreshedMs = 0;
+  readonly #scout: TopicScout;
+  /** Told by what was read, and isn't given yet. */
+  #forks: Fork[] = [];
 
   constructor(options: TopicSourceOptions) {
     this.#options = options;
+    this.#scout = new TopicScout(options);
   }
 
   get unread(): number {
@@ -92,6 +100,8 @@ export class TopicSource implements StandbySource {
     for (;;) {
       const pass = this.#pass;
       if (pass === undefined) return undefined;
+      const fork = this.#forks.shift();
+      if (fork !== undefined) return { kind: 'fork', fork };
       await this.#refresh(pass);
       const read = pass.next();
       if (read === undefined) {
@@ -113,7 +123,29 @@ export class TopicSource implements StandbySource {
     }
   }
 
+  /** Throws KAFKA_UNREACHABLE. */
+  async forksAhead(signal: AbortSignal): Promise<readonly Fork[]> {
+    const pass = this.#pass;
+    if (pass === undefined) return [];
+    this.#assertReadable(pass);
+    const headMs = this.#options.clock.now() - LIMITS.headMs;
+    const shared = pass.strands.filter(({ lane }) => lane === undefined);
+    const isAtHead = shared.every(({ isAtEnd, reachedMs }) => isAtEnd || reachedMs >= headMs);
+    const taken = new Map(shared.map(({ partition, reads }) => [partition, reads.position]));
+    const ahead = isAtHead ? [] : await this.#scout.look(taken, signal);
+    return [...this.#forks.splice(0), ...ahead];
+  }
+
+  /** Throws KAFKA_UNREACHABLE. */
+  async isSaidBy(fork: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
+    return this.#scout.isSaidBy(fork, byMs, signal);
+  }
+
   async close(): Promise<void> {
+    await Promise.all([this.#end(), this.#scout.close()]);
+  }
+
+  async #end(): Promise<void> {
     const pass = this.#pass;
     this.#pass = undefined;
     await Promise.all((pass?.strands ?? []).map(({ reads }) => reads.close()));
@@ -159,7 +191,7 @@ export class TopicSource implements StandbySource {
       startMs === -Infinity
         ? new Map<number, number>()
         : await topic.offsetsAt(Math.max(0, startMs - CLOCK_MS_MAX));
-    await this.close();
+    await this.#end();
     const strands = [...ranges].map(([partition, { low }]) =>
       this.#strandOf(partition, Math.max(low, offsets.get(partition) ?? low), low, ranges.size),
     );
@@ -177,6 +209,7 @@ export class TopicSource implements StandbySource {
       lanes: this.#memory,
       isAnyBeginningRight,
       onForeign,
+      onForks: (forks) => this.#forks.push(...forks),
     });
   }
 

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Fork } from '../../src/record/fork.ts';
+import { forksIn } from '../../src/record/lane-control.ts';
 import type { Position } from '../../src/record/position.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -36,6 +38,17 @@ class ListSource implements StandbySource {
       const frame = lacking(read.frame, this.#place);
       if (frame !== undefined) return { kind: 'frame', frame };
     }
+  }
+
+  forksAhead(): Promise<readonly Fork[]> {
+    const rest = this.#reads.slice(this.#next);
+    return Promise.resolve(
+      rest.flatMap((read) => (read.kind === 'frame' ? forksIn(read.frame) : [])),
+    );
+  }
+
+  isSaidBy(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   async seek(place: Place): Promise<void> {
@@ -240,6 +253,25 @@ describe('arrivals', () => {
     ]);
     stop.abort();
     await running;
+  });
+
+  test('are left out where a fork undoes them that is further on than can be read ahead', async () => {
+    const lane = 'aaaaaaaaaaaaaaaa';
+    const put = (n: number): LaneFrame =>
+      frameOf(lane, n, [{ receivedAt: 1_000 + n, lines: [`put m ${n} ${n} a=b`] }]);
+    const frames = Array.from({ length: 40 }, (_, index) => put(index + 1));
+    const undone = [{ lane, from: 11, to: 38 }];
+    const lines = [`!fork ${JSON.stringify({ id: '0123456789abcdef', at: 1_010, undone })}`];
+    const said = frameOf(lane, 41, [{ receivedAt: 2_000, lines, transport: 'log' }]);
+    const all = [...frames, said];
+    const arrivals = arrivalsOf(new ListSource(all.map((frame) => ({ kind: 'frame', frame }))));
+    const stop = new AbortController();
+    const running = arrivals.run(stop.signal);
+    const { seen } = await readAll(arrivals, []);
+    stop.abort();
+    await running;
+    const values = seen.flatMap(({ name }) => /^put m \d+ (\d+)/.exec(name)?.[1] ?? []);
+    expect(values.map(Number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 39, 40]);
   });
 
   test('of which a part has passed are left out where a fork undoes the rest', async () => {

@@ -181,6 +181,40 @@ describe('a standby that comes to a fork', () => {
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '3', '4']));
   });
 
+  test('leaves it out where that is said further on than it reads ahead', async () => {
+    await rig.log.write([line(1)]);
+    const at = await between();
+    const filler = 'x'.repeat(900);
+    const long = Array.from({ length: 200 }, (_, n) => `${line(n, 666)} filler=${filler}`);
+    for (let n = 0; n < 50; n += 1) await rig.log.write(long);
+    const { fork } = await forkAt(at);
+    await tell(fork);
+    await rig.log.write([line(3)]);
+    await rig.start();
+    await rig.contained();
+    expect(new Set(rig.values('m'))).toEqual(new Set(['1', '3']));
+  });
+
+  test('goes on when it was begun behind it and is told of it again', async () => {
+    const { fork } = await forkBetween();
+    await tell(fork);
+    const begin = beginningAt(await between());
+    await rig.log.write([line(3)]);
+    await rig.start({ begin });
+    await until(() => rig.values('m').includes('3'), 'followed');
+    await tell(fork);
+    await rig.log.write([line(4)]);
+    await rig.contained();
+    await rig.stop();
+    expect(await rig.knownForks()).toEqual([fork.id]);
+    // So it is after a start, and for all that is told of others.
+    await rig.start();
+    await tell(fork);
+    await tell({ ...fork, id: 'f'.repeat(16) });
+    await expect(rig.ended()).rejects.toMatchObject({ code: 'STANDBY_FORKED' });
+    expect(new Set(rig.values('m'))).toEqual(new Set(['3', '4']));
+  });
+
   test('keeps all that it came to at once', async () => {
     await rig.log.write([line(1)]);
     const at = await between();

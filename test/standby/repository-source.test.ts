@@ -148,6 +148,9 @@ describe('what a repository holds', () => {
     clock.pass(LOOK_MS);
     const later = await readAll(source);
     expect(later.map(({ kind }) => kind)).toEqual(['frame']);
+    const { signal } = new AbortController();
+    const isSaidBy = (ms: number): Promise<boolean> => source.isSaidBy(fork, ms, signal);
+    expect([await isSaidBy(1_019), await isSaidBy(1_020)]).toEqual([false, true]);
     await source.close();
   });
 
