@@ -1,7 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { laneSeed } from '../record/frame.ts';
+import { laneSeed, RECORD_BYTES_MAX } from '../record/frame.ts';
+import type { Position } from '../record/position.ts';
+import type { RecordTransport } from '../record/record.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
+import { assert } from '../runtime/errors.ts';
 import type { FrameRing, RingFrame } from './frame-ring.ts';
 import type { Segment } from './log-files.ts';
 import {
@@ -21,6 +24,7 @@ export interface LaneWriterOptions {
   readonly ring: FrameRing;
   readonly segmentBytes: number;
   readonly openSink: OpenSink;
+  /** The receive time of a record that is appended now, epoch ms. */
   readonly now: () => number;
   /** A frame is durable; called in log order. */
   readonly onDurable: (frame: RingFrame) => void;
@@ -31,6 +35,8 @@ export interface LaneWriterOptions {
 }
 
 /**
+ * One lane: its records get their numbers here, and are written.
+ *
  * Group commit: one write is under way at a time, and what is appended meanwhile goes with the next.
  * When idle, a write starts at the end of the event-loop turn, so that all that arrived in it shares it.
  * A failed write ends the lane: what reached the disk is unknown then, and trying again would guess.
@@ -41,6 +47,7 @@ export class LaneWriter {
   #offset = 0;
   #link: SegmentLink | undefined;
   #chain: number;
+  #nextSeq = 1;
   #scheduled = false;
   #draining = false;
   #drained = Promise.resolve();
@@ -63,8 +70,24 @@ export class LaneWriter {
     return this.#link;
   }
 
-  /** Tells that something was appended. */
-  kick(): void {
+  /** Adds one record; its lines are copied before the call returns. Undefined when memory has no room for it: nothing was added then. */
+  append(
+    transport: RecordTransport,
+    source: string,
+    lines: Buffer,
+    mutations: number,
+  ): Position | undefined {
+    assert(lines.length <= RECORD_BYTES_MAX, 'a record fits into a frame');
+    const { lane, ordinal, ring, now } = this.#options;
+    const seq = this.#nextSeq;
+    const header = { seq, receivedAt: now(), transport, source };
+    if (!ring.append(header, lines, mutations)) return undefined;
+    this.#nextSeq += 1;
+    this.#kick();
+    return { lane, ordinal, seq };
+  }
+
+  #kick(): void {
     if (this.#scheduled || this.#draining || this.#ended) return;
     this.#scheduled = true;
     setImmediate(() => {

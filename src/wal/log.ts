@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Control, formatControl } from '../record/control.ts';
-import { RECORD_BYTES_MAX } from '../record/frame.ts';
 import type { Position } from '../record/position.ts';
 import type { RecordTransport } from '../record/record.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -15,9 +14,8 @@ import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
 import type { Segment } from './log-files.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
-import { expiredSegments } from './retention.ts';
+import { SegmentList } from './segment-list.ts';
 import { openSyncedSink, type OpenSink } from './segment-writer.ts';
-import { removeSegment, spaceRefusal } from './space.ts';
 
 export interface WalOptions {
   /** The folder of the segment files; made when absent. */
@@ -78,14 +76,12 @@ export class Wal {
   readonly #time: ReceiveClock;
   readonly #published: DurablePublisher;
   readonly #recovered: RecoveredLog;
-  #segments: Segment[];
+  readonly #segments: SegmentList;
   #writer: LaneWriter | undefined;
   #lane = '';
   #ordinal: number;
-  #nextSeq = 1;
   #durable: Position;
   readonly #intake: Intake;
-  #hindrance: string | undefined;
   readonly #stopping = new AbortController();
   #reopening: Promise<void> | undefined;
   #maintaining: Promise<void> | undefined;
@@ -98,7 +94,12 @@ export class Wal {
     this.#ring = new FrameRing(options.memoryBytes);
     this.#time = new ReceiveClock(options.clock);
     this.#published = new DurablePublisher(join(options.directory, 'durable'));
-    this.#segments = [...recovered.segments];
+    this.#segments = new SegmentList({
+      ...options,
+      segments: recovered.segments,
+      onExpired: (segment) => options.events.expired?.(segment),
+      onHindered: (reason) => options.events.hindered?.(reason),
+    });
     const { lane, ordinal, lastSeq: seq } = recovered.end ?? { lane: '', ordinal: 0, lastSeq: 0 };
     this.#durable = { lane, ordinal, seq };
     this.#ordinal = ordinal;
@@ -138,11 +139,11 @@ export class Wal {
 
   /** In log order; the last one is being written. */
   get segments(): readonly Segment[] {
-    return this.#segments;
+    return this.#segments.all;
   }
 
   get bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    return this.#segments.bytes;
   }
 
   /** Why data is not taken now; undefined while it is. */
@@ -186,13 +187,12 @@ export class Wal {
     mutations: number,
   ): Position | undefined {
     if (this.#intake.refusal !== undefined) return undefined;
-    return this.#append(transport, source, lines, mutations);
+    return this.#writer?.append(transport, source, lines, mutations);
   }
 
   /** Adds a record of the log's own, also while data is refused for want of space. */
   appendControl(control: Control): Position | undefined {
-    if (this.#writer === undefined) return undefined;
-    return this.#append('log', '-', Buffer.from(`${formatControl(control)}\n`), 0);
+    return this.#writer?.append('log', '-', Buffer.from(`${formatControl(control)}\n`), 0);
   }
 
   /** The durable frame in memory that holds the record after `position`, if it is there. */
@@ -229,21 +229,6 @@ export class Wal {
     await this.#published.close();
   }
 
-  #append(
-    transport: RecordTransport,
-    source: string,
-    lines: Buffer,
-    mutations: number,
-  ): Position | undefined {
-    assert(lines.length <= RECORD_BYTES_MAX, 'a record fits into a frame');
-    const seq = this.#nextSeq;
-    const header = { seq, receivedAt: this.#time.read(), transport, source };
-    if (!this.#ring.append(header, lines, mutations)) return undefined;
-    this.#nextSeq += 1;
-    this.#writer?.kick();
-    return { lane: this.#lane, ordinal: this.#ordinal, seq };
-  }
-
   async #openLane(opening: Opening): Promise<void> {
     const lane = randomBytes(8).toString('hex');
     this.#ordinal += 1;
@@ -258,14 +243,13 @@ export class Wal {
       openSink: this.#options.openSink ?? openSyncedSink,
       now: () => this.#time.read(),
       onDurable: (frame) => this.#onDurable(frame),
-      onSegment: (segment) => this.#segments.push(segment),
+      onSegment: (segment) => this.#segments.add(segment),
       onFailure: (error) => this.#onFailure(writer, error),
     });
     await writer.start();
-    const space = await spaceRefusal(this.#options.directory, this.bytes, this.#options);
+    const space = await this.#segments.refusal();
     this.#ring.openLane(lane, ordinal);
     this.#lane = lane;
-    this.#nextSeq = 1;
     this.#writer = writer;
     const position = this.appendControl(openRecord(this.#options.version, opening));
     assert(position !== undefined, 'an empty lane has room for its first record');
@@ -287,17 +271,13 @@ export class Wal {
   }
 
   #onDurable(frame: RingFrame): void {
-    const last = this.#segments.at(-1);
-    if (last !== undefined) {
-      const bytes = last.bytes + frame.bytes.length;
-      this.#segments[this.#segments.length - 1] = { ...last, lastSeq: frame.lastSeq, bytes };
-    }
+    this.#segments.grow(frame);
     const { lane, ordinal, lastSeq } = frame;
     this.#durable = { lane, ordinal, seq: lastSeq };
     this.#published.publish({
       lane,
       ordinal,
-      segmentFirstSeq: last?.firstSeq ?? 1,
+      segmentFirstSeq: this.segments.at(-1)?.firstSeq ?? 1,
       seq: lastSeq,
     });
     this.#options.events.durable(frame);
@@ -332,8 +312,8 @@ export class Wal {
   async #maintain(passed: Position | undefined): Promise<void> {
     const leap = this.#time.adjust();
     if (leap !== undefined) await this.#restartLane(leap);
-    await this.#expire(passed);
-    const space = await spaceRefusal(this.#options.directory, this.bytes, this.#options);
+    await this.#segments.expire(passed, this.now());
+    const space = await this.#segments.refusal();
     if (this.#writer !== undefined) this.#intake.refuse(space);
   }
 
@@ -347,25 +327,5 @@ export class Wal {
     this.#time.accept();
     const { link: previous } = writer;
     await this.#openOrRetry({ reason: 'clock leap', previous, holes: [], disputed: leap });
-  }
-
-  async #expire(passed: Position | undefined): Promise<void> {
-    const expired = expiredSegments({
-      segments: this.#segments,
-      now: this.now(),
-      retentionMs: this.#options.retentionMs,
-      passed,
-      bytes: this.bytes,
-      bytesMax: this.#options.bytesMax,
-    });
-    let hindrance: string | undefined;
-    for (const segment of expired) {
-      if ((hindrance = await removeSegment(segment)) !== undefined) break;
-      this.#segments = this.#segments.filter((kept) => kept !== segment);
-      this.#options.events.expired?.(segment);
-    }
-    if (hindrance === this.#hindrance) return;
-    this.#hindrance = hindrance;
-    this.#options.events.hindered?.(hindrance);
   }
 }
