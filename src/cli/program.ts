@@ -93,8 +93,12 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
       'Only what was received at or after this time, as 2025-06-01T12:00:00Z.',
     )
     .option('--to <TIME>', 'Only what was received before this time.')
-    .option('--seq <N>', 'Only the record with this sequence number.')
-    .option('--records', 'Show every record with its lines, instead of a summary.')
+    .option('--seq <N>', 'Only records with these sequence numbers: 17, 17-20, or LANE/17.')
+    .option(
+      '--records',
+      'Show records with their lines, instead of a summary; so do --from, --to and --seq.',
+    )
+    .option('--ticks', 'Show also the ticks, one each second in which nothing is received.')
     .option('--json', 'Print JSON, one object a line.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText(

@@ -12,16 +12,22 @@ import { present, TestLog } from '../kit/wal-log.ts';
 interface Shown {
   readonly outcome: 'whole' | 'damaged';
   readonly text: string;
+  /** Beside the records. */
+  readonly notes: string;
   readonly lines: string[];
 }
 
 async function inspect(data: string, options: Omit<InspectOptions, 'data'> = {}): Promise<Shown> {
   let text = '';
-  const outcome = await inspectWal({ data, ...options }, (part) => {
+  let notes = '';
+  const print = (part: string): Promise<boolean> => {
     text += part;
     return Promise.resolve(true);
+  };
+  const outcome = await inspectWal({ data, ...options }, print, (note) => {
+    notes += note;
   });
-  return { outcome, text, lines: text.split('\n').slice(0, -1) };
+  return { outcome, text, notes, lines: text.split('\n').slice(0, -1) };
 }
 
 /** A data directory with two closed lanes of 10 records and a cursor. */
@@ -184,6 +190,23 @@ test('what reads on no more ends the output', async () => {
   };
   await inspectWal({ data: folder.path, records: true }, stop);
   expect(calls).toBe(1);
+});
+
+test('ticks are left out and counted, unless they are asked for', async () => {
+  await using folder = await tempDirectory('inspect');
+  const log = await TestLog.open(join(folder.path, 'wal'));
+  await log.write(['put m 1 1 a=b']);
+  for (let n = 0; n < 3; n += 1) log.wal.appendControl({ kind: 'tick', confirmed: null });
+  log.wal.appendControl({ kind: 'cut' });
+  await log.wal.close();
+  const { text, notes } = await inspect(folder.path, { records: true });
+  expect(text).not.toContain('!tick');
+  expect(text).toMatch(/!open .*put m 1 1 a=b.*!cut/s);
+  expect(notes).toContain('without 3 ticks');
+  const all = await inspect(folder.path, { records: true, ticks: true });
+  expect([all.text.match(/!tick/g)?.length, all.notes]).toEqual([3, '']);
+  const one = await inspect(folder.path, { seq: '3' });
+  expect(one.text).toContain('!tick');
 });
 
 test('a time says its zone, or is refused with both readings', () => {

@@ -1,4 +1,4 @@
-import type { Hole } from '../../record/control.ts';
+import { type Hole, parseControl } from '../../record/control.ts';
 import { formatPosition } from '../../record/position.ts';
 import {
   type InspectedCursor,
@@ -17,6 +17,8 @@ export interface InspectOptions extends FilterOptions {
   readonly data: string;
   /** Show records, also when a filter asks for some. */
   readonly records?: boolean;
+  /** Show also those that only say that the log goes on. */
+  readonly ticks?: boolean;
   readonly json?: boolean;
 }
 
@@ -24,6 +26,7 @@ export interface InspectOptions extends FilterOptions {
 export async function inspectWal(
   options: InspectOptions,
   print: Print = printToStdout,
+  warn: (text: string) => void = (text) => process.stderr.write(text),
 ): Promise<'whole' | 'damaged'> {
   const filter = parseFilter(options);
   const log = await inspectLog(options.data);
@@ -31,7 +34,13 @@ export async function inspectWal(
   const isWhole =
     filter === undefined && options.records !== true
       ? await printSummary(log, isJson, print)
-      : await printRecords(log, filter ?? EVERYTHING, { isJson, print });
+      : await printRecords(log, filter ?? EVERYTHING, {
+          isJson,
+          print,
+          warn,
+          // One that is asked for by its number is shown, whatever it is.
+          hasTicks: options.ticks === true || options.seq !== undefined,
+        });
   return isWhole ? 'whole' : 'damaged';
 }
 
@@ -46,13 +55,23 @@ async function printSummary(log: InspectedLog, isJson: boolean, print: Print): P
 async function printRecords(
   log: InspectedLog,
   filter: RecordFilter,
-  output: { readonly isJson: boolean; readonly print: Print },
+  output: {
+    readonly isJson: boolean;
+    readonly hasTicks: boolean;
+    readonly print: Print;
+    readonly warn: (text: string) => void;
+  },
 ): Promise<boolean> {
-  const { isJson, print } = output;
+  const { isJson, hasTicks, print, warn } = output;
   let isWhole = true;
+  let ticks = 0;
   let text = '';
   for await (const entry of inspectRecords(log, filter)) {
     if (entry.kind === 'hole') isWhole = false;
+    else if (!hasTicks && isTick(entry)) {
+      ticks += 1;
+      continue;
+    }
     text += isJson ? `${JSON.stringify(entry)}\n` : formatRecord(entry);
     if (text.length < PRINT_CHARACTERS) continue;
     const goesOn = await print(text);
@@ -60,7 +79,14 @@ async function printRecords(
     text = '';
   }
   await print(text);
+  if (ticks > 0) warn(`note: without ${ticks} ticks, by which an idle log goes on (--ticks)\n`);
   return isWhole;
+}
+
+/** One each second in which nothing is received. */
+function isTick({ transport, lines }: Extract<InspectedRecord, { kind: 'record' }>): boolean {
+  const [line = ''] = lines;
+  return transport === 'log' && lines.length === 1 && parseControl(line)?.kind === 'tick';
 }
 
 const PRINT_CHARACTERS = 64 * 1024;
