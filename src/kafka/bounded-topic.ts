@@ -3,7 +3,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { OffsetRange } from './fetch-session.ts';
+import { isTopicMissing } from './failure.ts';
 import { partitionOf } from './partition-of.ts';
+import { topicMissing } from './topic-check.ts';
 import { TopicReader } from './topic-reader.ts';
 import { Topic } from './topic.ts';
 
@@ -114,14 +116,13 @@ export class BoundedTopic {
     try {
       return await question();
     } catch (error) {
-      const { message, cause } = error as Error & { readonly cause?: { readonly type?: string } };
-      if (cause?.type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw this.#unreachable(message, error);
-      const { hint } = this.#options;
-      throw new WalError(
-        'TOPIC_MISSING',
-        `there is no topic ${this.topic} at ${this.brokers.join(',')}, or none that this user may see`,
-        { cause: error, hint },
-      );
+      if (!isTopicMissing(error)) throw this.#unreachable((error as Error).message, error);
+      const { connection, hint } = this.#options;
+      const list = `kafka-topics.sh --bootstrap-server ${this.brokers[0] ?? ''} --list`;
+      throw topicMissing(connection, this.topic, {
+        cause: error,
+        hint: `${list} shows which there are. ${hint}`,
+      });
     }
   }
 

@@ -35,13 +35,21 @@ export function explainFailure(
   return { says: `${message}${doubt(cause, options)}`, isLasting: false };
 }
 
+/** Whether the error, or what it comes of, is the brokers' word that there is no such topic. */
+export function isTopicMissing(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ((one as ClientError).type === 'UNKNOWN_TOPIC_OR_PARTITION') return true;
+  }
+  return false;
+}
+
 function ofBroker(type: string | undefined, topic: string): string | undefined {
   switch (type) {
     case 'MESSAGE_TOO_LARGE':
     case 'RECORD_LIST_TOO_LARGE':
       return `a message is too large for the topic: run kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=1048588`;
     case 'UNKNOWN_TOPIC_OR_PARTITION':
-      return `there is no topic ${topic}: check-config says how it is made`;
+      return `there is no topic ${topic}, or none that this user may see: \`tsdb-wal check-config\` says how it is made`;
     case 'TOPIC_AUTHORIZATION_FAILED':
     case 'CLUSTER_AUTHORIZATION_FAILED':
       return `the user may not use ${topic} so: to write takes Describe, Read and Write on it, to read Describe and Read`;

@@ -1,7 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { WalError } from '../runtime/errors.ts';
 import type { KafkaConnection } from './connection.ts';
-import { explainFailure, type Failure } from './failure.ts';
+import { explainFailure, type Failure, isTopicMissing } from './failure.ts';
 
 // Node finds no such names in a CommonJS module written like this one.
 const { ConfigResourceTypes } = kafkajs;
@@ -80,7 +80,7 @@ async function check(
   await admin.connect();
   const told = await create(admin, connection, wish);
   const facts = await readFacts(admin, wish.name);
-  if (facts === undefined) throw missing(connection, wish);
+  if (facts === undefined) throw await missing(admin, connection, wish);
   const { partitions, replicas } = facts;
   const found = `the topic ${wish.name} has ${partitions} partitions, ${replicas} copies of each`;
   const warnings = judgeTopic(facts, wish.name);
@@ -204,14 +204,37 @@ function minInsync(replication: number): number {
   return replication > 2 ? 2 : 1;
 }
 
-function missing(connection: KafkaConnection, wish: TopicWish): WalError {
-  return new WalError(
-    'TOPIC_MISSING',
-    `there is no topic ${wish.name}, or none that this user may see`,
-    {
-      hint: `Start with --kafka-topic-create true, or run ${createCommand(connection, wish)}`,
-    },
-  );
+async function missing(
+  admin: Admin,
+  connection: KafkaConnection,
+  wish: TopicWish,
+): Promise<WalError> {
+  const { brokers } = await admin.describeCluster();
+  const replication = Math.min(wish.replication, brokers.length);
+  const command = createCommand(connection, { ...wish, replication });
+  return topicMissing(connection, wish.name, {
+    hint: `A proxy makes it with --kafka-topic-create true; or run ${command}`,
+  });
+}
+
+/** Of whoever wants to use one. */
+export function topicMissing(
+  { options }: KafkaConnection,
+  topic: string,
+  { hint, cause }: { readonly hint: string; readonly cause?: unknown },
+): WalError {
+  const says = `there is no topic ${topic} at ${options.brokers.join(',')}, or none that this user may see`;
+  return new WalError('TOPIC_MISSING', says, { hint, cause });
+}
+
+/** Throws TOPIC_MISSING with the command that makes the topic, where that is why it could not be asked; else what was thrown. */
+export async function explainMissing(
+  error: unknown,
+  connection: KafkaConnection,
+  wish: TopicWish,
+): Promise<never> {
+  if (isTopicMissing(error)) await checkTopic(connection, { ...wish, create: false });
+  throw error;
 }
 
 function createCommand({ options }: KafkaConnection, wish: TopicWish): string {

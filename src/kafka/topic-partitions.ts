@@ -10,6 +10,8 @@ export interface TopicPartitionsOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
   readonly clock: Clock;
+  /** What is thrown where it can't be asked; it may ask further. Never resolves. */
+  readonly explain: (error: WalError) => Promise<never>;
 }
 
 /** A topic of which each partition is read by a reader of its own, so that one can wait for another without holding its messages. */
@@ -22,12 +24,12 @@ export class TopicPartitions {
     this.#topic = new Topic(options.connection, options.topic);
   }
 
-  /** Throws KAFKA_UNREACHABLE. */
+  /** Throws KAFKA_UNREACHABLE, TOPIC_MISSING. */
   async ranges(): Promise<ReadonlyMap<number, OffsetRange>> {
     return this.#ask(this.#topic.ranges());
   }
 
-  /** Of the first message of each that is as new as a time, epoch ms, or newer. Throws KAFKA_UNREACHABLE. */
+  /** Of the first message of each that is as new as a time, epoch ms, or newer. Throws KAFKA_UNREACHABLE, TOPIC_MISSING. */
   async offsetsAt(ms: number): Promise<ReadonlyMap<number, number>> {
     return this.#ask(this.#topic.offsetsAt(ms));
   }
@@ -41,12 +43,16 @@ export class TopicPartitions {
     try {
       return await asking;
     } catch (cause) {
-      const { topic } = this.#options;
+      const { topic, connection, explain } = this.#options;
       const { message } = cause as Error;
-      throw new WalError('KAFKA_UNREACHABLE', `topic ${topic} cannot be asked: ${message}`, {
-        cause,
-        hint: 'Look at kafka.brokers and topic, at the network between, and at what this user may do there.',
-      });
+      const at = connection.options.brokers.join(',');
+      const says = `the topic ${topic} cannot be asked at ${at}: ${message}`;
+      return explain(
+        new WalError('KAFKA_UNREACHABLE', says, {
+          cause,
+          hint: 'Look at --kafka and --topic, at the network between, and at what this user may do there.',
+        }),
+      );
     }
   }
 }

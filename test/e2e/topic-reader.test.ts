@@ -9,6 +9,8 @@ import { COMPRESSION_TYPES } from '../../src/kafka/codecs.ts';
 import type { KafkaConnection } from '../../src/kafka/connection.ts';
 import { encodeMessage } from '../../src/kafka/topic-frame.ts';
 import { TopicReader } from '../../src/kafka/topic-reader.ts';
+import { explainMissing } from '../../src/kafka/topic-check.ts';
+import { TopicPartitions } from '../../src/kafka/topic-partitions.ts';
 import { Topic } from '../../src/kafka/topic.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 import type { TopicRead } from '../../src/record/topic-read.ts';
@@ -87,7 +89,27 @@ describeOnStack('a reader of a topic', (offered) => {
     expect(seqsOf(reads.slice(0, -1), 0)).toEqual(upTo(6, 5));
     expect(reads.at(-1)).toEqual({ kind: 'lost', partition: 0, from: 10, to: 0 });
     const none = new BoundedTopic({ connection, topic: randomTopic(), clock: systemClock, hint });
-    await expect(none.ranges()).rejects.toMatchObject({ code: 'TOPIC_MISSING', hint });
+    await expect(none.ranges()).rejects.toMatchObject({
+      code: 'TOPIC_MISSING',
+      hint: expect.stringMatching(/^kafka-topics.sh .* --list .* look at it$/) as string,
+    });
+  });
+
+  test('says with which command a topic is made that is to be followed, and is missing', async () => {
+    const name = randomTopic();
+    const wish = { name, create: true, partitions: 6, replication: 3, retention: 3_600_000 };
+    const followed = new TopicPartitions({
+      connection,
+      topic: name,
+      clock: systemClock,
+      explain: (error) => explainMissing(error, connection, wish),
+    });
+    // One broker can hold one copy.
+    const create = `--create --topic ${name} --partitions 6 --replication-factor 1 `;
+    await expect(followed.ranges()).rejects.toMatchObject({
+      code: 'TOPIC_MISSING',
+      hint: expect.stringContaining(create) as string,
+    });
   });
 
   test('reads all that there is, also where a transaction ends the topic', async () => {

@@ -8,6 +8,7 @@ import type { Repository } from '../../archive/repository.ts';
 import type { Config } from '../../config/options.ts';
 import type { KafkaConnection } from '../../kafka/connection.ts';
 import { GroupSource } from '../../kafka/group-source.ts';
+import { explainMissing } from '../../kafka/topic-check.ts';
 import { RetentionWatch } from '../../kafka/retention-watch.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -144,7 +145,7 @@ async function createTopicArchiver(
     groupId: `tsdb-wal-archive-${repository.id}`,
     clock: systemClock,
     onHindered: (reason) => report.hinder('topic', reason),
-  });
+  }).catch((error: unknown) => explainMissing(error, connection, config.kafka.topic));
   const archiver = new TopicArchiver({
     source,
     ...(await archivingOptions(around)),

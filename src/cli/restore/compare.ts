@@ -35,6 +35,8 @@ export async function runCompare(
     flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
   const request = requestOf(flags, topic, systemClock.now());
   const { signal } = stop;
+  // What can't be had of it is told now, and not when something differs.
+  await topic?.ranges();
   return exitCodeFor(await compare({ request, clock: systemClock, report, signal }));
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { openRepository } from '../../archive/repository.ts';
+import { explainMissing } from '../../kafka/topic-check.ts';
 import { TopicPartitions } from '../../kafka/topic-partitions.ts';
 import { isBeginning } from '../../record/lane-end.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -93,7 +94,12 @@ async function openTopic(request: StandbyRequest, logger: Logger): Promise<Follo
   const connection = await connectionOf(config, logger);
   const clock = systemClock;
   const { name } = config.kafka.topic;
-  const topic = new TopicPartitions({ connection, topic: name, clock });
+  const topic = new TopicPartitions({
+    connection,
+    topic: name,
+    clock,
+    explain: (error) => explainMissing(error, connection, config.kafka.topic),
+  });
   const source = new TopicSource({
     topic,
     clock,
