@@ -6,15 +6,18 @@ import { refusedPoint } from './flight.ts';
 import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
 import type { Mends } from './mends.ts';
+import { Narrowing } from './narrowing.ts';
 import type { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { type NotSent, sendAlone } from './send-again.ts';
+import type { Suspects } from './suspects.ts';
 
 export interface GivingWayOptions {
   readonly applier: Applier;
   readonly canary: Canary;
   readonly recent: RecentWrites;
   readonly mends: Mends;
+  readonly suspects: Suspects;
   readonly quiet: QuietWatch;
   readonly look: Pick<LookThrough, 'standing' | 'departInstead'> | undefined;
   readonly clock: Clock;
@@ -30,16 +33,20 @@ interface Waiting {
   flushedMs: number;
   /** Requests handled up to that. */
   handled: number;
+  /** Lines that were put, or set aside. */
+  readonly over: Set<number>;
   readonly done: () => void;
 }
 
 /** Puts writes of other lanes over what this one put to their instants. */
 export class GivingWay {
   readonly #options: GivingWayOptions;
+  readonly #narrowing: Narrowing;
   #waiting: Waiting | undefined;
 
   constructor(options: GivingWayOptions) {
     this.#options = options;
+    this.#narrowing = new Narrowing(options.canary);
   }
 
   /** Since when some wait to be put; undefined when none do. */
@@ -67,6 +74,7 @@ export class GivingWay {
         sinceMs: clock.monotonicMs(),
         flushedMs: winners.landedMs + flushSpanMs(),
         handled: canary.handledUntil(winners.landedMs),
+        over: new Set(),
         done,
       };
     });
@@ -85,31 +93,40 @@ export class GivingWay {
     const waiting = this.#waiting;
     if (waiting === undefined || !(await this.#options.quiet.isBehind(waiting, nowMs)))
       return undefined;
-    const { winners, done } = waiting;
-    const ties = this.#sort(winners);
+    const { winners, over, done } = waiting;
+    const ties = this.#sort(waiting);
     const batches = new ChunkBatches(winners.writes, true);
-    let points = 0;
     while (batches.nextIsTelnet !== undefined) {
-      const batch = batches.take(limits);
+      const batch = batches.take(this.#narrowing.within(limits));
       const failure = await this.#put(winners, batch, ties);
-      if (failure !== undefined) return failure;
-      points += batch.lines.length;
+      if (failure !== undefined && !this.#setAside(failure)) return failure;
+      for (const line of batch.lines) over.add(line);
     }
     this.#waiting = undefined;
-    this.#options.onPut(points);
     done();
     return undefined;
   }
 
-  /** Takes out those over which something later was put since, and returns those that may tie. */
-  #sort(winners: Winners): ReadonlySet<number> {
+  /** Whether what failed is one point that breaks every request it is in: it is tried alone, so that the others need not wait for it. */
+  #setAside(failure: NotSent): boolean {
+    const { clock, suspects } = this.#options;
+    const now = { ms: clock.monotonicMs(), aside: suspects.size };
+    const reason = this.#narrowing.failed(failure, now);
+    const [line = 0] = failure.batch.lines;
+    if (reason === undefined) return false;
+    suspects.add(refusedPoint(failure.batch, line, reason), now.ms, true);
+    return true;
+  }
+
+  /** Takes out those that are over, and those over which something later was put since; returns those that may tie. */
+  #sort({ winners, over }: Waiting): ReadonlySet<number> {
     const { writes, position } = winners;
     const ties = new Set<number>();
     writes.last = position;
     writes.seqs.fill(position.seq, 0, writes.count);
     for (let line = 0; line < writes.count; line += 1) {
       const standing = this.#options.look?.standing(winners, line) ?? 'later';
-      writes.isBeaten[line] = standing === 'later' ? 1 : 0;
+      writes.isBeaten[line] = standing === 'later' || over.has(line) ? 1 : 0;
       if (standing === 'tie') ties.add(line);
     }
     return ties;
@@ -137,6 +154,8 @@ export class GivingWay {
     departure?.landed(nowMs);
     if (sent.kind !== 'handled') return sent;
     canary.note();
+    this.#narrowing.passed();
+    this.#options.onPut(lines.length);
     // What others wrote is theirs to tell their clients of.
     const refused = new Set(sent.refused.map(({ line }) => line));
     const stored = lines.find((line) => !refused.has(line));

@@ -25,7 +25,8 @@ export class Poison {
     if (line === undefined || batch.lines.length > 1 || fault === 'storage') return false;
     const { chunk } = batch;
     const { ordinal, seq } = chunk.positionOf(line);
-    const point = `${ordinal}/${seq}/${chunk.indexes[line]}`;
+    const cell = `${chunk.keyHigh[line]}/${chunk.keyLow[line]}`;
+    const point = `${ordinal}/${seq}/${chunk.indexes[line]}/${cell}`;
     if (point !== this.#point) {
       this.#point = point;
       this.#firstMs = now.ms;

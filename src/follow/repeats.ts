@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Applier } from './applier.ts';
+import type { Applied, Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
@@ -7,6 +7,7 @@ import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
 import { type Mend, Mends, MENDS_MAX } from './mends.ts';
+import { Narrowing } from './narrowing.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { type NotSent, sendAgain, type SentAgain } from './send-again.ts';
@@ -22,7 +23,10 @@ export interface RepeatsOptions {
   readonly flushSpanMs: () => number;
 }
 
-export type Repeated = { readonly kind: 'done' } | NotSent;
+export type Repeated =
+  | { readonly kind: 'done' }
+  | Extract<NotSent, { kind: 'too large' }>
+  | Extract<Applied, { kind: 'failed' }>;
 
 const RETRIES_AT_ONCE = 100;
 /** After so long nothing more is sent until the TSD is quiet. */
@@ -35,15 +39,18 @@ export class Repeats {
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
   readonly #quiet: QuietWatch;
+  readonly #narrowing: Narrowing;
   readonly #givingWay: GivingWay;
 
   constructor(options: RepeatsOptions) {
     const { applier, canary, events } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
+    this.#narrowing = new Narrowing(canary);
     this.#givingWay = new GivingWay({
       ...options,
       mends: this.mends,
+      suspects: this.suspects,
       quiet: this.#quiet,
       onPut: (points) => events.gaveWay(points),
     });
@@ -87,21 +94,24 @@ export class Repeats {
     const due = this.suspects.due(nowMs);
     const alone = due.find(({ isAlone }) => isAlone);
     if (alone !== undefined) return this.#tryAlone(alone, nowMs, limits);
+    const { points } = this.#narrowing.within(limits);
     // A mend is of an earlier write than a suspect of the same instant: first the mend.
     const suspects = due
       .filter(({ high, low }) => !this.mends.has(high, low))
-      .slice(0, RETRIES_AT_ONCE);
+      .slice(0, Math.min(RETRIES_AT_ONCE, points));
     if ((this.#givingWay.dueMs ?? Infinity) <= nowMs) {
       const failure = await this.#givingWay.run(nowMs, limits);
       if (failure !== undefined) return failure;
     }
-    const mends = await this.#dueMends(nowMs, limits.points);
+    const mends = await this.#dueMends(nowMs, points);
     return this.#putAgain(mends, suspects, { nowMs, limits });
   }
 
   async #giveUp(final: readonly Suspect[]): Promise<Repeated> {
+    // What others wrote is theirs to tell of.
+    const own = final.filter(({ isOfOthers }) => isOfOthers !== true);
     try {
-      await this.#options.events.rejected(final);
+      if (own.length > 0) await this.#options.events.rejected(own);
     } catch (error) {
       const reason = `what is refused for good can't be written down: ${(error as Error).message}`;
       return { kind: 'failed', reason, fault: 'log' };
@@ -145,8 +155,9 @@ export class Repeats {
     const { canary, recent, events, flushSpanMs } = this.#options;
     for (const { high, low } of mends) recent.registerAgain(high, low);
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
-    const sent = await this.#send([...mends, ...suspects], limits);
-    if (sent.kind !== 'handled') return sent;
+    const sent = await this.#send([...mends, ...suspects], this.#narrowing.within(limits));
+    if (sent.kind !== 'handled') return this.#setAside(sent, mends, suspects);
+    this.#narrowing.passed();
     canary.note();
     for (const [index, mend] of mends.entries()) {
       this.mends.remove(mend);
@@ -165,6 +176,20 @@ export class Repeats {
       const dueMs = nowMs + flushSpanMs();
       if (isDoubtful) this.mends.add({ ...suspect, dueMs, handled: canary.handled });
     }
+    return DONE;
+  }
+
+  /** One that breaks every request it is in is tried alone from then on. */
+  #setAside(failure: NotSent, mends: readonly Mend[], suspects: readonly Suspect[]): Repeated {
+    const now = { ms: this.#options.clock.monotonicMs(), aside: this.suspects.size };
+    const error = this.#narrowing.failed(failure, now);
+    const { chunk, lines } = failure.batch;
+    const index = chunk.seqs[lines[0] ?? 0] ?? 0;
+    const mend = mends[index];
+    const point = mend ?? suspects[index - mends.length];
+    if (error === undefined || point === undefined) return failure;
+    if (mend !== undefined) this.mends.remove(mend);
+    this.suspects.add({ ...point, error }, now.ms, true);
     return DONE;
   }
 

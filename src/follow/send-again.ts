@@ -8,7 +8,7 @@ export type SentAgain =
 
 export type NotSent =
   | { readonly kind: 'too large'; readonly batch: Batch }
-  | Extract<Applied, { kind: 'failed' }>;
+  | (Extract<Applied, { kind: 'failed' }> & { readonly batch: Batch });
 
 /** Puts single lines, each by its transport. No two may write the same instant, and nothing else may be under way. */
 export async function sendAgain(
@@ -38,5 +38,5 @@ export async function sendAlone(
 ): Promise<Extract<Applied, { kind: 'handled' }> | NotSent> {
   const answer = await applier.apply(batch);
   const applied = answer.kind === 'unlocated' ? await applier.locate(batch) : answer;
-  return applied.kind === 'too large' ? { kind: 'too large', batch } : applied;
+  return applied.kind === 'handled' ? applied : { ...applied, batch };
 }

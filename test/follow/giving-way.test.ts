@@ -9,6 +9,7 @@ import { Mends } from '../../src/follow/mends.ts';
 import { PutNotes } from '../../src/follow/put-notes.ts';
 import { QuietWatch } from '../../src/follow/quiet-watch.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
+import { Suspects } from '../../src/follow/suspects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { frameOf } from '../kit/frames.ts';
 
@@ -20,14 +21,16 @@ const HANDLED: Applied = { kind: 'handled', refused: [] };
 class Rig {
   readonly notes = new PutNotes();
   readonly mends = new Mends();
+  readonly suspects = new Suspects();
   readonly puts: string[] = [];
   readonly winners = new Winners();
+  readonly canary = new Canary();
   given = 0;
   answer: (batch: Batch) => Applied = () => HANDLED;
   readonly givingWay: GivingWay;
 
   constructor() {
-    const { mends, notes } = this;
+    const { canary, mends, suspects, notes } = this;
     const applier = {
       isQuiet: () => Promise.resolve(true),
       apply: (batch: Batch) => {
@@ -37,12 +40,12 @@ class Rig {
         return Promise.resolve(answer);
       },
     } as unknown as Applier;
-    const canary = new Canary();
     this.givingWay = new GivingWay({
       applier,
       canary,
       recent: new RecentWrites(() => 1_000, 0),
       mends,
+      suspects,
       quiet: new QuietWatch(applier, canary),
       look: {
         standing: ({ writes, landedMs }, line) => notes.standing(writes, line, landedMs),
@@ -162,12 +165,45 @@ describe('giving way to others', () => {
     expect(rig.givingWay.sinceMs).toBeDefined();
     rig.answer = ({ lines }) => ({
       kind: 'handled',
-      refused: [{ line: lines[0] ?? 0, error: 'no' }],
+      refused: lines.filter((line) => line === 0).map((line) => ({ line, error: 'no' })),
     });
     expect(await rig.givingWay.run(systemClock.monotonicMs(), LIMITS)).toBeUndefined();
     expect(rig.givingWay.sinceMs).toBeUndefined();
     // What was noted at the first try may have arrived: what was not refused is put once more.
     expect(rig.mends.due(Infinity, 9).map(({ line }) => line)).toEqual([lineOf(1, '2').trimEnd()]);
+  });
+
+  test('sets aside what breaks every request, and puts all else once', async () => {
+    const rig = new Rig();
+    const cells = Array.from({ length: 50 }, (_, at) => at);
+    rig.put(3, '1', cells, 10);
+    rig.find('2', cells, 50);
+    const poison = lineOf(33, '2').trimEnd();
+    let requests = 0;
+    rig.answer = ({ chunk, lines }) => {
+      requests += 1;
+      const isBroken = lines.some((line) => chunk.text(line) === poison);
+      return isBroken ? { kind: 'failed', reason: 'reset', fault: 'contact' } : HANDLED;
+    };
+    await rig.run();
+    for (let tries = 0; rig.givingWay.sinceMs !== undefined && tries < 30; tries += 1) {
+      await systemClock.sleep(1, new AbortController().signal);
+      rig.canary.send(systemClock.monotonicMs());
+      rig.canary.landed(true, systemClock.monotonicMs());
+      await rig.givingWay.run(systemClock.monotonicMs(), LIMITS);
+    }
+    expect(rig.givingWay.sinceMs).toBeUndefined();
+    expect(rig.puts.toSorted()).toEqual(
+      cells
+        .map((cell) => lineOf(cell, '2').trimEnd())
+        .filter((line) => line !== poison)
+        .toSorted(),
+    );
+    expect(rig.given).toBe(49);
+    expect(requests).toBeLessThan(40);
+    expect(rig.suspects.due(Infinity)).toMatchObject([
+      { line: poison, isAlone: true, isOfOthers: true, error: 'reset', position: { seq: 3 } },
+    ]);
   });
 
   test('holds the cursor at the record that lost, not at all that was put with it', () => {

@@ -160,6 +160,25 @@ describe('a point that kills the connection', () => {
   );
 });
 
+describe('a point that kills the connection and is put besides the log', () => {
+  test(
+    'since it may tie with an earlier write of its instant, ends as a dead letter, too',
+    { timeout: 60_000 },
+    async () => {
+      await rig.live();
+      await rig.put('http', line('x', 1, '1'), line('neighbour', 0));
+      rig.tsd.faults = { poisonValues: new Set(['666']) };
+      const others = Array.from({ length: 20 }, (_, at) => line('a', at));
+      await rig.put('http', ...others, line('x', 1, '666'));
+      for (let at = 0; at < 60 && (await deadLetters(rig)).length === 0; at += 1) await pass(10);
+      expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1, '666') }]);
+      await rig.put('http', line('b', 1));
+      await until(() => rig.tsd.points.some(({ metric }) => metric === 'b'), 'delivered');
+      await rig.confirmed();
+    },
+  );
+});
+
 describe('the size of bodies', () => {
   const many = Array.from({ length: 800 }, (_, at) => line('metric.with.a.longer.name', at));
 

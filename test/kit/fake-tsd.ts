@@ -35,6 +35,8 @@ export interface FakeTsdFaults {
   syncHangs?: boolean;
   /** A connection is reset at a put of these metrics; what came before on it was handled. */
   poisonMetrics?: ReadonlySet<string>;
+  /** So does any request with a point of these values. */
+  poisonValues?: ReadonlySet<string>;
   /** Asked at each HTTP put and each telnet `version`: whether the connection is reset, and with the points handled or not. */
   cut?: (transport: 'http' | 'telnet') => 'before' | 'after' | undefined;
   /** Asked at each `POST /api/query`: the answer instead of the true one. */
@@ -180,7 +182,8 @@ export class FakeTsd implements AsyncDisposable {
 
   async #talk(socket: Socket): Promise<void> {
     for await (const line of createInterface(socket)) {
-      const isPoison = this.faults.poisonMetrics?.has(line.split(' ')[1] ?? '') === true;
+      const [, metric = '', , value = ''] = line.split(' ');
+      const isPoison = this.#isPoison({ metric, value });
       if (isPoison || (line === 'version' && this.faults.cut?.('telnet') !== undefined)) {
         socket.resetAndDestroy();
         return;
@@ -252,6 +255,11 @@ export class FakeTsd implements AsyncDisposable {
     if (socket.destroyed) await sleep(STALE_MS);
   }
 
+  #isPoison({ metric, value }: { readonly metric: string; readonly value: string }): boolean {
+    const { poisonMetrics, poisonValues } = this.faults;
+    return poisonMetrics?.has(metric) === true || poisonValues?.has(value) === true;
+  }
+
   async #put(flags: URLSearchParams, body: string, response: ServerResponse): Promise<void> {
     const isChunked = this.settings['tsd.http.request.enable_chunked'] === 'true';
     if (!isChunked && Buffer.byteLength(body) > 8_192) {
@@ -267,7 +275,7 @@ export class FakeTsd implements AsyncDisposable {
     this.bodies.splice(0, this.bodies.length - 100);
     const points = [parseJson(body)].flat().map(parsePoint);
     const cut = this.faults.cut?.('http');
-    const isPoison = points.some(({ metric }) => this.faults.poisonMetrics?.has(metric));
+    const isPoison = points.some((point) => this.#isPoison(point));
     if (cut === 'before' || isPoison) {
       response.socket?.resetAndDestroy();
       return;
