@@ -10,6 +10,7 @@ import type { Options } from './options.ts';
 import { measureReading } from './reading.ts';
 import { measureOutage } from './outage.ts';
 import { BenchTopic } from './bench-topic.ts';
+import { untilLive } from './degraded.ts';
 import { BenchError, buildTools, startFloor, startProxy, startSink } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
@@ -85,11 +86,8 @@ async function startAll(
     farEnd = nullSink(sink.address.http);
   } else {
     const port = Number(options.openTsdb.split(':')[1] ?? 80);
-    farEnd = openTsdb(
-      options.openTsdb,
-      options.pids.length > 0 ? options.pids : databasePids(port),
-    );
-    say(`database processes: ${farEnd.pids.join(', ') || 'none found, give --pids'}\n`);
+    const { pids } = options;
+    farEnd = openTsdb(options.openTsdb, () => (pids.length > 0 ? pids : databasePids(port)));
   }
   const { address } = farEnd;
   const start: Record<Subject['name'], () => Promise<Subject>> = {
@@ -131,6 +129,8 @@ async function warmUp(bench: Bench): Promise<void> {
       await generate({ ...runOf(bench), shape, subject, seconds, hosts });
     }
   }
+  if (options.openTsdb === undefined) return;
+  say(`database processes: ${bench.farEnd.pids().join(', ') || 'none found, give --pids'}\n`);
 }
 
 async function runRounds(bench: Bench): Promise<Sample[]> {
@@ -140,6 +140,7 @@ async function runRounds(bench: Bench): Promise<Sample[]> {
     for (const shape of options.shapes) {
       const first = round % subjects.length; // Nobody always goes first.
       for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
+        await untilAllLive(bench);
         const sample = await measure({ ...runOf(bench), shape, subject, round });
         samples.push(sample);
         sayProgress(sample);
@@ -147,6 +148,12 @@ async function runRounds(bench: Bench): Promise<Sample[]> {
     }
   }
   return samples;
+}
+
+/** So that none delivers to a real OpenTSDB while another is measured. */
+async function untilAllLive({ farEnd, subjects }: Bench): Promise<void> {
+  if (farEnd.isPrivate) return;
+  for (const { admin } of subjects) if (admin !== undefined) await untilLive(admin);
 }
 
 function runOf({ options, tools, farEnd }: Bench): {
@@ -220,11 +227,13 @@ function writeJson(path: string, { options, samples, rows, verdicts }: Result): 
   );
 }
 
-function sayProgress({ round, shape, subject, pointsPerSecond, fault }: Sample): void {
+function sayProgress(sample: Sample): void {
+  const { round, shape, subject, pointsPerSecond, isDegraded, fault } = sample;
   const rate = Math.round(pointsPerSecond).toLocaleString('en');
   say(
     `round ${round + 1}  ${shape.padEnd(12)} ${subject.padEnd(14)} ${rate.padStart(11)} points/s`,
   );
+  if (isDegraded) say('  degraded: does not count');
   say(fault === undefined ? '\n' : `  FAULT: ${fault}\n`);
 }
 

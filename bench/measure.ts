@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { DegradedWatch } from './degraded.ts';
 import { BenchError } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { cpuSeconds, memory, resetPeak } from './procfs.ts';
@@ -31,6 +32,8 @@ export interface Subject {
   readonly address: { readonly http: string; readonly telnet: string };
   /** The process under test; direct has none. */
   readonly pid?: number;
+  /** Where a tsdb-wal tells whether its answers wait for the primary. */
+  readonly admin?: string | undefined;
   /** The broker that it writes to, where that is on this machine. */
   readonly brokerPid?: number | undefined;
 }
@@ -38,7 +41,8 @@ export interface Subject {
 /** The far end: how many points it has taken so far, and whose CPU that costs. */
 export interface FarEnd {
   readonly address: string;
-  readonly pids: readonly number[];
+  /** Asked at each measuring: a young OpenTSDB has no connection to its HBase before it was written to. */
+  pids(): readonly number[];
   /** Nobody else writes to it. */
   readonly isPrivate: boolean;
   count(): Promise<number>;
@@ -59,6 +63,11 @@ export interface Sample {
   readonly cpuShareOfDatabase?: number;
   readonly rssPeakMiB?: number;
   readonly rssGrowthMiB?: number;
+  /**
+   * For some of the run answers came from the log alone, as fast as that is: it says nothing of what the same load costs
+   * proxy and OpenTSDB, and doesn't count.
+   */
+  readonly isDegraded?: true;
   /** Why the run does not count; the bench then fails. */
   readonly fault?: string;
 }
@@ -78,13 +87,16 @@ export async function measure(options: RunOptions): Promise<Sample> {
   await settle(farEnd);
   if (pid !== undefined) resetPeak(pid);
   const base = await farEnd.count();
-  const before = clocks(subject, farEnd);
+  const database = farEnd.pids();
+  const before = clocks(subject, database);
+  const watch = watchDegraded(options);
   const load = await generate({ ...options, hosts: hostsOf(shape, farEnd) });
+  const isDegraded = await watch.end();
   const delivery = await delivered(farEnd, base, load.acked);
-  const after = clocks(subject, farEnd);
+  const after = clocks(subject, database);
   const millions = load.acked / MILLION;
   const cpu = after.subject - before.subject;
-  const database = after.database - before.database;
+  const databaseCpu = after.database - before.database;
   const secondsTaken = load.secs + delivery.waitedMs / 1_000;
   const problem = fault(load, delivery.count);
   return {
@@ -99,13 +111,19 @@ export async function measure(options: RunOptions): Promise<Sample> {
     ...(pid !== undefined && {
       cpuSecondsPerMillion: cpu / millions,
       rssPeakMiB: memory(pid).peakMiB,
-      ...(database > 0 && { cpuShareOfDatabase: cpu / database }),
+      ...(databaseCpu > 0 && { cpuShareOfDatabase: cpu / databaseCpu }),
     }),
     ...(brokerPid !== undefined && {
       brokerCpuSecondsPerMillion: (after.broker - before.broker) / millions,
     }),
+    ...(isDegraded && { isDegraded }),
     ...(problem !== undefined && { fault: problem }),
   };
+}
+
+/** The null sink always keeps up, and who does not wait for answers is as fast with and without the primary. */
+function watchDegraded({ shape, subject, farEnd }: RunOptions): DegradedWatch {
+  return new DegradedWatch(shape.waits && !farEnd.isPrivate ? subject.admin : undefined);
 }
 
 export type GenerateOptions = Pick<RunOptions, 'tools' | 'shape' | 'subject' | 'seconds'> & {
@@ -203,25 +221,25 @@ interface Clocks {
   readonly database: number;
 }
 
-function clocks({ pid, brokerPid }: Subject, farEnd: FarEnd): Clocks {
+function clocks({ pid, brokerPid }: Subject, database: readonly number[]): Clocks {
   return {
     subject: pid === undefined ? 0 : cpuSeconds(pid),
     broker: brokerPid === undefined ? 0 : cpuSeconds(brokerPid),
-    database: farEnd.pids.reduce((sum, one) => sum + cpuSeconds(one), 0),
+    database: database.reduce((sum, one) => sum + cpuSeconds(one), 0),
   };
 }
 
-export function subjectOf(name: Subject['name'], { address, pid }: Running): Subject {
-  return { name, address, pid };
+export function subjectOf(name: Subject['name'], { address, pid, admin }: Running): Subject {
+  return { name, address, pid, admin };
 }
 
 export function nullSink(address: string): FarEnd {
   const count = (): Promise<number> => readCount(`http://${address}/count`, fromNullSink);
-  return { address, pids: [], isPrivate: true, count };
+  return { address, pids: () => [], isPrivate: true, count };
 }
 
 /** OpenTSDB counts what it took from anyone, so with other writers about, its count only proves the contrary. */
-export function openTsdb(address: string, pids: readonly number[]): FarEnd {
+export function openTsdb(address: string, pids: () => readonly number[]): FarEnd {
   const count = (): Promise<number> => readCount(`http://${address}/api/stats`, fromStats);
   return { address, pids, isPrivate: false, count };
 }

@@ -24,6 +24,8 @@ export interface Running {
   readonly pid: number;
   /** `host:port` for each transport. */
   readonly address: { readonly http: string; readonly telnet: string };
+  /** `host:port` where a tsdb-wal tells how it is. */
+  readonly admin?: string;
   stop(): Promise<void>;
 }
 
@@ -94,13 +96,15 @@ export async function startProxy({ folder, target, main, kafka }: ProxyOptions):
   const data = join(folder, `data-${port}`);
   const command = [...NODE, program, 'start', '--listen', `127.0.0.1:${port}`];
   command.push('--primary', `http://${target}`, '--data', data);
-  command.push('--admin', `127.0.0.1:${await freePort()}`);
+  const admin = `127.0.0.1:${await freePort()}`;
+  command.push('--admin', admin);
   if (kafka !== undefined) {
     command.push('--kafka', kafka.brokers, '--topic', kafka.topic);
     command.push('--kafka-topic-create', 'true', '--kafka-topic-replication', '1');
   }
   const name = kafka === undefined ? 'tsdb-wal' : 'tsdb-wal+kafka';
-  return start({ ...PROGRAM, name, folder, command, ports: { http: port, telnet: port } });
+  const ports = { http: port, telnet: port };
+  return { ...(await start({ ...PROGRAM, name, folder, command, ports })), admin };
 }
 
 /** A standby that begins with the oldest of a topic; it listens on nothing but its admin address. */

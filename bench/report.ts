@@ -24,12 +24,14 @@ const METRIC_TITLES: Record<MetricName, string> = {
 };
 
 export function resultTable(rows: readonly Row[]): string {
-  const header = ['shape', 'through', 'points/s', 'of floor', 'of direct', 'of embedded'];
+  const header = ['shape', 'through', 'rounds', 'points/s', 'of floor', 'of direct'];
+  header.push('of embedded');
   header.push('p50 ms', 'p99 ms', 'CPU s/M', 'broker s/M', 'CPU of db');
   header.push('peak MiB', 'acknowledged', 'arrived');
   const body = rows.map((row) => [
     TITLES.get(row.shape) ?? row.shape,
     row.subject,
+    rounds(row),
     rate(row.pointsPerSecond),
     fixed(row.shareOfFloor),
     fixed(row.shareOfDirect),
@@ -44,6 +46,10 @@ export function resultTable(rows: readonly Row[]): string {
     `${row.delivered}`,
   ]);
   return table([header, ...body]);
+}
+
+function rounds({ roundsCounted, roundsDegraded }: Row): string {
+  return roundsDegraded === 0 ? `${roundsCounted}` : `${roundsCounted}, ${roundsDegraded} degraded`;
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {

@@ -103,7 +103,7 @@ async function run(): Promise<number> {
       ? await startSink({ tools, folder, port: await freePort() })
       : undefined;
   try {
-    const farEnd = sink ? nullSink(sink.address.http) : openTsdb(options.openTsdb ?? '', []);
+    const farEnd = sink ? nullSink(sink.address.http) : openTsdb(options.openTsdb ?? '', () => []);
     const rounds: Round[] = [];
     for (let round = 0; round < options.rounds; round += 1) {
       rounds.push(await runRound(options, { tools, folder, farEnd, round }));

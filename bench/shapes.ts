@@ -25,6 +25,11 @@ function telnet(batchPoints: number, connections: number): Shape {
   return { name, title, transport: 'telnet', batchPoints, connections, ...asFastAsAnswersCome };
 }
 
+function paced(name: string, batchPoints: number): Shape {
+  const title = `HTTP ${batchPoints}, 15,000 points/s`;
+  return { ...http(batchPoints, 8), name, title, pointsPerSecond: 15_000 };
+}
+
 export const SHAPES: readonly Shape[] = [
   http(1, 8),
   http(1, 64),
@@ -35,7 +40,8 @@ export const SHAPES: readonly Shape[] = [
   telnet(50, 64),
   telnet(500, 8),
   { ...telnet(50, 8), name: 'firehose', title: 'telnet without waiting, 8', waits: false },
-  { ...http(50, 8), name: 'paced', title: 'HTTP 50, 15,000 points/s', pointsPerSecond: 15_000 },
+  paced('paced', 50),
+  paced('paced500', 500),
 ];
 
 /** By which a topic is filled that is to be read. */

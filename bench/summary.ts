@@ -6,9 +6,14 @@ import type { MetricName, Target } from './targets.ts';
 export interface Row {
   readonly shape: string;
   readonly subject: Sample['subject'];
-  readonly pointsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** Of the medians: those in which answers waited for the primary. */
+  readonly roundsCounted: number;
+  readonly roundsDegraded: number;
+  /** Absent, as all that is measured, when no round counts. */
+  readonly pointsPerSecond?: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  /** Of all rounds, as `delivered`: what a degraded one took must arrive, too. */
   readonly acknowledged: number;
   readonly delivered: number;
   readonly shareOfFloor?: number;
@@ -46,7 +51,9 @@ export function summarize(samples: readonly Sample[]): readonly Row[] {
   });
 }
 
-function rowOf(first: Sample, group: readonly Sample[], samples: readonly Sample[]): Row {
+function rowOf(first: Sample, all: readonly Sample[], others: readonly Sample[]): Row {
+  const group = all.filter(({ isDegraded }) => isDegraded !== true);
+  const samples = others.filter(({ isDegraded }) => isDegraded !== true);
   const of = (pick: (sample: Sample) => number | undefined): number | undefined =>
     median(group.map(pick));
   const against =
@@ -60,6 +67,9 @@ function rowOf(first: Sample, group: readonly Sample[], samples: readonly Sample
         : pick(own, other);
     };
   const optional = {
+    pointsPerSecond: of((sample) => sample.pointsPerSecond),
+    p50Ms: of((sample) => sample.p50Ms),
+    p99Ms: of((sample) => sample.p99Ms),
     shareOfFloor: of(against('floor', ratio)),
     shareOfDirect: of(against('direct', ratio)),
     shareOfEmbedded: isWithKafka(first) ? of(against('tsdb-wal', ratio)) : undefined,
@@ -73,11 +83,10 @@ function rowOf(first: Sample, group: readonly Sample[], samples: readonly Sample
   return {
     shape: first.shape,
     subject: first.subject,
-    pointsPerSecond: of((sample) => sample.pointsPerSecond) ?? 0,
-    p50Ms: of((sample) => sample.p50Ms) ?? 0,
-    p99Ms: of((sample) => sample.p99Ms) ?? 0,
-    acknowledged: group.reduce((sum, sample) => sum + sample.acknowledged, 0),
-    delivered: group.reduce((sum, sample) => sum + sample.delivered, 0),
+    roundsCounted: group.length,
+    roundsDegraded: all.length - group.length,
+    acknowledged: all.reduce((sum, sample) => sum + sample.acknowledged, 0),
+    delivered: all.reduce((sum, sample) => sum + sample.delivered, 0),
     ...withoutUndefined(optional),
   };
 }

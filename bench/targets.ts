@@ -80,6 +80,8 @@ export const TARGETS: readonly Target[] = [
   atMost('*', 'rssPeakMiB', 150, 110),
   atMost('slow', 'rssGrowthMiB', 20, 10),
   atMost('dead', 'rssGrowthMiB', 20, 10),
+  atMost('paced', 'cpuShareOfDatabase', 0.15, 0.075),
+  atMost('paced500', 'cpuShareOfDatabase', 0.08, 0.04),
   atMost('http50x8', 'cpuShareOfDatabase', 0.15, 0.075),
   atMost('http500x8', 'cpuShareOfDatabase', 0.08, 0.04),
 ];
