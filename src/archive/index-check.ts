@@ -13,13 +13,14 @@ export function checkIndex(
   checks: ReadonlyMap<string, Pick<LaneCheck, 'months'>>,
 ): Finding[] {
   const name = formatIndexName(month);
-  return lanes.flatMap(({ lane, covered, totals }): Finding[] => {
+  return lanes.flatMap(({ lane, covered, totals, forks = [] }): Finding[] => {
     const check = checks.get(lane);
     if (check === undefined) return [lost(lane, `${name} names it, and nothing of it is there`)];
     const {
       covered: found = [],
       records = 0,
       points = 0,
+      forks: said = 0,
       isWhole = true,
     } = check.months.get(month) ?? {};
     const missing = covered.filter((span) => !isWithin(span, found));
@@ -28,8 +29,9 @@ export function checkIndex(
       return [lost(lane, `not all is there that ${name} has of it: records ${shown}`)];
     }
     const isSame = isWhole && found.every((span) => isWithin(span, uniteSpans(covered).covered));
-    if (!isSame || (totals.records === records && totals.points === points)) return [];
-    const reason = `of ${lane} it has ${totals.records} records and ${totals.points} points, the segments ${records} and ${points}`;
+    const isRight = totals.records === records && totals.points === points && forks.length === said;
+    if (!isSame || isRight) return [];
+    const reason = `of ${lane} it has ${totals.records} records, ${totals.points} points and ${forks.length} forks, the segments ${records}, ${points} and ${said}`;
     return [wrongIndex(name, reason)];
   });
 }

@@ -20,6 +20,8 @@ export interface MonthCheck {
   covered: readonly Span[];
   records: number;
   points: number;
+  /** As often as they are said. */
+  forks: number;
   /** All of its sidecars were read. */
   isWhole: boolean;
 }
@@ -125,11 +127,18 @@ export class LaneCheck {
       if (segment.lastSeq <= lastSeq) continue;
       lastSeq = segment.lastSeq;
       const key = new Date(segment.toMs).toISOString().slice(0, 7);
-      const month = this.months.get(key) ?? { covered: [], records: 0, points: 0, isWhole: true };
+      const month = this.months.get(key) ?? {
+        covered: [],
+        records: 0,
+        points: 0,
+        forks: 0,
+        isWhole: true,
+      };
       month.covered = uniteSpans<Span>([...month.covered, segment]).covered;
       const sidecar = 'sidecar' in check ? check.sidecar : undefined;
       month.records += sidecar?.records ?? 0;
       month.points += sidecar?.points ?? 0;
+      month.forks += sidecar?.forks?.length ?? 0;
       month.isWhole &&= sidecar !== undefined;
       this.months.set(key, month);
     }

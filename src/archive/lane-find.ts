@@ -1,4 +1,5 @@
-import { isClosed } from '../record/lane-control.ts';
+import type { LoggedFork } from '../record/fork.ts';
+import { forksIn, isClosed } from '../record/lane-control.ts';
 import type { TopicFrame } from '../record/topic-read.ts';
 import type { LaneHoldings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
@@ -37,6 +38,7 @@ export class LaneFind {
   readonly #marked: SequenceSet;
   readonly #pieces: Piece[] = [];
   readonly #partitions = new Set<number>();
+  readonly #forks: LoggedFork[] = [];
   /** How the first of its frames that was met begins. */
   #opening: TopicOpening | undefined;
   #openingLastSeq = 0;
@@ -85,6 +87,7 @@ export class LaneFind {
   take(frame: TopicFrame): void {
     const { firstSeq, lastSeq, lastReceivedAt } = frame;
     this.#partitions.add(frame.partition);
+    this.#forks.push(...forksIn(frame));
     this.#toMs = Math.max(this.#toMs, lastReceivedAt);
     if (this.#opening === undefined || firstSeq < this.#opening.begin.firstSeq) {
       this.#opening = openingOf(frame, this.#topic);
@@ -119,7 +122,9 @@ export class LaneFind {
     });
     const toMs = Math.max(this.#toMs, archive.fromMs(Infinity));
     const hasStopped = this.#closedSeq === this.lastSeq;
-    return { begin, runs, holes: markers, toMs, lastSeq: this.lastSeq, isClosed: hasStopped };
+    const { lastSeq } = this;
+    const forks = this.#forks;
+    return { begin, runs, holes: markers, forks, toMs, lastSeq, isClosed: hasStopped };
   }
 
   #runs(archive: LaneArchive): TailRun[] {

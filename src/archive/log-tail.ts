@@ -1,6 +1,8 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hole } from '../record/control.ts';
+import type { LoggedFork } from '../record/fork.ts';
+import { forksIn } from '../record/lane-control.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { PublishedLog } from '../wal/published-log.ts';
@@ -28,6 +30,8 @@ export interface LaneTail {
   readonly runs: readonly TailRun[];
   /** Why records are neither here nor there. */
   readonly holes: readonly HoleMarker[];
+  /** What is said to be undone in what was read of it, which may be archived, too. */
+  readonly forks: readonly LoggedFork[];
   /** Receive time of the last record, wherever it is; epoch ms. */
   readonly toMs: number;
   /** The last record that the log has, or had. */
@@ -112,6 +116,7 @@ class LaneScan {
   readonly #files: readonly Segment[];
   readonly #runs: TailRun[] = [];
   readonly #holes: HoleMarker[] = [];
+  readonly #forks: LoggedFork[] = [];
   #run: TailRun | undefined;
   #isMoved = false;
 
@@ -138,11 +143,12 @@ class LaneScan {
     this.#endRun();
     const lastSeq = this.#files.at(-1)?.lastSeq ?? 0;
     const toMs = this.#archive.fromMs(Infinity);
-    return { begin, runs: this.#runs, holes: this.#holes, toMs, lastSeq };
+    return { begin, runs: this.#runs, holes: this.#holes, forks: this.#forks, toMs, lastSeq };
   }
 
   #take({ frame, firstSeq, lastSeq }: TailRead & { kind: 'frame' }): void {
     if (this.#run !== undefined && this.#run.lastSeq + 1 !== firstSeq) this.#endRun();
+    this.#forks.push(...forksIn(frame));
     const { toMs, points, bytes } = measureRecords(frame, { firstSeq, lastSeq });
     const fromMs = this.#archive.fromMs(firstSeq);
     const run = this.#run ?? { firstSeq, fromMs, points: 0, bytes: 0 };

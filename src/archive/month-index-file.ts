@@ -1,8 +1,9 @@
+import type { LoggedFork } from '../record/fork.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { damaged, type ObjectFault, readWhole, stranger } from './catalog.ts';
 import { parseObjectName, type Span } from './object-names.ts';
 import { seal, unseal } from './sealed-json.ts';
-import { isCount, isLane, isObject } from './sidecar.ts';
+import { forksOf, isCount, isLane, isObject } from './sidecar.ts';
 import type { Totals } from './tally.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface MonthLane {
   /** Of the segments whose last records were received in the month, joined where they touch. */
   readonly covered: readonly Span[];
   readonly totals: Totals;
+  /** What they say to be undone; absent: nothing. */
+  readonly forks?: readonly LoggedFork[];
 }
 
 const FORMAT = 1;
@@ -64,7 +67,8 @@ export async function readMonthIndexes(
 
 function isMonthLane(value: unknown): value is MonthLane {
   if (!isObject(value)) return false;
-  const { lane, covered, totals } = value;
+  const { lane, covered, totals, forks } = value;
+  if (forksOf(forks) === undefined) return false;
   return isLane(lane) && Array.isArray(covered) && covered.every(isSpan) && isTotals(totals);
 }
 

@@ -53,10 +53,10 @@ async function tallyMonth(store: ObjectStore, month: string): Promise<MonthLane[
   for await (const lane of listLanes(store, faults)) {
     const { begin } = await readLaneNotes(store, lane, faults);
     if (begin === undefined || begin.openedAt >= monthEnd(month)) continue;
-    const { spans, totals } = await tallyLaneMonth(store, { lane, month, faults });
+    const { spans, totals, forks } = await tallyLaneMonth(store, { lane, month, faults });
     const { covered, conflicts } = uniteSpans(spans);
     if (conflicts.length > 0) return undefined;
-    lanes.push({ lane, covered, totals });
+    lanes.push({ lane, covered, totals, ...(forks.length > 0 && { forks }) });
   }
   return faults.some(isDamage) ? undefined : lanes;
 }

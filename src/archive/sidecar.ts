@@ -137,7 +137,7 @@ export function parseSidecar(content: Buffer): Sidecar | undefined {
 const NO_FORKS: readonly LoggedFork[] = [];
 
 /** Undefined when some are none. */
-function forksOf(value: unknown): readonly LoggedFork[] | undefined {
+export function forksOf(value: unknown): readonly LoggedFork[] | undefined {
   if (value === undefined) return NO_FORKS;
   if (!Array.isArray(value)) return undefined;
   const forks: LoggedFork[] = [];

@@ -1,3 +1,4 @@
+import type { LoggedFork } from '../record/fork.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
@@ -31,6 +32,8 @@ interface LaneSummary extends LaneHoldings {
   /** Segments, or what several that touch cover together. */
   readonly objects: readonly Span[];
   readonly totals: Totals;
+  /** What it says to be undone, as often as it is said. */
+  readonly forks: readonly LoggedFork[];
 }
 
 /**
@@ -47,8 +50,8 @@ export async function readSummary(
   for await (const lane of listLanes(store, faults)) {
     const notes = await readLaneNotes(store, lane, faults);
     const reader = new LaneReader(store, { lane, faults, tally });
-    const { spans, totals } = await reader.read(notes, indexes);
-    lanes.set(lane, { ...notes, objects: spans, totals });
+    const { spans, ...rest } = await reader.read(notes, indexes);
+    lanes.set(lane, { ...notes, objects: spans, ...rest });
   }
   faults.push(...lostLanes(indexes, lanes));
   const coverage = computeCoverage({ lanes });
@@ -60,8 +63,8 @@ export async function readSummary(
     const notes = lanes.get(lane);
     if (notes === undefined) continue;
     const reader = new LaneReader(store, { lane, faults, tally });
-    const { spans, totals } = await reader.read(notes, indexes, doubts);
-    lanes.set(lane, { ...notes, objects: spans, totals });
+    const { spans, ...rest } = await reader.read(notes, indexes, doubts);
+    lanes.set(lane, { ...notes, objects: spans, ...rest });
   }
   return { lanes, faults: withoutRepeats(faults), indexedMonths: indexes.size };
 }
@@ -141,7 +144,7 @@ class LaneReader {
       tallies.push(
         known === undefined
           ? await tallyLaneMonth(this.#store, { lane, month, faults }, { tally, list })
-          : { spans: known.covered, totals: known.totals },
+          : { spans: known.covered, totals: known.totals, forks: known.forks ?? [] },
       );
     }
     return addTallies([...tallies, await this.#tally(last, doubts)]);

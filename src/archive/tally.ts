@@ -1,3 +1,4 @@
+import type { LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { damaged, type ObjectFault, readSidecar, segmentOf, stranger } from './catalog.ts';
@@ -10,6 +11,8 @@ import type { Sidecar } from './sidecar.ts';
 export interface Tally {
   readonly spans: readonly Span[];
   readonly totals: Totals;
+  /** What they say to be undone, as often as it is said. */
+  readonly forks: readonly LoggedFork[];
 }
 
 export interface Totals {
@@ -32,10 +35,10 @@ export type TallyObjects = (
   faults: ObjectFault[],
 ) => Promise<Tally>;
 
-/** By their names alone: bytes, records and points stay 0. */
+/** By their names alone: bytes, records and points stay 0, and forks unknown. */
 export const tallyNames: TallyObjects = async (_store, objects, faults) => {
   const spans = await segmentsIn(objects, faults);
-  return { spans, totals: { ...NO_TOTALS, segments: outermost(spans).length } };
+  return { spans, totals: { ...NO_TOTALS, segments: outermost(spans).length }, forks: [] };
 };
 
 /** Reads the sidecars that count. */
@@ -43,15 +46,17 @@ export const tallyObjects: TallyObjects = async (store, objects, faults) => {
   const segments = await segmentsIn(objects, faults);
   const counted = outermost(segments);
   const totals = { ...NO_TOTALS, segments: counted.length };
+  const forks: LoggedFork[] = [];
   for (let at = 0; at < counted.length; at += SIDECARS_AT_ONCE) {
     const some = counted.slice(at, at + SIDECARS_AT_ONCE);
     for (const sidecar of await Promise.all(some.map((segment) => read(store, segment, faults)))) {
       totals.bytes += sidecar?.data?.bytes ?? 0;
       totals.records += sidecar?.records ?? 0;
       totals.points += sidecar?.points ?? 0;
+      forks.push(...(sidecar?.forks ?? []));
     }
   }
-  return { spans: segments, totals };
+  return { spans: segments, totals, forks };
 };
 
 async function segmentsIn(
@@ -92,7 +97,11 @@ export function addTallies(tallies: readonly Tally[]): Tally {
     totals.records += tally.totals.records;
     totals.points += tally.totals.points;
   }
-  return { spans: tallies.flatMap(({ spans }) => spans), totals };
+  return {
+    spans: tallies.flatMap(({ spans }) => spans),
+    totals,
+    forks: tallies.flatMap(({ forks }) => forks),
+  };
 }
 
 async function read(

@@ -21,7 +21,7 @@ export async function describePlan(
 ): Promise<RestorePlan> {
   const { sources, catalog, targetMs } = found;
   const { repository = null } = sources;
-  const { selection, input, forks, bypassFiles } = segments;
+  const { selection, input, forks, laterForks, bypassFiles } = segments;
   const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
   const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
   const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, gaps, confirmed];
@@ -57,15 +57,23 @@ export async function describePlan(
       ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
     ],
     disputed: selection.disputed,
-    forks: forks.map(({ id, at, receivedAt, undone }) => {
-      return { id, at: formatInstant(at), since: formatInstant(receivedAt), undone };
-    }),
+    forks: forks.map(describeFork),
+    laterForks: laterForks.map(describeFork),
     bypasses: bypasses.slice(0, BYPASSES_SHOWN).map(({ receivedAt, payload }) => ({
       at: formatInstant(receivedAt),
       change: payload,
     })),
     plan,
   };
+}
+
+function describeFork({
+  id,
+  at,
+  receivedAt,
+  undone,
+}: TrustedSegments['forks'][number]): RestorePlan['forks'][number] {
+  return { id, at: formatInstant(at), since: formatInstant(receivedAt), undone };
 }
 
 /** The same, however much of the log is archived meanwhile; and wherever the repository was mounted. */

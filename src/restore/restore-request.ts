@@ -62,17 +62,21 @@ export interface RestorePlan {
     readonly to: number;
   }[];
   /** Moments that the log went back to before: of what was received after one, and up to the hold of that promotion, the state has nothing. */
-  readonly forks: readonly {
-    readonly id: string;
-    readonly at: string;
-    /** When the log was told. */
-    readonly since: string;
-    readonly undone: readonly UndoneRange[];
-  }[];
+  readonly forks: readonly PlannedFork[];
+  /** Moments before `to` that the log went back to only after that: the state has what was received in between, and was undone then. */
+  readonly laterForks: readonly PlannedFork[];
   /** Changes that went round the log before: no restore has them. */
   readonly bypasses: readonly { readonly at: string; readonly change: string }[];
   /** Names the content: it is the same as long as this is. */
   readonly plan: string;
+}
+
+interface PlannedFork {
+  readonly id: string;
+  readonly at: string;
+  /** When the log was told. */
+  readonly since: string;
+  readonly undone: readonly UndoneRange[];
 }
 
 interface PlannedLog {

@@ -28,6 +28,8 @@ export interface TrustedSegments {
   readonly input: FoldInput;
   /** What the log went back to, each once, in the order in which that was said. */
   readonly forks: readonly LoggedFork[];
+  /** The same of what was said after the target time only, of moments before it: some of what is restored was undone then. */
+  readonly laterForks: readonly LoggedFork[];
   readonly bypassFiles: readonly string[];
   /** Segments that can't be trusted and are done without, and why. */
   readonly damaged: ReadonlyMap<string, string>;
@@ -118,6 +120,7 @@ function assemble(
   const take = (use: SegmentUse): CheckedSegment | undefined => {
     const segment = checked.get(formatSidecarName(use.segment));
     const { sidecar, path } = segment ?? {};
+    said.push(...(sidecar?.forks ?? []));
     if (typeof sidecar?.confirmed === 'string') newest.set(use.segment.lane, sidecar.confirmed);
     if (path === undefined || sidecar === undefined) return undefined;
     bytes += sidecar.data?.bytes ?? 0;
@@ -126,7 +129,6 @@ function assemble(
   };
   for (const { points, later } of selection.lanes.values()) {
     for (const use of points) {
-      said.push(...(checked.get(formatSidecarName(use.segment))?.sidecar.forks ?? []));
       const { sidecar, path } = take(use) ?? {};
       if (sidecar === undefined || path === undefined) continue;
       if (sidecar.bypasses > 0) bypassFiles.push(path);
@@ -138,7 +140,9 @@ function assemble(
   }
   const begins = new Map([...catalog.lanes].map(([lane, { begin }]) => [lane, begin]));
   const unconfirmed = unconfirmedLanes(begins, newest);
-  const forks = firstOfEach(said.filter(({ receivedAt }) => receivedAt <= targetMs));
+  const all = firstOfEach(said);
+  const forks = all.filter(({ receivedAt }) => receivedAt <= targetMs);
+  const laterForks = all.filter(({ at, receivedAt }) => receivedAt > targetMs && at < targetMs);
   return {
     selection,
     input: {
@@ -150,6 +154,7 @@ function assemble(
       isOnlyConfirmed,
     },
     forks,
+    laterForks,
     bypassFiles,
     damaged,
     objects: files.length,

@@ -151,6 +151,8 @@ describe('verify', { timeout: 120_000 }, () => {
     expect(await findingsBy({ totals: { ...totals, points: 1 } })).toMatchObject([
       { kind: 'contradiction', object: name },
     ]);
+    const forks = [{ id: FIRST, at: 1, undone: [], receivedAt: 2 }];
+    expect(await findingsBy({ forks })).toMatchObject([{ kind: 'contradiction', object: name }]);
     expect(await findingsBy({ covered: upTo(99) })).toMatchObject([
       { kind: 'missing', object: `lanes/${FIRST}` },
     ]);

@@ -6,6 +6,7 @@ import {
   type SegmentName,
 } from '../../src/archive/object-names.ts';
 import { type Begin, formatBegin, formatSidecar, type Sidecar } from '../../src/archive/sidecar.ts';
+import type { LoggedFork } from '../../src/record/fork.ts';
 import { fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -36,9 +37,18 @@ export async function putBegin(store: ObjectStore, begin: Begin): Promise<void> 
   await store.create(formatBeginName(begin.lane), Buffer.from(formatBegin(begin)));
 }
 
-export async function putSegment(store: ObjectStore, segment: SegmentName): Promise<string> {
+export async function putSegment(
+  store: ObjectStore,
+  segment: SegmentName,
+  forks: readonly LoggedFork[] = [],
+): Promise<string> {
   const name = formatSidecarName(segment);
-  await store.create(name, Buffer.from(formatSidecar(fabricatedSidecar(segment))));
+  await store.create(
+    name,
+    Buffer.from(
+      formatSidecar({ ...fabricatedSidecar(segment), ...(forks.length > 0 && { forks }) }),
+    ),
+  );
   return name;
 }
 

@@ -3,6 +3,8 @@ import { computeCoverage, type LaneCoverage } from '../../archive/coverage.ts';
 import type { Span } from '../../archive/object-names.ts';
 import type { Summary } from '../../archive/summary.ts';
 import { NO_TOTALS, type Totals } from '../../archive/tally.ts';
+import type { LoggedFork } from '../../record/fork.ts';
+import { describeForks, type InfoFork } from './info-fork.ts';
 import { holeOf, type InfoHole, type InfoRange, rangeOf } from './info-hole.ts';
 import type { InfoLog } from './info-log.ts';
 import type { InfoTopic } from './info-topic.ts';
@@ -25,6 +27,7 @@ export interface Info {
   readonly totals: Totals & { readonly lanes: number };
   readonly indexedMonths: number;
   readonly lanes: readonly InfoLane[];
+  readonly forks: readonly InfoFork[];
   readonly holes: readonly InfoHole[];
   readonly faults: readonly ObjectFault[];
 }
@@ -56,6 +59,8 @@ interface Beside {
   readonly topic: InfoTopic | null;
   /** Lanes that are not ended, and stopped in order with their last record. */
   readonly stopped: ReadonlySet<string>;
+  /** What the log and the topic say to be undone. */
+  readonly said: readonly LoggedFork[];
 }
 
 /** `now` in epoch ms; how far it is behind a log or a topic. */
@@ -63,12 +68,13 @@ export function describeRepository(
   repository: { readonly place: string; readonly id: string; readonly createdAt: number },
   summary: Summary,
   now: number,
-  { log, topic, stopped }: Beside = ALONE,
+  { log, topic, stopped, said }: Beside = ALONE,
 ): Info {
   const { place, id, createdAt } = repository;
   const coverage = computeCoverage(summary);
   const { startMs, safeTimeMs, restorable } = coverage;
   const lanes = coverage.lanes.map((lane) => laneOf(lane, summary, stopped.has(lane.lane)));
+  const archived = [...summary.lanes.values()].flatMap(({ forks }) => forks);
   const faults = [...summary.faults, ...contradictions(coverage)];
   const hasHole = (topic ?? coverage).holes.length > 0;
   return {
@@ -86,12 +92,13 @@ export function describeRepository(
     totals: { lanes: lanes.length, ...sumOf(lanes) },
     indexedMonths: summary.indexedMonths,
     lanes,
+    forks: describeForks([...archived, ...said]),
     holes: coverage.holes.map(holeOf),
     faults,
   };
 }
 
-const ALONE: Beside = { log: null, topic: null, stopped: new Set() };
+const ALONE: Beside = { log: null, topic: null, stopped: new Set(), said: [] };
 
 function timeOf(epochMs: number): string {
   return new Date(epochMs).toISOString();

@@ -6,10 +6,12 @@ import type { LaneEnding } from '../../archive/retire-lane.ts';
 import { openSources } from '../../archive/sources.ts';
 import { readSummary, type Summary } from '../../archive/summary.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
+import type { LoggedFork } from '../../record/fork.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { describeRepository, type Info, type InfoLane } from './info-contract.ts';
+import { formatForks } from './info-fork.ts';
 import type { InfoHole } from './info-hole.ts';
 import { describeLog, type InfoLog } from './info-log.ts';
 import { closedLanes, segmentEnding } from './lane-close.ts';
@@ -32,9 +34,9 @@ export async function showInfo(
   print: Print = printToStdout,
 ): Promise<ExitCode> {
   const repository = await openRepository(await placeOf(options));
-  const { summary, log, topic } = await summarize(repository.store, options);
+  const { summary, ...beside } = await summarize(repository.store, options);
   const stopped = await stoppedIn(repository.store, summary);
-  const described = describeRepository(repository, summary, Date.now(), { log, topic, stopped });
+  const described = describeRepository(repository, summary, Date.now(), { ...beside, stopped });
   await print(options.json === true ? `${JSON.stringify(described)}\n` : formatInfo(described));
   return EXIT_OF[described.state];
 }
@@ -66,6 +68,7 @@ interface Found {
   readonly summary: Summary;
   readonly log: InfoLog | null;
   readonly topic: InfoTopic | null;
+  readonly said: readonly LoggedFork[];
 }
 
 async function summarize(
@@ -88,6 +91,7 @@ async function summarize(
     summary,
     log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
     topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
+    said: [...(tail?.lanes ?? []), ...(topic?.lanes ?? [])].flatMap(({ forks }) => forks),
   };
 }
 
@@ -113,6 +117,7 @@ function formatInfo(info: Info): string {
     ...formatLog(info),
     ...formatTopic(info),
     ...lanes.flatMap(formatLane),
+    ...formatForks(info.forks),
     `holes: ${holes.length === 0 ? 'none' : ''}`,
     ...holes.map(formatHole),
     `faults: ${faults.length === 0 ? 'none seen; `tsdb-wal verify` looks into every object' : ''}`,

@@ -58,7 +58,7 @@ function formatEvent(
 }
 
 function formatPlan(plan: RestorePlan): string {
-  const { holes, laterHoles, damaged, disputed, forks, bypasses } = plan;
+  const { holes, laterHoles, damaged, disputed, forks, laterForks, bypasses } = plan;
   const last = bypasses.at(-1);
   return [
     `the state at ${plan.to} (--to ${plan.toMs}), of ${formatSources(plan)}`,
@@ -80,6 +80,10 @@ function formatPlan(plan: RestorePlan): string {
     ...forks.map(
       ({ at, since }) =>
         `  without what was undone at ${since}, when the log went on from ${at} (promote --as-of)`,
+    ),
+    ...laterForks.map(
+      ({ at, since }) =>
+        `  warning: with what was received from ${at} on, which was undone at ${since}, later than this moment: a restore to ${at} or before, or to ${since} or later, does without`,
     ),
     ...(last === undefined
       ? []

@@ -8,6 +8,7 @@ import {
 } from '../../../src/archive/object-names.ts';
 import { createRepository } from '../../../src/archive/repository.ts';
 import { type Begin, formatHoleMarker } from '../../../src/archive/sidecar.ts';
+import { indexClosedMonths } from '../../../src/archive/month-index.ts';
 import { readSummary } from '../../../src/archive/summary.ts';
 import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
 import { showInfo } from '../../../src/cli/history/info.ts';
@@ -15,6 +16,7 @@ import type { FileStore } from '../../../src/storage/file-store.ts';
 import { ArchiveRig, writeLane } from '../../archive/archive-rig.ts';
 import { FakeTopic, madeLane } from '../../archive/fake-topic.ts';
 import { hastyStore, putBegin, putSegment } from '../../kit/repository.ts';
+import { present, TestLog } from '../../kit/wal-log.ts';
 import { type TempDirectory, tempDirectory } from '../../kit/temp.ts';
 
 const START = Date.parse('2025-06-01T12:00:00.000Z');
@@ -113,6 +115,48 @@ describe('info', () => {
     );
     expect(text).toContain('  complete before 2025-06-01T12:05:00.000Z\n');
     expect(text).toContain('holes: none\n');
+  });
+
+  test('tells what was undone, of the archive, of closed months, and of the log', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 20, 10);
+    await rig.archiveAll();
+    const log = await TestLog.open(rig.wal);
+    const { lane } = log.wal.durable;
+    const at = log.wal.now();
+    const undone = [
+      { lane, from: 2, to: 8 },
+      { lane: FIRST, from: 1, to: 3 },
+    ];
+    const told = present(log.wal.appendControl({ kind: 'fork', id: FIRST, at, undone }));
+    await log.until(() => log.wal.durable.seq >= told.seq);
+    await log.wal.close();
+    const expected = { id: FIRST, at: new Date(at).toISOString(), lanes: 2, records: 10 };
+    expect((await showWithLog(rig.data)).forks).toMatchObject([expected]);
+    await rig.archiveAll();
+    const { store } = rig.repository;
+    const said = [...(await readSummary(store, { useIndex: true })).lanes.values()];
+    expect(said.flatMap(({ forks }) => forks)).toMatchObject([{ id: FIRST, at, undone }]);
+  });
+
+  test('tells what was undone in closed months by their indexes, too', async () => {
+    await using folder = await repository();
+    await fill(folder.store);
+    const receivedAt = START + 250_000;
+    const undone = [{ lane: FIRST, from: 201, to: 300 }];
+    const fork = { id: FIRST, at: START + 120_000, undone, receivedAt };
+    await putSegment(folder.store, segment(SECOND, 41, 80, 6), [fork]);
+    const month = Date.parse('2025-07-02T00:00:00.000Z');
+    await putSegment(folder.store, {
+      ...segment(SECOND, 81, 90, 7),
+      toMs: month,
+    });
+    expect(await indexClosedMonths(folder.store, month, 'test')).toEqual(['2025-06']);
+    const { text } = await show(folder.path, false);
+    expect(text).toContain('closed months told by their indexes: 1');
+    expect(text).toContain(
+      `  what was received after 2025-06-01T12:02:00.000Z, as said at 2025-06-01T12:04:10.000Z: records 100 of lanes 1 (fork ${FIRST})\n`,
+    );
   });
 
   test('tells what a topic has beyond it, and what can be restored with that', async () => {
