@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import kafkajs, { type CompressionTypes as CompressionType } from 'kafkajs';
@@ -78,23 +77,4 @@ export function installCodecs(): void {
     compress: async ({ buffer }: { readonly buffer: Buffer }) => pack(buffer),
     decompress: async (bytes: Buffer) => unpack(bytes),
   });
-}
-
-interface RequestQueue {
-  readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(this: RequestQueue): void;
-}
-
-/**
- * kafkajs 2.2.4 looks every millisecond whether requests are waiting, on each idle connection: 5 % of a core. With this it
- * looks only while some are. Throws when the version is another one and has no such method.
- */
-export function calmRequestQueues(): void {
-  const require = createRequire(import.meta.url);
-  const queue = require('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueue };
-  const schedule: unknown = Reflect.get(queue.prototype, 'scheduleCheckPendingRequests');
-  if (typeof schedule !== 'function') throw new Error('this version of kafkajs looks otherwise');
-  queue.prototype.scheduleCheckPendingRequests = function calm(this: RequestQueue) {
-    if (this.pending.length > 0) Reflect.apply(schedule, this, []);
-  };
 }

@@ -3,7 +3,8 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import kafkajs, { type Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import { WalError } from '../runtime/errors.ts';
-import { calmRequestQueues, type Compression, HAS_ZSTD, installCodecs } from './codecs.ts';
+import { type Compression, HAS_ZSTD, installCodecs } from './codecs.ts';
+import { calmRequestQueues } from './request-queues.ts';
 
 // Node finds only the default export of it.
 const { logLevel } = kafkajs;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KafkaConnection } from '../../src/kafka/connection.ts';
 import { OtherLanes } from '../../src/kafka/other-lanes.ts';
 import { checkTopic } from '../../src/kafka/topic-check.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -36,6 +37,19 @@ describe('a Kafka that accepts connections and never answers', () => {
     await expect(client.within(connecting, 100)).rejects.toThrow('did not answer in time');
     expect(await ended).toBe('failed');
     await expect.poll(() => sockets.size).toBe(0);
+  });
+
+  test('is given up by each request soon after its time is over', async () => {
+    const { options } = await connectTo(brokers);
+    const timeouts = { connectionTimeout: 300, requestTimeout: 300 };
+    const connection = await KafkaConnection.open({ ...options, ...timeouts });
+    const startedMs = performance.now();
+    const client = connection.client({ retries: 0 });
+    await expect(client.kafka.admin().connect()).rejects.toThrow('timed out');
+    const tookMs = performance.now() - startedMs;
+    client.hangUp();
+    expect(tookMs).toBeGreaterThan(290);
+    expect(tookMs).toBeLessThan(1_500);
   });
 
   test('is asked over one connection by all who read other lanes, until one gives up', async () => {
