@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { parseTelnetPut, scanTelnet } from '../opentsdb/telnet-put.ts';
 import type { LineBuffer } from '../record/line-buffer.ts';
@@ -16,24 +15,18 @@ import {
   createRead,
   mergeReplies,
 } from './telnet-read.ts';
+import { TelnetSocket } from './telnet-socket.ts';
 
 const LIMITS = {
   /** Without a line end among this many bytes the connection is closed, as OpenTSDB does. */
   unfinishedLineBytesMax: 1_024,
-  /** Replies that the client has not taken: beyond this nothing is read. */
-  unsentReplyBytesMax: 256 * 1024,
   /** Read and not answered: beyond this nothing is read, and it is enough to keep the log and the primary busy. */
   unansweredBytesMax: 512 * 1024,
   /** Replies that wait for the log: beyond this nothing is read. */
   waitingRepliesMax: 1_000,
-  writeChars: 64 * 1024,
   retryDelayMsMin: 100,
   retryDelayMsMax: 2_000,
-  lingerMs: 1_000,
 } as const;
-
-/** Why a socket is not read now. */
-type HoldReason = 'admission' | 'log' | 'unanswered' | 'answers' | 'drain';
 
 /** What the connections of a front door share. */
 export interface TelnetContext {
@@ -52,26 +45,24 @@ export interface TelnetContext {
  * between is then logged twice, in order, which stores the same.
  */
 export class TelnetConnection {
-  readonly #socket: Socket;
+  readonly #socket: TelnetSocket;
   readonly #peer: Peer;
   readonly #context: TelnetContext;
   readonly #reads: TelnetRead[] = [];
   #unansweredBytes = 0;
-  readonly #holds = new Set<HoldReason>();
   /** Resolves when all that was read is answered and the connection is closed. */
   readonly done: Promise<void>;
   #markDone: () => void = () => undefined;
   #tail: Buffer | undefined = undefined;
   /** Read, but not yet admitted. */
   #parked: Chunk | undefined = undefined;
-  #replies = '';
   #pumping = false;
   /** Nothing more is read; the connection ends when all before is answered. */
   #stopped = false;
   readonly #abandoned = new AbortController();
 
   constructor(socket: Socket, context: TelnetContext) {
-    this.#socket = socket;
+    this.#socket = new TelnetSocket(socket);
     this.#context = context;
     this.#peer = peerOf(socket);
     this.done = new Promise((resolve) => {
@@ -80,11 +71,11 @@ export class TelnetConnection {
   }
 
   run(): void {
-    const { idleTimeoutMs } = this.#context.options.limits;
-    this.#socket.on('end', () => this.stop());
-    this.#socket.on('close', () => this.stop());
-    this.#socket.on('timeout', () => this.#idle(idleTimeoutMs));
-    this.#socket.setTimeout(idleTimeoutMs);
+    this.#socket.watch({
+      idleTimeoutMs: this.#context.options.limits.idleTimeoutMs,
+      isAwaitingUs: () => this.#isBusy,
+      onEnd: () => this.stop(),
+    });
   }
 
   /** Reads nothing more, and closes when what was read is answered. */
@@ -115,7 +106,7 @@ export class TelnetConnection {
     const chunk = { memory, length: bytes.copy(memory) };
     if (admission.tryAcquire(this.#peer.address, chunk.length)) return this.#take(chunk);
     this.#parked = chunk;
-    this.#hold('admission');
+    this.#socket.hold('admission');
     admission.wait(this.#peer.address, chunk.length, this.#admitted);
     return undefined;
   }
@@ -124,7 +115,7 @@ export class TelnetConnection {
     const chunk = this.#parked;
     this.#parked = undefined;
     if (chunk !== undefined) this.#take(chunk);
-    this.#release('admission');
+    this.#socket.release('admission');
     this.#endWhenAnswered();
   };
 
@@ -143,7 +134,7 @@ export class TelnetConnection {
       const read = createRead(before, chunk, end);
       this.#reads.push(read);
       this.#unansweredBytes += read.heldBytes;
-      if (this.#unansweredBytes > LIMITS.unansweredBytesMax) this.#hold('unanswered');
+      if (this.#unansweredBytes > LIMITS.unansweredBytesMax) this.#socket.hold('unanswered');
       this.#submit(read);
       if (read.exit) this.stop();
     }
@@ -160,7 +151,7 @@ export class TelnetConnection {
     if (read.bytes.length > 0) scanTelnet(read.bytes, read.bytes.length, rules, lines, other);
     if (read.exit) lines.truncate(read.exitLength, read.exitCount);
     read.count = lines.count;
-    if (read.replies.length > LIMITS.waitingRepliesMax) this.#hold('answers');
+    if (read.replies.length > LIMITS.waitingRepliesMax) this.#socket.hold('answers');
     if (read.count === 0) {
       read.outcome = 'nothing';
       return this.#advance();
@@ -205,20 +196,18 @@ export class TelnetConnection {
   async #pump(): Promise<void> {
     for (let read = this.#reads[0]; read?.outcome !== undefined; read = this.#reads[0]) {
       if (read.outcome !== 'nothing' && read.outcome.kind === 'unavailable') {
-        await this.#write();
+        await this.#socket.send();
         if (!(await this.#submitAgain(read))) break;
       } else {
         await this.#answer(read);
         this.#reads.shift();
         this.#letGo(read);
         // Replies to all that is settled leave in one write.
-        if (this.#reads[0]?.outcome === undefined || this.#replies.length > LIMITS.writeChars) {
-          await this.#write();
-        }
+        if (this.#reads[0]?.outcome === undefined) await this.#socket.send();
       }
     }
     this.#pumping = false;
-    if (this.#reads.length === 0) this.#release('answers');
+    if (this.#reads.length === 0) this.#socket.release('answers');
     this.#endWhenAnswered();
   }
 
@@ -236,19 +225,18 @@ export class TelnetConnection {
     if (read.replies.length === 0 && refusals.length === 0) return;
     for (const reply of mergeReplies(read, refusals)) {
       if (typeof reply === 'string') {
-        this.#replies += reply;
-      } else if (!this.#socket.destroyed) {
-        await this.#write();
-        this.#replies += await reply();
+        await this.#socket.reply(reply);
+      } else if (!this.#socket.isGone) {
+        await this.#socket.send();
+        await this.#socket.reply(await reply());
       }
-      if (this.#replies.length > LIMITS.writeChars) await this.#write();
     }
   }
 
   /** Submits the head of the queue until it is taken, then all after it; false when the connection was abandoned. */
   async #submitAgain(head: TelnetRead): Promise<boolean> {
     const { signal } = this.#abandoned;
-    this.#hold('log');
+    this.#socket.hold('log');
     await Promise.all(this.#reads.map((read) => read.settled));
     // What was taken after the head is about to be logged again.
     for (const read of this.#reads) {
@@ -271,7 +259,7 @@ export class TelnetConnection {
       await head.settled;
     }
     for (const read of this.#reads) if (read !== head) this.#submit(read);
-    this.#release('log');
+    this.#socket.release('log');
     return true;
   }
 
@@ -286,7 +274,7 @@ export class TelnetConnection {
     this.#context.spare.giveBack(memory);
     this.#context.admission.release(this.#peer.address, heldBytes);
     this.#unansweredBytes -= heldBytes;
-    if (this.#unansweredBytes <= LIMITS.unansweredBytesMax / 2) this.#release('unanswered');
+    if (this.#unansweredBytes <= LIMITS.unansweredBytesMax / 2) this.#socket.release('unanswered');
   }
 
   #countLost(points: number): void {
@@ -296,46 +284,14 @@ export class TelnetConnection {
     counters.refused(points, 'telnet', 'unavailable');
   }
 
-  /** Sends the gathered replies; waits while the client takes none. */
-  async #write(): Promise<void> {
-    const text = this.#replies;
-    this.#replies = '';
-    if (text === '' || !this.#socket.writable) return;
-    this.#socket.write(Buffer.from(text, 'latin1'));
-    if (this.#socket.writableLength <= LIMITS.unsentReplyBytesMax) return;
-    this.#hold('drain');
-    // 'close' ends the wait as well; neither is a fault here.
-    const gone = new AbortController();
-    this.#socket.once('close', () => gone.abort());
-    await once(this.#socket, 'drain', { signal: gone.signal }).catch(() => undefined);
-    this.#release('drain');
-  }
-
-  #hold(reason: HoldReason): void {
-    this.#holds.add(reason);
-    this.#socket.pause();
-  }
-
-  #release(reason: HoldReason): void {
-    if (this.#holds.delete(reason) && this.#holds.size === 0) this.#socket.resume();
-  }
-
-  #idle(idleTimeoutMs: number): void {
-    const waitsForUs = this.#reads.length > 0 || this.#parked !== undefined;
-    if (waitsForUs && this.#socket.writableLength === 0) this.#socket.setTimeout(idleTimeoutMs);
-    else this.#socket.destroy();
+  /** Whether something of what was read is not answered. */
+  get #isBusy(): boolean {
+    return this.#reads.length > 0 || this.#parked !== undefined;
   }
 
   #endWhenAnswered(): void {
-    if (!this.#stopped || this.#pumping || this.#reads.length > 0 || this.#parked !== undefined)
-      return;
+    if (!this.#stopped || this.#pumping || this.#isBusy) return;
     this.#markDone();
-    if (this.#socket.destroyed) return;
     this.#socket.end();
-    // Closing with bytes unread would reset the connection and take the last replies with it.
-    this.#socket.resume();
-    const timer = setTimeout(() => this.#socket.destroy(), LIMITS.lingerMs);
-    this.#socket.once('close', () => clearTimeout(timer));
-    this.#socket.once('end', () => this.#socket.destroySoon());
   }
 }
