@@ -1,0 +1,124 @@
+import type { RefusedPoint } from '../follow/delivery-options.ts';
+import { comparePositions, type Position } from '../record/position.ts';
+import type { RefusedLine } from './outcome-records.ts';
+import type { Refusal, WriteOutcome } from './write-path.ts';
+
+/** The records of the log that hold one write: one right after the other. */
+export interface LoggedWrite {
+  readonly first: Position;
+  readonly last: Position;
+  /** Lines of the write before each of its records. */
+  readonly linesBefore: readonly number[];
+}
+
+export interface TicketOptions extends LoggedWrite {
+  /** The log's own record: followers have no part in it. */
+  readonly isControl: boolean;
+  /** Monotonic. */
+  readonly submittedMs: number;
+  readonly settle: (outcome: WriteOutcome) => void;
+}
+
+/** A write on its way from the log to its answer. */
+export class Ticket {
+  readonly #options: TicketOptions;
+  readonly #refusals: Refusal[] = [];
+  /** Followers that it waits for. */
+  #waits = 0;
+
+  constructor(options: TicketOptions) {
+    this.#options = options;
+  }
+
+  get isControl(): boolean {
+    return this.#options.isControl;
+  }
+
+  get submittedMs(): number {
+    return this.#options.submittedMs;
+  }
+
+  get last(): Position {
+    return this.#options.last;
+  }
+
+  holds(position: Position): boolean {
+    const { first, last } = this.#options;
+    return comparePositions(first, position) <= 0 && comparePositions(position, last) <= 0;
+  }
+
+  /** It is answered when so many followers have it. */
+  waitFor(followers: number): void {
+    this.#waits = followers;
+  }
+
+  /** One of these has it; true: all have. */
+  release(): boolean {
+    this.#waits -= 1;
+    return this.#waits === 0;
+  }
+
+  /** The primary has refused a point that it holds. */
+  refuse({ position, index, line: text, error }: RefusedPoint): void {
+    const { first, linesBefore } = this.#options;
+    const line = (linesBefore[position.seq - first.seq] ?? 0) + index;
+    this.#refusals.push({ line, text, error });
+  }
+
+  /** What was refused, by its place in the log. */
+  get refused(): readonly RefusedLine[] {
+    const { first, linesBefore } = this.#options;
+    return this.#refusals.map(({ line, error }) => {
+      const record = linesBefore.findLastIndex((before) => before <= line);
+      const position = { lane: first.lane, seq: first.seq + record };
+      return { position, index: line - (linesBefore[record] ?? 0), error };
+    });
+  }
+
+  /** Answers that it is there, but for what was refused. */
+  accept(): void {
+    const { last, settle } = this.#options;
+    settle({ kind: 'accepted', last, refusals: this.#refusals });
+  }
+
+  /** Answers that it was not taken. */
+  fail(reason: string): void {
+    this.#options.settle({ kind: 'unavailable', reason });
+  }
+}
+
+/** Tickets that wait for the same, in log order. */
+export class TicketQueue {
+  readonly #tickets: Ticket[] = [];
+
+  get oldest(): Ticket | undefined {
+    return this.#tickets[0];
+  }
+
+  add(ticket: Ticket): void {
+    this.#tickets.push(ticket);
+  }
+
+  /** The one with a record at this position. */
+  find(position: Position): Ticket | undefined {
+    return this.#tickets.find((ticket) => ticket.holds(position));
+  }
+
+  /** Takes those whose last record is at or before `position`. */
+  takeUpTo(position: Position): Ticket[] {
+    const behind = this.#tickets.findIndex(({ last }) => comparePositions(last, position) > 0);
+    return this.#tickets.splice(0, behind < 0 ? this.#tickets.length : behind);
+  }
+
+  /** Takes those of the lane of this ordinal, and of lanes before it. */
+  takeLanesUpTo(ordinal: number): Ticket[] {
+    return this.#tickets.splice(
+      0,
+      this.#tickets.findLastIndex(({ last }) => last.ordinal <= ordinal) + 1,
+    );
+  }
+
+  takeAll(): Ticket[] {
+    return this.#tickets.splice(0);
+  }
+}
