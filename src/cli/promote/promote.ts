@@ -1,14 +1,15 @@
 import { fieldsOf } from '../../record/fields.ts';
 import { type Fork, recordsIn } from '../../record/fork.ts';
-import { lackingOf, type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts';
+import { type LaneEnd, parseLaneEnds } from '../../record/lane-end.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { type AsOf, assertAllNamed, type Cut, cutOf, forkOf } from './as-of.ts';
+import { type AsOf, type Cut, cutOf, forkOf } from './as-of.ts';
+import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
-import { type DrainView, drainView, proxyView } from './promote-views.ts';
+import { type DrainView, proxyView } from './promote-views.ts';
 
 export interface PromoteOptions {
   readonly standby: Admin;
@@ -24,21 +25,11 @@ export interface PromoteOptions {
 
 const LIMITS = {
   pollMs: 300,
-  /** A standby, or a proxy that is to be switched, may be silent for so long. */
+  /** A proxy that is to be switched may be silent for so long. */
   silenceMsMax: 60_000,
-  /** A drain that comes no further for so long is given up: the log of a proxy does not reach the standby, or the target does not store. */
-  stillMsMax: 300_000,
   /** The new primary has so long to be up to date before the command ends without waiting for it. */
   liveMsMax: 60_000,
 } as const;
-
-/** What the standby is to contain. */
-interface Wanted {
-  readonly lanes: readonly LaneEnd[];
-  /** What is received after it is undone; and the lanes that this goes for. */
-  readonly fork: Fork | undefined;
-  readonly named: ReadonlySet<string>;
-}
 
 /** A proxy that is to be switched. */
 interface Held {
@@ -87,18 +78,21 @@ export class Promotion {
         [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
       );
       wanted = await this.#want(held, { target, known, named, isBegun });
-      drained = await this.#drain(wanted, signal);
+      drained = await drainStandby(this.#options, wanted, signal);
     } catch (error) {
       const reason = (error as Error).message;
       if (isBegun) throw unfinished(reason, error);
       return this.#giveUp(open, reason);
     }
-    this.#tellProof(held, drained);
+    const { asOf, tell } = this.#options;
+    for (const { proxy, lanes } of held) {
+      tell(proofOf({ address: proxy.address, lanes }, drained, asOf));
+    }
     const { fork } = wanted;
     const switched = { to: target, contained: drained.containedJson, ...(fork && { fork }) };
     await this.#switch(held, switched, isBegun);
     await this.#untilLive(target);
-    this.#options.tell({ event: 'done', target, standby: standby.address });
+    tell({ event: 'done', target, standby: standby.address });
   }
 
   /** `open`: the proxies that do not feed the target yet. */
@@ -161,67 +155,6 @@ export class Promotion {
       if (hold.status === 'rejected') throw hold.reason;
       return hold.value;
     });
-  }
-
-  /** Resolves once the standby has stopped. */
-  async #drain({ lanes, fork, named }: Wanted, signal: AbortSignal): Promise<DrainView> {
-    const { standby, clock, tell, asOf } = this.#options;
-    let heardMs = clock.monotonicMs();
-    let movedMs = heardMs;
-    let before = '';
-    for (;;) {
-      if (signal.aborted) throw new Error('it was interrupted');
-      const answer = await standby.post('/drain', { lanes, ...(fork && { fork }) });
-      if (answer.kind === 'refused') throw new Error(`the standby refuses: ${answer.reason}`);
-      if (answer.kind === 'answered') {
-        heardMs = clock.monotonicMs();
-        const drain = drainView(answer.value);
-        if (drain === undefined) throw new Error('the standby answers something else');
-        if (asOf !== undefined) assertAllNamed(asOf, drain, named);
-        if (drain.state === 'promoted') return drain;
-        const records = drain.lacking.reduce((sum, one) => sum + one.records, 0);
-        tell({ event: 'draining', lanes: drain.lacking.length, records, sent: drain.isSent });
-        const now = `${drain.lacking.length} ${records}`;
-        if (now !== before) movedMs = heardMs;
-        before = now;
-        if (heardMs - movedMs > LIMITS.stillMsMax) {
-          throw new Error(
-            drain.isSent || records === 0
-              ? 'the standby gets no further: its target does not store what it was given'
-              : `the standby gets no further: ${records} records do not reach it, or its target`,
-          );
-        }
-      } else if (clock.monotonicMs() - heardMs > LIMITS.silenceMsMax) {
-        throw new Error(`the standby does not answer: ${answer.reason}`);
-      }
-      await clock.sleep(LIMITS.pollMs, signal);
-    }
-  }
-
-  /** What was held may be more than is contained only where an earlier run let go of what it had held: the log has the rest. */
-  #tellProof(held: readonly Held[], { contained }: DrainView): void {
-    const { asOf } = this.#options;
-    for (const { proxy, lanes } of held) {
-      const lacking = lackingOf(lanes, contained);
-      const records = lacking.reduce(
-        (sum, { lane, seq }) => sum + seq - (contained.lanes.get(lane)?.seq ?? 0),
-        0,
-      );
-      const last = lanes.at(-1);
-      const lane = last?.lane ?? null;
-      const heldSeq = last?.seq ?? 0;
-      // Of a lane that isn't named, all that was received up to some time.
-      const known = contained.lanes.get(lane ?? '')?.seq ?? 0;
-      this.#options.tell({
-        event: 'drained',
-        proxy: proxy.address,
-        asOf: asOf === undefined ? null : formatInstant(asOf.ms),
-        lane,
-        held: heldSeq,
-        contains: lacking.some((end) => end.lane === lane) ? known : Math.max(known, heldSeq),
-        fromLog: records,
-      });
-    }
   }
 
   /** Switches all that can be; throws PROMOTE_UNFINISHED when some could not. */
