@@ -7,6 +7,7 @@ import type { DurableLog } from '../wal/log-reader.ts';
 import type { KafkaConnection } from './connection.ts';
 import { explainFailure } from './failure.ts';
 import { FramePacker, type Pack } from './frame-packer.ts';
+import { PlaceKeeper } from './place-keeper.ts';
 import { ProducerSession } from './producer-session.ts';
 import type { TopicPlace } from './topic-place.ts';
 
@@ -59,9 +60,6 @@ export interface ProducerFollowerOptions {
   readonly events: ProducerEvents;
 }
 
-const SAVE_MS = 1_000;
-/** With less than so much to be sent again after a crash, the place is written each fifth time only. */
-const LITTLE = { bytes: 65_536, rounds: 5 } as const;
 const RETRY = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random } as const;
 
 /**
@@ -69,8 +67,7 @@ const RETRY = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random } as con
  * meanwhile becomes the next.
  *
  * After any failure a new producer sends again from the last acknowledged record: the topic may then hold records twice, never
- * with one missing between, and readers drop what they have seen of a lane. The cursor is written before `kafka.json`, so
- * that a crash between them repeats, too.
+ * with one missing between, and readers drop what they have seen of a lane.
  *
  * A topic that was deleted, or made anew, is noticed when it doesn't hold the last acknowledged message any more: looked at by
  * each new producer and before a lane's first message, and by offsets that go back. It then gets the log from its oldest record;
@@ -79,6 +76,7 @@ const RETRY = { delayMsMin: 100, delayMsMax: 3_000, random: Math.random } as con
 export class ProducerFollower {
   readonly #options: ProducerFollowerOptions;
   readonly #packer: FramePacker;
+  readonly #keeper: PlaceKeeper;
   readonly #backoff = new Backoff(RETRY);
   #state: ProducerState = { kind: 'behind', reason: 'it was not reached yet' };
   #position: Position | undefined;
@@ -86,15 +84,16 @@ export class ProducerFollower {
   #unregistered: Position | undefined;
   #wake: (() => void) | undefined;
   #hasGrown = false;
-  #isSaved = true;
-  #unsavedBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
-  #hindrance: string | undefined;
 
   constructor(options: ProducerFollowerOptions) {
     this.#options = options;
     const { log, host, events, cursor, place } = options;
     this.#packer = new FramePacker({ log, host, onHole: (hole) => events.hole(hole) });
+    this.#keeper = new PlaceKeeper({
+      ...options,
+      acknowledged: () => this.#position,
+      unsaved: (reason) => events.unsaved(reason),
+    });
     // Without the last message nobody can tell whether this topic holds what comes before the cursor.
     this.#position = place.last === undefined ? undefined : cursor.position;
   }
@@ -133,7 +132,7 @@ export class ProducerFollower {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     signal.addEventListener('abort', () => this.wake(), { once: true });
-    const saving = this.#keepSaved(signal);
+    const saving = this.#keeper.run(signal);
     while (!signal.aborted) {
       try {
         await this.#session(signal);
@@ -148,7 +147,7 @@ export class ProducerFollower {
       }
     }
     await saving;
-    await this.#save();
+    await this.#keeper.save();
     await this.#packer.close();
     this.#enter({ kind: 'down', reason: 'the proxy is stopping' });
   }
@@ -218,8 +217,7 @@ export class ProducerFollower {
       return undefined;
     }
     place.note({ partition, offset, lane: frame.lane, seq: frame.lastSeq });
-    this.#isSaved = false;
-    this.#unsavedBytes += frame.body.length;
+    this.#keeper.note(frame.body.length);
     if (this.#unregistered?.lane === frame.lane) {
       this.#unregistered = undefined;
       events.registered(frame.lane);
@@ -250,7 +248,7 @@ export class ProducerFollower {
   /** Durably, before anything is sent: the new topic may come to hold the old last message, where it was, and not what came before it. */
   async #refill(reason: string): Promise<void> {
     this.#position = undefined;
-    await this.#writeAlone(() => this.#options.place.forget());
+    await this.#keeper.forget();
     this.#enter({ kind: 'behind', reason: `it is filled again: ${reason}` });
     this.#options.events.refilling(reason);
   }
@@ -260,45 +258,6 @@ export class ProducerFollower {
     if (this.#hasGrown || signal.aborted) return;
     await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = undefined;
-  }
-
-  async #keepSaved(signal: AbortSignal): Promise<void> {
-    for (let passed = 1; !signal.aborted; passed += 1) {
-      await this.#options.clock.sleep(SAVE_MS, signal);
-      if (this.#unsavedBytes < LITTLE.bytes && passed < LITTLE.rounds) continue;
-      passed = 0;
-      await this.#save();
-    }
-  }
-
-  /** After what is being written already: the cursor and the place belong together. */
-  #writeAlone(write: () => Promise<void>): Promise<void> {
-    const written = this.#writing.then(write);
-    this.#writing = written.catch(() => undefined);
-    return written;
-  }
-
-  async #save(): Promise<void> {
-    await this.#writeAlone(() => this.#write());
-  }
-
-  async #write(): Promise<void> {
-    const { cursor, place, events } = this.#options;
-    const position = this.#position;
-    if (this.#isSaved || position === undefined) return;
-    // What is acknowledged meanwhile is saved the next time.
-    this.#isSaved = true;
-    this.#unsavedBytes = 0;
-    try {
-      await cursor.move(position);
-      await place.save();
-      this.#hindrance = undefined;
-    } catch (error) {
-      this.#isSaved = false;
-      const { message } = error as Error;
-      if (message !== this.#hindrance) events.unsaved(message);
-      this.#hindrance = message;
-    }
   }
 
   #enter(state: ProducerState): void {
