@@ -1,35 +1,22 @@
-import { archivedBefore } from '../../archive/archive-cursor.ts';
 import type { Config } from '../../config/options.ts';
-import { PrimaryChoice } from '../../follow/primary-choice.ts';
-import { PrimaryFacts } from '../../follow/primary-facts.ts';
 import type { Primary } from '../../follow/primary.ts';
 import { SentBodies } from '../../follow/sent-bodies.ts';
 import { type Awaited, DurableWritePath } from '../../ingest/durable-write-path.ts';
 import type { Hole } from '../../record/control.ts';
 import { earlier, formatPosition, type Position } from '../../record/position.ts';
-import { type Clock, untilAborted } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import { Cursor } from '../../wal/cursor.ts';
+import { untilAborted } from '../../runtime/clock.ts';
+import type { Cursor } from '../../wal/cursor.ts';
 import type { RingFrame } from '../../wal/frame-ring.ts';
 import { Heartbeat } from '../../wal/heartbeat.ts';
 import { LagIndex } from '../../wal/lag.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
-import { Archiving } from './archiving.ts';
+import type { Archiving } from './archiving.ts';
 import { Feeding } from './feeding.ts';
-import { LaneGate } from './lane-gate.ts';
+import type { LaneGate } from './lane-gate.ts';
 import { LogReport } from './log-report.ts';
-import { keepersOf, openWal } from './open-wal.ts';
-import type { ProxyMetrics } from './proxy-metrics.ts';
-import { openTopic, Replication } from './replication.ts';
+import { openParts, type Parts, type PartsOptions } from './open-parts.ts';
+import type { Replication, ReplicationEvents } from './replication.ts';
 import { sharingOf } from './sharing.ts';
-
-export interface ProxyOptions {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: ProxyMetrics;
-  readonly version: string;
-}
 
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
@@ -43,8 +30,7 @@ const DRAIN_MS_MAX = 3_000;
  */
 export class Proxy {
   readonly writePath: DurableWritePath;
-  readonly #options: ProxyOptions;
-  readonly #metrics: ProxyMetrics;
+  readonly #options: PartsOptions;
   readonly #wal: Wal;
   readonly #cursor: Cursor;
   readonly feeding: Feeding;
@@ -61,10 +47,9 @@ export class Proxy {
   #durableAt = 0;
   #isEnding = false;
 
-  private constructor(options: ProxyOptions, parts: Parts) {
+  private constructor(options: PartsOptions, parts: ReportedParts) {
     const { config, clock } = options;
     this.#options = options;
-    this.#metrics = options.metrics;
     this.#wal = parts.wal;
     this.#cursor = parts.cursor;
     this.archiving = parts.archiving;
@@ -115,20 +100,12 @@ export class Proxy {
   }
 
   /** Opens the log in `config.data`, which must be locked for this process. */
-  static async open(options: ProxyOptions): Promise<Proxy> {
-    const { config, clock, logger, metrics } = options;
-    const cursor = await Cursor.open(config.data, 'primary');
-    const choice = await PrimaryChoice.open(config.data, config.primary, cursor);
-    const facts = await PrimaryFacts.open(config.data);
-    const kafkaCursor =
-      config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
-    // A start that is refused must not have opened a lane.
-    const topic = kafkaCursor && (await openTopic(config, logger));
+  static async open(options: PartsOptions): Promise<Proxy> {
     const report = new LogReport(options);
     // The log needs someone to tell before the proxy that listens can be made.
     let proxy: Proxy | undefined;
     let opened: Position | undefined;
-    const events: WalEvents = {
+    const walEvents: WalEvents = {
       durable: (frame) => proxy?.onDurable(frame),
       lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
       opened: (position, reason) => {
@@ -143,42 +120,17 @@ export class Proxy {
       expired: (file) => report.expired(file),
       hindered: (reason) => report.hindered(reason),
     };
-    const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
-    const wal = await openWal(options, known, events);
-    const gate = new LaneGate(wal, keepersOf(config));
-    const archiving =
-      config.archive === 'on'
-        ? new Archiving({
-            config,
-            clock,
-            logger,
-            metrics: metrics.archive(),
-            wal: gate.keeper('archive'),
-          })
-        : undefined;
-    const replication =
-      kafkaCursor && topic
-        ? new Replication({
-            config,
-            clock,
-            logger,
-            metrics: metrics.kafka(),
-            wal,
-            keeper: gate.keeper('kafka'),
-            cursor: kafkaCursor,
-            topic,
-            events: {
-              replicated: (position) => proxy?.writePath.replicated(position),
-              hidden: (first) => proxy?.primary.hidden(first),
-              unreplicated: () => proxy?.writePath.unreplicated(),
-              hole: (hole) => report.unreadable(hole),
-            },
-          })
-        : undefined;
-    const parts = { wal, cursor, choice, facts, archiving, replication, gate, report };
-    proxy = new Proxy(options, parts);
+    const replicationEvents: ReplicationEvents = {
+      replicated: (position) => proxy?.writePath.replicated(position),
+      hidden: (first) => proxy?.primary.hidden(first),
+      unreplicated: () => proxy?.writePath.unreplicated(),
+      hole: (hole) => report.unreadable(hole),
+    };
+    const events = { wal: walEvents, replication: replicationEvents };
+    const parts = await openParts(options, events);
+    proxy = new Proxy(options, { ...parts, report });
     if (opened !== undefined) proxy.onOpened(opened);
-    report.recovered(wal.recovered);
+    report.recovered(parts.wal.recovered);
     return proxy;
   }
 
@@ -239,10 +191,11 @@ export class Proxy {
     const { lane, ordinal, lastSeq, mutations, firstSeq } = frame;
     const position = { lane, ordinal, seq: lastSeq };
     this.#durableAt = frame.lastReceivedAt;
-    this.#metrics.logged.inc(mutations);
-    this.#metrics.records.inc(lastSeq - firstSeq + 1);
+    const { metrics, clock } = this.#options;
+    metrics.logged.inc(mutations);
+    metrics.records.inc(lastSeq - firstSeq + 1);
     this.#lag.note(position, frame.lastReceivedAt, frame.bytes.length);
-    this.#heartbeat.note(frame, this.#options.clock.monotonicMs());
+    this.#heartbeat.note(frame, clock.monotonicMs());
     this.writePath.durable(position);
     this.primary.wake();
     this.archiving?.durable();
@@ -286,14 +239,7 @@ export class Proxy {
   }
 }
 
-interface Parts {
-  readonly wal: Wal;
-  readonly cursor: Cursor;
-  readonly choice: PrimaryChoice;
-  readonly facts: PrimaryFacts;
-  readonly archiving: Archiving | undefined;
-  readonly replication: Replication | undefined;
-  readonly gate: LaneGate;
+interface ReportedParts extends Parts {
   readonly report: LogReport;
 }
 

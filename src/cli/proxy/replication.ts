@@ -38,7 +38,7 @@ interface OpenedTopic {
   readonly warnings: readonly string[] | undefined;
 }
 
-interface ReplicationEvents {
+export interface ReplicationEvents {
   /** All up to there is in Kafka. */
   replicated(position: Position): void;
   /** What follows from this record on came there so late that other proxies may have looked before. */

@@ -1,0 +1,71 @@
+import { archivedBefore } from '../../archive/archive-cursor.ts';
+import type { Config } from '../../config/options.ts';
+import { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { PrimaryFacts } from '../../follow/primary-facts.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { Cursor } from '../../wal/cursor.ts';
+import type { Wal, WalEvents } from '../../wal/log.ts';
+import { Archiving } from './archiving.ts';
+import { LaneGate } from './lane-gate.ts';
+import { keepersOf, openWal } from './open-wal.ts';
+import type { ProxyMetrics } from './proxy-metrics.ts';
+import { openTopic, Replication, type ReplicationEvents } from './replication.ts';
+
+export interface PartsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+  readonly version: string;
+}
+
+interface PartsEvents {
+  readonly wal: WalEvents;
+  readonly replication: ReplicationEvents;
+}
+
+/** What a proxy is made of: the log, and those who follow it or must know of its lanes. */
+export interface Parts {
+  readonly wal: Wal;
+  readonly cursor: Cursor;
+  readonly choice: PrimaryChoice;
+  readonly facts: PrimaryFacts;
+  /** Undefined when nothing is archived. */
+  readonly archiving: Archiving | undefined;
+  /** Undefined when there is no Kafka. */
+  readonly replication: Replication | undefined;
+  readonly gate: LaneGate;
+}
+
+/** Opens what is in `config.data`, which must be locked for this process. A start that is refused has opened no lane. */
+export async function openParts(options: PartsOptions, events: PartsEvents): Promise<Parts> {
+  const { config, clock, logger, metrics } = options;
+  const cursor = await Cursor.open(config.data, 'primary');
+  const choice = await PrimaryChoice.open(config.data, config.primary, cursor);
+  const facts = await PrimaryFacts.open(config.data);
+  const kafkaCursor =
+    config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
+  const topic = kafkaCursor && (await openTopic(config, logger));
+  const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
+  const wal = await openWal(options, known, events.wal);
+  const gate = new LaneGate(wal, keepersOf(config));
+  const common = { config, clock, logger };
+  const archiving =
+    config.archive === 'on'
+      ? new Archiving({ ...common, metrics: metrics.archive(), wal: gate.keeper('archive') })
+      : undefined;
+  const replication =
+    kafkaCursor && topic
+      ? new Replication({
+          ...common,
+          metrics: metrics.kafka(),
+          wal,
+          keeper: gate.keeper('kafka'),
+          cursor: kafkaCursor,
+          topic,
+          events: events.replication,
+        })
+      : undefined;
+  return { wal, cursor, choice, facts, archiving, replication, gate };
+}
