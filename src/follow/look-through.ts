@@ -3,9 +3,9 @@ import type { Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Chunk } from './chunk.ts';
+import { FlushTimes } from './flush-times.ts';
 import { LaterWrites, type OpenStretch, Winners } from './later-writes.ts';
 import { type Departure, type PutAgain, PutNotes, type Standing } from './put-notes.ts';
-import type { PutStretch } from './put-stretch.ts';
 
 /** What other lanes that write to the same primary have received, as a topic tells it. */
 interface OtherLanes {
@@ -81,8 +81,6 @@ const POLL_MS = 100;
 const TRIES_MAX = 3;
 /** Writes of others that are put together: more wait until these are put. */
 const WINNERS_MAX = 5_000;
-/** Of so many spans of the TSD's flush: what was put before is flushed, and nobody takes it for what may tie any more. */
-const FLUSH_SPANS = 2;
 
 /**
  * Sees to it that of two writes of one instant through two proxies the one that was received later stands in the primary in the
@@ -104,6 +102,7 @@ export class LookThrough {
   readonly #writes: LaterWrites;
   readonly #winners = new Winners();
   readonly #notes = new PutNotes();
+  readonly #times: FlushTimes;
   #state: LookState = { kind: 'shared' };
   /** While blind: what is received from there on was not looked at. */
   #blindFromMs = Infinity;
@@ -116,6 +115,7 @@ export class LookThrough {
   constructor(options: LookThroughOptions) {
     this.#options = options;
     this.#writes = new LaterWrites(options.undone);
+    this.#times = new FlushTimes(options);
   }
 
   get state(): LookState {
@@ -198,17 +198,7 @@ export class LookThrough {
   #isDue(nowMs: number): boolean {
     if (this.isBlind) return true;
     const [oldest] = this.#notes.stretches;
-    return oldest?.first !== undefined && this.#isOver(oldest, nowMs);
-  }
-
-  #isOver(stretch: PutStretch, nowMs: number): boolean {
-    const { visibleMsMax, clockBoundMs } = this.#options.limits;
-    const visibleMs = stretch.landedMs + this.#options.flushSpanMs() + clockBoundMs + visibleMsMax;
-    return visibleMs <= nowMs && this.#isFlushed(stretch, nowMs);
-  }
-
-  #isFlushed({ landedMs }: PutStretch, nowMs: number): boolean {
-    return landedMs + FLUSH_SPANS * this.#options.flushSpanMs() <= nowMs;
+    return oldest?.first !== undefined && this.#times.isOver(oldest, nowMs);
   }
 
   async #lookOrFail(signal: AbortSignal): Promise<void> {
@@ -229,7 +219,7 @@ export class LookThrough {
     const askedMs = clock.monotonicMs();
     const isWhole = await this.#compare(askedMs, signal);
     if (!isWhole || signal.aborted || this.isBlind) return;
-    this.#notes.release((stretch) => this.#isOver(stretch, askedMs));
+    this.#notes.release((stretch) => this.#times.isOver(stretch, askedMs));
     if (askedMs - this.#othersSeenMs > limits.aloneMs) this.#enter({ kind: 'alone' });
   }
 
@@ -265,12 +255,12 @@ export class LookThrough {
   }
 
   #open(askedMs: number): OpenStretch[] {
-    const { clock, receiveNow, flushSpanMs, limits } = this.#options;
+    const { clock, receiveNow } = this.#options;
     const clocksMs = receiveNow() - clock.monotonicMs();
     return this.#notes.stretches.map((stretch) => ({
       stretch,
-      isFlushed: this.#isFlushed(stretch, askedMs),
-      contestedUntil: stretch.landedMs + clocksMs + flushSpanMs() + limits.clockBoundMs,
+      isFlushed: this.#times.isFlushed(stretch, askedMs),
+      contestedUntil: this.#times.contestedUntilMs(stretch) + clocksMs,
     }));
   }
 
