@@ -1,5 +1,6 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { OPTIONS } from '../config/options.ts';
+import { type Purpose, PURPOSES } from './check-config/finding.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, addTopicFlags, configOf, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
@@ -64,15 +65,27 @@ function addCheckConfig(program: Command, settle: (code: ExitCode) => void): voi
   addConfigFlags(program.command('check-config'))
     .summary('show the configuration in effect, and whether it would work here')
     .description(
-      'Prints the configuration in effect on stdout. Says on stderr whether the addresses are free, the data directory is usable, and the primary answers.',
+      'Prints the configuration in effect on stdout. Says on stderr whether the command that it is for could start with it: whether addresses are free, or in use by that very tsdb-wal, the data directory is usable, and what it talks to answers. What stands in no file, as --target and --state of a standby, is not looked at.',
+    )
+    .addOption(
+      new Option('--for <COMMAND>', 'The command that the configuration is for.')
+        .choices(PURPOSES)
+        .default('start'),
     )
     .option('--json', 'Print JSON instead of YAML.')
     .addHelpText('after', ENVIRONMENT_HELP)
-    .addHelpText('after', examples('tsdb-wal check-config --config /etc/tsdb-wal.yaml'))
-    .action(async (options: { json?: boolean }, command: Command) => {
-      const { checkConfig } = await import('./check-config.ts');
-      const config = await configOf(command);
-      settle(await checkConfig(config, options.json === true ? 'json' : 'yaml'));
+    .addHelpText('after', EXIT_HELP)
+    .addHelpText(
+      'after',
+      examples(
+        'tsdb-wal check-config --config /etc/tsdb-wal.yaml',
+        'tsdb-wal check-config --for standby --config /etc/tsdb-wal-standby.yaml',
+      ),
+    )
+    .action(async (options: { json?: boolean; for: Purpose }, command: Command) => {
+      const { checkConfig } = await import('./check-config/check-config.ts');
+      const form = options.json === true ? 'json' : 'yaml';
+      settle(await checkConfig(await configOf(command), { purpose: options.for, form }));
     });
 }
 

@@ -63,7 +63,8 @@ const CONFIG_PREFACE = `# Configuration
 Made by \`npm run docs\` from \`src/config/options.ts\`. Nothing has to be set.
 
 A flag comes before the environment, the environment before the file given by \`--config\`, the file before the default.
-An unknown or wrong key stops the start with every mistake listed. \`tsdb-wal check-config\` shows what is in effect.
+An unknown or wrong key stops the start with every mistake listed. \`tsdb-wal check-config\` shows what is in effect,
+and whether it would work here: \`--for archive\` and \`--for standby\` for the files of these commands.
 [reference.yaml](../config/reference.yaml) is a file with all of it, [example.yaml](../config/example.yaml) one with what is usually set.`;
 
 function renderPageOption({ key, flag, option }: NamedOption): string {

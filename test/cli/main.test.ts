@@ -12,6 +12,8 @@ import { createRepository } from '../../src/archive/repository.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
+import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { writeLog } from '../kit/wal-files.ts';
 
 const run = async (args: readonly string[]) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
@@ -198,9 +200,54 @@ describe('the command line', { timeout: 30_000 }, () => {
       const taken = primaryUrl.slice('http://'.length);
       const { code, stderr } = await run(['check-config', ...quiet(), '--listen', taken]);
       expect(code).toBe(1);
-      expect(stderr).toContain(`error LISTEN_FAILED: listen ${taken} cannot be had`);
-      expect(stderr).toContain('; the proxy itself has it while it runs\n');
+      expect(stderr).toContain(
+        `error LISTEN_FAILED: listen ${taken} is in use by another program\n`,
+      );
       expect(stderr).toContain('error DATA_UNUSABLE: data ');
+    });
+
+    test('finds all well beside the proxy that runs with it', async () => {
+      const data = join(folder, 'a', 'b');
+      await mkdir(data, { recursive: true });
+      const lock = await DirectoryLock.acquire(data);
+      const taken = primaryUrl.slice('http://'.length);
+      const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--listen', taken];
+      const { code, stderr } = await run(args);
+      expect(stderr).toContain(
+        `ok: listen ${taken} is in use by the tsdb-wal that runs with this configuration's data, process ${process.pid}\n`,
+      );
+      expect(stderr).toContain(`ok: data ${data} is in use by the tsdb-wal that runs, process `);
+      expect(code).toBe(0);
+      await lock.release();
+    });
+
+    test('looks at what a standby looks at, and tells one that runs from what else has its address', async () => {
+      const admin = createAdminServer({
+        status: () => ({ version: '1', target: {} }),
+        health: () => ({ ok: true, reasons: [], degraded: [] }),
+        ready: () => true,
+        metrics: new Metrics(),
+      });
+      const address = `127.0.0.1:${await admin.start({ host: '127.0.0.1', port: 0 })}`;
+      const data = join(folder, 'a', 'b');
+      const common = ['check-config', '--admin', address, '--data', data, '--for'];
+      const missing = await run([...common, 'standby']);
+      const [taken = '', unusable = '', ...rest] = missing.stderr.split('\n');
+      expect(taken).toBe(`ok: admin ${address} is in use by a tsdb-wal standby that runs`);
+      expect(unusable).toMatch(/^error DATA_UNUSABLE: .* Name the data directory of the proxy/);
+      expect(rest).toEqual(['']);
+      await writeLog(join(data, 'wal'), 1, 10);
+      const found = await run([...common, 'standby']);
+      expect(found.stderr).toContain(`ok: data ${data} has a log: files `);
+      expect(found.code).toBe(0);
+      const other = await run([...common, 'start', '--listen', '127.0.0.1:0']);
+      expect(other.stderr).toContain(
+        `error LISTEN_FAILED: admin ${address} is in use by another tsdb-wal, a standby`,
+      );
+      const archive = await run([...common, 'archive']);
+      expect(archive.stderr).not.toMatch(/listen|admin|primary/);
+      expect(archive.code).toBe(0);
+      await admin.close();
     });
   });
 });

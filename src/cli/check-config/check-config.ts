@@ -1,0 +1,87 @@
+import type { Config } from '../../config/options.ts';
+import { formatConfig } from '../../config/format.ts';
+import { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
+import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
+import { checkAddresses } from './check-addresses.ts';
+import { checkData } from './check-data.ts';
+import { checkKafka } from './check-kafka.ts';
+import { checkRepository, SILENT } from './check-repository.ts';
+import { type Finding, formatFinding, messageOf, type Purpose } from './finding.ts';
+import { runningWith } from './running.ts';
+
+const PRIMARY_TIMEOUT_MS = 3_000;
+
+/**
+ * Prints the configuration in effect on stdout, and on stderr whether the command that it is for could start with it here and now, or
+ * runs with it already.
+ */
+export async function checkConfig(
+  config: Config,
+  { purpose, form }: { readonly purpose: Purpose; readonly form: 'yaml' | 'json' },
+): Promise<ExitCode> {
+  process.stdout.write(formatConfig(config, form));
+  const running = await runningWith(purpose, config);
+  const isStart = purpose === 'start';
+  const found = await Promise.all([
+    checkAddresses(purpose, config, running),
+    checkData(purpose, config, running),
+    checkRepository(purpose, config),
+    isStart ? checkPrimary(config.primary) : undefined,
+    isStart ? checkChoices(config) : undefined,
+    checkKafka(purpose, config),
+  ]);
+  const findings = found.flat().filter((finding) => finding !== undefined);
+  for (const finding of findings) console.error(formatFinding(finding));
+  // Whoever waits for a share whose server is gone can't exit in order.
+  if (findings.some(({ says }) => says.endsWith(SILENT))) process.kill(process.pid, 'SIGKILL');
+  return findings.some(({ kind }) => kind === 'error') ? EXIT.fault : EXIT.ok;
+}
+
+/** Of the data directory, or those of the workers; what several tell is told once. */
+async function checkChoices(config: Config): Promise<readonly Finding[]> {
+  try {
+    const places = await placeWorkers(config);
+    const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
+    const found = await Promise.all(configs.map(checkChoice));
+    const findings = found.filter((finding) => finding !== undefined);
+    return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    const { code, message, hint } = error;
+    return [{ kind: 'error', code, says: `${message}. ${hint}` }];
+  }
+}
+
+/** What a switch of the primary has left in a data directory. */
+async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
+  try {
+    const chosen = await PrimaryChoice.look(data, primary);
+    if (chosen === undefined) return undefined;
+    const says = `primary ${primary} would not be fed: since a switch it is ${chosen}; change it`;
+    return { kind: 'warning', says };
+  } catch (error) {
+    const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
+    return { kind: 'error', code, says: messageOf(error) };
+  }
+}
+
+async function checkPrimary(primary: string): Promise<Finding> {
+  const shown = `primary ${primary}`;
+  try {
+    const signal = AbortSignal.timeout(PRIMARY_TIMEOUT_MS);
+    const response = await fetch(`${primary}/api/version`, { signal });
+    const version = parseVersion(await response.text());
+    return version === undefined
+      ? { kind: 'warning', says: `${shown} answers ${response.status}, but not as OpenTSDB does` }
+      : { kind: 'ok', says: `${shown} answers: OpenTSDB ${version}` };
+  } catch (error) {
+    const says = `${shown} does not answer (${messageOf(error)}): writes would be kept for it`;
+    return { kind: 'warning', says };
+  }
+}
+
+function parseVersion(body: string): string | undefined {
+  return /"version":"([^"]+)"/.exec(body)?.[1];
+}

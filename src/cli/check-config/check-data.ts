@@ -1,0 +1,70 @@
+import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { openLog } from '../../archive/log-tail.ts';
+import type { Config } from '../../config/options.ts';
+import { WalError } from '../../runtime/errors.ts';
+import type { LockHolder } from '../../wal/directory-lock.ts';
+import { type Finding, messageOf, type Purpose } from './finding.ts';
+import { isHere } from './running.ts';
+
+/** Whether the data directory is what the command needs. `running`: what holds it. */
+export async function checkData(
+  purpose: Purpose,
+  { data, kafka }: Config,
+  running: readonly LockHolder[],
+): Promise<readonly Finding[]> {
+  const hasTopic = kafka.brokers.length > 0;
+  // That of a standby is the topic, or the log of a proxy; that of an archiver its own place, or that log.
+  if (purpose === 'standby' && hasTopic) return [];
+  const found: Finding[] = [];
+  if (purpose !== 'standby') found.push(await checkPlace(data));
+  if (purpose !== 'start' && !hasTopic) found.push(await checkLog(data));
+  return [...found, ...running.map((holder) => judgeHolder(data, holder))];
+}
+
+/** Creates nothing that stays: a directory that is not there is judged by the nearest one above that is. */
+async function checkPlace(data: string): Promise<Finding> {
+  try {
+    const existing = await nearestExisting(data);
+    await rmdir(await mkdtemp(join(existing, '.tsdb-wal-check-')));
+    const state = existing === data ? 'can be written' : 'will be created';
+    return { kind: 'ok', says: `data ${data} ${state}` };
+  } catch (error) {
+    const says = `data ${data} cannot be used: ${messageOf(error)}`;
+    return { kind: 'error', code: 'DATA_UNUSABLE', says };
+  }
+}
+
+async function checkLog(data: string): Promise<Finding> {
+  try {
+    const { segments } = await openLog(data);
+    return { kind: 'ok', says: `data ${data} has a log: files ${segments.length}` };
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    const { code, message, hint } = error;
+    return { kind: 'error', code, says: `${message}. ${hint}` };
+  }
+}
+
+function judgeHolder(data: string, holder: LockHolder): Finding {
+  const { pid, host } = holder;
+  return isHere(holder)
+    ? { kind: 'ok', says: `data ${data} is in use by the tsdb-wal that runs, process ${pid}` }
+    : {
+        kind: 'error',
+        code: 'DATA_LOCKED',
+        says: `data ${data} is in use by process ${pid} on ${host}: two never share one`,
+      };
+}
+
+/** The path itself, or the nearest one above it that is there. */
+export async function nearestExisting(path: string): Promise<string> {
+  try {
+    await access(path, constants.F_OK);
+    return path;
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!isMissing || dirname(path) === path) throw error;
+    return nearestExisting(dirname(path));
+  }
+}

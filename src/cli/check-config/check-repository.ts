@@ -1,0 +1,67 @@
+import { readArchiveHome } from '../../archive/archive-home.ts';
+import { findRepository } from '../../archive/repository.ts';
+import type { Config } from '../../config/options.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { FileStore } from '../../storage/file-store.ts';
+import { nearestExisting } from './check-data.ts';
+import { type Finding, messageOf, type Purpose } from './finding.ts';
+
+const TIMEOUT_MS = 3_000;
+
+export const SILENT = 'does not answer: is its server gone?';
+
+/** Whether it can be archived to. Leaves nothing behind but the folder itself. */
+export async function checkRepository(
+  purpose: Purpose,
+  config: Config,
+): Promise<Finding | undefined> {
+  // What a standby begins with is named by its flag only.
+  if (purpose === 'standby') return undefined;
+  if (purpose === 'start' && config.archive === 'off') {
+    return { kind: 'warning', says: saysUnarchived(config) };
+  }
+  const shown = `repository ${config.repository}`;
+  const timeout: Finding = {
+    kind: 'error',
+    code: 'REPOSITORY_UNUSABLE',
+    says: `${shown} ${SILENT}`,
+  };
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      look(config, shown),
+      systemClock.sleep(TIMEOUT_MS, late.signal).then(() => timeout),
+    ]);
+  } catch (error) {
+    const code = error instanceof WalError ? error.code : 'REPOSITORY_UNUSABLE';
+    return { kind: 'error', code, says: `${shown} cannot be used: ${messageOf(error)}` };
+  } finally {
+    late.abort();
+  }
+}
+
+function saysUnarchived({ kafka }: Config): string {
+  return kafka.brokers.length === 0
+    ? 'archive is off: there is nothing to restore from'
+    : 'archive is off: there is only the topic to restore from, unless `tsdb-wal archive --kafka` archives it';
+}
+
+async function look({ data, repository }: Config, shown: string): Promise<Finding> {
+  const home = await readArchiveHome(data);
+  const existing = await nearestExisting(repository);
+  const store = new FileStore(existing);
+  await store.probe();
+  const found = await findRepository(repository);
+  if (found === undefined && home?.place === repository) {
+    const says = `repository ${home.repository} is gone from ${repository}: is it mounted?`;
+    return { kind: 'error', code: 'REPOSITORY_MISSING', says };
+  }
+  if (found === undefined) return { kind: 'ok', says: `${shown} will be created` };
+  return home === undefined || home.repository === found.id
+    ? { kind: 'ok', says: `${shown} can be written: id ${found.id}` }
+    : {
+        kind: 'warning',
+        says: `${shown} is another one (${found.id}) than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
+      };
+}
