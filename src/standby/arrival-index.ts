@@ -1,4 +1,4 @@
-import { splitAtMs } from './frame-parts.ts';
+import { splitAtMs, splitAtSeq } from './frame-parts.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
@@ -166,6 +166,33 @@ export class ArrivalIndex {
     return place;
   }
 
+  /**
+   * Drops all that came behind `position` from the first record on that isn't kept, and begins an epoch. `keptSeqOf` tells of a frame the last
+   * record that is, less than the first when none is. Returns the bytes that were dropped, and the holes among that.
+   */
+  cut(
+    position: Position,
+    keptSeqOf: (frame: LaneFrame) => number,
+  ): { readonly bytes: number; readonly holes: readonly Hole[] } {
+    for (let at = this.#indexAfter(position); at < this.#arrivals.length; at += 1) {
+      const arrival = this.#arrivals[at];
+      if (arrival?.frame === undefined) continue;
+      const isBegun = before(arrival, position) >= arrival.first;
+      const passedSeq = isBegun ? seqOf(arrival, position.seq) : 0;
+      const keptSeq = Math.max(keptSeqOf(arrival.frame), passedSeq);
+      if (keptSeq >= arrival.lastSeq) continue;
+      const dropped = this.#arrivals.splice(at);
+      const kept = partOf(arrival, keptSeq);
+      if (kept !== undefined) this.#arrivals.push(kept);
+      this.begin();
+      return {
+        bytes: dropped.reduce((sum, { bytes }) => sum + bytes, -(kept?.bytes ?? 0)),
+        holes: dropped.flatMap(({ hole }) => hole ?? []),
+      };
+    }
+    return { bytes: 0, holes: [] };
+  }
+
   /** Which record of which lane it is. */
   recordAt(position: Position): {
     readonly lane: string;
@@ -222,6 +249,15 @@ function isBehind({ epoch, first }: Arrival, { ordinal, seq }: Position): boolea
 /** The number of the last record of the arrival that isn't behind the position. */
 function before(arrival: Arrival, { ordinal, seq }: Position): number {
   return arrival.epoch === ordinal ? Math.max(seq, arrival.first - 1) : arrival.first - 1;
+}
+
+/** The arrival up to that record of its lane; undefined when that is before its first. */
+function partOf(arrival: Arrival, lastSeq: number): Arrival | undefined {
+  const frame = arrival.frame && splitAtSeq(arrival.frame, lastSeq).before;
+  if (frame === undefined) return undefined;
+  const { lastReceivedAt, body } = frame;
+  const last = arrival.first + frame.lastSeq - arrival.firstSeq;
+  return { ...arrival, last, lastSeq: frame.lastSeq, lastReceivedAt, frame, bytes: body.length };
 }
 
 /** The number of the last record that was received up to then; less than the first when none was. */

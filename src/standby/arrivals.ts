@@ -1,19 +1,19 @@
 import { type Fork, Undone } from '../record/fork.ts';
-import { forksIn } from '../record/lane-control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex, lastBy } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
-import { lacking, type LanePlace, type Place } from './place.ts';
+import { Intake, type IntakeEvents } from './intake.ts';
+import type { Place } from './place.ts';
 import { isPassing } from './forked.ts';
 import { ForkWatch } from './fork-watch.ts';
 import { Nudge } from './nudge.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
 import { SentBound } from './sent-bound.ts';
-import type { SourceRead, StandbySource } from './standby-source.ts';
+import type { StandbySource } from './standby-source.ts';
 
 export interface ArrivalsOptions {
   /** It gives what `place` lacks. */
@@ -30,19 +30,15 @@ export interface ArrivalsOptions {
   readonly events: ArrivalsEvents;
 }
 
-interface ArrivalsEvents {
+interface ArrivalsEvents extends IntakeEvents {
   /** What was received up to then, epoch ms, may be sent once this resolves. */
   sending(toMs: number): Promise<void>;
   /** The log says that this is undone, and the target has none of it: it is left out. */
   forked(fork: Fork): void;
   /** More may be read. */
   released(): void;
-  /** What was applied is applied again, with what came late. */
-  again(reason: string): void;
   /** The source can't be read; undefined: it can again. */
   trouble(reason: string | undefined): void;
-  /** The frame was taken in, for the first time or again. */
-  taken(frame: LaneFrame): void;
 }
 
 /** Where a point stands in the log. */
@@ -83,15 +79,11 @@ export class Arrivals {
   readonly #refusals: Refusals;
   readonly #sent: SentBound;
   readonly #forks: ForkWatch;
-  /** What was taken in: that coming again is dropped. */
-  #tip: Tip;
+  readonly #intake: Intake;
   #released: Position;
   /** Everything up to here was passed on. */
   #passed: Position;
-  #aheadBytes = 0;
   readonly #recent: RecentArrivals;
-  /** The source is to go back to what this lacks. */
-  #seekTo: Place | undefined;
   #isFull = false;
   readonly #nudge = new Nudge();
 
@@ -116,7 +108,14 @@ export class Arrivals {
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
     this.#passed = this.#index.end;
-    this.#tip = tipOf(place);
+    this.#intake = new Intake({
+      ...options,
+      keptToMs: options.gate.endMs,
+      index: this.#index,
+      refusals: this.#refusals,
+      forks: this.#forks,
+      released: () => this.#released,
+    });
   }
 
   /** The last record that may be read. */
@@ -148,10 +147,11 @@ export class Arrivals {
   /** Whether all that was received up to then has passed the gate; epoch ms. */
   isOverAt(ms: number): boolean {
     const { clock, source } = this.#options;
+    if (!this.#intake.isWholeTo(ms)) return false;
     const next = this.#index.after(this.#released);
     // A part of it may have passed.
-    if (next !== undefined) return !this.#isAhead(next, lastBy(next, ms));
-    return this.#seekTo === undefined && source.completeToMs(clock.now()) > ms;
+    if (next !== undefined && this.#isAhead(next, lastBy(next, ms))) return false;
+    return source.completeToMs(clock.now()) > ms;
   }
 
   /** What is known to be there behind `position`: records, and when the oldest was received. */
@@ -277,58 +277,18 @@ export class Arrivals {
   }
 
   async #fill(signal: AbortSignal): Promise<void> {
-    const { source } = this.#options;
+    const intake = this.#intake;
     for (;;) {
       const { aheadBytesMax, arrivalsMax } = this.#limits;
-      this.#isFull = this.#aheadBytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
+      intake.keepTo(this.#options.gate.endMs);
+      this.#isFull = intake.bytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
       if (signal.aborted) return;
-      if (this.#isFull) return this.#forks.look(signal);
-      const place = this.#seekTo;
-      if (place !== undefined) {
-        await source.seek(place);
-        if (this.#seekTo === place) this.#seekTo = undefined;
-        continue;
-      }
-      const read = await source.next();
-      // What the source gave belongs to where it was.
-      if (this.#seekTo !== undefined) continue;
-      if (read === undefined) return this.#forks.look(signal);
-      await this.#take(read, signal);
+      if (this.#isFull || !(await intake.read(signal))) return this.#forks.look(signal);
       // What is said later of what is here should be known before it passes.
-      if (this.#aheadBytes >= aheadBytesMax / 2) {
+      if (intake.bytes >= aheadBytesMax / 2 || intake.isShort) {
         await this.#forks.look(signal);
         this.release();
       }
-    }
-  }
-
-  async #take(read: SourceRead, signal: AbortSignal): Promise<void> {
-    const { events } = this.#options;
-    switch (read.kind) {
-      case 'fork':
-        await this.#forks.meet(read.fork, signal);
-        return;
-      case 'frame': {
-        for (const fork of forksIn(read.frame)) await this.#forks.meet(fork, signal);
-        const frame = lacking(read.frame, this.#tip);
-        if (frame === undefined) return;
-        const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
-        this.#refusals.note(frame);
-        this.#aheadBytes += this.#index.add(frame).bytes;
-        this.#tip.lanes.set(lane, { ordinal, seq, receivedAt });
-        events.taken(frame);
-        return;
-      }
-      case 'hole': {
-        const { hole, ordinal } = read;
-        const { lastReceivedAt: receivedAt } = this.#index.addHole(hole, ordinal);
-        this.#tip.lanes.set(hole.lane, { ordinal, seq: hole.to, receivedAt });
-        return;
-      }
-      case 'again':
-        this.#index.begin(read.place);
-        this.#tip = tipOf(read.place);
-        events.again(read.reason);
     }
   }
 
@@ -346,7 +306,7 @@ export class Arrivals {
       const end = arrival && { ...position, ordinal: arrival.epoch, seq: arrival.last };
       if (arrival === undefined || end === undefined || comparePositions(end, position) > 0) break;
       this.#passed = end;
-      this.#aheadBytes -= arrival.bytes;
+      this.#intake.bytes -= arrival.bytes;
       this.#recent.add(arrival);
     }
     this.#recent.trim();
@@ -355,21 +315,11 @@ export class Arrivals {
 
   /** What follows the position is no longer in memory: it is read again. */
   #goBack(position: Position): void {
-    this.#seekTo = this.#index.goBack(position);
-    this.#tip = tipOf(this.#seekTo);
+    this.#intake.goBack(this.#index.goBack(position));
     this.#released = position;
     this.#passed = position;
-    this.#aheadBytes = 0;
+    this.#intake.bytes = 0;
     this.#recent.clear();
     this.#nudge.give();
   }
-}
-
-interface Tip {
-  readonly sinceMs: number | null;
-  readonly lanes: Map<string, LanePlace>;
-}
-
-function tipOf({ sinceMs, lanes }: Place): Tip {
-  return { sinceMs, lanes: new Map(lanes) };
 }

@@ -43,7 +43,8 @@ export function drainStep(
   { passing, isOverAt }: Passing,
 ): 'passing' | 'passed' {
   const isPassed = hasPassed({ ends, fork }, { passing, isOverAt });
-  gate.drain(isPassed ? -Infinity : (fork?.at ?? Infinity));
+  gate.drain(fork?.at ?? Infinity);
+  if (isPassed) gate.shut();
   return isPassed ? 'passed' : 'passing';
 }
 

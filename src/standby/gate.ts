@@ -8,6 +8,7 @@ export class Gate {
   readonly stopAtMs: number;
   #isPaused: boolean;
   #drainMs: number | undefined;
+  #isShut = false;
 
   constructor(options: {
     readonly delayMs: number;
@@ -31,14 +32,25 @@ export class Gate {
     this.#isPaused = false;
   }
 
-  /** What was received up to then passes, and nothing after; epoch ms. Infinity: all; -Infinity: nothing. Undefined: there is no drain. */
+  /** What was received up to then passes, and nothing after; epoch ms. Infinity: all. Undefined: there is no drain. */
   drain(throughMs: number | undefined): void {
     this.#drainMs = throughMs;
+    this.#isShut = false;
+  }
+
+  /** All that a drain needs has passed: nothing passes until another is told. */
+  shut(): void {
+    this.#isShut = true;
+  }
+
+  /** Nothing that was received later is ever let pass, unless a drain is begun or given up; epoch ms, Infinity for none. */
+  get endMs(): number {
+    return this.#drainMs ?? this.stopAtMs;
   }
 
   /** What was received up to then may pass; epoch ms. Without a delay the clocks of other machines don't matter. */
   limitMs(nowMs: number): number {
-    if (this.#drainMs !== undefined) return this.#drainMs;
+    if (this.#drainMs !== undefined) return this.#isShut ? -Infinity : this.#drainMs;
     if (this.#isPaused) return -Infinity;
     return Math.min(this.delayMs === 0 ? Infinity : nowMs - this.delayMs, this.stopAtMs);
   }

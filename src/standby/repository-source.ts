@@ -44,6 +44,8 @@ export class RepositorySource implements StandbySource {
   #sought: Place | undefined;
   /** Everything up to then was given, epoch ms. */
   #readToMs = -Infinity;
+  /** Receive time of the last record that was given, epoch ms. */
+  #givenMs = -Infinity;
   /** As far as the reading that is under way goes. */
   #readingToMs = -Infinity;
   #nextLookMs = -Infinity;
@@ -61,7 +63,7 @@ export class RepositorySource implements StandbySource {
   }
 
   completeToMs(): number {
-    return this.#readToMs;
+    return Math.max(this.#readToMs, this.#givenMs - 1);
   }
 
   /** What is archived is told before anything of it is given. */
@@ -93,6 +95,7 @@ export class RepositorySource implements StandbySource {
     this.#sinceMs = place.sinceMs;
     this.#lanes = new Map(place.lanes);
     this.#readToMs = start.ms - 1;
+    this.#givenMs = -Infinity;
     this.#nextLookMs = -Infinity;
   }
 
@@ -183,6 +186,7 @@ export class RepositorySource implements StandbySource {
       const again = this.#againFor({ ms: wanted.firstReceivedAt, lane });
       if (again !== undefined) yield again;
       this.#lanes.set(lane, { ordinal, seq, receivedAt });
+      this.#givenMs = receivedAt;
       yield { kind: 'frame', frame: wanted };
     }
   }

@@ -32,7 +32,7 @@ export interface StandbySource {
   /** Records that are known to be there, and were not given yet. */
   readonly unread: number;
 
-  /** Everything received up to then was given, or never will be; epoch ms. */
+  /** Everything received up to then was given, of all that is there by now, or never will be; epoch ms. */
   completeToMs(nowMs: number): number;
 
   /** Receive time, epoch ms, of the oldest record that is held back until its lane has caught up. */

@@ -101,6 +101,7 @@ export class Standby {
         forked: (fork) => this.#onForked(fork),
         released: () => this.#feed.wake(),
         again: (reason) => this.#onAgain(reason),
+        missing: (hole) => events.hole(hole),
         trouble: (reason) => this.#onTrouble(reason),
         taken: (frame) => events.taken(frame),
       },

@@ -42,7 +42,7 @@ const LIMITS = {
   partitionAheadBytesMin: 1_048_576,
   /** New partitions are looked for so often. */
   refreshMs: 30_000,
-  /** Where all that is older was read, nothing is looked for beside that. */
+  /** Where all that is older was read, all is as good as read. */
   headMs: 3_000,
 } as const;
 
@@ -85,7 +85,12 @@ export class TopicSource implements StandbySource {
   }
 
   completeToMs(nowMs: number): number {
-    return Math.min(this.#pass?.completeToMs ?? -Infinity, nowMs - SILENT_MS);
+    const pass = this.#pass;
+    // What isn't read yet may be of a lane that nobody waits for.
+    if (pass === undefined || !pass.strands.every((strand) => this.#isAtHead(strand))) {
+      return -Infinity;
+    }
+    return Math.min(pass.completeToMs, nowMs - SILENT_MS);
   }
 
   async seek(place: Place): Promise<void> {
@@ -128,12 +133,16 @@ export class TopicSource implements StandbySource {
     const pass = this.#pass;
     if (pass === undefined) return [];
     this.#assertReadable(pass);
-    const headMs = this.#options.clock.now() - LIMITS.headMs;
     const shared = pass.strands.filter(({ lane }) => lane === undefined);
-    const isAtHead = shared.every(({ isAtEnd, reachedMs }) => isAtEnd || reachedMs >= headMs);
+    const isAtHead = shared.every((strand) => this.#isAtHead(strand));
     const taken = new Map(shared.map(({ partition, reads }) => [partition, reads.position]));
     const ahead = isAtHead ? [] : await this.#scout.look(taken, signal);
     return [...this.#forks.splice(0), ...ahead];
+  }
+
+  /** Whether all that was sent until a moment ago was read there. */
+  #isAtHead({ isAtEnd, reachedMs }: Strand): boolean {
+    return isAtEnd || reachedMs >= this.#options.clock.now() - LIMITS.headMs;
   }
 
   /** Throws KAFKA_UNREACHABLE. */

@@ -1,136 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Fork } from '../../src/record/fork.ts';
-import { forksIn } from '../../src/record/lane-control.ts';
-import type { Position } from '../../src/record/position.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { Arrivals } from '../../src/standby/arrivals.ts';
 import { Gate } from '../../src/standby/gate.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
-import { beginningAt, lacking, type Place } from '../../src/standby/place.ts';
-import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
+import { lacking, type Place } from '../../src/standby/place.ts';
+import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { frameOf } from '../kit/frames.ts';
 import { until } from '../kit/until.ts';
+import { arrivalsOf, ListSource, readThrough } from './list-source.ts';
 
-/** Gives frames in their order; `agains` says before which of them all since another one is given again. */
-class ListSource implements StandbySource {
-  readonly #reads: readonly SourceRead[];
-  #next = 0;
-  #place: Place = beginningAt(null);
-  unread = 0;
-  heldSinceMs = undefined;
+/** What is due is told to it. */
+class MovedGate extends Gate {
+  passingMs = Infinity;
 
-  constructor(reads: readonly SourceRead[]) {
-    this.#reads = reads;
+  override limitMs(): number {
+    return this.passingMs;
   }
-
-  completeToMs(): number {
-    return Infinity;
-  }
-
-  async next(): Promise<SourceRead | undefined> {
-    for (;;) {
-      const read = this.#reads[this.#next];
-      if (read === undefined) return undefined;
-      this.#next += 1;
-      if (read.kind !== 'frame') return read;
-      const frame = lacking(read.frame, this.#place);
-      if (frame !== undefined) return { kind: 'frame', frame };
-    }
-  }
-
-  forksAhead(): Promise<readonly Fork[]> {
-    const rest = this.#reads.slice(this.#next);
-    return Promise.resolve(
-      rest.flatMap((read) => (read.kind === 'frame' ? forksIn(read.frame) : [])),
-    );
-  }
-
-  isSaidBy(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  async seek(place: Place): Promise<void> {
-    this.#place = place;
-    this.#next = 0;
-  }
-
-  async close(): Promise<void> {}
-}
-
-interface Seen {
-  readonly position: Position;
-  readonly name: string;
-}
-
-/** Reads as the delivery does: now and then it goes back to something that it has read, or confirms it. */
-async function readAll(
-  arrivals: Arrivals,
-  choices: readonly number[],
-): Promise<{ readonly seen: Seen[]; readonly places: (readonly [Position, Place])[] }> {
-  const start = arrivals.end;
-  const seen: Seen[] = [];
-  const places: (readonly [Position, Place])[] = [];
-  let place = start;
-  let confirmed = 0;
-  for (let step = 0, idle = 0; idle < 30; step += 1) {
-    const choice = choices[step] ?? 10;
-    if (choice === 0 && seen.length > confirmed) {
-      const back = confirmed + ((step * 7) % (seen.length - confirmed + 1));
-      seen.length = back;
-      place = seen.at(-1)?.position ?? start;
-    } else if (choice === 1 && seen.length > confirmed) {
-      confirmed += 1 + ((step * 5) % (seen.length - confirmed));
-      const { position = start } = seen[confirmed - 1] ?? {};
-      places.push([position, arrivals.confirm(position)]);
-    }
-    const read = await arrivals.next(place);
-    if (read?.kind !== 'frame') {
-      idle += 1;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      continue;
-    }
-    idle = 0;
-    const { ordinal, lane } = read;
-    let seq = read.firstSeq;
-    for (const record of readRecords(read.body)) {
-      const passed = place.ordinal === ordinal ? place.seq : 0;
-      if (seq > passed) {
-        const position = { lane, ordinal, seq };
-        seen.push({ position, name: [...readLines(read.body, record)].join() });
-        place = position;
-        // Not always all of it, as a chunk that is full.
-        if (choice === 2) break;
-      }
-      seq += 1;
-    }
-  }
-  return { seen, places };
-}
-
-function arrivalsOf(
-  source: StandbySource,
-  stopAtMs = Infinity,
-  gate = new Gate({ delayMs: 0, stopAtMs, isPaused: false }),
-): Arrivals {
-  return new Arrivals({
-    source,
-    clock: systemClock,
-    gate,
-    place: beginningAt(null),
-    sentToMs: 0,
-    forks: [],
-    limits: { aheadBytesMax: 200, recentBytesMax: 100, arrivalsMax: 1_000 },
-    events: {
-      sending: () => Promise.resolve(),
-      forked: () => undefined,
-      released: () => undefined,
-      again: () => undefined,
-      trouble: () => undefined,
-      taken: () => undefined,
-    },
-  });
 }
 
 /** Frames of some lanes, in an order that keeps that of each lane. */
@@ -172,7 +58,7 @@ describe('arrivals', () => {
         );
         const stop = new AbortController();
         const running = arrivals.run(stop.signal);
-        const { seen, places } = await readAll(arrivals, chosen);
+        const { seen, places } = await readThrough(arrivals, chosen);
         stop.abort();
         await running;
         expect(seen.map(({ name }) => name)).toEqual(all);
@@ -213,17 +99,19 @@ describe('arrivals', () => {
     ]);
     const b = frameOf('b', 1, [{ receivedAt: 20, lines: ['put m 1 b1 a=b'] }]);
     const place: Place = { sinceMs: 19, latestMs: 19, lanes: new Map() };
-    const arrivals = arrivalsOf(
-      new ListSource([
-        { kind: 'frame', frame: a },
-        { kind: 'again', place, reason: 'b came late' },
-        { kind: 'frame', frame: b },
-        { kind: 'frame', frame: a },
-      ]),
-    );
+    const reads: SourceRead[] = [{ kind: 'frame', frame: a }];
+    const arrivals = arrivalsOf(new ListSource(reads));
+    const start = arrivals.end;
     const stop = new AbortController();
     const running = arrivals.run(stop.signal);
-    const { seen } = await readAll(arrivals, []);
+    await until(() => arrivals.end.seq === 2, 'passed');
+    reads.push(
+      { kind: 'again', place, reason: 'b came late' },
+      { kind: 'frame', frame: b },
+      { kind: 'frame', frame: a },
+    );
+    await until(() => arrivals.end.ordinal === 2, 'passed again');
+    const { seen } = await readThrough(arrivals, [], start);
     stop.abort();
     await running;
     expect(seen.map(({ name }) => name.split(' ')[3])).toEqual(['a1', 'a2', 'b1', 'a2']);
@@ -244,7 +132,7 @@ describe('arrivals', () => {
     const arrivals = arrivalsOf(new ListSource([{ kind: 'frame', frame }]), 20);
     const stop = new AbortController();
     const running = arrivals.run(stop.signal);
-    const { seen } = await readAll(arrivals, []);
+    const { seen } = await readThrough(arrivals, []);
     expect(seen.map(({ name }) => name.split(' ')[3])).toEqual(['a1']);
     expect([arrivals.isOver, arrivals.isOverAt(20), arrivals.isOverAt(30)]).toEqual([
       true,
@@ -267,7 +155,7 @@ describe('arrivals', () => {
     const arrivals = arrivalsOf(new ListSource(all.map((frame) => ({ kind: 'frame', frame }))));
     const stop = new AbortController();
     const running = arrivals.run(stop.signal);
-    const { seen } = await readAll(arrivals, []);
+    const { seen } = await readThrough(arrivals, []);
     stop.abort();
     await running;
     const values = seen.flatMap(({ name }) => /^put m \d+ (\d+)/.exec(name)?.[1] ?? []);
@@ -282,18 +170,18 @@ describe('arrivals', () => {
     ]);
     const undone = [{ lane: 'a', from: 2, to: 2 }];
     const reads: SourceRead[] = [{ kind: 'frame', frame }];
-    const gate = new Gate({ delayMs: 0, stopAtMs: Infinity, isPaused: false });
-    gate.drain(20);
+    const gate = new MovedGate({ delayMs: 0, stopAtMs: Infinity, isPaused: false });
+    gate.passingMs = 20;
     const arrivals = arrivalsOf(new ListSource(reads), Infinity, gate);
     const stop = new AbortController();
     const running = arrivals.run(stop.signal);
-    const before = await readAll(arrivals, []);
+    const before = await readThrough(arrivals, []);
     expect(before.seen.map(({ name }) => name.split(' ')[3])).toEqual(['a1']);
     const { end } = arrivals;
     reads.push({ kind: 'fork', fork: { id: '0123456789abcdef', at: 20, undone } });
-    // The drain is given up once the fork is known.
+    // The rest is due once the fork is known.
     await systemClock.sleep(300, stop.signal);
-    gate.drain(undefined);
+    gate.passingMs = Infinity;
     await until(() => arrivals.end.seq > end.seq, 'released');
     const read = await arrivals.next(end);
     stop.abort();

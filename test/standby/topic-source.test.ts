@@ -197,6 +197,25 @@ describe('the lanes of a topic', () => {
     expect(namesOf(await readAll(source))).toEqual(['a7']);
   });
 
+  test('are complete up to no time while something is there that may be of one that nobody waits for', async () => {
+    topic.send(1, frameOf('a', 1, [at(1_000, 'a1')]));
+    for (let n = 1; n <= 60; n += 1) topic.send(1, frameOf('c', n, [at(n * 1_000, `c${n}`)]));
+    // It was cut off from Kafka until then.
+    topic.send(1, frameOf('a', 2, [at(2_000, 'a2'), at(60_000)]));
+    clock.pass(3_600_000);
+    const source = sourceOf();
+    await source.seek(beginningAt(null));
+    const reads: SourceRead[] = [];
+    while (!namesOf(reads).includes('c30')) {
+      const read = await source.next();
+      if (read !== undefined) reads.push(read);
+    }
+    expect(source.completeToMs(clock.now())).toBe(-Infinity);
+    reads.push(...(await readAll(source)));
+    expect(namesOf(reads)).toContain('a2');
+    expect(source.completeToMs(clock.now())).toBeGreaterThan(START_MS + 30_000);
+  });
+
   test('are complete up to what the slowest has told', async () => {
     topic.send(0, frameOf('a', 1, [at(1_000, 'a1')]));
     topic.send(1, frameOf('b', 1, [at(3_000, 'b1')]));
