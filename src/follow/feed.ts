@@ -209,6 +209,11 @@ export class Feed {
     this.#follower.degrade(reason);
   }
 
+  /** Everything behind the cursor must be delivered again. */
+  again(reason: string): void {
+    this.#follower.again(reason);
+  }
+
   /** Feeds until the signal aborts; what is under way then is given up, its connections are closed, and the next start sends it again. */
   async run(signal: AbortSignal): Promise<void> {
     const hangUp = async (): Promise<void> => {

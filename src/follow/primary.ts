@@ -106,6 +106,11 @@ export class Primary {
     this.#feed.degrade(reason);
   }
 
+  /** Everything behind the cursor must be delivered again. */
+  again(reason: string): void {
+    this.#feed.again(reason);
+  }
+
   /** Nothing goes to the primary from now on. Resolves when what was under way was answered or its connections are closed. */
   async hold(reason: string): Promise<void> {
     this.#held = { kind: 'down', reason };

@@ -22,6 +22,8 @@ export interface DurableWritePathOptions {
   readonly isLive: () => boolean;
   /** The primary took too long for an answer to wait. */
   readonly onSlow: () => void;
+  /** Refusals that a client would have been told could not be logged: what is not confirmed must be delivered again, and is then refused too late. */
+  readonly onUnlogged: () => void;
   /** Where delivery finds what was sent. */
   readonly sentBodies?: SentBodies;
   /** Kafka, when answers wait for it, too. */
@@ -45,7 +47,8 @@ export interface Awaited {
  * 3. While the primary keeps up, the answer waits until it has handled the write, so that a refusal only
  *    the primary can know reaches the client as an error. The refusal is an outcome record, durable before
  *    that answer: a restore then leaves the point out, as the primary did.
- *    Kafka, when there is one, is waited for at the same time and in the same way.
+ *    Kafka, when there is one, is waited for at the same time and in the same way. Between two lanes the log can't take
+ *    the outcome: the answer is then given on the log alone, and the refusal counts as one that comes too late.
  * 4. While one of them doesn't keep up, or the answer has waited too long, the answer is given on the log alone.
  *
  * A crash before 2: the client has no answer, and the write is gone or, at worst, there. Between 2 and the
@@ -107,7 +110,11 @@ export class DurableWritePath implements WritePath {
 
   /** What was given to the lane after `position` will never be durable. */
   lost(position: Position, reason: string): void {
-    for (const ticket of this.#logging.takeLanesUpTo(position.ordinal)) ticket.fail(reason);
+    for (const ticket of this.#logging.takeLanesUpTo(position.ordinal)) {
+      // Its first records may be durable, and refused.
+      this.#forgetRefused(ticket);
+      ticket.fail(reason);
+    }
   }
 
   /** The primary has handled all up to `last`. Returns the refused points whose clients were told otherwise. */
@@ -207,9 +214,10 @@ export class DurableWritePath implements WritePath {
   /** Gives a refusal to the client that waits for it, unless one was told at an earlier delivery; false when it comes too late. */
   #assign(point: RefusedPoint): boolean {
     const { position, index } = point;
+    if (this.#known.has(position, index)) return true;
     // A request of several records may be delivered in part before its last record is durable.
     const ticket = this.#delivering.find(position) ?? this.#logging.find(position);
-    if (ticket === undefined) return this.#known.has(position, index);
+    if (ticket === undefined) return false;
     this.#known.add(position, index);
     ticket.refuse(point);
     return true;
@@ -223,7 +231,16 @@ export class DurableWritePath implements WritePath {
   /** Answers; with refusals only once their outcome is durable. */
   async #answer(ticket: Ticket): Promise<void> {
     const { refused } = ticket;
-    if (refused.length === 0 || (await this.logRefused(refused))) ticket.accept();
-    else ticket.fail('the log could not take what the primary said');
+    if (refused.length > 0 && !(await this.logRefused(refused))) this.#forgetRefused(ticket);
+    ticket.accept();
+  }
+
+  /** What the log does not say must come up once more. */
+  #forgetRefused(ticket: Ticket): void {
+    const { refused } = ticket;
+    if (refused.length === 0) return;
+    for (const { position, index } of refused) this.#known.remove(position, index);
+    ticket.forgetRefused();
+    this.#options.onUnlogged();
   }
 }

@@ -24,6 +24,11 @@ export class KnownRefusals {
     }
   }
 
+  /** It was not told after all. */
+  remove(position: Pick<Position, 'lane' | 'seq'>, index: number): void {
+    this.#records.get(keyOf(position))?.indexes.delete(index);
+  }
+
   has(position: Position, index: number): boolean {
     return this.#records.get(keyOf(position))?.indexes.has(index) === true;
   }
@@ -37,6 +42,6 @@ export class KnownRefusals {
   }
 }
 
-function keyOf({ lane, seq }: Position): string {
+function keyOf({ lane, seq }: Pick<Position, 'lane' | 'seq'>): string {
   return `${lane}/${seq}`;
 }

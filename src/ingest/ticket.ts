@@ -75,6 +75,11 @@ export class Ticket {
     });
   }
 
+  /** Its client is not told of them. */
+  forgetRefused(): void {
+    this.#refusals.length = 0;
+  }
+
   /** Answers that it is there, but for what was refused. */
   accept(): void {
     const { last, settle } = this.#options;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
@@ -76,6 +76,32 @@ describe('a refusal that comes too late for an error', () => {
       await rig.confirmed();
       expect(rig.proxy.primary.open.suspects).toBe(0);
       expect(await outcomes(rig)).toHaveLength(1);
+    },
+  );
+
+  test(
+    'so does one that the log could not take: it is delivered again, and ends in an outcome record',
+    { timeout: 30_000 },
+    async () => {
+      await rig.live();
+      await rig.put('http', line('neighbour', 0));
+      rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+      // As between two lanes.
+      const { wal } = rig.proxy;
+      const append = wal.appendControl.bind(wal);
+      const appending = vi
+        .spyOn(wal, 'appendControl')
+        .mockImplementation((control) =>
+          control.kind === 'outcome' ? undefined : append(control),
+        );
+      const outcome = await rig.put('http', line('a', 1), line('x', 1));
+      appending.mockRestore();
+      expect(outcome).toMatchObject({ kind: 'accepted', refusals: [] });
+      await until(() => rig.proxy.primary.open.suspects > 0, 'refused again');
+      await pass(90);
+      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+      expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1 }] }]);
+      await rig.confirmed();
     },
   );
 

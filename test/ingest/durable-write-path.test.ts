@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DurableWritePath } from '../../src/ingest/durable-write-path.ts';
 import type { WriteOutcome } from '../../src/ingest/write-path.ts';
 import { parseControl } from '../../src/record/control.ts';
@@ -14,6 +14,7 @@ let path: DurableWritePath;
 let isLive: boolean;
 let slow: number;
 let hasKafka: boolean;
+let unlogged: number;
 /** How far the write path's clock is ahead. */
 let aheadMs: number;
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   isLive = true;
   slow = 0;
   hasKafka = false;
+  unlogged = 0;
   aheadMs = 0;
   const events = {
     durable: (frame: { lane: string; ordinal: number; lastSeq: number }) =>
@@ -49,6 +51,7 @@ beforeEach(async () => {
     ackTimeoutMs: 60_000,
     isLive: () => isLive,
     onSlow: () => (slow += 1),
+    onUnlogged: () => (unlogged += 1),
     kafka: { isLive: () => hasKafka, ackTimeoutMs: 60_000, onSlow: () => path.unreplicated() },
   });
   opened = path;
@@ -170,6 +173,32 @@ describe('the write path', () => {
       position: outcome.last,
     };
     expect(path.delivered(outcome.last, [point])).toEqual([point]);
+  });
+
+  const refused = { line: 'put a 1 1 h=x', telnet: false, high: 0, low: 0, receivedAt: 0 };
+
+  test('a refusal that the log cannot take is told to nobody, and comes too late when it comes again', async () => {
+    const answer = submit(line, 1);
+    await durable(2);
+    const point = { ...refused, error: 'Unknown metric', index: 0, position: at(2) };
+    const appending = vi.spyOn(wal, 'appendControl').mockReturnValueOnce(undefined);
+    expect(path.delivered(at(2), [point])).toEqual([]);
+    expect(await answer).toMatchObject({ kind: 'accepted', refusals: [] });
+    expect(unlogged).toBe(1);
+    appending.mockRestore();
+    expect(path.delivered(at(2), [point])).toEqual([point]);
+    expect(await outcomes()).toEqual([]);
+  });
+
+  test('a refusal that comes twice before its answer is told once', async () => {
+    const answer = submit(line, 1);
+    await durable(2);
+    const point = { ...refused, error: 'Unknown metric', index: 0, position: at(2) };
+    expect(path.delivered(undefined, [point])).toEqual([]);
+    expect(path.delivered(at(2), [point])).toEqual([]);
+    const told = [{ line: 0, text: point.line, error: point.error }];
+    expect(await answer).toMatchObject({ kind: 'accepted', refusals: told });
+    expect((await outcomes()).flatMap((outcome) => outcome.refused)).toHaveLength(1);
   });
 
   test('what the log lost is answered as not taken, and later lanes wait on', async () => {

@@ -71,6 +71,7 @@ export class Proxy {
       ackTimeoutMs: config.delivery.ackTimeout,
       isLive: () => this.primary.state.kind === 'live',
       onSlow: () => this.primary.degrade('it took too long to answer'),
+      onUnlogged: () => this.primary.again('what it refused could not be logged'),
     });
     for (const segment of parts.wal.segments) {
       const { lane, ordinal, lastSeq, createdAt, bytes } = segment;
