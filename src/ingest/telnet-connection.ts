@@ -57,6 +57,8 @@ export class TelnetConnection {
   /** Read, but not yet admitted. */
   #parked: Chunk | undefined = undefined;
   #pumping = false;
+  /** What the log did not take is being submitted again: nothing overtakes it. */
+  #isRetrying = false;
   /** Nothing more is read; the connection ends when all before is answered. */
   #stopped = false;
   readonly #abandoned = new AbortController();
@@ -135,8 +137,8 @@ export class TelnetConnection {
       this.#reads.push(read);
       this.#unansweredBytes += read.heldBytes;
       if (this.#unansweredBytes > LIMITS.unansweredBytesMax) this.#socket.hold('unanswered');
-      this.#submit(read);
-      if (read.exit) this.stop();
+      if (this.#isRetrying) read.count = countLines(bytes);
+      else this.#submit(read);
     }
     if ((this.#tail?.length ?? 0) > LIMITS.unfinishedLineBytesMax) this.stop();
   }
@@ -149,7 +151,10 @@ export class TelnetConnection {
     const other = (line: string): void => this.#other(read, line);
     if (read.first !== undefined) scanTelnet(read.first, read.first.length, rules, lines, other);
     if (read.bytes.length > 0) scanTelnet(read.bytes, read.bytes.length, rules, lines, other);
-    if (read.exit) lines.truncate(read.exitLength, read.exitCount);
+    if (read.exit) {
+      lines.truncate(read.exitLength, read.exitCount);
+      this.stop();
+    }
     read.count = lines.count;
     if (read.replies.length > LIMITS.waitingRepliesMax) this.#socket.hold('answers');
     if (read.count === 0) {
@@ -237,6 +242,7 @@ export class TelnetConnection {
   async #submitAgain(head: TelnetRead): Promise<boolean> {
     const { signal } = this.#abandoned;
     this.#socket.hold('log');
+    this.#isRetrying = true;
     await Promise.all(this.#reads.map((read) => read.settled));
     // What was taken after the head is about to be logged again.
     for (const read of this.#reads) {
@@ -258,6 +264,7 @@ export class TelnetConnection {
       this.#submit(head);
       await head.settled;
     }
+    this.#isRetrying = false;
     for (const read of this.#reads) if (read !== head) this.#submit(read);
     this.#socket.release('log');
     return true;

@@ -12,7 +12,7 @@ export class TelnetRead {
   /** What `bytes` is a part of. */
   readonly memory: Buffer;
   replies: TelnetReply[] = [];
-  /** Lines submitted. */
+  /** Lines submitted; all, before it was. */
   count = 0;
   /** Lines that OpenTSDB's rules refuse. */
   invalid = 0;

@@ -125,52 +125,6 @@ describe('a telnet connection', () => {
   });
 });
 
-describe('while the log takes nothing', () => {
-  test('telnet loses nothing and keeps its order', async () => {
-    const { port, path, counted } = await openDoor();
-    path.available = false;
-    const client = new Client(port);
-    client.send(`${put(1)}\n${put(2)}\nversion\n`);
-    await eventually(() => path.submitted[1]);
-    client.send(`${put(3)}\nversion\n`);
-    await eventually(() => path.submitted[2]);
-    expect(client.received).toBe('');
-    path.submitted.length = 0;
-    path.available = true;
-    await client.until((received) => received === VERSION + VERSION);
-    expect(path.lines()).toEqual([put(1), put(2), put(3)]);
-    expect(counted).toEqual({ received: 3 });
-  });
-
-  test('what was taken out of turn is submitted again, so that the later line stays the later', async () => {
-    const { port, path, counted } = await openDoor();
-    path.auto = false;
-    const client = new Client(port);
-    client.send(`${put(1)}\n`);
-    await eventually(() => path.submitted[0]);
-    client.send(`${put(2)}\nversion\n`);
-    await eventually(() => path.submitted[1]);
-    path.submitted[0]?.settle({ kind: 'unavailable', reason: 'full' });
-    path.auto = true;
-    path.submitted[1]?.settle(path.accepted());
-    await client.until((received) => received === VERSION);
-    expect(path.lines().slice(2)).toEqual([put(1), put(2)]);
-    // Line 2 was logged twice.
-    expect(counted).toEqual({ received: 3 });
-  });
-
-  test('what it never took is counted as refused when the door closes', async () => {
-    const { door, port, path, counted } = await openDoor();
-    path.available = false;
-    const client = new Client(port);
-    client.send(`${put(1)}\n${put(2)}\n`);
-    await eventually(() => path.submitted[0]);
-    await door.close(50);
-    await eventually(() => counted['received']);
-    expect(counted).toEqual({ received: 2, unavailable: 2 });
-  });
-});
-
 describe('back-pressure', () => {
   test.each([
     ['a source over its budget', { sourceInFlightBytesMax: 200_000 }, 270_000],
