@@ -113,7 +113,7 @@ export class DurableWritePath implements WritePath {
     for (const ticket of this.#logging.takeLanesUpTo(position.ordinal)) {
       // Its first records may be durable, and refused.
       this.#forgetRefused(ticket);
-      ticket.fail(reason);
+      ticket.fail(reason, position);
     }
   }
 
@@ -186,16 +186,18 @@ export class DurableWritePath implements WritePath {
 
   /** Undefined when the log has no room for all of it. */
   #append(
-    { transport, source }: Submission,
+    { transport, source, lines }: Submission,
     records: readonly RecordLines[],
   ): LoggedWrite | undefined {
     let first: Position | undefined;
     let last: Position | undefined;
+    // Of a request that doesn't fit whole nothing is logged.
+    const { length } = records;
+    if (length > 1 && !this.#options.wal.hasRoom(lines.length, length)) return undefined;
     const linesBefore: number[] = [];
     let before = 0;
-    for (const { lines, count } of records) {
-      last = this.#options.wal.append(transport, source, lines, count);
-      // What was logged of a request that didn't fit whole stays logged, unacknowledged: a repeat changes nothing.
+    for (const { lines: own, count } of records) {
+      last = this.#options.wal.append(transport, source, own, count);
       if (last === undefined) return undefined;
       first ??= last;
       linesBefore.push(before);

@@ -104,7 +104,9 @@ export class PutHandler {
     const outcome = await submitted;
     const { exchange, points, flags } = put;
     if (outcome.kind === 'unavailable') {
-      this.#countRefused(points.accepted, 'unavailable');
+      const { logged = 0 } = outcome;
+      if (logged > 0) this.#options.counters.received(logged, 'http');
+      this.#countRefused(points.accepted - logged, 'unavailable');
       this.#countInvalid(points.failures);
       return exchange.answerBusy(outcome.reason);
     }

@@ -86,9 +86,12 @@ export class Ticket {
     settle({ kind: 'accepted', last, refusals: this.#refusals });
   }
 
-  /** Answers that it was not taken. */
-  fail(reason: string): void {
-    this.#options.settle({ kind: 'unavailable', reason });
+  /** Answers that it was not taken: of its lane nothing after `position` is there. */
+  fail(reason: string, position: Position): void {
+    const { first, linesBefore, settle } = this.#options;
+    const isSame = first.ordinal === position.ordinal;
+    const records = isSame ? Math.max(0, position.seq - first.seq + 1) : 0;
+    settle({ kind: 'unavailable', reason, logged: linesBefore[records] ?? 0 });
   }
 }
 

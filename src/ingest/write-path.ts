@@ -15,8 +15,8 @@ export interface Refusal {
 export type WriteOutcome =
   /** Durable in the log, and delivered to the primary unless the proxy is degraded. */
   | { readonly kind: 'accepted'; readonly last: Position; readonly refusals: readonly Refusal[] }
-  /** Nothing was logged; the client may try again. */
-  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** Not taken as a whole; the client may try again. `logged`: so many lines are in the log all the same, where a disk failed in between. */
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly logged?: number }
   /** Nothing was logged, nor ever will be: the log can't take so much at once. */
   | { readonly kind: 'too large'; readonly reason: string };
 

@@ -31,6 +31,8 @@ interface OpenFrame {
 
 /** More frames than this are not kept, however small: what describes a frame takes memory too. */
 const FRAMES_MAX = 8_192;
+/** No record's head is longer. */
+const RECORD_HEAD_BYTES_MAX = 256;
 
 /**
  * The newest frames of the log in one fixed piece of memory. Records are written into the open frame,
@@ -59,6 +61,15 @@ export class FrameRing {
   get linesBytesMax(): number {
     // What is left over where the tape wraps, and the heads.
     return this.#memory.length - 2 * FRAME_BODY_BYTES_MAX;
+  }
+
+  /** Whether lines of so many bytes, in so many records, surely fit now. */
+  hasRoom(linesBytes: number, records: number): boolean {
+    const open = this.#open;
+    const end = open === undefined ? this.#end : open.start + FRAME_HEADER_BYTES + open.bodyBytes;
+    const kept = (this.#frames[this.#unwritten] ?? open)?.start ?? end;
+    const heads = records * (FRAME_HEADER_BYTES + RECORD_HEAD_BYTES_MAX);
+    return end - kept + linesBytes + heads + FRAME_BODY_BYTES_MAX <= this.#memory.length;
   }
 
   /** Frames from here on belong to this lane. What was not durable is dropped: it never will be. */

@@ -190,6 +190,12 @@ export class Wal {
     return this.#writer?.append(transport, source, lines, mutations);
   }
 
+  /** Whether lines of so many bytes, added now as so many records one right after the other, are all taken. */
+  hasRoom(linesBytes: number, records: number): boolean {
+    if (this.#intake.refusal !== undefined || this.#writer === undefined) return false;
+    return this.#ring.hasRoom(linesBytes, records);
+  }
+
   /** Adds a record of the log's own, also while data is refused for want of space. */
   appendControl(control: Control): Position | undefined {
     return this.#writer?.append('log', '-', Buffer.from(`${formatControl(control)}\n`), 0);

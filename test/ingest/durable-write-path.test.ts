@@ -5,6 +5,7 @@ import { parseControl } from '../../src/record/control.ts';
 import type { Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { Wal } from '../../src/wal/log.ts';
+import { type OpenSink, openSyncedSink } from '../../src/wal/segment-writer.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { dataOf, readLog } from '../kit/wal-log.ts';
 
@@ -15,6 +16,9 @@ let isLive: boolean;
 let slow: number;
 let hasKafka: boolean;
 let unlogged: number;
+/** Writes to the disk wait for it. */
+let disk: Promise<void>;
+let goOn: () => void;
 /** How far the write path's clock is ahead. */
 let aheadMs: number;
 
@@ -24,6 +28,7 @@ beforeEach(async () => {
   slow = 0;
   hasKafka = false;
   unlogged = 0;
+  disk = Promise.resolve();
   aheadMs = 0;
   const events = {
     durable: (frame: { lane: string; ordinal: number; lastSeq: number }) =>
@@ -42,6 +47,7 @@ beforeEach(async () => {
     bytesMax: 1e9,
     freeBytesMin: 0,
     retentionMs: 1e9,
+    openSink,
     events: { ...events, durable: (frame) => opened && events.durable(frame) },
   });
   path = new DurableWritePath({
@@ -56,6 +62,15 @@ beforeEach(async () => {
   });
   opened = path;
 });
+
+const openSink: OpenSink = async (file) => {
+  const sink = await openSyncedSink(file);
+  const write = async (bytes: Buffer, offset: number): Promise<void> => {
+    await disk;
+    await sink.write(bytes, offset);
+  };
+  return { write, finish: (bytes) => sink.finish(bytes), abandon: () => sink.abandon() };
+};
 
 afterEach(async () => {
   await wal.close();
@@ -90,6 +105,20 @@ test('what can never be logged at once is too large, and nothing of it is logged
   const { entries } = await readLog(wal);
   const logged = dataOf(entries).map(([, text]) => `${text}\n`);
   expect(logged.join('')).toBe(most);
+});
+
+test('of a request that finds no room nothing is logged', async () => {
+  isLive = false;
+  disk = new Promise((resolve) => (goOn = resolve));
+  const half = line.repeat(Math.floor((wal.linesBytesMax * 0.6) / line.length));
+  const first = submit(half, half.length / line.length);
+  expect(await submit(half, half.length / line.length)).toMatchObject({ kind: 'unavailable' });
+  goOn();
+  expect(await first).toMatchObject({ kind: 'accepted' });
+  expect(await submit(line, 1)).toMatchObject({ kind: 'accepted' });
+  const { entries } = await readLog(wal);
+  const logged = dataOf(entries).map(([, text]) => `${text}\n`);
+  expect(logged.join('') === half + line).toBe(true);
 });
 
 function at(seq: number): Position {
@@ -206,7 +235,14 @@ describe('the write path', () => {
     const { lane, ordinal } = { lane: 'a', ordinal: 1 };
     path.lost({ lane, ordinal: ordinal - 1, seq: 0 }, 'an older lane');
     path.lost({ lane, ordinal: ordinal + 1, seq: 0 }, 'torn');
-    expect(await answer).toEqual({ kind: 'unavailable', reason: 'torn' });
+    expect(await answer).toEqual({ kind: 'unavailable', reason: 'torn', logged: 0 });
+  });
+
+  test('of what the log lost in part it says how much is there', async () => {
+    const answer = submit(line.repeat(40_000), 40_000);
+    path.lost({ lane: '', ordinal: 1, seq: 2 }, 'torn');
+    const logged = Math.floor((256 * 1024) / line.length);
+    expect(await answer).toMatchObject({ kind: 'unavailable', logged });
   });
 
   test('proof that came before it was asked for counts', async () => {
