@@ -6,7 +6,7 @@ import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
 /** A line that OpenTSDB refused, by its number in the chunk, with OpenTSDB's words. */
-interface RefusedLine {
+export interface RefusedLine {
   readonly line: number;
   readonly error: string;
 }
@@ -32,6 +32,7 @@ export type Fault = 'storage' | 'answer' | 'contact' | 'size' | 'log';
 
 /** So many lines at once are sent with a marker behind each. */
 const MARKED_LINES_MAX = 5_000;
+const NO_LINES = Buffer.alloc(0);
 
 /** The one way in which tsdb-wal writes to an OpenTSDB: batch by batch, each by the transport it came by. */
 export class Applier {
@@ -72,6 +73,11 @@ export class Applier {
       }
     }
     return { kind: 'handled', refused };
+  }
+
+  /** Whether the TSD answers at all by the transport that the lines came by. It is asked where that isn't known from other requests. */
+  async answers(telnet: boolean): Promise<boolean> {
+    return !telnet || (await this.#telnet.send(NO_LINES)).kind !== 'unanswered';
   }
 
   /**

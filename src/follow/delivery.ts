@@ -4,7 +4,7 @@ import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
 import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
-import { emptyFlight, type Flight, locate, overtakenLines, refusedPoint } from './flight.ts';
+import { emptyFlight, type Flight, locate, refusedPoint, refusedPoints } from './flight.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { Repeats } from './repeats.ts';
@@ -47,7 +47,7 @@ export class Delivery {
     const { applier, events, flushSpanMs, clock, look } = options;
     this.#options = options;
     const canary = (this.canary = new Canary(look));
-    this.#poison = new Poison(canary);
+    this.#poison = new Poison(canary, applier);
     this.#read = this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
@@ -175,6 +175,7 @@ export class Delivery {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
+    this.repeats.suspects.leaveOut(chunk);
     const batches = new ChunkBatches(chunk, isFolding, sentBodies);
     if (batches.nextIsTelnet !== undefined) this.#current = batches;
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
@@ -248,15 +249,8 @@ export class Delivery {
     if (isLate && !this.#recent.remembers(sentMs)) this.#renew(batch);
     this.canary.offer(batch, lines, later);
     this.#noteMends(flight, lines, nowMs);
-    const overtaken = overtakenLines(batch, lines, later);
-    const settled = new Set<RefusedPoint>();
-    const refused: RefusedPoint[] = [];
-    for (const { line, error } of applied.refused) {
-      const point = refusedPoint(batch, line, error);
-      if (overtaken.has(line)) settled.add(point);
-      if (point.isOfOthers !== true) refused.push(point);
-    }
-    const late = this.#advance(batch.last, nowMs - sentMs, refused);
+    const { own, settled } = refusedPoints(batch, applied.refused, later);
+    const late = this.#advance(batch.last, nowMs - sentMs, own);
     this.repeats.suspect(
       late.filter((point) => !settled.has(point)),
       nowMs,
@@ -264,14 +258,18 @@ export class Delivery {
   }
 
   /** Goes back to try again, or sets the one point of the batch aside when it seems to be the cause. */
-  #landFailed({ batch }: Flight, { fault, reason }: DeliveryFault, nowMs: number): void {
+  async #landFailed(
+    { batch }: Flight,
+    { fault, reason }: DeliveryFault,
+    nowMs: number,
+  ): Promise<void> {
     const now = { ms: nowMs, aside: this.repeats.suspects.size };
-    if (this.#poison.is(batch, fault, now)) {
+    if (await this.#poison.is(batch, fault, now)) {
       const [flight] = this.#flights.splice(0, 1);
       flight?.departure?.landed(nowMs);
       if (flight !== undefined) this.#noteMends(flight, new Set(batch.lines), nowMs);
       const point = refusedPoint(batch, batch.lines[0] ?? 0, reason);
-      if (point.isOfOthers !== true) this.repeats.suspects.add(point, nowMs, true);
+      if (point.isOfOthers !== true) this.repeats.setAside(point, nowMs);
       this.#advance(batch.last, Infinity);
       return;
     }

@@ -1,5 +1,5 @@
 import { assert } from '../runtime/errors.ts';
-import type { Applied, Applier, Unlocated } from './applier.ts';
+import type { Applied, Applier, RefusedLine, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
@@ -54,8 +54,22 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
   };
 }
 
+/** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */
+export function refusedPoints(
+  batch: Batch,
+  lines: readonly RefusedLine[],
+  later: readonly Batch[],
+): { readonly own: readonly RefusedPoint[]; readonly settled: ReadonlySet<RefusedPoint> } {
+  const overtaken = overtakenLines(batch, new Set(lines.map(({ line }) => line)), later);
+  const points = lines.map(({ line, error }) => refusedPoint(batch, line, error));
+  return {
+    own: points.filter(({ isOfOthers }) => isOfOthers !== true),
+    settled: new Set(points.filter((_, at) => overtaken.has(lines[at]?.line ?? 0))),
+  };
+}
+
 /** Those of the refused lines whose instant is written again behind them, in the batch or in later ones. */
-export function overtakenLines(
+function overtakenLines(
   { chunk, lines }: Batch,
   refused: ReadonlySet<number>,
   later: readonly Batch[],

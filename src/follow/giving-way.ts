@@ -46,7 +46,7 @@ export class GivingWay {
 
   constructor(options: GivingWayOptions) {
     this.#options = options;
-    this.#narrowing = new Narrowing(options.canary);
+    this.#narrowing = new Narrowing(options.canary, options.applier);
   }
 
   /** Since when some wait to be put; undefined when none do. */
@@ -99,7 +99,7 @@ export class GivingWay {
     while (batches.nextIsTelnet !== undefined) {
       const batch = batches.take(this.#narrowing.within(limits));
       const failure = await this.#put(winners, batch, ties);
-      if (failure !== undefined && !this.#setAside(failure)) return failure;
+      if (failure !== undefined && !(await this.#setAside(failure))) return failure;
       for (const line of batch.lines) over.add(line);
     }
     this.#waiting = undefined;
@@ -108,13 +108,13 @@ export class GivingWay {
   }
 
   /** Whether what failed is one point that breaks every request it is in: it is tried alone, so that the others need not wait for it. */
-  #setAside(failure: NotSent): boolean {
-    const { clock, suspects } = this.#options;
+  async #setAside(failure: NotSent): Promise<boolean> {
+    const { canary, clock, suspects } = this.#options;
     const now = { ms: clock.monotonicMs(), aside: suspects.size };
-    const reason = this.#narrowing.failed(failure, now);
+    const reason = await this.#narrowing.failed(failure, now);
     const [line = 0] = failure.batch.lines;
     if (reason === undefined) return false;
-    suspects.add(refusedPoint(failure.batch, line, reason), now.ms, true);
+    suspects.setAside(refusedPoint(failure.batch, line, reason), now.ms, canary.handled);
     return true;
   }
 

@@ -1,3 +1,4 @@
+import type { Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import { Poison } from './poison.ts';
@@ -11,8 +12,8 @@ export class Narrowing {
   readonly #poison: Poison;
   #points = Infinity;
 
-  constructor(canary: Canary) {
-    this.#poison = new Poison(canary);
+  constructor(canary: Canary, applier: Pick<Applier, 'answers'>) {
+    this.#poison = new Poison(canary, applier);
   }
 
   /** How large the next request may be. */
@@ -25,10 +26,13 @@ export class Narrowing {
   }
 
   /** Notes a failure; the reason why the one point of the batch is to be set aside, if it is. `aside`: how many are already. */
-  failed(sent: NotSent, now: { readonly ms: number; readonly aside: number }): string | undefined {
+  async failed(
+    sent: NotSent,
+    now: { readonly ms: number; readonly aside: number },
+  ): Promise<string | undefined> {
     const { batch } = sent;
     const { fault, reason } = sent.kind === 'failed' ? sent : TOO_LARGE;
-    if (this.#poison.is(batch, fault, now)) return reason;
+    if (await this.#poison.is(batch, fault, now)) return reason;
     if (fault !== 'storage') this.#points = Math.max(1, Math.floor(batch.lines.length / 2));
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { Fault } from './applier.ts';
+import type { Applier, Fault } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Canary } from './canary.ts';
 
@@ -6,21 +6,28 @@ const TRIES_MIN = 3;
 
 /**
  * Tells a point that breaks every request it is in from an outage: it failed alone at least three times,
- * while a canary, another point, was stored. The first such point may be told without a canary, for there
- * may be none yet: what comes behind it shows then which it was.
+ * while a canary, another point, was stored, and the TSD answers by the point's transport, which need not
+ * be the canary's. The first such point may be told without a canary, for there may be none yet: what comes
+ * behind it shows then which it was.
  */
 export class Poison {
   readonly #canary: Canary;
+  readonly #applier: Pick<Applier, 'answers'>;
   #point = '';
   #firstMs = 0;
   #tries = 0;
 
-  constructor(canary: Canary) {
+  constructor(canary: Canary, applier: Pick<Applier, 'answers'>) {
     this.#canary = canary;
+    this.#applier = applier;
   }
 
   /** Notes that the batch failed; true when its point is to be set aside. `aside`: how many are already. */
-  is(batch: Batch, fault: Fault, now: { readonly ms: number; readonly aside: number }): boolean {
+  async is(
+    batch: Batch,
+    fault: Fault,
+    now: { readonly ms: number; readonly aside: number },
+  ): Promise<boolean> {
     const [line] = batch.lines;
     if (line === undefined || batch.lines.length > 1 || fault === 'storage') return false;
     const { chunk } = batch;
@@ -35,6 +42,7 @@ export class Poison {
     this.#tries += 1;
     this.#canary.want();
     if (this.#tries < TRIES_MIN) return false;
-    return this.#canary.isReady ? this.#canary.provenMs > this.#firstMs : now.aside === 0;
+    const isLikely = this.#canary.isReady ? this.#canary.provenMs > this.#firstMs : now.aside === 0;
+    return isLikely && (await this.#applier.answers(batch.telnet));
   }
 }

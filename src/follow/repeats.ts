@@ -46,7 +46,7 @@ export class Repeats {
     const { applier, canary, events } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
-    this.#narrowing = new Narrowing(canary);
+    this.#narrowing = new Narrowing(canary, applier);
     this.#givingWay = new GivingWay({
       ...options,
       mends: this.mends,
@@ -87,6 +87,11 @@ export class Repeats {
     if (refused.length > 0) this.#options.canary.want();
   }
 
+  /** The point breaks every request that it is in. */
+  setAside(point: RefusedPoint, nowMs: number): void {
+    this.suspects.setAside(point, nowMs, this.#options.canary.handled);
+  }
+
   /** Does what is due. Nothing else may be under way meanwhile. What fails remains. */
   async run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const final = this.suspects.final();
@@ -121,13 +126,18 @@ export class Repeats {
   }
 
   async #tryAlone(suspect: Suspect, nowMs: number, limits: BatchLimits): Promise<Repeated> {
-    const { recent } = this.#options;
+    const { applier, canary, recent } = this.#options;
     recent.registerAgain(suspect.high, suspect.low);
     const sent = await this.#send([suspect], limits);
     if (sent.kind === 'failed' && sent.fault === 'storage') return sent;
     const error = sent.kind === 'handled' ? sent.errors.get(0) : reasonOf(sent);
-    if (error === undefined) this.suspects.remove(suspect);
-    else this.#refuse(suspect, error, nowMs);
+    if (error === undefined) {
+      this.suspects.remove(suspect);
+      canary.note();
+      canary.offerAgain(suspect);
+    } else if (sent.kind === 'failed' && !(await applier.answers(suspect.telnet))) {
+      this.suspects.putOff(suspect, nowMs);
+    } else this.#refuse(suspect, error, nowMs);
     return DONE;
   }
 
@@ -180,16 +190,20 @@ export class Repeats {
   }
 
   /** One that breaks every request it is in is tried alone from then on. */
-  #setAside(failure: NotSent, mends: readonly Mend[], suspects: readonly Suspect[]): Repeated {
+  async #setAside(
+    failure: NotSent,
+    mends: readonly Mend[],
+    suspects: readonly Suspect[],
+  ): Promise<Repeated> {
     const now = { ms: this.#options.clock.monotonicMs(), aside: this.suspects.size };
-    const error = this.#narrowing.failed(failure, now);
+    const error = await this.#narrowing.failed(failure, now);
     const { chunk, lines } = failure.batch;
     const index = chunk.seqs[lines[0] ?? 0] ?? 0;
     const mend = mends[index];
     const point = mend ?? suspects[index - mends.length];
     if (error === undefined || point === undefined) return failure;
     if (mend !== undefined) this.mends.remove(mend);
-    this.suspects.add({ ...point, error }, now.ms, true);
+    this.setAside({ ...point, error }, now.ms);
     return DONE;
   }
 
@@ -203,13 +217,16 @@ export class Repeats {
 
   #refuse(suspect: Suspect, error: string, nowMs: number): void {
     const { canary } = this.#options;
-    this.suspects.refuse(
-      suspect,
-      error,
-      nowMs,
-      canary.isReady || canary.isWithheld ? canary.provenMs : undefined,
-    );
+    this.suspects.refuse(suspect, error, nowMs, this.#provenMs(suspect));
     canary.want();
+  }
+
+  /** When the primary was last seen to store; undefined: nothing could show that, and it handles what it is sent. */
+  #provenMs({ isAlone, handled }: Suspect): number | undefined {
+    const { canary } = this.#options;
+    if (canary.isReady || canary.isWithheld) return canary.provenMs;
+    // An outage from the start breaks every request, too.
+    return isAlone && canary.handled === handled ? -Infinity : undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { comparePositions, type Position } from '../record/position.ts';
+import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
 import { cellGroup } from './point-key.ts';
 
@@ -6,6 +7,8 @@ import { cellGroup } from './point-key.ts';
 export interface Suspect extends RefusedPoint {
   /** It breaks the request that it is in, and is tried in one of its own. */
   readonly isAlone: boolean;
+  /** Requests that were handled before one `isAlone` was set aside. */
+  readonly handled: number;
   readonly firstMs: number;
   readonly lastMs: number;
   readonly tries: number;
@@ -38,16 +41,30 @@ export class Suspects {
   }
 
   /** Notes a refusal. */
-  add(refused: RefusedPoint, nowMs: number, isAlone = false): void {
-    const isFinal = !isAlone && (this.#known.get(reasonOf(refused)) ?? 0) > nowMs;
-    const times = { firstMs: nowMs, lastMs: nowMs, tries: 1 };
-    const error = refused.error.slice(0, ERROR_LENGTH_MAX);
-    this.#byCell.set(cellOf(refused), { ...refused, error, ...times, isAlone, isFinal });
+  add(refused: RefusedPoint, nowMs: number): void {
+    const isFinal = (this.#known.get(reasonOf(refused)) ?? 0) > nowMs;
+    this.#note(refused, nowMs, { isAlone: false, handled: 0, isFinal });
+  }
+
+  /** Notes a point that breaks every request it is in. `handled`: requests with others that were handled so far. */
+  setAside(point: RefusedPoint, nowMs: number, handled: number): void {
+    this.#note(point, nowMs, { isAlone: true, handled, isFinal: false });
   }
 
   /** A later write of the instant is on its way. */
   supersede(high: number, low: number): void {
     if (this.#byCell.size > 0) this.#byCell.delete(cellGroup(high, low));
+  }
+
+  /** Marks the lines of a chunk that are set aside: they are not sent with others again. */
+  leaveOut(chunk: Chunk): void {
+    for (let line = 0; line < chunk.count && this.#byCell.size > 0; line += 1) {
+      const cell = cellGroup(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
+      const suspect = this.#byCell.get(cell);
+      if (suspect?.isAlone !== true || suspect.index !== chunk.indexes[line]) continue;
+      if (comparePositions(suspect.position, chunk.positionOf(line)) === 0)
+        chunk.isBeaten[line] = 1;
+    }
   }
 
   /** Those to be tried again now. */
@@ -94,6 +111,11 @@ export class Suspects {
     this.#known.set(reasonOf({ ...suspect, error }), nowMs + KNOWN_MS);
   }
 
+  /** The try told nothing: another follows in its time. */
+  putOff(suspect: Suspect, nowMs: number): void {
+    this.#byCell.set(cellOf(suspect), { ...suspect, lastMs: nowMs });
+  }
+
   /** Delivery resumes at the cursor: what is still refused then comes up anew. */
   clear(): void {
     this.#byCell.clear();
@@ -106,6 +128,16 @@ export class Suspects {
       if (oldest === undefined || comparePositions(position, oldest) < 0) oldest = position;
     }
     return oldest;
+  }
+
+  #note(
+    refused: RefusedPoint,
+    nowMs: number,
+    how: Pick<Suspect, 'isAlone' | 'handled' | 'isFinal'>,
+  ): void {
+    const error = refused.error.slice(0, ERROR_LENGTH_MAX);
+    const times = { firstMs: nowMs, lastMs: nowMs, tries: 1 };
+    this.#byCell.set(cellOf(refused), { ...refused, error, ...times, ...how });
   }
 }
 

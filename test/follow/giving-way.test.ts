@@ -33,6 +33,7 @@ class Rig {
     const { canary, mends, suspects, notes } = this;
     const applier = {
       isQuiet: () => Promise.resolve(true),
+      answers: () => Promise.resolve(true),
       apply: (batch: Batch) => {
         const answer = this.answer(batch);
         if (answer.kind === 'handled')

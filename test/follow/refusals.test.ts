@@ -186,6 +186,24 @@ describe('a point that kills the connection', () => {
   );
 });
 
+test(
+  'two points of one backlog that kill the connection are both set aside',
+  { timeout: 60_000 },
+  async () => {
+    await rig.live();
+    await rig.put('http', line('neighbour', 0));
+    await rig.tsd.stop();
+    await rig.put('http', line('a', 0));
+    await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+    rig.tsd.faults = { poisonMetrics: new Set(['x']) };
+    await rig.put('http', line('x', 1), line('b', 1), line('x', 2), line('c', 1));
+    await rig.tsd.start();
+    for (let at = 0; at < 60 && (await deadLetters(rig)).length < 2; at += 1) await pass(10);
+    expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }, { line: line('x', 2) }]);
+    await rig.confirmed();
+  },
+);
+
 describe('a point that kills the connection and is put besides the log', () => {
   test(
     'since it may tie with an earlier write of its instant, ends as a dead letter, too',
@@ -203,6 +221,43 @@ describe('a point that kills the connection and is put besides the log', () => {
       await rig.confirmed();
     },
   );
+});
+
+describe('an outage that breaks every request', () => {
+  test(
+    'of telnet alone costs no point, though the primary stores what comes by HTTP',
+    { timeout: 60_000 },
+    async () => {
+      await rig.live();
+      await rig.put('http', line('neighbour', 0));
+      await rig.confirmed();
+      rig.tsd.faults = { cut: (transport) => (transport === 'telnet' ? 'before' : undefined) };
+      await rig.put('telnet', line('a', 1));
+      for (let at = 0; at < 18; at += 1) {
+        await rig.put('http', line('neighbour', at + 1));
+        await pass(10);
+      }
+      expect(await deadLetters(rig)).toEqual([]);
+      expect(await outcomes(rig)).toEqual([]);
+      rig.tsd.faults = {};
+      const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
+      await until(async () => (await pass(5), isThere()), 'delivered', 30_000);
+    },
+  );
+
+  test('from the start on costs no point either', { timeout: 60_000 }, async () => {
+    await rig.close();
+    rig.tsd.faults = { status: 503 };
+    await rig.open();
+    await rig.put('http', line('a', 1));
+    await pass(300);
+    expect(await deadLetters(rig)).toEqual([]);
+    expect(await outcomes(rig)).toEqual([]);
+    rig.tsd.faults = {};
+    const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
+    await until(async () => (await pass(5), isThere()), 'delivered', 30_000);
+    await rig.confirmed();
+  });
 });
 
 describe('the size of bodies', () => {

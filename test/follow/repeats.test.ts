@@ -10,11 +10,13 @@ const LIMITS = { points: 100, bytes: 65_536 };
 
 test('what is refused for good is told of when it is of this lane, not when it is of others', async () => {
   const told: string[] = [];
+  const canary = new Canary();
   const repeats = new Repeats({
     applier: {
       apply: () => Promise.resolve({ kind: 'failed', reason: 'reset', fault: 'contact' }),
+      answers: () => Promise.resolve(true),
     } as unknown as Applier,
-    canary: new Canary(),
+    canary,
     recent: new RecentWrites(() => 1_000, 0),
     look: undefined,
     clock: systemClock,
@@ -37,8 +39,10 @@ test('what is refused for good is told of when it is of this lane, not when it i
     line: `put ${metric} 1700000000 1 h=x`,
     high,
   });
-  repeats.suspects.add(point('own', 1, false), 0, true);
-  repeats.suspects.add(point('others', 2, true), 0, true);
+  repeats.setAside(point('own', 1, false), 0);
+  repeats.setAside(point('others', 2, true), 0);
+  // What was sent besides them was taken.
+  canary.note();
   for (let nowMs = 0; nowMs < 300_000; nowMs += 10_000) await repeats.run(nowMs, LIMITS);
   expect(repeats.suspects.size).toBe(0);
   expect(told).toEqual(['put own 1700000000 1 h=x']);
