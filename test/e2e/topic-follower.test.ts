@@ -77,17 +77,21 @@ describeOnStack('a proxy with Kafka', (offered) => {
     expect(await readdir(data.path)).not.toContain('wal');
   });
 
-  test('takes writes within seconds though Kafka is a black hole, where that is allowed', async () => {
+  test('takes writes within seconds though Kafka is a black hole, where that is allowed, and says so', async () => {
     await using wire = await TcpProxy.start(9);
     await wire.set({ kind: 'blackhole' });
-    const kafka = ['--kafka', `127.0.0.1:${wire.port}`, '--topic', topic, '--archive', 'off'];
+    const topicFlags = ['--kafka', `127.0.0.1:${wire.port}`, '--topic', topic, '--archive', 'off'];
     const startedMs = performance.now();
     await using proxy = await ProxyProcess.start({
       primary: 'http://127.0.0.1:9',
-      flags: [...kafka, '--archiver-unregistered', 'allow'],
+      flags: [...topicFlags, '--archiver-unregistered', 'allow'],
     });
     expect(await isTaken(proxy, 1)).toBe(true);
     expect(performance.now() - startedMs).toBeLessThan(14_000);
+    // A topic that never heard of the lane: should this disk burn, nobody would know that it was written.
+    const { kafka } = await proxy.status();
+    expect(kafka?.registered).toBe(false);
+    expect(kafka?.troubles).toContainEqual(expect.stringContaining('writes are taken, though'));
   });
 
   function flags(create: 'true' | 'false'): readonly string[] {

@@ -49,7 +49,9 @@ export interface ProxyStatus {
   /** Only with Kafka. */
   readonly kafka?: {
     readonly state: { readonly kind: 'live' | 'behind' | 'down'; readonly reason?: string };
+    readonly registered: boolean;
     readonly acknowledged: string;
+    readonly troubles: readonly string[];
   };
   readonly archive: ArchiveStatus;
 }

@@ -85,6 +85,7 @@ export class Replication {
   readonly #others: OtherLanes;
   readonly #clocks: ClockWatch;
   #lane = '';
+  #laneRegistered = '';
   #openedMs = 0;
   #warnings: readonly string[] | undefined;
   #refills = 0;
@@ -132,7 +133,10 @@ export class Replication {
           }
           events.replicated(last);
         },
-        registered: (lane) => options.keeper.admit(lane),
+        registered: (lane) => {
+          this.#laneRegistered = lane;
+          options.keeper.admit(lane);
+        },
         refilling: (reason) => this.#onRefilling(reason),
         hole: (hole) => events.hole(hole),
         unsaved: (error) => options.logger.error({ error }, 'the place of Kafka cannot be written'),
@@ -157,8 +161,9 @@ export class Replication {
     return this.#refills;
   }
 
+  /** Whether the topic knows of the lane being written; it may be taking data without. */
   get isRegistered(): boolean {
-    return this.#options.keeper.isAdmitted;
+    return this.#laneRegistered === this.#lane;
   }
 
   /** Whether this clock is off from those of other proxies, so that writes should come through these. */
@@ -178,7 +183,9 @@ export class Replication {
     const away = state.kind === 'live' ? [] : [`Kafka is ${state.kind}: ${state.reason}`];
     const { verdict } = this.#clocks;
     const clock = verdict.kind === 'differs' ? [this.#describe(verdict)] : [];
-    return [...away, ...clock, ...(this.#warnings ?? [])];
+    const isUnknown = this.#isAllowedTold && !this.isRegistered;
+    const unknown = isUnknown ? [`writes are taken, though ${UNKNOWN_TO_TOPIC}`] : [];
+    return [...unknown, ...away, ...clock, ...(this.#warnings ?? [])];
   }
 
   /** What other proxies brought to the topic; closed at the end of `run`. */
