@@ -15,6 +15,7 @@ import { BenchError, buildTools, startFloor, startProxy, startSink } from './pro
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
 import { resultTable, verdictTable } from './report.ts';
+import { PACE } from './shapes.ts';
 import { judge, summarize } from './summary.ts';
 import type { Row, Verdict } from './summary.ts';
 
@@ -115,6 +116,7 @@ async function startAll(
   return { options, tools, folder, farEnd, subjects };
 }
 
+/** To a young OpenTSDB no load goes without a pace: while it stalls, a backlog of minutes would come to be. */
 async function warmUp(bench: Bench): Promise<void> {
   const { options } = bench;
   const { shapes } = options;
@@ -124,7 +126,9 @@ async function warmUp(bench: Bench): Promise<void> {
   const seconds = Math.max(least, hasKafka ? KAFKA_WARM_UP_SECONDS / shapes.length : 0);
   for (const subject of bench.subjects) {
     say(`warming up ${subject.name}\n`);
-    for (const shape of shapes) {
+    for (const one of shapes) {
+      const isReal = options.openTsdb !== undefined;
+      const shape = isReal ? { ...one, pointsPerSecond: PACE } : one;
       const hosts = hostsOf(shape, bench.farEnd);
       await generate({ ...runOf(bench), shape, subject, seconds, hosts });
     }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BenchError } from './processes.ts';
 
-const LIMITS = { pollMs: 250, liveMsMax: 120_000 } as const;
+/** Some seconds of answers from the log alone are millions of points, of which OpenTSDB takes some 20,000 a second. */
+const LIMITS = { pollMs: 250, liveMsMax: 600_000 } as const;
 
 /** Whether answers of a proxy waited for the primary for all of a run; without an address there is none to ask. */
 export class DegradedWatch {

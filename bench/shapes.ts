@@ -25,9 +25,12 @@ function telnet(batchPoints: number, connections: number): Shape {
   return { name, title, transport: 'telnet', batchPoints, connections, ...asFastAsAnswersCome };
 }
 
+/** Points a second that any OpenTSDB takes. */
+export const PACE = 15_000;
+
 function paced(name: string, batchPoints: number): Shape {
   const title = `HTTP ${batchPoints}, 15,000 points/s`;
-  return { ...http(batchPoints, 8), name, title, pointsPerSecond: 15_000 };
+  return { ...http(batchPoints, 8), name, title, pointsPerSecond: PACE };
 }
 
 export const SHAPES: readonly Shape[] = [
