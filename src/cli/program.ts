@@ -51,6 +51,7 @@ function addStart(program: Command): void {
       'Takes writes from collectors, makes them durable, and delivers them to OpenTSDB. Stops on SIGTERM or SIGINT.',
     )
     .addHelpText('after', ENVIRONMENT_HELP)
+    .addHelpText('after', EXIT_HELP)
     .addHelpText(
       'after',
       examples('tsdb-wal start --listen :4243 --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
@@ -134,11 +135,12 @@ function addArchive(program: Command): void {
       'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files, and --admin tells how it is doing. Takes the options of `start`, and looks at data, repository, admin, archiver, kafka and logLevel.',
     )
     .addHelpText('after', ENVIRONMENT_HELP)
+    .addHelpText('after', EXIT_HELP)
     .addHelpText(
       'after',
       examples(
         'tsdb-wal archive --data /var/lib/tsdb-wal --repository /mnt/archive/tsdb',
-        'tsdb-wal archive --data /var/lib/archiver-1 --repository /mnt/archive/tsdb --kafka kafka-1:9092 --topic tsdb-wal --admin 127.0.0.1:4246',
+        'tsdb-wal archive --data /var/lib/archiver-1 --repository /mnt/archive/tsdb --kafka kafka-1:9092 --topic tsdb-wal --admin 127.0.0.1:4247',
       ),
     )
     .action(async (_options, command: Command) => {

@@ -120,7 +120,7 @@ export const option = {
     ...base(
       range.default,
       range.describe,
-      'TIME',
+      'DURATION',
       `a time with its unit (ms, s, m, h or d), as ${range.default}${between({ ...range, max })}`,
     ),
     schema: schemaOf((raw) =>

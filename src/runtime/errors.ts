@@ -1,34 +1,50 @@
-/** Every fault that can stop tsdb-wal, with a sentence for the person who meets it. docs/ERRORS.md is made from this. */
+/** Every fault that can stop tsdb-wal: what it is and what to do, wherever it is met. docs/ERRORS.md is made from this. */
 export const ERROR_CODES = {
-  CONFIG_INVALID: 'The configuration has an unknown key, a wrong value or an unreadable file.',
-  DATA_LOCKED: 'Another process uses this data directory.',
-  DATA_UNUSABLE: 'The data directory cannot be created, read or written.',
-  WAL_DAMAGED: 'Bytes of the log that were once durable cannot be read back.',
-  WAL_ROLLED_BACK: 'The log ends before a position that a cursor has already passed.',
-  WAL_UNAVAILABLE: 'The log cannot take writes now: the disk is full, failing, or at its limit.',
-  REPOSITORY_MISSING: 'There is no repository at the place named.',
+  CONFIG_INVALID:
+    'An option or the configuration has an unknown key, a wrong or missing value, or a file that cannot be read. Set what the message names as the hint says.',
+  DATA_LOCKED: 'Another process uses this directory. Stop that one, or name another directory.',
+  DATA_UNUSABLE:
+    'The data directory cannot be created, read or written, or holds no log. See that it is the right one, and the rights in it.',
+  WAL_DAMAGED:
+    'Bytes of the log that were once durable cannot be read back. Put the files back if there is a copy; else what was confirmed is in OpenTSDB, and what was archived in the repository.',
+  WAL_ROLLED_BACK:
+    'The log ends before a position that a cursor has already passed. Put back the newer files of the data directory.',
+  WAL_UNAVAILABLE:
+    'The log cannot take writes now: the disk is full, failing, or at its limit. Make room; it takes writes again by itself.',
+  REPOSITORY_MISSING:
+    'There is no repository at the place named. Name the folder that is archived to, or mount it.',
   REPOSITORY_UNUSABLE:
-    'The repository cannot be read or written, or its file system lacks what commits rest on.',
+    'The repository cannot be read or written, or its file system lacks what commits rest on. See the rights, the room and the mount.',
   REPOSITORY_DAMAGED:
-    'An object of the repository is not what was written, or is gone though another one names it.',
-  REPOSITORY_CONFLICT: 'The repository holds other content for the same records than the log does.',
-  TIME_UNREACHABLE: 'The repository does not hold everything that was received up to that time.',
-  HOLE_IN_THE_WAY: 'Records that were received up to that time are missing from the repository.',
-  LANE_NOT_RETIRED: 'The lane is not known, has ended already, or may still be written to.',
+    'An object of the repository is not what was written, or is gone though another one names it. `tsdb-wal verify` says what that means; put the object back from a copy.',
+  REPOSITORY_CONFLICT:
+    'The repository holds other content for the same records than the log does. Two data directories may have grown from one copy: let one of them archive to another repository; `tsdb-wal verify` tells whether the object is damaged.',
+  TIME_UNREACHABLE:
+    'What is read does not hold everything that was received up to that time. Take one of the moments that are named; a log or a topic adds what is not archived yet.',
+  HOLE_IN_THE_WAY:
+    'Records that were received up to that time are missing from what is read. Put objects back, take an earlier moment, or do without by --allow-holes.',
+  LANE_NOT_RETIRED:
+    'The lane is not known, has ended already, or may still be written to. `tsdb-wal info` names the lanes and how they stand.',
   TARGET_UNUSABLE:
-    'The OpenTSDB to restore into, or to compare, cannot be reached, or would not hold the result.',
-  RESTORE_INTERRUPTED: 'The restore was interrupted; the same command goes on where it stood.',
-  PROMOTE_REFUSED: 'As things stand, the primary cannot be held, switched or released so.',
+    'The OpenTSDB to restore into, to feed or to compare cannot be reached, or would not hold the result. The hint has the remedy for each fault.',
+  RESTORE_INTERRUPTED: 'The restore was interrupted. The same command goes on where it stood.',
+  PROMOTE_REFUSED:
+    'As things stand, the primary cannot be held, switched or released so, or the standby drained. Mend what the message names, and try again.',
   PROMOTE_UNFINISHED:
-    'Not every proxy was switched, or released; the same command goes on where it stood.',
-  STANDBY_UNREACHABLE: 'No standby answers at the admin address.',
-  TOPIC_MISSING: 'The topic that is to hold the log is not there, and may not be made.',
-  TOPIC_UNUSABLE: 'The topic would refuse what is written to it, or throw it away.',
-  KAFKA_UNREACHABLE: 'No broker answers, or none that knows where the topic is.',
+    'Not every proxy was switched, or released. The same command goes on where it stood.',
+  STANDBY_UNREACHABLE:
+    'No standby answers at the admin address. Name the --admin address that it runs with.',
+  TOPIC_MISSING:
+    'The topic is not there, or this user may not see it. The hint has the command that makes it, or lists those that there are.',
+  TOPIC_UNUSABLE:
+    'The topic would refuse what is written to it, or throw it away. The hint has the command that mends it.',
+  KAFKA_UNREACHABLE:
+    'No broker answers, or none that knows where the topic is. See that the brokers run, and are named rightly.',
   STANDBY_FORKED:
-    'The log that a standby follows went on from an earlier moment than its target contains.',
-  STANDBY_OVERTAKEN: 'The log that a standby follows no longer has what its target lacks.',
-  LISTEN_FAILED: 'An address cannot be listened on.',
+    'The log that a standby follows went on from an earlier moment than its target contains. Give it empty tables, and another --state.',
+  STANDBY_OVERTAKEN:
+    'The log that a standby follows no longer has what its target lacks. Give it empty tables and another --state, and begin with the repository.',
+  LISTEN_FAILED: 'An address cannot be listened on. `tsdb-wal check-config` says what has it.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -139,7 +139,7 @@ function lockedBy(holder: LockHolder, path: string): WalError {
     'DATA_LOCKED',
     `process ${holder.pid} on ${holder.host} uses this directory`,
     {
-      hint: `Stop it, or choose another --data. If ${holder.host} is gone for good, remove ${path}.`,
+      hint: `Stop it, or name another directory. If ${holder.host} is gone for good, remove ${path}.`,
     },
   );
 }

@@ -11,7 +11,7 @@ export function addPromote(program: Command, settle: (code: ExitCode) => void): 
     .command('promote')
     .summary('make the target of a standby the primary, with writes going on')
     .description(
-      'Makes the OpenTSDB that a standby feeds the primary of proxies that go on taking writes; nothing acknowledged is lost. Looks at all first, holds the proxies, lets the standby come to contain what they have sent, stops it, and switches the proxies. What fails before the first switch is undone; after that, the same command goes on where it stood. docs/PROMOTE.md is the run book.',
+      'Makes the OpenTSDB that a standby feeds the primary of proxies that go on taking writes; nothing acknowledged is lost. Looks at all first, holds the proxies, lets the standby come to contain what they have sent, stops it, and switches the proxies. What fails before the first switch is undone; after that, the same command goes on where it stood. docs/PROMOTE.md is the runbook.',
     )
     .requiredOption('--standby <ADDRESS>', 'The admin address of the standby.')
     .requiredOption(

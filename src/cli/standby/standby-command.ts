@@ -34,6 +34,7 @@ export function addStandby(program: Command, help: { readonly environment: strin
     )
     .option('--moved', 'The target of --state is the same under a new address.')
     .addHelpText('after', help.environment)
+    .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(...EXAMPLES))
     .action(async (flags: StandbyFlags, command: Command) => {
       const { parseStandby } = await import('./standby-request.ts');
