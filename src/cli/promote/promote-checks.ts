@@ -36,6 +36,7 @@ export function checkPromotion(
     ...(asOf === undefined ? delayWarnings(standby) : asOfWarnings(asOf, standby, nowMs)),
     ...standbyWarnings(standby),
     ...proxyWarnings(standby, proxies),
+    ...partlyWarnings(proxies, to),
   ];
   return { problems, warnings };
 }
@@ -43,6 +44,11 @@ export function checkPromotion(
 /** Whether the proxy feeds the target already, as after a promotion that was interrupted. */
 export function isSwitched({ primary, isHeld }: ProxyView, to: string): boolean {
   return primary === to && !isHeld;
+}
+
+/** Whether the proxy, or some of its workers, was given the target: there is no way back then. */
+export function isBegun({ primaries }: ProxyView, to: string): boolean {
+  return primaries.includes(to);
 }
 
 /**
@@ -55,7 +61,7 @@ function forkProblems(
   to: string,
 ): string[] {
   if (promotion === 'none' || fork === undefined) return [];
-  if (proxies.some((proxy) => isSwitched(proxy, to))) return [];
+  if (proxies.some((proxy) => isBegun(proxy, to))) return [];
   const named = new Set(proxies.flatMap(({ lanes }) => lanes.map(({ lane }) => lane)));
   const missing = new Set(fork.undone.map(({ lane }) => lane).filter((lane) => !named.has(lane)));
   return [...missing].map(
@@ -145,6 +151,13 @@ function standbyWarnings({ deadLetters, holes }: StandbyView): string[] {
       : []),
     ...(holes > 0 ? ['the target lacks records that the log has lost: see its /status'] : []),
   ];
+}
+
+function partlyWarnings(proxies: readonly ProxyView[], to: string): string[] {
+  const partly = proxies.filter((proxy) => isBegun(proxy, to) && proxy.primaries.length > 1);
+  return partly.map(
+    ({ address }) => `some workers of ${address} feed ${to} already: there is no way back`,
+  );
 }
 
 function proxyWarnings(standby: StandbyView, proxies: readonly ProxyView[]): string[] {

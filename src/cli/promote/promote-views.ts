@@ -13,6 +13,8 @@ export interface ProxyView {
   readonly version: string;
   /** The origin of its primary. */
   readonly primary: string;
+  /** Those of its workers: more than one where some were switched and others were not. */
+  readonly primaries: readonly string[];
   readonly isHeld: boolean;
   /** Whether answers wait for its primary. */
   readonly isLive: boolean;
@@ -72,6 +74,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     address,
     version: String(version),
     primary: held['url'],
+    primaries: textsOf(held['urls']) ?? [held['url']],
     isHeld: held['heldSince'] !== null,
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,
@@ -142,6 +145,11 @@ export function endsView(
   const lanes = parseLaneEnds(told);
   const ranges = parseFork({ id: '0'.repeat(16), at: 0, undone: later })?.undone;
   return lanes === undefined || ranges === undefined ? undefined : { lanes, later: ranges };
+}
+
+function textsOf(value: unknown): string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return (value as readonly unknown[]).map(String);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -7,6 +7,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
+import { isBegun as hasBegun } from './promote-checks.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -64,10 +65,10 @@ export class Promotion {
 
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
-    const { standby, proxies, isDryRun } = this.#options;
+    const { standby, isDryRun } = this.#options;
     const { target, open, seen, views } = await this.#check();
     if (isDryRun) return;
-    const isBegun = open.length < proxies.length;
+    const isBegun = views.some((proxy) => hasBegun(proxy, target));
     let held: readonly Held[];
     let drained: DrainView;
     let wanted: Wanted;

@@ -17,7 +17,11 @@ export function mergeStatus(statuses: readonly unknown[]): object {
       taking: refusals.length === 0,
       ...(refusals.length > 0 && { refusal: refusals.join('; ') }),
     },
-    primary: { ...mergeFeedings(primaries), state: away?.['state'] },
+    primary: {
+      ...mergeFeedings(primaries),
+      urls: [...new Set(primaries.map(({ url }) => url))],
+      state: away?.['state'],
+    },
     ...(kafka !== undefined && { kafka: { topic: fieldsOf(kafka)['topic'] } }),
   };
 }

@@ -168,6 +168,25 @@ describe('a promotion', () => {
     expect(stands()).toEqual([NEW, NEW]);
   });
 
+  test.each([
+    ['at the hold', () => b.answers.set('/primary/hold', [REFUSED])],
+    ['at the drain', () => standby.answers.set('/drain', [REFUSED])],
+  ])(
+    'releases nobody where some workers were switched before, and it ends %s',
+    async (_at, fail) => {
+      a.urls = [NEW, OLD];
+      fail();
+      await expect(promote()).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });
+      expect([...a.asked, ...b.asked, ...standby.asked]).not.toContain('/primary/release');
+      expect(standby.asked).not.toContain('/follow');
+      expect(events[0]).toMatchObject({
+        warnings: [expect.stringContaining('some workers of a:4244 feed http://new:4242 already')],
+      });
+      await promote();
+      expect(stands()).toEqual([NEW, NEW]);
+    },
+  );
+
   test('can be run again when nothing is left to do', async () => {
     await promote();
     events.length = 0;

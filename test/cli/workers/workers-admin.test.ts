@@ -112,12 +112,12 @@ describe('workers, to a promotion', () => {
 
   test('are switched once all of them are', async () => {
     first.primary = NEW;
-    expect(await view()).toMatchObject({ primary: OLD, isHeld: false });
+    expect(await view()).toMatchObject({ primary: OLD, isHeld: false, primaries: [NEW, OLD] });
     await all.post('/primary/hold');
     first.heldSince = null;
     expect(await view()).toMatchObject({ primary: OLD, isHeld: true });
     await all.post('/primary/switch', { to: NEW });
-    expect(await view()).toMatchObject({ primary: NEW, isHeld: false });
+    expect(await view()).toMatchObject({ primary: NEW, isHeld: false, primaries: [NEW] });
   });
 
   test('do not say that a switch was refused when one of them has made it', async () => {

@@ -48,6 +48,8 @@ abstract class FakeAdmin implements Admin {
 export class FakeProxy extends FakeAdmin {
   primary = OLD;
   isHeld = false;
+  /** Those of its workers. */
+  urls: readonly string[] | undefined;
   end: number;
   until: number | undefined;
   /** With which it was switched. */
@@ -70,6 +72,7 @@ export class FakeProxy extends FakeAdmin {
       const { to, fork } = body as { to: string; fork?: Fork };
       this.primary = to;
       this.isHeld = false;
+      this.urls = undefined;
       this.fork = fork;
     }
     if (path === '/primary/ends') {
@@ -84,6 +87,7 @@ export class FakeProxy extends FakeAdmin {
     const seq = this.isHeld ? (this.until ?? 0) : this.end;
     const primary = {
       url: this.primary,
+      urls: this.urls,
       heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
       lanes: [{ lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
     };
