@@ -39,8 +39,18 @@ export class Admission {
   /** Takes the bytes if they fit; each taken byte must be released. */
   tryAcquire(source: string, bytes: number): boolean {
     if (this.#full || !this.#fits(bytes) || !this.#fitsSource(source, bytes)) return false;
-    this.#take(source, bytes);
+    this.take(source, bytes);
     return true;
+  }
+
+  /** Takes the bytes whether they fit or not. */
+  take(source: string, bytes: number): void {
+    const used = (this.#bytesBySource.get(source) ?? 0) + bytes;
+    this.#bytes += bytes;
+    this.#bytesBySource.set(source, used);
+    const isPressed =
+      used > this.#sourceBytesMax * PRESSED || this.#bytes > this.#bytesMax * PRESSED;
+    if (isPressed) this.#onPressed();
   }
 
   release(source: string, bytes: number): void {
@@ -72,15 +82,6 @@ export class Admission {
     return used === undefined || used + bytes <= this.#sourceBytesMax;
   }
 
-  #take(source: string, bytes: number): void {
-    const used = (this.#bytesBySource.get(source) ?? 0) + bytes;
-    this.#bytes += bytes;
-    this.#bytesBySource.set(source, used);
-    const isPressed =
-      used > this.#sourceBytesMax * PRESSED || this.#bytes > this.#bytesMax * PRESSED;
-    if (isPressed) this.#onPressed();
-  }
-
   /** A waiter held by its own budget is passed over; one held by the whole budget stops those behind it. */
   #admitWaiting(): void {
     const admitted: Waiter[] = [];
@@ -89,7 +90,7 @@ export class Admission {
     for (const waiter of this.#waiters) {
       if (!this.#full && this.#fitsSource(waiter.source, waiter.bytes)) {
         if (this.#fits(waiter.bytes)) {
-          this.#take(waiter.source, waiter.bytes);
+          this.take(waiter.source, waiter.bytes);
           admitted.push(waiter);
           continue;
         }

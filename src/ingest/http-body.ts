@@ -117,7 +117,8 @@ let inflating: Promise<unknown> = Promise.resolve();
 
 function inflateInTurn(run: () => Promise<BodyOutcome>): Promise<BodyOutcome> {
   const mine = inflating.then(run);
-  inflating = mine;
+  // One that fails must not fail those after it.
+  inflating = mine.catch(() => undefined);
   return mine;
 }
 

@@ -94,12 +94,16 @@ export class HttpConnection implements Peer {
   }
 
   /**
-   * Runs `action` with the value after those of earlier requests: at once, unless a body of this connection is still
-   * being inflated.
+   * Runs `action` with what `decode` gives, both after those of earlier requests: at once, unless a body of this connection
+   * is still being inflated. What waits is as small as it came.
    */
-  async inTurn<T>(value: T | Promise<T>, action: (value: T) => void): Promise<void> {
-    if (this.#turn === undefined && !(value instanceof Promise)) return action(value);
+  async inTurn<T extends object>(
+    decode: () => T | Promise<T>,
+    action: (value: T) => void,
+  ): Promise<void> {
     const before = this.#turn;
+    const early = before === undefined ? decode() : undefined;
+    if (early !== undefined && !(early instanceof Promise)) return action(early);
     let done = NOTHING;
     const mine = new Promise<void>((resolve) => {
       done = resolve;
@@ -107,7 +111,7 @@ export class HttpConnection implements Peer {
     this.#turn = mine;
     try {
       await before;
-      action(await value);
+      action(await (early ?? decode()));
     } finally {
       if (this.#turn === mine) this.#turn = undefined;
       done();

@@ -17,6 +17,9 @@ import type { Refusal, WriteOutcome } from './write-path.ts';
 
 type Points = Extract<PutBodyResult, { kind: 'points' }>;
 
+/** Memory that a point takes to be told as refused, without its own text. */
+const FAILURE_BYTES = 200;
+
 /** A put on its way, after its body was parsed. */
 interface Put {
   readonly exchange: PutExchange;
@@ -50,11 +53,13 @@ export class PutHandler {
     }
     const { limits } = this.#options;
     const read = await readBody(exchange, limits.bodyBytesMax);
-    const decoded =
-      read.kind === 'body'
-        ? decodeBody(request.headers, read.bytes, limits.inflatedBytesMax)
-        : read;
-    return exchange.connection.inTurn(decoded, (body) => this.take(exchange, query, body));
+    return exchange.connection.inTurn(
+      () =>
+        read.kind === 'body'
+          ? decodeBody(request.headers, read.bytes, limits.inflatedBytesMax)
+          : read,
+      (body) => this.take(exchange, query, body),
+    );
   }
 
   /**
@@ -78,9 +83,10 @@ export class PutHandler {
     this.#lines.truncate(0, 0);
     const result = parsePutBody(body.bytes, rules, this.#lines);
     if (result.kind === 'refused') {
-      this.#countRefused(1, 'unreadable');
+      this.#countRefused(1, result.status === 413 ? 'too-large' : 'unreadable');
       return exchange.answerError(result.status, result.message, result.details);
     }
+    exchange.hold(result.failures.length * FAILURE_BYTES);
     const flags = readFlags(query);
     if (typeof flags === 'string') {
       this.#countRefused(result.accepted + result.failures.length, 'unreadable');

@@ -41,6 +41,12 @@ export abstract class PutExchange {
     return true;
   }
 
+  /** Counts what is in memory already, whatever the budgets say: they are then closed to others. */
+  hold(bytes: number): void {
+    this.#admission.take(this.peer.address, bytes);
+    this.#bytes += bytes;
+  }
+
   /** Gives back what is held. Repeated calls do nothing. */
   end(): void {
     if (this.#ended) return;

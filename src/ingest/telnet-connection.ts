@@ -24,6 +24,8 @@ const LIMITS = {
   unansweredBytesMax: 512 * 1024,
   /** Replies that wait for the log: beyond this nothing is read. */
   waitingRepliesMax: 1_000,
+  /** Memory that one of them takes. */
+  replyBytes: 64,
   retryDelayMsMin: 100,
   retryDelayMsMax: 2_000,
 } as const;
@@ -156,7 +158,7 @@ export class TelnetConnection {
       this.stop();
     }
     read.count = lines.count;
-    if (read.replies.length > LIMITS.waitingRepliesMax) this.#socket.hold('answers');
+    if (read.replies.length > 0) this.#holdReplies(read);
     if (read.count === 0) {
       read.outcome = 'nothing';
       return this.#advance();
@@ -170,6 +172,17 @@ export class TelnetConnection {
     } as const;
     read.settled = this.#settle(read, options.writePath.submit(submission));
     return undefined;
+  }
+
+  /** An empty line of one byte has a reply, too. */
+  #holdReplies(read: TelnetRead): void {
+    const grown = read.replies.length * LIMITS.replyBytes - read.replyBytes;
+    if (grown > 0) {
+      this.#context.admission.take(this.#peer.address, grown);
+      read.replyBytes += grown;
+      this.#unansweredBytes += grown;
+    }
+    if (read.replies.length > LIMITS.waitingRepliesMax) this.#socket.hold('answers');
   }
 
   async #settle(read: TelnetRead, submitted: Promise<WriteOutcome>): Promise<void> {

@@ -7,8 +7,10 @@ export class TelnetRead {
   readonly first: Buffer | undefined;
   /** The complete lines after it. */
   readonly bytes: Buffer;
-  /** Counted against the budgets. */
-  readonly heldBytes: number;
+  /** Of the read that the lines came by. */
+  readonly chunkBytes: number;
+  /** Memory of the replies, counted. */
+  replyBytes = 0;
   /** What `bytes` is a part of. */
   readonly memory: Buffer;
   replies: TelnetReply[] = [];
@@ -26,11 +28,16 @@ export class TelnetRead {
   /** For each reply, how many submitted lines stand before it. */
   #linesBefore: number[] = [];
 
-  constructor(parts: Pick<TelnetRead, 'first' | 'bytes' | 'heldBytes' | 'memory'>) {
+  constructor(parts: Pick<TelnetRead, 'first' | 'bytes' | 'chunkBytes' | 'memory'>) {
     this.first = parts.first;
     this.bytes = parts.bytes;
-    this.heldBytes = parts.heldBytes;
+    this.chunkBytes = parts.chunkBytes;
     this.memory = parts.memory;
+  }
+
+  /** Counted against the budgets. */
+  get heldBytes(): number {
+    return this.chunkBytes + this.replyBytes;
   }
 
   /** Forgets an earlier scan. */
@@ -66,13 +73,13 @@ export interface Chunk {
 
 /** `before`: the unfinished line of earlier reads; `end`: after the last `\n` of the chunk. */
 export function createRead(before: Buffer | undefined, chunk: Chunk, end: number): TelnetRead {
-  const { memory, length: heldBytes } = chunk;
+  const { memory, length: chunkBytes } = chunk;
   if (before === undefined) {
-    return new TelnetRead({ first: undefined, bytes: memory.subarray(0, end), heldBytes, memory });
+    return new TelnetRead({ first: undefined, bytes: memory.subarray(0, end), chunkBytes, memory });
   }
   const start = memory.indexOf(0x0a) + 1;
   const first = Buffer.concat([before, memory.subarray(0, start)]);
-  return new TelnetRead({ first, bytes: memory.subarray(start, end), heldBytes, memory });
+  return new TelnetRead({ first, bytes: memory.subarray(start, end), chunkBytes, memory });
 }
 
 /** Our own replies and the primary's refusals, in the order of their lines. */

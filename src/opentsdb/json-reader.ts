@@ -54,11 +54,11 @@ export class JsonReader {
     this.#expect('}');
   }
 
-  /** Reads an array; `onElement` must read one element. */
-  elements(onElement: () => void): void {
+  /** Reads an array; `onElement` must read one element, and answers false when it wants no more: nothing can be read then. */
+  elements(onElement: () => boolean): void {
     this.#expect('[');
     if (this.#took(']')) return;
-    do onElement();
+    do if (!onElement()) return;
     while (this.#took(','));
     this.#expect(']');
   }

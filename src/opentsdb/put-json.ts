@@ -15,6 +15,9 @@ interface SentPoint {
   tags: Map<string, string | null> | null;
 }
 
+/** A body with more bad points is refused: each takes many times the memory of its bytes. */
+const FAILURES_MAX = 100_000;
+
 /**
  * Reads any body of `POST /api/put`, in UTF-8, by OpenTSDB's rules (opentsdb-write-api 2.4 and 2.5)
  * and appends the lines of the points that pass.
@@ -26,16 +29,11 @@ export function parsePutJson(body: Buffer, rules: PutRules, out: LineBuffer): Pu
   if (!text.startsWith('{') && !text.startsWith('[')) {
     return refused(400, 'The JSON must start as an object or an array');
   }
-  const points = readPoints(text);
-  if (points instanceof JsonError) {
-    const details = `com.fasterxml.jackson.core.JsonParseException: ${points.message}`;
-    return refused(400, 'Unable to parse the given JSON', details);
-  }
-  if (points.length === 0) return refused(400, 'No datapoints found in content');
-
+  const { length, count } = out;
   const failures: PointFailure[] = [];
   const inputIndexes: number[] = [];
-  for (const [index, point] of points.entries()) {
+  const error = readPoints(text, (point) => {
+    const index = inputIndexes.length + failures.length;
     const outcome = lineOf(point, rules);
     if (outcome.kind === 'line') {
       out.push(outcome.line);
@@ -44,6 +42,18 @@ export function parsePutJson(body: Buffer, rules: PutRules, out: LineBuffer): Pu
       const datapoint = point === null ? null : echo(point);
       failures.push({ index, datapoint, error: outcome.error });
     }
+    return failures.length <= FAILURES_MAX;
+  });
+  if (error !== undefined) out.truncate(length, count);
+  if (error === 'stopped') {
+    return refused(413, `More than ${FAILURES_MAX} points of the body are not valid`);
+  }
+  if (error !== undefined) {
+    const details = `com.fasterxml.jackson.core.JsonParseException: ${error.message}`;
+    return refused(400, 'Unable to parse the given JSON', details);
+  }
+  if (inputIndexes.length + failures.length === 0) {
+    return refused(400, 'No datapoints found in content');
   }
   return {
     kind: 'points',
@@ -83,18 +93,29 @@ function echo({ metric, timestamp, value, tags }: SentPoint): EchoedPoint {
   };
 }
 
-/** The points of a text that starts with `{` or `[`. What follows the first JSON value is ignored. */
-function readPoints(text: string): (SentPoint | null)[] | JsonError {
+/**
+ * Gives the points of a text that starts with `{` or `[`, one by one, until one is answered by false. What follows the
+ * first JSON value is ignored.
+ */
+function readPoints(
+  text: string,
+  take: (point: SentPoint | null) => boolean,
+): JsonError | 'stopped' | undefined {
   const reader = new JsonReader(text);
-  const points: (SentPoint | null)[] = [];
+  let isStopped = false;
   try {
-    if (text.startsWith('{')) points.push(readPoint(reader));
-    else reader.elements(() => points.push(readElement(reader)));
+    if (text.startsWith('{')) take(readPoint(reader));
+    else {
+      reader.elements(() => {
+        isStopped = !take(readElement(reader));
+        return !isStopped;
+      });
+    }
   } catch (error) {
     if (error instanceof JsonError) return error;
     throw error;
   }
-  return points;
+  return isStopped ? 'stopped' : undefined;
 }
 
 function readElement(reader: JsonReader): SentPoint | null {
@@ -165,6 +186,6 @@ function failed(error: string): LineOrError {
   return { kind: 'error', error };
 }
 
-function refused(status: 400 | 500, message: string, details?: string): PutBodyResult {
+function refused(status: 400 | 413 | 500, message: string, details?: string): PutBodyResult {
   return { kind: 'refused', status, message, ...(details === undefined ? {} : { details }) };
 }

@@ -32,7 +32,7 @@ export type PutBodyResult =
   /** The whole request is refused, nothing was appended. */
   | {
       readonly kind: 'refused';
-      readonly status: 400 | 500;
+      readonly status: 400 | 413 | 500;
       readonly message: string;
       readonly details?: string;
     };

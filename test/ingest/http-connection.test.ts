@@ -1,4 +1,7 @@
+import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { HttpConnection } from '../../src/ingest/http-connection.ts';
+import { Turns } from '../../src/ingest/turns.ts';
 import { Client, answer, eventually, openDoor, point, post, put, statuses } from './door.ts';
 
 const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -251,4 +254,23 @@ describe('HTTP limits', () => {
     expect(statuses(received)).toEqual([204]);
     expect(counted).toEqual({ received: 2 });
   });
+});
+
+test('a body is decoded in its turn: what waits is as small as it came', async () => {
+  const connection = new HttpConnection(new Socket(), new Turns());
+  const done: string[] = [];
+  const large = new Promise<{ text: string }>((resolve) => {
+    setTimeout(() => resolve({ text: 'first' }), 20);
+  });
+  const take = ({ text }: { text: string }): void => void done.push(text);
+  const first = connection.inTurn(() => large, take);
+  let isDecoded = false;
+  const second = connection.inTurn(() => {
+    isDecoded = true;
+    return { text: 'second' };
+  }, take);
+  await Promise.resolve();
+  expect(isDecoded).toBe(false);
+  await Promise.all([first, second]);
+  expect(done).toEqual(['first', 'second']);
 });

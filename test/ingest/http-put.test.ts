@@ -1,6 +1,16 @@
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { Client, answer, bodyOf, openDoor, point, post, put, statuses } from './door.ts';
+import {
+  Client,
+  answer,
+  bodyOf,
+  eventually,
+  openDoor,
+  point,
+  post,
+  put,
+  statuses,
+} from './door.ts';
 
 const charset = (name: string): string[] => [`Content-Type: text/plain; charset=${name}`];
 
@@ -129,6 +139,20 @@ describe('a put over HTTP', () => {
     const received = await answer(port, post('/api/put', body, [`Content-Encoding: ${coding}`]));
     expect(statuses(received)).toEqual([204]);
     expect(path.lines()).toEqual([put(1)]);
+  });
+
+  test('bad points count with the memory that they take', async () => {
+    const limits = { sourceInFlightBytesMax: 100_000 };
+    const { port, path } = await openDoor({ limits });
+    path.auto = false;
+    const waiting = new Client(port);
+    waiting.send(post('/api/put?summary', `[${'{},'.repeat(1_000)}${point(1)}]`));
+    await eventually(() => path.submitted[0]);
+    expect(statuses(await answer(port, post('/api/put', point(2))))).toEqual([503]);
+    path.submitted[0]?.settle(path.accepted());
+    await waiting.until((received) => received.includes('"failed":1000'));
+    path.auto = true;
+    expect(statuses(await answer(port, post('/api/put?summary', point(2))))).toEqual([200]);
   });
 
   test('a bomb is answered 413, and what is no gzip 400', async () => {

@@ -44,7 +44,8 @@ describe('while the log takes nothing', () => {
     const { port, path, counted } = await openDoor({ limits: budget });
     path.auto = false;
     const other = new Client(port);
-    other.send(`${put(0)}\n${'version\n'.repeat(1_200)}`);
+    const block = Array.from({ length: 310 }, () => put(100));
+    other.send(`${block.join('\n')}\n`);
     await eventually(() => path.submitted[0]);
     const client = new Client(port);
     client.send(`${put(1)}\n`);
@@ -59,8 +60,8 @@ describe('while the log takes nothing', () => {
     path.auto = true;
     path.submitted[0]?.settle(path.accepted());
     await client.until((received) => received === VERSION.repeat(100));
-    expect(path.lines()).toEqual([put(0), put(1), put(2)]);
-    expect(counted).toEqual({ received: 3 });
+    expect(path.lines()).toEqual([...block, put(1), put(2)]);
+    expect(counted).toEqual({ received: 312 });
   });
 
   test('what it never took is counted as refused when the door closes', async () => {

@@ -151,6 +151,20 @@ describe('back-pressure', () => {
     30_000,
   );
 
+  test('replies that wait count with the memory that they take', async () => {
+    const { port, path } = await openDoor({ limits: { sourceInFlightBytesMax: 100_000 } });
+    path.auto = false;
+    new Client(port).send(`${put(1)}\n${'\n'.repeat(3_000)}`);
+    await eventually(() => path.submitted[0]);
+    new Client(port).send(`${put(2)}\n`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
+    expect(path.lines()).toEqual([put(1)]);
+    path.submitted[0]?.settle(path.accepted());
+    await eventually(() => path.submitted[1]);
+  });
+
   test('a client that reads no replies is not read either', async () => {
     const { port } = await openDoor();
     const client = new Client(port);

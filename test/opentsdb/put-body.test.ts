@@ -43,6 +43,12 @@ describe('a body of POST /api/put', () => {
     });
   });
 
+  test('with more bad points than an answer should tell is refused whole', () => {
+    const { result, lines } = parse(`[${bodyOf({})}${',{}'.repeat(100_001)}]`);
+    expect(result).toMatchObject({ kind: 'refused', status: 413 });
+    expect(lines).toBe('');
+  });
+
   test.each([
     ['', 400, 'Missing request content'],
     [' \t\0', 500, 'String index out of range: 0'],
