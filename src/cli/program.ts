@@ -163,6 +163,7 @@ function addLane(program: Command, settle: (code: ExitCode) => void): void {
     .argument('<LANE>', 'The lane, as `tsdb-wal info` shows it.')
     .requiredOption('--repository <DIR>', REPOSITORY_HELP)
     .option('--force', 'Also when it was written to in the last 15 minutes.')
+    .option('--dry-run', 'Say where it would be ended, and what that means. Change nothing.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(RETIRE_EXAMPLE))
     .action(async (lane: string, options: RetireFlags, command: Command) => {

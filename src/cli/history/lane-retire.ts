@@ -9,13 +9,15 @@ import { type Print, printToStdout } from '../print.ts';
 export interface RetireFlags {
   readonly repository: string;
   readonly force?: boolean;
+  /** Only tell what would be done. */
+  readonly dryRun?: boolean;
   readonly topic?: TopicLog | undefined;
 }
 
 /** Ends a lane by hand, and tells what that means. Throws LANE_NOT_RETIRED. */
 export async function retire(
   lane: string,
-  { repository: place, force = false, topic }: RetireFlags,
+  { repository: place, force = false, dryRun: isDryRun = false, topic }: RetireFlags,
   print: Print = printToStdout,
 ): Promise<ExitCode> {
   const repository = await openRepository(place);
@@ -30,7 +32,8 @@ export async function retire(
     : (await closedLanes(store, new Map([[lane, ending]]))).has(lane);
   const { lastSeq } = ending;
   const reason = `the lane was ended by hand at ${new Date(now).toISOString()}`;
-  await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });
+  if (!isDryRun)
+    await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });
   const cameBy = found.archived.lanes.get(lane)?.begin?.topic;
   const notes = [
     ...(isInTopic
@@ -42,13 +45,21 @@ export async function retire(
       ? [`it came by the topic ${cameBy}: should that have more of it, this counts no more`]
       : []),
   ];
-  await print(tellEnding(lane, ending, closed) + notes.map((note) => `note: ${note}\n`).join(''));
+  await print(
+    tellEnding(lane, ending, { closed, isDryRun }) +
+      notes.map((note) => `note: ${note}\n`).join(''),
+  );
   return EXIT.ok;
 }
 
-function tellEnding(lane: string, { lastSeq, toMs }: LaneEnding, closed: boolean): string {
+function tellEnding(
+  lane: string,
+  { lastSeq, toMs }: LaneEnding,
+  { closed, isDryRun }: { readonly closed: boolean; readonly isDryRun: boolean },
+): string {
+  const verb = isDryRun ? 'would be ended' : 'is ended';
   const at = new Date(toMs).toISOString();
   return closed
-    ? `lane ${lane} is ended with record ${lastSeq}, received at ${at}: it stopped in order, and nothing of it is missing\n`
-    : `lane ${lane} is ended behind record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
+    ? `lane ${lane} ${verb} with record ${lastSeq}, received at ${at}: it stopped in order, and nothing of it is missing\n`
+    : `lane ${lane} ${verb} behind record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
 }

@@ -61,6 +61,20 @@ test('a lane of which nothing was archived is ended behind its begin, and no top
   expect(told).not.toContain('note:');
 });
 
+test('a lane stands as it did when it is only asked where it would be ended', async () => {
+  await using rig = await ArchiveRig.create();
+  await writeLane(rig.wal, 20, 7);
+  await rig.archiveAll();
+  const lane = (await coverageOf(rig)).lanes[0]?.lane ?? '';
+  let told = '';
+  await retire(lane, { repository: rig.place, force: true, dryRun: true }, (text) => {
+    told += text;
+    return Promise.resolve(true);
+  });
+  expect(told).toContain(`lane ${lane} would be ended with record `);
+  expect((await coverageOf(rig)).lanes[0]?.coveredToMs).not.toBe('ended');
+});
+
 test('a lane that is unknown, has ended, or was written to a short while ago is refused', async () => {
   await using rig = await ArchiveRig.create();
   await writeLane(rig.wal, 20, 7);
