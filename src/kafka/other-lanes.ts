@@ -25,6 +25,14 @@ const REFRESH_MS = 30_000;
 /** After so many answers without anything new a read is given up. */
 const FRUITLESS_MAX = 50;
 
+/** A connection to the topic: reads that are under way at once share it. */
+interface Line {
+  readonly client: KafkaClient;
+  readonly session: Promise<FetchSession>;
+  readers: number;
+  refreshedMs: number;
+}
+
 interface Window {
   /** The next offset to fetch. */
   next: number;
@@ -40,10 +48,8 @@ export class OtherLanes {
   readonly #options: OtherLanesOptions;
   /** By partition, the offsets without data of others. */
   readonly #quiet = new Map<number, OffsetRuns>();
-  #client: KafkaClient | undefined;
-  /** Under way or done: reads that begin at once share it. */
-  #opening: Promise<FetchSession> | undefined;
-  #refreshedMs = 0;
+  /** That of the next read; opened when there is none. */
+  #line: Line | undefined;
 
   constructor(options: OtherLanesOptions) {
     this.#options = options;
@@ -56,21 +62,22 @@ export class OtherLanes {
 
   /**
    * Frames with data of other lanes, of which the last record was received at `fromMs` or later: all that were in the topic when
-   * this was called. Rejects, on the way too, when it can't be read.
+   * this was called. Rejects, on the way too, when it can't be read, or the signal aborts; other reads go on then.
    */
   async *read(fromMs: number, signal: AbortSignal): AsyncGenerator<TopicFrame> {
-    const hangUp = (): void => this.close();
-    signal.addEventListener('abort', hangUp, { once: true });
+    const line = (this.#line ??= this.#connect());
+    line.readers += 1;
     try {
-      const session = await this.#open();
-      const windows = await this.#windowsOf(session, fromMs);
+      const session = await unlessAborted(this.#sessionOf(line), signal);
+      const windows = await unlessAborted(this.#windowsOf(session, fromMs), signal);
       for (let fruitless = 0; windows.size > 0; fruitless += 1) {
         if (fruitless > FRUITLESS_MAX) throw new Error('a partition of the topic gives nothing');
         for (const [nodeId, led] of session.leaders()) {
           const offsets = new Map(
             [...windows].filter(([one]) => led.includes(one)).map(([one, { next }]) => [one, next]),
           );
-          const fetched = offsets.size > 0 ? await session.fetch(nodeId, offsets, FETCH) : [];
+          if (offsets.size === 0) continue;
+          const fetched = await unlessAborted(session.fetch(nodeId, offsets, FETCH), signal);
           for (const one of fetched) {
             if (one.messages.length > 0) fruitless = 0;
             yield* this.#take(one, windows, fromMs);
@@ -78,10 +85,13 @@ export class OtherLanes {
         }
       }
     } catch (error) {
-      this.close();
+      // Whoever else is reading may finish; who gave up has nothing against the connection.
+      const isInUse = line.readers > 1;
+      if (this.#line === line && !(signal.aborted && isInUse)) this.#line = undefined;
       throw error;
     } finally {
-      signal.removeEventListener('abort', hangUp);
+      line.readers -= 1;
+      if (line.readers === 0 && this.#line !== line) line.client.hangUp();
     }
   }
 
@@ -125,11 +135,10 @@ export class OtherLanes {
     this.#quiet.clear();
   }
 
-  /** Gives up what is under way; a read opens it again. */
+  /** Gives up the connection, and what is under way on it; a read opens another. */
   close(): void {
-    this.#client?.hangUp();
-    this.#client = undefined;
-    this.#opening = undefined;
+    this.#line?.client.hangUp();
+    this.#line = undefined;
   }
 
   *#take(
@@ -155,24 +164,21 @@ export class OtherLanes {
     if (window.next >= window.high) windows.delete(partition);
   }
 
-  async #open(): Promise<FetchSession> {
+  async #sessionOf(line: Line): Promise<FetchSession> {
+    const session = await line.session;
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#opening === undefined) {
-      this.#opening = this.#connect();
-      this.#refreshedMs = nowMs;
-    }
-    const session = await this.#opening;
-    if (nowMs - this.#refreshedMs > REFRESH_MS) {
+    if (nowMs - line.refreshedMs > REFRESH_MS) {
       await session.refresh();
-      this.#refreshedMs = nowMs;
+      line.refreshedMs = nowMs;
     }
     return session;
   }
 
-  #connect(): Promise<FetchSession> {
-    const { connection, topic } = this.#options;
-    this.#client = connection.client({ retries: 0 });
-    return FetchSession.open(this.#client, topic);
+  #connect(): Line {
+    const { connection, topic, clock } = this.#options;
+    const client = connection.client({ retries: 0 });
+    const session = FetchSession.open(client, topic);
+    return { client, session, readers: 0, refreshedMs: clock.monotonicMs() };
   }
 
   /** Of each partition that has something to fetch. */
@@ -190,5 +196,21 @@ export class OtherLanes {
     let runs = this.#quiet.get(partition);
     if (runs === undefined) this.#quiet.set(partition, (runs = new OffsetRuns()));
     return runs;
+  }
+}
+
+/** What the work comes to; rejects as soon as the signal aborts. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const giveUp = (): void => reject(new Error('the read was given up'));
+    signal.addEventListener('abort', giveUp, { once: true, signal: over.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    over.abort();
   }
 }
