@@ -38,9 +38,6 @@ export function asOfProblems(
       `the target of the standby has, or may have, what was received up to ${sentTo}, which is after ${at}: take one with a longer delay, or restore that time (docs/RECOVERY.md, B)`,
     );
   }
-  if (standby.source === 'repository') {
-    problems.push('a standby that follows a repository cannot be promoted as of a moment');
-  }
   for (const { address, version, kafka } of proxies) {
     if (version !== standby.version) {
       problems.push(

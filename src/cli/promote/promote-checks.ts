@@ -70,10 +70,15 @@ function forkProblems(
   );
 }
 
+/** A repository lacks the newest records for a minute or two, and for good those that say no more than that a proxy runs. */
+const OF_REPOSITORY =
+  'the standby follows a repository, which never shows all that a proxy held: stop it, start it with the same --state and --target from the topic of the proxies (--kafka, --topic) or from the log of the one proxy (--data), and let it catch up';
+
 function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {
   if (standby.promotion === 'promoted') return [];
-  const { target, state, stopAt, lagSeconds, delaySeconds } = standby;
+  const { target, source, state, stopAt, lagSeconds, delaySeconds } = standby;
   const problems: string[] = [];
+  if (source === 'repository') problems.push(OF_REPOSITORY);
   if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
   if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
   const behind = lagSeconds - delaySeconds;

@@ -55,6 +55,11 @@ describe('a promotion', () => {
 
   test.each([
     ['a standby that is far behind', () => (standby.lagSeconds = 100), /100 s behind/],
+    [
+      'a standby of a repository',
+      () => (standby.source = 'repository'),
+      /same --state and --target from the topic/,
+    ],
     ['a proxy that the standby does not follow', () => standby.lanes.delete(b.lane), /lane b/],
     [
       'a proxy that is not named',
