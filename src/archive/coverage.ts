@@ -121,7 +121,14 @@ function endsOf(lanes: Holdings['lanes']): Map<string, LaneEnd> {
   return ends;
 }
 
-/** The one whose turn is over once something of this one is archived. */
+/**
+ * The one whose turn is over once something of this one is archived. A lane that its proxy's own archiver registered has no topic, also when
+ * the proxy has Kafka, and members that archive the topic to the same repository may then commit something of it before either has the rest of
+ * the lane before: a hole is told for that while, which a standby of the repository passes for good. For that, the log's archiver must be
+ * behind by more than a segment, and the partition of the lane before by more than that of this one. A begin with the topic would mend it,
+ * and be worse where nobody archives the topic: what the log itself has lost at a lane's end would wait for a marker that nobody writes,
+ * and hold the safe time back for ever.
+ */
 function laneBefore(begin: Begin | undefined): string | undefined {
   return begin?.topic === undefined ? begin?.previous?.lane : undefined;
 }
