@@ -252,7 +252,8 @@ export class Archiving {
   }
 }
 
-function archiverArguments({ data, repository, archiver, logLevel }: Config): string[] {
+/** What the child is to be told of the configuration. */
+export function archiverArguments({ data, repository, archiver, logLevel }: Config): string[] {
   return [
     'archive',
     '--data',
@@ -261,6 +262,8 @@ function archiverArguments({ data, repository, archiver, logLevel }: Config): st
     repository,
     '--archiver-memory-bytes',
     `${archiver.memoryBytes}B`,
+    '--archiver-priority',
+    archiver.priority,
     '--log-level',
     logLevel,
   ];

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createArchiveMetrics } from '../../../src/cli/proxy/archive-metrics.ts';
-import { Archiving, NOT_REGISTERED } from '../../../src/cli/proxy/archiving.ts';
+import { archiverArguments, Archiving, NOT_REGISTERED } from '../../../src/cli/proxy/archiving.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { Metrics } from '../../../src/runtime/metrics.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
@@ -86,6 +86,11 @@ class Scene implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
   }
 }
+
+test('the archiver is told the priority that it is to have', async () => {
+  const config = await loadConfig({ environment: {}, flags: { 'archiver.priority': 'low' } });
+  expect(archiverArguments(config).join(' ')).toContain('--archiver-priority low');
+});
 
 describe('a lane of the log', { timeout: 60_000 }, () => {
   test('takes data once it is registered, and so does the one behind a leap of the clock', async () => {
