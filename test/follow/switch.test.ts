@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Contained } from '../../src/record/lane-end.ts';
 import type { Fork } from '../../src/record/fork.ts';
+import { UNTOLD } from '../../src/cli/proxy/primary-switch.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import type { Position } from '../../src/record/position.ts';
@@ -226,6 +227,7 @@ describe('another primary', () => {
       const { feeding, primary, writePath } = rig.proxy;
       const log = vi.spyOn(writePath, 'logControl').mockResolvedValue(false);
       await feeding.switchTo(new URL(other.url), contained, fork);
+      expect(primary.state).toEqual({ kind: 'down', reason: UNTOLD });
       vi.spyOn(PrimaryChoice.prototype, 'holdAt').mockRejectedValueOnce(new Error('full'));
       await expect(feeding.hold()).rejects.toThrow('full');
       expect(primary.isHeld).toBe(true);

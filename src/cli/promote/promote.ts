@@ -101,7 +101,10 @@ export class Promotion {
     const { checked, ...looked } = await lookAtAll(this.#options);
     this.#options.tell(checked);
     const { target, problems } = checked;
-    if (problems.length > 0) throw refused(problems.join('; '), 'Nothing was changed.');
+    if (problems.length > 0) {
+      const isHeld = looked.views.some((proxy) => proxy.isHeld);
+      throw refused(problems.join('; '), isHeld ? STILL_HELD : 'Nothing was changed.');
+    }
     return { target, ...looked };
   }
 
@@ -236,6 +239,9 @@ export class Promotion {
     }
   }
 }
+
+const STILL_HELD =
+  'Nothing was changed: what is held, by a run before this one, stays held and takes writes. To give up, POST /primary/release to each of these proxies.';
 
 function valueOf(answer: Awaited<ReturnType<Admin['post']>>, who: string): unknown {
   if (answer.kind !== 'answered') throw new Error(`${who}: ${answer.reason}`);

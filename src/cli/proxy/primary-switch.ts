@@ -23,7 +23,7 @@ export interface PrimarySwitchOptions {
 
 const RETRY_MS = 1_000;
 
-const UNTOLD = 'the log is told first what is undone';
+export const UNTOLD = 'the log, and Kafka, are told first what is undone';
 const HELD = 'it is held, so that another can take its place: writes are kept for that one';
 
 /** Why a start does not feed the primary; undefined: it does. */
@@ -96,7 +96,7 @@ export class PrimarySwitch {
    */
   async switchTo(to: URL, successor: Successor): Promise<void> {
     await this.#inTurn(async () => {
-      const { choice, telling, wal, logger, moved } = this.#options;
+      const { choice, primary, telling, wal, logger, moved } = this.#options;
       const before = choice.url.origin;
       // It was switched before; held since, it has no better place than its own.
       if (before === to.origin)
@@ -113,6 +113,7 @@ export class PrimarySwitch {
         if (choice.url.origin === before) throw error;
         const { message } = error as Error;
         logger.error({ primary: to.origin, error: message }, UNFINISHED);
+        if (choice.fork !== undefined) await primary.hold(UNTOLD);
         void this.#finish();
       }
       moved();

@@ -192,6 +192,16 @@ describe('a promotion', () => {
     },
   );
 
+  test('says in a refusal that what an earlier run held is held still', async () => {
+    a.isHeld = true;
+    standby.lagSeconds = 100;
+    await expect(promote()).rejects.toMatchObject({
+      hint: expect.stringContaining('/primary/release') as string,
+    });
+    a.isHeld = false;
+    await expect(promote()).rejects.toMatchObject({ hint: 'Nothing was changed.' });
+  });
+
   test('can be run again when nothing is left to do', async () => {
     await promote();
     events.length = 0;
