@@ -23,6 +23,8 @@ interface LaneWork {
   /** Of the message in which the segment that is being made begins; behind that there is nothing to read again. */
   offset: number;
   quietSinceMs: number;
+  /** Where the partition ended when the lane's end was first known: what there is of the lane is before that. */
+  until: number | undefined;
 }
 
 /** A lane ticks once a second: where it ends is asked when it has had nothing for so long. */
@@ -84,6 +86,7 @@ export class TopicPartition {
     await archiver.take(frame, signal);
     if (archiver.settledSeq + 1 >= frame.firstSeq) work.offset = frame.offset;
     work.quietSinceMs = clock.monotonicMs();
+    work.until = undefined;
     if (!signal.aborted) this.#position = frame.offset + 1;
   }
 
@@ -106,12 +109,12 @@ export class TopicPartition {
       const end = await ends.of(lane);
       if (end === undefined) continue;
       if (end.kind === 'retired' || end.lastSeq <= archiver.seq) {
-        if (await this.#isBehind()) return;
+        if (await this.#isBehind(work)) continue;
         await archiver.commit(signal);
         this.#lanes.delete(lane);
       } else if (end.hasRecords) {
         // Those were sent behind all that there is of this lane.
-        if (await this.#isBehind()) return;
+        if (await this.#isBehind(work)) continue;
         if (!this.#isWhole) return this.#rewind();
         await this.#passHole(work, end.lastSeq, signal);
         this.#lanes.delete(lane);
@@ -128,7 +131,7 @@ export class TopicPartition {
     const seq = archive.settledBefore(Infinity);
     const archiver = new LaneArchiver(this.#options, archive, { lane, ordinal, seq });
     const quietSinceMs = clock.monotonicMs() - QUIET_MS;
-    this.#lanes.set(lane, { archiver, offset: this.#position, quietSinceMs });
+    this.#lanes.set(lane, { archiver, offset: this.#position, quietSinceMs, until: undefined });
   }
 
   /** From what is settled on, again: something failed. */
@@ -175,7 +178,7 @@ export class TopicPartition {
     }
     const seq = archive.settledBefore(firstSeq);
     const archiver = new LaneArchiver(this.#options, archive, { lane, ordinal, seq });
-    const work = { archiver, offset, quietSinceMs: clock.monotonicMs() };
+    const work = { archiver, offset, quietSinceMs: clock.monotonicMs(), until: undefined };
     this.#lanes.set(lane, work);
     return work;
   }
@@ -196,10 +199,10 @@ export class TopicPartition {
     await archiver.passHole({ from: archiver.seq + 1, to, reason: NOT_SENT }, signal);
   }
 
-  /** Whether something of the partition is to be read yet. */
-  async #isBehind(): Promise<boolean> {
-    const { high } = await this.#options.source.range(this.#partition);
-    return this.#position < high;
+  /** Whether something of a lane whose end is known may be to be read yet. Other lanes of the partition may go on meanwhile. */
+  async #isBehind(work: LaneWork): Promise<boolean> {
+    work.until ??= (await this.#options.source.range(this.#partition)).high;
+    return this.#position < work.until;
   }
 
   #isQuiet({ quietSinceMs }: LaneWork): boolean {

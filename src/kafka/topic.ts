@@ -1,4 +1,5 @@
 import type { KafkaClient, KafkaConnection } from './connection.ts';
+import { WalError } from '../runtime/errors.ts';
 import { explainFailure } from './failure.ts';
 import { FetchSession, type OffsetRange } from './fetch-session.ts';
 
@@ -26,7 +27,7 @@ export class Topic {
     this.#keeps = keeps;
   }
 
-  /** Of every partition. Rejects when the topic can't be asked. */
+  /** Of every partition. Throws KAFKA_UNREACHABLE, as all questions do. */
   async ranges(): Promise<ReadonlyMap<number, OffsetRange>> {
     return this.#ask((session) => session.ranges(session.partitions()));
   }
@@ -94,7 +95,7 @@ export class Topic {
       client.hangUp();
       const { options } = this.#connection;
       const { says } = explainFailure(cause, { options, topic: this.name });
-      throw new Error(says, { cause });
+      throw new WalError('KAFKA_UNREACHABLE', says, { cause });
     }
   }
 }

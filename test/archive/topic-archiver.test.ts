@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { retireLane } from '../../src/archive/retire-lane.ts';
+import { Topic } from '../../src/kafka/topic.ts';
+import { freePort } from '../kit/ports.ts';
+import { connectTo } from '../kit/topic.ts';
 import { present } from '../kit/wal-log.ts';
 import { expectRecords } from './archive-content.ts';
 import { ArchiveRig } from './archive-rig.ts';
@@ -89,6 +92,50 @@ describe('the archive of a topic', () => {
     await group.until((one) => one.lanes[0]?.coveredToMs === 'ended');
     await group.until((one) => holds(one, second, lengthOf(second)));
     await expectRecords(rig, recordsOf(first, second));
+  });
+
+  test('ends a lane also where others of its partition go on without a pause', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const first = madeLane(laneId(0, 1), 'h', shape({ isClosed: false }));
+    const second = madeLane(laneId(0, 2), 'h', shape({ ordinal: 2, previous: first }));
+    const busy = madeLane(laneId(0, 3), 'b', shape({ points: 5_000, cut: 1_000 }));
+    topic.send(first, 1, lengthOf(first));
+    topic.send(second, 1, lengthOf(second));
+    const member = topic.member();
+    let sent = 0;
+    member.range = (partition) => {
+      sent += 1;
+      topic.send(busy, sent, sent);
+      return Promise.resolve(topic.range(partition));
+    };
+    member.assign([0]);
+    group.start(member);
+    await group.until((one) => holds(one, first, lengthOf(first)));
+    const { holes } = await group.until(({ lanes }) => lanes[0]?.coveredToMs === 'ended');
+    expect(holes).toEqual([]);
+  });
+
+  test('goes on once a broker answers again', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(1);
+    const made = madeLane(laneId(0, 1), 'h', shape());
+    topic.send(made, 1, lengthOf(made));
+    const member = topic.member();
+    const away = new Topic(await connectTo(`127.0.0.1:${await freePort()}`), topic.topic);
+    const answer = member.range.bind(member);
+    let asked = 0;
+    member.range = async (partition) => {
+      asked += 1;
+      if (asked <= 2) await away.ranges();
+      return answer(partition);
+    };
+    member.assign([0]);
+    group.start(member);
+    await group.until((one) => holds(one, made, lengthOf(made)));
+    expect(group.told[0]).toContain('ECONNREFUSED');
   });
 
   test('names the lane before, though another member is yet to read it', async () => {
