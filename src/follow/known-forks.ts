@@ -1,7 +1,14 @@
 import { join } from 'node:path';
+import { fieldsOf } from '../record/fields.ts';
 import { type Fork, parseFork, Undone } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
+
+/** What the log went back to, as this directory knows it. */
+interface KnownFork extends Fork {
+  /** By then the log, and Kafka, had it, epoch ms; null: not yet, as far as is known. */
+  readonly toldAt: number | null;
+}
 
 const FILE = 'forks.json';
 
@@ -12,9 +19,9 @@ const FILE = 'forks.json';
 export class KnownForks {
   readonly undone: Undone;
   readonly #path: string;
-  #forks: readonly Fork[];
+  #forks: readonly KnownFork[];
 
-  private constructor(path: string, forks: readonly Fork[]) {
+  private constructor(path: string, forks: readonly KnownFork[]) {
     this.#path = path;
     this.#forks = forks;
     this.undone = new Undone(forks);
@@ -26,7 +33,7 @@ export class KnownForks {
     const read = await readChecked(path);
     if (read === 'absent') return new KnownForks(path, []);
     const list = read === 'damaged' ? undefined : read['forks'];
-    const forks = Array.isArray(list) ? list.map((one) => parseFork(one)) : [undefined];
+    const forks = Array.isArray(list) ? list.map((one) => parseKnown(one)) : [undefined];
     if (forks.every((fork) => fork !== undefined)) return new KnownForks(path, forks);
     throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what is undone`, {
       hint: 'Put it back from a copy. The log has the same as `!fork` records (tsdb-wal wal inspect --records).',
@@ -37,12 +44,31 @@ export class KnownForks {
     return this.#forks;
   }
 
+  /** Those that went back to before a time, and were told after it, epoch ms: the log as it was then does not say what they undid. */
+  around(ms: number): readonly Fork[] {
+    return this.#forks.filter(({ at, toldAt }) => at < ms && (toldAt ?? Infinity) > ms);
+  }
+
   /** Durable when it resolves; one that is known changes nothing. */
   async add(fork: Fork): Promise<void> {
     if (this.undone.knows(fork)) return;
-    const forks = [...this.#forks, fork];
-    await writeChecked(this.#path, { forks });
-    this.#forks = forks;
+    await this.#save([...this.#forks, { ...fork, toldAt: null }]);
     this.undone.add(fork);
   }
+
+  /** The log, and Kafka, have it by then, epoch ms. Durable when it resolves. */
+  async told(id: string, ms: number): Promise<void> {
+    await this.#save(this.#forks.map((fork) => (fork.id === id ? { ...fork, toldAt: ms } : fork)));
+  }
+
+  async #save(forks: readonly KnownFork[]): Promise<void> {
+    await writeChecked(this.#path, { forks });
+    this.#forks = forks;
+  }
+}
+
+function parseKnown(value: unknown): KnownFork | undefined {
+  const fork = parseFork(value);
+  const { toldAt } = fieldsOf(value);
+  return fork && { ...fork, toldAt: typeof toldAt === 'number' ? toldAt : null };
 }

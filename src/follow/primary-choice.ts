@@ -147,8 +147,14 @@ export class PrimaryChoice {
     if (this.#choice !== undefined) await this.#settle(this.#choice);
   }
 
-  /** The log has the fork. Durable when it resolves. */
-  async told(): Promise<void> {
+  /** What was undone by promotions that a time lies within, epoch ms: as of an earlier one, and told later. */
+  undoneAround(ms: number): readonly Fork[] {
+    return this.#forks.around(ms);
+  }
+
+  /** The log has the fork by then, epoch ms. Durable when it resolves. */
+  async told(ms: number): Promise<void> {
+    if (this.fork !== undefined) await this.#forks.told(this.fork.id, ms);
     if (this.#choice !== undefined) await this.#settle({ ...this.#choice, fork: null });
   }
 

@@ -124,6 +124,11 @@ export class Standby {
     return this.#arrivals.sentToMs;
   }
 
+  /** What is known to be undone of the log: the target has none of it. */
+  get forks(): readonly Fork[] {
+    return this.#forks;
+  }
+
   get open(): { readonly suspects: number; readonly mends: number } {
     return this.#feed.open;
   }
@@ -170,20 +175,19 @@ export class Standby {
     if (this.#isPromoting) return this.drained;
     const { promotion } = state.state;
     assertMayDrain(promotion, fork, this.#arrivals.sentSoonMs);
-    const of = fork && { fork };
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.
       if (fork !== undefined) gate.drain(fork.at);
       this.#drainsBegun += 1;
       try {
-        await state.save({ promotion: { kind: 'draining', ends, ...of } });
+        await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
       } finally {
         this.#drainsBegun -= 1;
         // Where none could be written down it follows on.
         if (this.#drainsBegun === 0 && state.state.promotion.kind === 'none') gate.drain(undefined);
       }
     } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
-      await state.save({ promotion: { ...promotion, ...of } });
+      await state.save({ promotion: { ...promotion, fork } });
     }
     return this.drained;
   }

@@ -63,6 +63,8 @@ export function asOfWarnings(asOf: AsOf, { lagSeconds }: StandbyView, nowMs: num
 export interface Cut {
   readonly lanes: readonly LaneEnd[];
   readonly later: readonly UndoneRange[];
+  /** What promotions undid that the moment lies within: as of an earlier one, and told later. */
+  readonly around: readonly Fork[];
 }
 
 /** Asks a proxy; rejects when it can't tell. */
@@ -72,6 +74,21 @@ export async function cutOf(proxy: Admin, { ms }: AsOf, to: string): Promise<Cut
   const cut = endsView(answer.value);
   if (cut === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
   return cut;
+}
+
+/** Why a standby that doesn't know of them can't be promoted: what it had received by then, it may have. */
+export function aroundProblems(
+  asOf: AsOf,
+  cuts: readonly Cut[],
+  { forks }: Pick<StandbyView, 'forks'>,
+): string[] {
+  const around = new Map(cuts.flatMap((cut) => cut.around.map((fork) => [fork.id, fork] as const)));
+  return [...around.values()]
+    .filter(({ id }) => !forks.includes(id))
+    .map(
+      ({ id, at }) =>
+        `${formatInstant(asOf.ms)} lies within a promotion as of ${formatInstant(at)} (fork ${id}), and the standby does not know what that undid: try again in some seconds; if it still does not know, its target has that, and another standby must be taken`,
+    );
 }
 
 export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {

@@ -4,7 +4,7 @@ import { WalError } from '../../runtime/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { type AsOf, cutOf } from './as-of.ts';
+import { type AsOf, aroundProblems, type Cut, cutOf } from './as-of.ts';
 import { checkPromotion, isSwitched } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type ProxyView, proxyView, type StandbyView, standbyView } from './promote-views.ts';
@@ -48,7 +48,7 @@ export async function lookAtAll({
     return one !== undefined && !isSwitched(one, target);
   });
   const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
-  const later = await laterOf(open, target, asOf);
+  const later = await laterOf(open, target, { asOf, seen });
   const { address, promotion, lagSeconds, lagRecords } = seen;
   const checked: Checked = {
     event: 'checked',
@@ -72,19 +72,22 @@ export async function lookAtAll({
 async function laterOf(
   open: readonly Admin[],
   target: string,
-  asOf: AsOf | undefined,
+  { asOf, seen }: { readonly asOf: AsOf | undefined; readonly seen: StandbyView },
 ): Promise<{ readonly records: ReadonlyMap<string, number>; readonly problems: string[] }> {
   const records = new Map<string, number>();
   const problems: string[] = [];
   if (asOf === undefined) return { records, problems };
+  const cuts: Cut[] = [];
   for (const proxy of open) {
     try {
-      records.set(proxy.address, recordsIn((await cutOf(proxy, asOf, target)).later));
+      const cut = await cutOf(proxy, asOf, target);
+      cuts.push(cut);
+      records.set(proxy.address, recordsIn(cut.later));
     } catch (error) {
       problems.push((error as Error).message);
     }
   }
-  return { records, problems };
+  return { records, problems: [...problems, ...aroundProblems(asOf, cuts, seen)] };
 }
 
 async function view<V>(

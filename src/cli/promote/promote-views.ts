@@ -44,6 +44,8 @@ export interface StandbyView {
   readonly sentToMs: number;
   /** With which it is drained, or was. */
   readonly fork: Fork | undefined;
+  /** Ids of forks whose records the target has nothing of. */
+  readonly forks: readonly string[];
   /** Everything received up to then is contained of lanes that are not among `lanes`, epoch ms; null: nothing. */
   readonly allUpToMs: number | null;
   /** By lane, when the last record of it that the target contains was received, epoch ms. */
@@ -111,6 +113,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     stopAt: typeof stopAt === 'string' ? stopAt : null,
     sentToMs: typeof sentTo === 'string' ? Date.parse(sentTo) : Infinity,
     fork: parseFork(fork),
+    forks: textsOf(fields['forks']) ?? [],
     allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),
     deadLetters: Number(fields['deadLetters']),
@@ -138,13 +141,19 @@ export function drainView(answer: unknown): DrainView | undefined {
 }
 
 /** From what `/primary/ends` answers; undefined when it is something else. */
-export function endsView(
-  answer: unknown,
-): { readonly lanes: readonly LaneEnd[]; readonly later: readonly UndoneRange[] } | undefined {
-  const { lanes: told, later } = fieldsOf(answer);
+export function endsView(answer: unknown):
+  | {
+      readonly lanes: readonly LaneEnd[];
+      readonly later: readonly UndoneRange[];
+      readonly around: readonly Fork[];
+    }
+  | undefined {
+  const { lanes: told, later, around } = fieldsOf(answer);
+  const forks = Array.isArray(around) ? around.flatMap((one) => parseFork(one) ?? []) : [];
   const lanes = parseLaneEnds(told);
   const ranges = parseFork({ id: '0'.repeat(16), at: 0, undone: later })?.undone;
-  return lanes === undefined || ranges === undefined ? undefined : { lanes, later: ranges };
+  if (lanes === undefined || ranges === undefined) return undefined;
+  return { lanes, later: ranges, around: forks };
 }
 
 function textsOf(value: unknown): string[] | undefined {

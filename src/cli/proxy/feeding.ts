@@ -124,12 +124,13 @@ export class Feeding {
 
   /**
    * The lanes of `state` as they were at a time, epoch ms, and what they have received since that `to` is not to have, should it become the
-   * primary as of then; if it is that already, what was undone. Throws TIME_UNREACHABLE.
+   * primary as of then; if it is that already, what was undone. And what promotions undid that the time lies within. Throws TIME_UNREACHABLE.
    */
-  async endsAt(ms: number, to: URL): Promise<EndsAt> {
+  async endsAt(ms: number, to: URL): Promise<EndsAt & { readonly around: readonly Fork[] }> {
     const { choice, wal } = this.#options;
     const { ends } = this.#switch;
-    const found = await endsAt(wal, ends, ms);
+    const around = choice.undoneAround(ms);
+    const found = { ...(await endsAt(wal, ends, ms)), around };
     if (choice.url.origin !== to.origin) return found;
     const own = new Set(ends.map(({ lane }) => lane));
     const ranges = choice.forks.filter(({ at }) => at === ms).flatMap(({ undone }) => undone);

@@ -9,7 +9,7 @@ import type { Wal } from '../../wal/log.ts';
 import type { Replication } from './replication.ts';
 
 export interface ForkTellingOptions {
-  readonly wal: Pick<Wal, 'durable'>;
+  readonly wal: Pick<Wal, 'durable' | 'now'>;
   readonly writePath: Pick<DurableWritePath, 'logControl'>;
   /** Undefined without Kafka. */
   readonly replication: Pick<Replication, 'acknowledged' | 'drain'> | undefined;
@@ -32,14 +32,14 @@ export class ForkTelling {
 
   /** Durable there when it resolves, and the choice knows it. A start may tell it once more. Throws WAL_UNAVAILABLE, KAFKA_UNREACHABLE. */
   async tell(fork: Fork): Promise<void> {
-    const { choice, replication, logger } = this.#options;
+    const { choice, replication, wal, logger } = this.#options;
     const by = await this.#say(fork);
     await replication?.drain(by, KAFKA_MS_MAX);
     const { acknowledged } = replication ?? { acknowledged: by };
     if (acknowledged === undefined || comparePositions(acknowledged, by) < 0) {
       throw new WalError('KAFKA_UNREACHABLE', 'Kafka does not have what is undone yet');
     }
-    await choice.told();
+    await choice.told(wal.now());
     const records = recordsIn(fork.undone);
     const at = formatInstant(fork.at);
     logger.warn({ fork: fork.id, at, records }, 'the log goes on from this moment');

@@ -106,6 +106,7 @@ export class StandbyReport {
       target: { url: request.target.origin, state: standby.state, ...standby.open },
       paused: gate.isPaused,
       promotion: promotionOf(standby),
+      forks: standby.forks.map(({ id }) => id),
       delaySeconds: gate.delayMs / 1_000,
       sentTo: formatInstant(standby.sentToMs),
       stopAt: gate.stopAtMs === Infinity ? null : formatInstant(gate.stopAtMs),

@@ -47,5 +47,6 @@ export function mergeEnds(ends: readonly unknown[]): object {
   return {
     lanes: all.flatMap(({ lanes }) => lanes as unknown[]),
     later: all.flatMap(({ later }) => later as unknown[]),
+    around: all.flatMap(({ around = [] }) => around as unknown[]),
   };
 }

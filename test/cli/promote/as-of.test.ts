@@ -122,6 +122,17 @@ describe('a promotion as of a moment', () => {
     expect(stands()).toEqual([OLD, OLD]);
   });
 
+  test('within another one is refused for a standby that does not know what that undid', async () => {
+    const id = 'e'.repeat(16);
+    a.around = [{ id, at: AS_OF.ms - 10, undone: [] }];
+    b.around = a.around;
+    await expect(promote({ asOf: AS_OF })).rejects.toThrow(/within a promotion as of 1970-01-01/);
+    expect([stands(), standby.asked]).toEqual([[OLD, OLD], []]);
+    standby.forks = [id];
+    await promote({ asOf: AS_OF });
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
   test('is not taken up without it', async () => {
     standby.drains = 1_000_000;
     await expect(promote({ asOf: AS_OF, signal: AbortSignal.abort() })).rejects.toThrow(

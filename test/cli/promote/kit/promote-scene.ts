@@ -52,6 +52,8 @@ export class FakeProxy extends FakeAdmin {
   urls: readonly string[] | undefined;
   end: number;
   until: number | undefined;
+  /** What promotions undid that the moment lies within. */
+  around: readonly Fork[] = [];
   /** With which it was switched. */
   fork: Fork | undefined;
   readonly lane: string;
@@ -81,6 +83,7 @@ export class FakeProxy extends FakeAdmin {
       return {
         lanes: [{ lane, ordinal: 1, firstSeq: 1, seq: end - LATER, receivedBy: 1_000 }],
         later: [{ lane, from: end - LATER + 1, to: end }],
+        around: this.around,
       };
     }
     if (path === '/primary/probe') return { trouble: null };
@@ -114,6 +117,8 @@ export class FakeStandby extends FakeAdmin {
   /** A lane that it meets on the way. */
   comes: { lane: string; seq: number; receivedAt: number } | undefined;
   fork: Fork | undefined;
+  /** Known ones, by id. */
+  forks: readonly string[] = [];
 
   protected answer(path: string, body: unknown): object {
     if (path === '/status') {
@@ -122,6 +127,7 @@ export class FakeStandby extends FakeAdmin {
         source: { kind: this.source },
         target: { url: this.target, state: { kind: 'live' } },
         promotion: { state: this.promotion, fork: this.fork ?? null },
+        forks: this.forks,
         sentTo: new Date(this.sentToMs).toISOString(),
         lagSeconds: this.lagSeconds,
         lagRecords: 7,
