@@ -5,6 +5,8 @@ interface Waiter {
 }
 
 const PRESSED = 0.25;
+/** So much of the whole budget, and no more, is for those who wait: what they hold they may hold for as long as the log takes nothing. */
+const PATIENT = 0.75;
 
 /**
  * Budgets for bytes that were read and are not yet answered: one over all, one for each source address. A source
@@ -18,6 +20,8 @@ export class Admission {
   #waiters: Waiter[] = [];
   readonly #onPressed: () => void;
   #bytes = 0;
+  /** Of these, held by those who wait. */
+  #patientBytes = 0;
   /** Someone waits for the whole budget: nobody overtakes. */
   #full = false;
 
@@ -36,35 +40,38 @@ export class Admission {
     return this.#bytes;
   }
 
-  /** Takes the bytes if they fit; each taken byte must be released. */
-  tryAcquire(source: string, bytes: number): boolean {
+  /** Takes the bytes if they fit; each taken byte must be released, likewise. `isPatient`: for one who waits when they don't. */
+  tryAcquire(source: string, bytes: number, isPatient = false): boolean {
     if (this.#full || !this.#fits(bytes) || !this.#fitsSource(source, bytes)) return false;
-    this.take(source, bytes);
+    if (isPatient && !this.#fitsPatient(bytes)) return false;
+    this.take(source, bytes, isPatient);
     return true;
   }
 
   /** Takes the bytes whether they fit or not. */
-  take(source: string, bytes: number): void {
+  take(source: string, bytes: number, isPatient = false): void {
     const used = (this.#bytesBySource.get(source) ?? 0) + bytes;
     this.#bytes += bytes;
+    if (isPatient) this.#patientBytes += bytes;
     this.#bytesBySource.set(source, used);
     const isPressed =
       used > this.#sourceBytesMax * PRESSED || this.#bytes > this.#bytesMax * PRESSED;
     if (isPressed) this.#onPressed();
   }
 
-  release(source: string, bytes: number): void {
+  release(source: string, bytes: number, isPatient = false): void {
     const left = (this.#bytesBySource.get(source) ?? 0) - bytes;
     if (left > 0) this.#bytesBySource.set(source, left);
     else this.#bytesBySource.delete(source);
     this.#bytes -= bytes;
+    if (isPatient) this.#patientBytes -= bytes;
     if (this.#waiters.length > 0) this.#admitWaiting();
   }
 
   /** Calls back, later and in order of asking, once the bytes were taken. A caller waits for one thing at a time. */
   wait(source: string, bytes: number, admitted: () => void): void {
     this.#waiters.push({ source, bytes, admitted });
-    if (!this.#fits(bytes)) this.#full = true;
+    if (this.#fitsPatient(bytes) && !this.#fits(bytes)) this.#full = true;
   }
 
   /** Ends the wait that was begun with this callback. */
@@ -77,20 +84,25 @@ export class Admission {
     return this.#bytes === 0 || this.#bytes + bytes <= this.#bytesMax;
   }
 
+  #fitsPatient(bytes: number): boolean {
+    return this.#patientBytes === 0 || this.#patientBytes + bytes <= this.#bytesMax * PATIENT;
+  }
+
   #fitsSource(source: string, bytes: number): boolean {
     const used = this.#bytesBySource.get(source);
     return used === undefined || used + bytes <= this.#sourceBytesMax;
   }
 
-  /** A waiter held by its own budget is passed over; one held by the whole budget stops those behind it. */
+  /** A waiter held by its own budget, or that of all who wait, is passed over; one held by the whole budget stops those behind it. */
   #admitWaiting(): void {
     const admitted: Waiter[] = [];
     const waiting: Waiter[] = [];
     this.#full = false;
     for (const waiter of this.#waiters) {
-      if (!this.#full && this.#fitsSource(waiter.source, waiter.bytes)) {
+      const isOwn = this.#fitsSource(waiter.source, waiter.bytes);
+      if (!this.#full && isOwn && this.#fitsPatient(waiter.bytes)) {
         if (this.#fits(waiter.bytes)) {
-          this.take(waiter.source, waiter.bytes);
+          this.take(waiter.source, waiter.bytes, true);
           admitted.push(waiter);
           continue;
         }

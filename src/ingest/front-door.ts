@@ -12,6 +12,8 @@ import { TelnetConnection, type TelnetContext } from './telnet-connection.ts';
 
 /** How long a connection may stay without its first byte, unless the idle time-out is shorter. */
 const FIRST_BYTE_TIMEOUT_MS = 30_000;
+/** A telnet connection that has waited for us for so long gives way to a new one when there is no place left. */
+const PATIENCE_MS = 60_000;
 
 /** The one port that collectors know: HTTP when the first byte is A to Z, as in OpenTSDB, else telnet. */
 export interface FrontDoor {
@@ -21,7 +23,7 @@ export interface FrontDoor {
   /** Reads nothing more, answers all that was read, and closes; what is not done by the deadline is cut off. */
   close(deadlineMs: number): Promise<void>;
 
-  /** Connections open now. */
+  /** Connections open now, or gone with something of theirs not logged yet. */
   connections(): number;
 }
 
@@ -39,6 +41,8 @@ class PortMux implements FrontDoor {
   /** Connections that have not sent a byte yet. */
   readonly #silent = new Set<Socket>();
   readonly #telnets = new Set<TelnetConnection>();
+  /** Those of them whose client is gone. */
+  readonly #orphans = new Set<TelnetConnection>();
   /** Ends the wait for the deadline of `close`. */
   readonly #closed = new AbortController();
 
@@ -75,7 +79,7 @@ class PortMux implements FrontDoor {
   }
 
   connections(): number {
-    return this.#sockets.size;
+    return this.#sockets.size + this.#orphans.size;
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -102,10 +106,12 @@ class PortMux implements FrontDoor {
 
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    if (this.#sockets.size >= this.#options.limits.connectionsMax) {
+    if (this.connections() >= this.#options.limits.connectionsMax) {
       this.#options.counters.connectionRefused();
-      socket.destroy();
-      return;
+      if (!this.#makeRoom()) {
+        socket.destroy();
+        return;
+      }
     }
     this.#sockets.add(socket);
     this.#silent.add(socket);
@@ -126,6 +132,28 @@ class PortMux implements FrontDoor {
     });
   }
 
+  /**
+   * While the log takes nothing, who waits for it is not read, so that its end is not seen, and comes again by a new connection. The one that
+   * has waited longest is given up. False: none has waited for long.
+   */
+  #makeRoom(): boolean {
+    let longest: TelnetConnection | undefined;
+    let sinceMs = systemClock.monotonicMs() - PATIENCE_MS;
+    for (const telnet of this.#telnets) {
+      const { waitsSinceMs = Infinity } = telnet;
+      if (waitsSinceMs > sinceMs) continue;
+      longest = telnet;
+      sinceMs = waitsSinceMs;
+    }
+    longest?.abandon();
+    return longest !== undefined;
+  }
+
+  #forget(telnet: TelnetConnection): void {
+    this.#telnets.delete(telnet);
+    this.#orphans.delete(telnet);
+  }
+
   #hand(socket: Socket, bytes: Buffer): void {
     const first = bytes[0] ?? 0;
     if (first >= 0x41 && first <= 0x5a) {
@@ -134,7 +162,10 @@ class PortMux implements FrontDoor {
     }
     const telnet = new TelnetConnection(socket, this.#telnetContext);
     this.#telnets.add(telnet);
-    void telnet.done.then(() => this.#telnets.delete(telnet));
+    socket.once('close', () => {
+      if (this.#telnets.has(telnet)) this.#orphans.add(telnet);
+    });
+    void telnet.done.then(() => this.#forget(telnet));
     this.#reads.direct(socket, (more) => telnet.receive(more));
     telnet.run();
     telnet.receive(bytes);

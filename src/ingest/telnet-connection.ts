@@ -64,6 +64,7 @@ export class TelnetConnection {
   /** Nothing more is read; the connection ends when all before is answered. */
   #stopped = false;
   readonly #abandoned = new AbortController();
+  #waitsSinceMs: number | undefined = undefined;
 
   constructor(socket: Socket, context: TelnetContext) {
     this.#socket = new TelnetSocket(socket);
@@ -80,6 +81,11 @@ export class TelnetConnection {
       isAwaitingUs: () => this.#isBusy,
       onEnd: () => this.stop(),
     });
+  }
+
+  /** Monotonic; since when it waits for the log, or to be admitted. Undefined: it doesn't. */
+  get waitsSinceMs(): number | undefined {
+    return this.#abandoned.signal.aborted ? undefined : this.#waitsSinceMs;
   }
 
   /** Reads nothing more, and closes when what was read is answered. */
@@ -108,9 +114,9 @@ export class TelnetConnection {
     const { admission, spare } = this.#context;
     const memory = spare.take(bytes.length);
     const chunk = { memory, length: bytes.copy(memory) };
-    if (admission.tryAcquire(this.#peer.address, chunk.length)) return this.#take(chunk);
+    if (admission.tryAcquire(this.#peer.address, chunk.length, true)) return this.#take(chunk);
     this.#parked = chunk;
-    this.#socket.hold('admission');
+    this.#hold('admission');
     admission.wait(this.#peer.address, chunk.length, this.#admitted);
     return undefined;
   }
@@ -119,7 +125,7 @@ export class TelnetConnection {
     const chunk = this.#parked;
     this.#parked = undefined;
     if (chunk !== undefined) this.#take(chunk);
-    this.#socket.release('admission');
+    this.#release('admission');
     this.#endWhenAnswered();
   };
 
@@ -131,7 +137,7 @@ export class TelnetConnection {
     const before = this.#tail;
     if (end === 0) {
       this.#tail = before === undefined ? Buffer.from(bytes) : Buffer.concat([before, bytes]);
-      admission.release(this.#peer.address, chunk.length);
+      admission.release(this.#peer.address, chunk.length, true);
       spare.giveBack(chunk.memory);
     } else {
       this.#tail = end === chunk.length ? undefined : Buffer.from(bytes.subarray(end));
@@ -178,7 +184,7 @@ export class TelnetConnection {
   #holdReplies(read: TelnetRead): void {
     const grown = read.replies.length * LIMITS.replyBytes - read.replyBytes;
     if (grown > 0) {
-      this.#context.admission.take(this.#peer.address, grown);
+      this.#context.admission.take(this.#peer.address, grown, true);
       read.replyBytes += grown;
       this.#unansweredBytes += grown;
     }
@@ -254,7 +260,7 @@ export class TelnetConnection {
   /** Submits the head of the queue until it is taken, then all after it; false when the connection was abandoned. */
   async #submitAgain(head: TelnetRead): Promise<boolean> {
     const { signal } = this.#abandoned;
-    this.#socket.hold('log');
+    this.#hold('log');
     this.#isRetrying = true;
     await Promise.all(this.#reads.map((read) => read.settled));
     // What was taken after the head is about to be logged again.
@@ -279,8 +285,18 @@ export class TelnetConnection {
     }
     this.#isRetrying = false;
     for (const read of this.#reads) if (read !== head) this.#submit(read);
-    this.#socket.release('log');
+    this.#release('log');
     return true;
+  }
+
+  #hold(reason: 'admission' | 'log'): void {
+    this.#socket.hold(reason);
+    this.#waitsSinceMs ??= systemClock.monotonicMs();
+  }
+
+  #release(reason: 'admission' | 'log'): void {
+    if (this.#parked === undefined && !this.#isRetrying) this.#waitsSinceMs = undefined;
+    this.#socket.release(reason);
   }
 
   #loseReads(): void {
@@ -292,7 +308,7 @@ export class TelnetConnection {
 
   #letGo({ heldBytes, memory }: TelnetRead): void {
     this.#context.spare.giveBack(memory);
-    this.#context.admission.release(this.#peer.address, heldBytes);
+    this.#context.admission.release(this.#peer.address, heldBytes, true);
     this.#unansweredBytes -= heldBytes;
     if (this.#unansweredBytes <= LIMITS.unansweredBytesMax / 2) this.#socket.release('unanswered');
   }

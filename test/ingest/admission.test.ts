@@ -51,6 +51,19 @@ describe('admission', () => {
     expect(admission.bytes).toBe(60);
   });
 
+  test('those who wait never have the whole budget, and then close it to nobody', () => {
+    const admission = new Admission(budgets, () => undefined);
+    const admitted: string[] = [];
+    expect(admission.tryAcquire('a', 50, true)).toBe(true);
+    expect(admission.tryAcquire('b', 30, true)).toBe(false);
+    admission.wait('b', 30, () => admitted.push('b'));
+    expect(admission.tryAcquire('c', 50)).toBe(true);
+    admission.release('c', 50);
+    expect(admitted).toEqual([]);
+    admission.release('a', 50, true);
+    expect(admitted).toEqual(['b']);
+  });
+
   test('a cancelled wait takes nothing and holds nobody', () => {
     const admission = new Admission(budgets, () => undefined);
     const admitted: string[] = [];
@@ -71,20 +84,20 @@ describe('admission', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const admission = new Admission(budgets, () => undefined);
-        const held: { source: string; bytes: number }[] = [];
+        const held: { source: string; bytes: number; waits: boolean }[] = [];
         let waiting = 0;
         for (const { source, bytes, waits } of steps) {
-          if (admission.tryAcquire(source, bytes)) {
-            held.push({ source, bytes });
+          if (admission.tryAcquire(source, bytes, waits)) {
+            held.push({ source, bytes, waits });
           } else if (waits) {
             waiting += 1;
             admission.wait(source, bytes, () => {
               waiting -= 1;
-              held.push({ source, bytes });
+              held.push({ source, bytes, waits });
             });
           } else {
             const first = held.shift();
-            if (first !== undefined) admission.release(first.source, first.bytes);
+            if (first !== undefined) admission.release(first.source, first.bytes, first.waits);
           }
           expect(admission.bytes).toBeLessThanOrEqual(100);
           for (const name of ['a', 'b', 'c']) {
@@ -93,7 +106,7 @@ describe('admission', () => {
           }
         }
         for (let first = held.shift(); first !== undefined; first = held.shift()) {
-          admission.release(first.source, first.bytes);
+          admission.release(first.source, first.bytes, first.waits);
         }
         expect([admission.bytes, waiting]).toEqual([0, 0]);
       }),
