@@ -34,9 +34,9 @@ export class Strand {
     return this.#reachedMs;
   }
 
-  /** Whether nothing more is there, as far as is known. */
+  /** Whether nothing more is there, as far as is known: not while it can't be read. */
   get isAtEnd(): boolean {
-    return this.reads.emptyAtMs !== undefined;
+    return this.reads.emptyAtMs !== undefined && this.reads.hindrance === undefined;
   }
 
   /** Whether it has shown anything yet. */

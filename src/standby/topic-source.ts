@@ -90,7 +90,10 @@ export class TopicSource implements StandbySource {
     if (pass === undefined || !pass.strands.every((strand) => this.#isAtHead(strand))) {
       return -Infinity;
     }
-    return Math.min(pass.completeToMs, nowMs - SILENT_MS);
+    // What came since a partition was seen to be at its end isn't known.
+    const seenMs = Math.min(...pass.strands.map(({ reads }) => reads.emptyAtMs ?? Infinity));
+    const unseenMs = Math.max(0, this.#options.clock.monotonicMs() - seenMs);
+    return Math.min(pass.completeToMs, nowMs - unseenMs - SILENT_MS);
   }
 
   async seek(place: Place): Promise<void> {

@@ -37,6 +37,8 @@ export class FakeSharedTopic implements SharedTopic {
   readonly begun: (readonly [number, number])[] = [];
   /** While it is set, nothing can be read. */
   hindrance: string | undefined;
+  /** The same of single partitions. */
+  readonly hindered = new Map<number, string>();
 
   constructor(partitions: number, clock: Clock) {
     this.#clock = clock;
@@ -81,6 +83,7 @@ class FakeReads implements PartitionReads {
   readonly #content: { readonly low: number; readonly frames: readonly TopicFrame[] };
   readonly #partition: number;
   readonly #clock: Clock;
+  #emptyAtMs: number | undefined;
   position: number;
 
   constructor(
@@ -97,7 +100,7 @@ class FakeReads implements PartitionReads {
   }
 
   get hindrance(): string | undefined {
-    return this.#topic.hindrance;
+    return this.#topic.hindrance ?? this.#topic.hindered.get(this.#partition);
   }
 
   get behind(): number {
@@ -105,7 +108,10 @@ class FakeReads implements PartitionReads {
   }
 
   get emptyAtMs(): number | undefined {
-    return this.behind === 0 ? this.#clock.monotonicMs() : undefined;
+    // What comes meanwhile isn't known.
+    if (this.hindrance !== undefined) return this.#emptyAtMs;
+    this.#emptyAtMs = this.behind === 0 ? this.#clock.monotonicMs() : undefined;
+    return this.#emptyAtMs;
   }
 
   poll(): TopicRead | undefined {

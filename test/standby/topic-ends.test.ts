@@ -1,0 +1,40 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { beginningAt } from '../../src/standby/place.ts';
+import { TopicSource } from '../../src/standby/topic-source.ts';
+import { frameOf } from '../kit/frames.ts';
+import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
+import { readAll } from './reads.ts';
+import { at, closed, namesOf, START_MS } from './topic-records.ts';
+
+let clock: StillClock;
+let topic: FakeSharedTopic;
+
+beforeEach(() => {
+  clock = new StillClock(START_MS);
+  topic = new FakeSharedTopic(2, clock);
+});
+
+function sourceOf(): TopicSource {
+  return new TopicSource({ topic, clock, isAnyBeginningRight: false, onForeign: () => undefined });
+}
+
+describe('lanes of a topic, some of which begin, end or are cut off,', () => {
+  test('do not pass, nor are complete, while one of the partitions can not be read', async () => {
+    topic.send(0, frameOf('a', 1, [at(1, 'a1'), at(3)]));
+    topic.send(1, frameOf('b', 1, [at(1, 'b1'), closed(2)]));
+    const source = sourceOf();
+    await source.seek(beginningAt(null));
+    expect(namesOf(await readAll(source))).toEqual(['a1', 'b1']);
+    topic.hindered.set(1, 'its broker is away');
+    for (let s = 1; s <= 60; s += 1) {
+      clock.pass(1_000);
+      topic.send(0, frameOf('a', 2 + s, [at(s * 1_000, `a${s}`)]));
+    }
+    topic.send(1, frameOf('b2', 1, [at(5_000, 'b5')]));
+    await expect(readAll(source)).rejects.toThrow('its broker is away');
+    expect(source.completeToMs(clock.now())).toBe(-Infinity);
+    topic.hindered.clear();
+    const names = namesOf(await readAll(source));
+    expect(names.indexOf('b5')).toBe(names.indexOf('a5') + 1);
+  });
+});
