@@ -17,7 +17,7 @@ import { TopicScout } from './topic-scout.ts';
 export interface TopicSourceOptions {
   readonly topic: SharedTopic;
   readonly clock: Clock;
-  /** What lanes lack before their oldest message is not missed. */
+  /** Where it begins with a place that contains nothing, what lanes lack before their oldest message is not missed. */
   readonly isAnyBeginningRight: boolean;
   /** A message that is none of ours: it is passed over. */
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
@@ -57,6 +57,8 @@ const LIMITS = {
 export class TopicSource implements StandbySource {
   readonly #options: TopicSourceOptions;
   #pass: TopicPass | undefined;
+  /** By the place that it began with; undefined before that. */
+  #isAnyBeginningRight: boolean | undefined;
   #memory = new Map<string, LaneMemory>();
   #refreshedMs = 0;
   readonly #scout: TopicScout;
@@ -97,6 +99,7 @@ export class TopicSource implements StandbySource {
   }
 
   async seek(place: Place): Promise<void> {
+    this.#isAnyBeginningRight ??= this.#options.isAnyBeginningRight && place.latestMs === null;
     const frontier = frontierOf(place);
     const apart = apartIn(this.#pass);
     this.#remember([]);
@@ -197,7 +200,7 @@ export class TopicSource implements StandbySource {
   }
 
   async #begin({ place, startMs, frontier, apart }: Begin): Promise<void> {
-    const { topic, clock, isAnyBeginningRight, onForeign } = this.#options;
+    const { topic, clock, onForeign } = this.#options;
     const ranges = await topic.ranges();
     const offsets =
       startMs === -Infinity
@@ -219,7 +222,7 @@ export class TopicSource implements StandbySource {
       frontier,
       strands,
       lanes: this.#memory,
-      isAnyBeginningRight,
+      isAnyBeginningRight: this.#isAnyBeginningRight === true,
       onForeign,
       onForks: (forks) => this.#forks.push(...forks),
     });
