@@ -163,7 +163,7 @@ export class LaneQueue {
 
   /** What is missing up to there will not come. */
   pass(seq: number): void {
-    const receivedAt = this.head?.firstReceivedAt ?? this.reachedMs;
+    const receivedAt = this.head?.firstReceivedAt ?? Math.max(this.reachedMs, this.knownMs);
     this.#stand({ ordinal: this.ordinal, seq, receivedAt });
   }
 

@@ -11,6 +11,7 @@ import type { Place } from './place.ts';
 import { Patience } from './patience.ts';
 import type { Strand } from './strand.ts';
 import { Strands } from './strands.ts';
+import { type KnownEnd, UnfinishedLanes } from './unfinished-lanes.ts';
 
 export interface TopicPassOptions {
   readonly clock: Clock;
@@ -37,14 +38,6 @@ const LIMITS = {
 
 const NOT_SENT = 'not in the topic';
 
-/** The end of a lane, and who tells of it. */
-interface KnownEnd {
-  readonly lastSeq: number;
-  readonly next: string;
-  /** The last record of the message that tells it: what comes behind that was sent behind all of the lane. */
-  readonly nextSeq: number;
-}
-
 /**
  * One reading of a topic from some time on: the lanes' records by receive time, then lane. A record is given once every lane
  * that is waited for, and every partition of which more is there, has come as far. It reads what it needs for that and no more,
@@ -57,6 +50,7 @@ export class TopicPass {
   readonly #active = new Set<LaneQueue>();
   readonly #held: HeldLanes;
   readonly #ends = new Map<string, KnownEnd>();
+  readonly #unfinished: UnfinishedLanes;
   readonly #strands: Strands;
   readonly #patience: Patience;
   #frontier: Frontier;
@@ -67,6 +61,7 @@ export class TopicPass {
     this.#patience = new Patience(options.lanes);
     this.#frontier = options.frontier;
     this.#held = new HeldLanes(options.clock);
+    this.#unfinished = new UnfinishedLanes(options.clock);
     for (const [lane, { late }] of options.lanes) if (late !== undefined) this.#laneOf(lane);
   }
 
@@ -119,6 +114,8 @@ export class TopicPass {
       const late = this.#caughtUp();
       if (late.length > 0) return { kind: 'late', lanes: late };
       this.#join();
+      const unfinished = this.#unfinished.over(this.#strands.all);
+      if (unfinished !== undefined) return this.#endOf(unfinished);
       const lane = this.#least();
       if (lane?.head === undefined) {
         if (this.#pullAll()) continue;
@@ -242,6 +239,12 @@ export class TopicPass {
     return isCut ? { kind: 'lost', lane: name, seq, atMs: knownMs } : this.#pass(lane, to);
   }
 
+  /** Where nothing of a lane was seen, any partition may have had its end. */
+  #endOf({ lane, end }: { readonly lane: LaneQueue; readonly end: KnownEnd }): PassRead {
+    lane.isCut ||= lane.strand === undefined && this.#strands.all.some(({ isCut }) => isCut);
+    return this.#missing(lane, end.lastSeq);
+  }
+
   #pass(lane: LaneQueue, to: number): PassRead {
     const hole = { lane: lane.lane, from: lane.seq + 1, to, reason: NOT_SENT };
     lane.pass(to);
@@ -312,8 +315,11 @@ export class TopicPass {
     lane.see(frame, strand, this.#options.clock.monotonicMs());
     this.#active.add(lane);
     for (const { lane: ended, lastSeq } of endedBy(frame)) {
-      this.#ends.set(ended, { lastSeq, next: frame.lane, nextSeq: frame.lastSeq });
+      const end = { lastSeq, next: frame.lane, nextSeq: frame.lastSeq };
+      this.#ends.set(ended, end);
+      if (ended !== frame.lane) this.#lookForEnd(ended, end);
     }
+    this.#unfinished.see(frame);
     if (!lane.isEntered) this.#enter(lane, strand, frame);
     const wanted = lane.lacking(frame);
     const isGapless = lane.missingTo === undefined;
@@ -323,6 +329,13 @@ export class TopicPass {
     if (!isEarlier(first, this.#frontier) || !hasData(wanted)) return lane.add(wanted);
     const { partition, offset } = frame;
     this.#hold(lane, { sinceMs: wanted.firstReceivedAt, partition, offset });
+  }
+
+  /** Of a lane that the place doesn't know it isn't known what is contained of it. */
+  #lookForEnd(name: string, end: KnownEnd): void {
+    if ((this.#options.place.lanes.get(name)?.seq ?? 0) === 0) return;
+    const lane = this.#laneOf(name);
+    if (lane.seq < end.lastSeq) this.#unfinished.add(lane, end);
   }
 
   /** What is read apart may come first, though it is behind what the others' reading has of the lane. */

@@ -4,7 +4,7 @@ import { TopicSource } from '../../src/standby/topic-source.ts';
 import { frameOf } from '../kit/frames.ts';
 import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
 import { readAll } from './reads.ts';
-import { at, closed, namesOf, START_MS } from './topic-records.ts';
+import { at, closed, namesOf, opened, START_MS } from './topic-records.ts';
 
 let clock: StillClock;
 let topic: FakeSharedTopic;
@@ -28,6 +28,34 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     const source = sourceOf(true);
     await source.seek({ sinceMs: null, latestMs: START_MS + 1_000, lanes });
     await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+  });
+
+  test('are missed where nothing of one is left, and another tells how far it went', async () => {
+    const open = opened(5, { lane: 'a', lastSeq: 4 });
+    topic.send(1, frameOf('b', 1, [open]));
+    const lanes = new Map([['a', { ordinal: 1, seq: 2, receivedAt: START_MS + 2 }]]);
+    const source = sourceOf();
+    await source.seek({ sinceMs: null, latestMs: START_MS + 2, lanes });
+    expect(namesOf(await readAll(source))).toEqual([]);
+    // What is behind the first message was sent behind all of the lane before.
+    topic.send(1, frameOf('b', 2, [at(6, 'b6')]));
+    expect(namesOf(await readAll(source))).toEqual(['hole a/3-4', 'b6']);
+    // It may be what retention took.
+    const [first] = topic.partitions;
+    for (let n = 1; n <= 9; n += 1) topic.send(0, frameOf('c', n, [at(n, `c${n}`)]));
+    if (first !== undefined) first.low = 5;
+    await source.seek({ sinceMs: START_MS + 2, latestMs: START_MS + 2, lanes });
+    await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+  });
+
+  test('of which one ended while nothing was read come all, in whatever order partitions are read', async () => {
+    topic.send(1, frameOf('b', 1, [opened(5, { lane: 'a', lastSeq: 4 }), at(6, 'b6')]));
+    topic.send(1, frameOf('b', 3, [at(60_000, 'b60')]));
+    topic.send(0, frameOf('a', 1, [at(1, 'a1'), at(2, 'a2'), at(3, 'a3'), at(4, 'a4')]));
+    const lanes = new Map([['a', { ordinal: 1, seq: 2, receivedAt: START_MS + 2 }]]);
+    const source = sourceOf();
+    await source.seek({ sinceMs: null, latestMs: START_MS + 2, lanes });
+    expect(namesOf(await readAll(source))).toEqual(['a3', 'a4', 'b6', 'b60']);
   });
 
   test('do not pass, nor are complete, while one of the partitions can not be read', async () => {
