@@ -19,6 +19,8 @@ const SAMPLES_MIN = 10;
 const SAMPLES_MAX = 60;
 /** Older ones don't count: clocks drift, and are put right. */
 const AGE_MS_MAX = 180_000;
+/** A lane says something each second, and is listened to every 20 s: after a restart the one before must not count beside the new one. */
+const SILENT_MS_MAX = 50_000;
 
 /**
  * Compares this clock with the others', by the moments at which their messages say that they were sent and those at which they came. A
@@ -43,27 +45,26 @@ export class ClockOffsets {
   }
 
   /**
-   * Of three and more proxies the middle is right. Of two nobody can tell which is wrong, and one must go on taking writes: the other is
-   * to be put right, by the names of their lanes.
+   * The middle of all clocks is right. Where as many are on one side as on the other, as of two proxies, nobody can tell which is wrong,
+   * and one must go on taking writes: it is the side of the lane whose name comes first.
    */
   judge(ownLane: string, boundMs: number, nowMs: number): ClockVerdict {
     this.#forget(nowMs);
     const others = this.#offsets();
-    const [first] = others;
-    if (first === undefined) return { kind: 'agrees', offsetMs: 0 };
+    if (others.length === 0) return { kind: 'agrees', offsetMs: 0 };
     const farthest = others.reduce((a, b) => (Math.abs(b.ms) > Math.abs(a.ms) ? b : a));
-    const middleMs = middleOf([0, ...others.map(({ ms }) => ms)]);
-    const isOff = Math.abs(middleMs) > boundMs;
-    const offsetMs = isOff ? middleMs : farthest.ms;
+    const middleMs = middleOf([{ lane: ownLane, ms: 0 }, ...others], boundMs);
+    const isOurs = Math.abs(middleMs) > boundMs;
+    const offsetMs = isOurs ? middleMs : farthest.ms;
     if (Math.abs(offsetMs) <= boundMs) return { kind: 'agrees', offsetMs };
-    const isOurs = isOff || (others.length === 1 && first.lane < ownLane);
     return { kind: 'differs', offsetMs, host: farthest.host, isOurs };
   }
 
   #forget(nowMs: number): void {
     for (const [lane, { samples }] of this.#lanes) {
       while (samples[0] !== undefined && nowMs - samples[0].atMs > AGE_MS_MAX) samples.shift();
-      if (samples.length === 0) this.#lanes.delete(lane);
+      const heardMs = samples.at(-1)?.atMs ?? -Infinity;
+      if (nowMs - heardMs > SILENT_MS_MAX) this.#lanes.delete(lane);
     }
   }
 
@@ -77,10 +78,18 @@ export class ClockOffsets {
   }
 }
 
-/** Of two that are in the middle, the one nearer to 0. */
-function middleOf(offsets: readonly number[]): number {
-  const sorted = offsets.toSorted((a, b) => a - b);
-  const below = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-  const above = sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0;
-  return Math.abs(below) < Math.abs(above) ? below : above;
+interface Offset {
+  readonly lane: string;
+  readonly ms: number;
+}
+
+/** Of two that are in the middle, the one nearer to 0; when they are farther apart than the bound, that of the side with the first lane. */
+function middleOf(offsets: readonly Offset[], boundMs: number): number {
+  const sorted = offsets.toSorted((a, b) => a.ms - b.ms);
+  const half = Math.floor((sorted.length - 1) / 2);
+  const below = sorted[half]?.ms ?? 0;
+  const above = sorted[Math.ceil((sorted.length - 1) / 2)]?.ms ?? 0;
+  if (above - below <= boundMs) return Math.abs(below) < Math.abs(above) ? below : above;
+  const first = sorted.reduce((a, b) => (b.lane < a.lane ? b : a));
+  return sorted.indexOf(first) <= half ? below : above;
 }

@@ -52,6 +52,36 @@ describe('clocks of proxies', () => {
     }
   });
 
+  test('of two groups that differ, one is told to be off, by all of both', () => {
+    const groups = fc.uniqueArray(fc.stringMatching(/^[a-z]{3}$/), { minLength: 2, maxLength: 8 });
+    const aheadMs = fc.integer({ min: BOUND_MS + 1, max: 5_000 });
+    fc.assert(
+      fc.property(groups, fc.nat(), aheadMs, (lanes, seed, ms) => {
+        const size = 1 + (seed % (lanes.length - 1));
+        const clock = (lane: string): number => (lanes.indexOf(lane) < size ? 0 : ms);
+        const verdicts = lanes.map((own) => {
+          const others = lanes.filter((lane) => lane !== own);
+          const ahead = Object.fromEntries(others.map((one) => [one, clock(one) - clock(own)]));
+          return heard(ahead, Array<number>(10).fill(0)).judge(own, BOUND_MS, 9_000);
+        });
+        const areOff = verdicts.map((one) => one.kind === 'differs' && one.isOurs);
+        expect(verdicts.every(({ kind }) => kind === 'differs')).toBe(true);
+        expect(new Set(areOff.slice(0, size)).size).toBe(1);
+        expect(new Set(areOff.slice(size))).toEqual(new Set([areOff[0] !== true]));
+      }),
+    );
+  });
+
+  test('the lane of a process that is gone does not count beside that of its successor', () => {
+    const offsets = heard({ old: -400 }, DELAYS);
+    for (let at = 0; at < 10; at += 1) {
+      const atMs = 60_000 + at * 1_000;
+      offsets.note({ lane: 'a', host: 'host', sentAt: atMs - 400, cameAt: atMs, atMs });
+    }
+    expect(offsets.judge('b', BOUND_MS, 69_000)).toMatchObject({ isOurs: true });
+    expect(offsets.judge('A', BOUND_MS, 69_000)).toMatchObject({ isOurs: false });
+  });
+
   test('one that is ahead is told by several messages, one that is behind by one', () => {
     expect(heard({ a: -400 }, [1, 2]).judge(OWN, BOUND_MS, 2_000).kind).toBe('agrees');
     expect(heard({ a: 400 }, [1]).judge(OWN, BOUND_MS, 2_000).kind).toBe('differs');
