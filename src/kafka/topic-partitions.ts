@@ -57,6 +57,12 @@ export class TopicPartitions {
   }
 }
 
+/**
+ * Each partition is asked for over a connection of its own, and most have nothing for hours. A message that comes ends the wait, and so does
+ * `close`.
+ */
+const IDLE_WAIT_MS = 5_000;
+
 /** One partition, in its order. */
 class PartitionReader {
   readonly #partition: number;
@@ -75,6 +81,7 @@ class PartitionReader {
       clock,
       from: new Map([[partition, offset]]),
       aheadBytesMax,
+      idleWaitMsMax: IDLE_WAIT_MS,
       onHindered: (reason) => (this.#hindrance = reason),
     });
   }

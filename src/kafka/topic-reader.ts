@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { KafkaConnection } from './connection.ts';
 import { explainFailure } from './failure.ts';
 import { type FetchedPartition, FetchSession, OffsetGone } from './fetch-session.ts';
+import { fetchWaitMs, LIVELY_WAIT_MS } from './fetch-wait.ts';
 import { decodeMessage } from './topic-frame.ts';
 
 export interface TopicReaderOptions {
@@ -17,13 +18,17 @@ export interface TopicReaderOptions {
   readonly from?: ReadonlyMap<number, number>;
   /** Bytes of bodies that are read ahead. */
   readonly aheadBytesMax?: number;
+  /** A fetch may wait so long in the broker where nothing has come for a while; what `seek` asks for waits behind it. */
+  readonly idleWaitMsMax?: number;
   /** Why nothing can be read now; undefined when it can again. Called once a change. */
   readonly onHindered?: (reason: string | undefined) => void;
 }
 
 const LIMITS = {
   aheadBytesMax: 8 * 1_048_576,
-  fetch: { waitMs: 500, partitionBytesMax: 1_048_576, bytesMax: 4 * 1_048_576 },
+  fetch: { partitionBytesMax: 1_048_576, bytesMax: 4 * 1_048_576 },
+  /** Without partitions it is looked so often whether it has some. */
+  unassignedMs: 500,
   retryMsMin: 100,
   retryMsMax: 2_000,
   /** New partitions are looked for so often. */
@@ -46,6 +51,9 @@ export class TopicReader {
   readonly #ends = new Map<number, number>();
   /** When the brokers last said what there is of a partition; monotonic ms. */
   readonly #answered = new Map<number, number>();
+  /** When something last came of a partition; monotonic ms. */
+  readonly #came = new Map<number, number>();
+  readonly #startedMs: number;
   #queue: QueuedRead[] = [];
   #queuedBytes = 0;
   /** What was asked for before a seek is dropped. */
@@ -56,6 +64,7 @@ export class TopicReader {
 
   constructor(options: TopicReaderOptions) {
     this.#options = options;
+    this.#startedMs = options.clock.monotonicMs();
     this.#fetched = new Map(options.from);
     this.#given = new Map(options.from);
     this.#running = this.#run();
@@ -132,6 +141,7 @@ export class TopicReader {
       this.#fetched.delete(partition);
       this.#given.delete(partition);
       this.#ends.delete(partition);
+      this.#came.delete(partition);
     }
     this.seek(this.#given);
   }
@@ -201,9 +211,12 @@ export class TopicReader {
     const failure = new AbortController();
     const over = AbortSignal.any([failure.signal, this.#closing.signal]);
     const loops = [...session.leaders()].map(async ([nodeId, partitions]) => {
+      // Of the answer before, which told what there is; without one the next is asked for at once.
+      let known: number | undefined;
       try {
         while (!over.aborted && clock.monotonicMs() < endMs) {
-          await this.#fetch(session, { nodeId, partitions }, over);
+          const isKnown = known === this.#generation;
+          known = await this.#fetch(session, { nodeId, partitions, isKnown, endMs }, over);
           this.#tellHindrance(undefined);
           onRead();
         }
@@ -218,27 +231,45 @@ export class TopicReader {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** The generation that it was for; undefined when there was nothing to ask for. */
   async #fetch(
     session: FetchSession,
-    { nodeId, partitions }: { readonly nodeId: string; readonly partitions: readonly number[] },
+    { nodeId, partitions, isKnown, endMs }: Asked,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number | undefined> {
     await this.#untilRoom(signal);
     const generation = this.#generation;
     const offsets = new Map(
       [...this.#fetched].filter(([partition]) => partitions.includes(partition)),
     );
     if (offsets.size === 0) {
-      await this.#options.clock.sleep(LIMITS.fetch.waitMs, signal);
-      return;
+      await this.#options.clock.sleep(LIMITS.unassignedMs, signal);
+      return undefined;
     }
-    const fetched = await session.fetch(nodeId, offsets, LIMITS.fetch);
+    const waitMs = isKnown ? this.#waitMs(offsets.keys(), endMs) : 0;
+    const fetched = await session.fetch(nodeId, offsets, { ...LIMITS.fetch, waitMs });
     if (generation === this.#generation) for (const one of fetched) this.#take(one);
+    return generation;
+  }
+
+  #waitMs(partitions: Iterable<number>, endMs: number): number {
+    const { clock, connection, idleWaitMsMax = LIVELY_WAIT_MS } = this.#options;
+    const nowMs = clock.monotonicMs();
+    let cameMs = this.#startedMs;
+    for (const one of partitions) cameMs = Math.max(cameMs, this.#came.get(one) ?? cameMs);
+    return fetchWaitMs({
+      silentMs: nowMs - cameMs,
+      msMax: idleWaitMsMax,
+      requestTimeoutMs: connection.options.requestTimeout,
+      restMs: endMs - nowMs,
+    });
   }
 
   #take({ partition, messages, nextOffset, high }: FetchedPartition): void {
     this.#ends.set(partition, high);
-    this.#answered.set(partition, this.#options.clock.monotonicMs());
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#answered.set(partition, nowMs);
+    if (messages.length > 0) this.#came.set(partition, nowMs);
     for (const message of messages) {
       const { offset, value } = message;
       const decoded = decodeMessage(partition, message);
@@ -295,6 +326,15 @@ export class TopicReader {
     this.#hindrance = reason;
     this.#options.onHindered?.(reason);
   }
+}
+
+interface Asked {
+  readonly nodeId: string;
+  readonly partitions: readonly number[];
+  /** Whether it is known what there is now. */
+  readonly isKnown: boolean;
+  /** When it is asked again who leads what; monotonic ms. */
+  readonly endMs: number;
 }
 
 interface QueuedRead {
