@@ -150,8 +150,7 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
   const knownSeq = Math.max(lastSeq, marked, end?.isPassed === true ? end.lastSeq : 0);
   const gaps = gapsOf(covered, { firstSeq, lastSeq: knownSeq, openedAt });
   const isClosed = end !== undefined && knownSeq >= end.lastSeq;
-  const retirement =
-    end === undefined ? retirements.find((one) => one.lastSeq === knownSeq) : undefined;
+  const retirement = isClosed ? undefined : retirements.find((one) => one.lastSeq === knownSeq);
   return {
     coverage: {
       lane,
@@ -167,17 +166,22 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
     },
     holes: [
       ...gaps.map((gap) => explain(lane, gap, markers)),
-      ...openHole(retirement, last?.toMs ?? openedAt),
+      ...holeBehind(retirement, end, last?.toMs ?? openedAt),
     ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
   };
 }
 
-/** What a lane may have received behind its last record that is known. */
-function openHole(retirement: Retirement | undefined, fromMs: number): CoverageHole[] {
-  if (retirement === undefined || retirement.isClosed) return [];
+/** What a lane that an operator ended may have received behind its last record; where a later lane names its end, up to that. */
+function holeBehind(
+  retirement: Retirement | undefined,
+  end: LaneEnd | undefined,
+  fromMs: number,
+): CoverageHole[] {
+  if (retirement === undefined || (retirement.isClosed && end === undefined)) return [];
   const { lane, lastSeq, reason } = retirement;
-  return [{ lane, firstSeq: lastSeq + 1, lastSeq: null, fromMs, toMs: undefined, reason }];
+  const to = end?.lastSeq ?? null;
+  return [{ lane, firstSeq: lastSeq + 1, lastSeq: to, fromMs, toMs: undefined, reason }];
 }
 
 /** As people read it. */

@@ -47,6 +47,23 @@ describe('a lane that was ended by hand', () => {
     );
     expect(followed).toMatchObject({ holes: [], safeTimeMs: 399 });
   });
+
+  test('lacks what a later lane names of it, when that one is gone, too, before anything of it came', () => {
+    const next = beginOf(3, 400, { previous: { lane: laneId(1), lastSeq: 9 } });
+    const gone = {
+      begin: next,
+      retirements: [{ ...retirement, lane: laneId(3), lastSeq: 0 }],
+    };
+    const cover3 = (retirements: NonNullable<LaneHoldings['retirements']>) =>
+      computeCoverage(lanesOf({ begin: beginOf(1, 100), objects, retirements }, gone, other));
+    expect(cover3([])).toMatchObject({ safeTimeMs: 199 });
+    const coverage = cover3([retirement]);
+    expect(coverage).toMatchObject({ safeTimeMs: 899, restorable: [{ fromMs: 100, toMs: 199 }] });
+    expect(coverage.holes).toMatchObject([
+      { lane: laneId(1), firstSeq: 6, lastSeq: 9, reason: 'its disk burned' },
+      { lane: laneId(3), firstSeq: 1, lastSeq: null },
+    ]);
+  });
 });
 
 describe('lanes of a topic', () => {
