@@ -13,6 +13,7 @@ import { LaneWriter } from './lane-writer.ts';
 import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
 import type { Segment } from './log-files.ts';
+import type { ClockLeap } from './retention.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
 import { SegmentList } from './segment-list.ts';
 import { openSyncedSink, type OpenSink } from './segment-writer.ts';
@@ -82,6 +83,8 @@ export class Wal {
   #ordinal: number;
   #durable: Position;
   readonly #intake: Intake;
+  /** Seen by this process. */
+  readonly #leaps: ClockLeap[] = [];
   readonly #stopping = new AbortController();
   #reopening: Promise<void> | undefined;
   #maintaining: Promise<void> | undefined;
@@ -318,7 +321,9 @@ export class Wal {
   async #maintain(passed: Position | undefined): Promise<void> {
     const leap = this.#time.adjust();
     if (leap !== undefined) await this.#restartLane(leap);
-    await this.#segments.expire(passed, this.now());
+    await this.#segments.expire(passed, { now: this.now(), leaps: this.#leaps });
+    const oldest = this.segments[0]?.ordinal ?? 0;
+    while ((this.#leaps[0]?.ordinal ?? Infinity) <= oldest) this.#leaps.shift();
     const space = await this.#segments.refusal();
     if (this.#writer !== undefined) this.#intake.refuse(space);
   }
@@ -331,6 +336,7 @@ export class Wal {
     this.#intake.refuse('the wall clock leapt: a new lane is being opened');
     await writer.stop();
     this.#time.accept();
+    this.#leaps.push({ ordinal: this.#ordinal + 1, ms: leap.to - leap.from });
     const { link: previous } = writer;
     await this.#openOrRetry({ reason: 'clock leap', previous, holes: [], disputed: leap });
   }

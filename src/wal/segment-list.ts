@@ -1,7 +1,7 @@
 import type { Position } from '../record/position.ts';
 import type { RingFrame } from './frame-ring.ts';
 import type { Segment } from './log-files.ts';
-import { expiredSegments } from './retention.ts';
+import { type ClockLeap, expiredSegments } from './retention.ts';
 import { removeSegment, type SpaceLimits, spaceRefusal } from './space.ts';
 
 export interface SegmentListOptions extends SpaceLimits {
@@ -54,11 +54,14 @@ export class SegmentList {
   }
 
   /** Removes the oldest ones, as far as they may go. Never rejects: what can't be removed is tried again at the next call. */
-  async expire(passed: Position | undefined, now: number): Promise<void> {
+  async expire(
+    passed: Position | undefined,
+    { now, leaps }: { readonly now: number; readonly leaps: readonly ClockLeap[] },
+  ): Promise<void> {
     const { retentionMs, bytesMax, onExpired, onHindered } = this.#options;
     const { bytes } = this;
     const segments = this.#segments;
-    const expired = expiredSegments({ segments, now, retentionMs, passed, bytes, bytesMax });
+    const expired = expiredSegments({ segments, now, leaps, retentionMs, passed, bytes, bytesMax });
     let hindrance: string | undefined;
     for (const segment of expired) {
       if ((hindrance = await removeSegment(segment)) !== undefined) break;

@@ -32,7 +32,13 @@ test('only files that all passed go, oldest first, when they are old or their sp
       const segments = Array.from({ length: count }, (_, n) => segment(n));
       const passed: Position | undefined =
         seq === undefined ? undefined : { lane: 'a', ordinal: 1, seq };
-      const expired = expiredSegments({ ...rest, segments, passed, bytes: count * 100 });
+      const expired = expiredSegments({
+        ...rest,
+        segments,
+        leaps: [],
+        passed,
+        bytes: count * 100,
+      });
       expect(expired).toEqual(segments.slice(0, expired.length));
       expect(expired.length).toBeLessThan(count);
       for (const [index, { lane, ordinal, lastSeq, createdAt }] of expired.entries()) {
@@ -88,6 +94,29 @@ test('with less than wal.freeBytesMin free data is refused with the reason, from
   expect(log.wal.refusal).toContain('wal.freeBytesMin');
   expect(log.append(line(0))).toBeUndefined();
   await log.settle();
+  await log.wal.close();
+});
+
+test('a clock that leaps by years, and back, makes no file older or younger than it is', async () => {
+  await using folder = await tempDirectory('leap');
+  const clock = new ManualClock();
+  const log = await TestLog.open(folder.path, { clock, segmentBytes: 1_000, retentionMs: 60_000 });
+  for (let n = 0; n < 10; n += 1) await log.write(line(n));
+  const years = 10 * 365 * 86_400_000;
+  for (const leap of [years, -years]) {
+    clock.pass(1_000);
+    clock.wall += leap;
+    await log.wal.maintain(undefined);
+    const last = (await log.write(line(0)))?.position;
+    await log.wal.maintain(last);
+    await log.wal.maintain(last);
+  }
+  expect(log.opened).toHaveLength(3);
+  expect(log.expired).toEqual([]);
+  const last = (await log.write(line(0)))?.position;
+  clock.pass(61_000);
+  await log.wal.maintain(last);
+  expect(log.wal.segments.length).toBeLessThan(3);
   await log.wal.close();
 });
 
