@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, syncFolder } from '../runtime/durable-file.ts';
 import type { Suspect } from './suspects.ts';
 
 /**
@@ -8,6 +9,8 @@ import type { Suspect } from './suspects.ts';
  */
 export class DeadLetters {
   readonly #directory: string;
+  /** The file that is surely in its folder. */
+  #day = '';
   #count = 0;
 
   constructor(dataDirectory: string) {
@@ -21,9 +24,10 @@ export class DeadLetters {
 
   /** Durable when it resolves. A crash before the outcome record repeats them. */
   async write(letters: readonly Suspect[], at: number): Promise<void> {
-    await mkdir(this.#directory, { recursive: true });
+    await makeFolder(this.#directory);
     const time = new Date(at).toISOString();
-    const file = await open(join(this.#directory, `${time.slice(0, 10)}.ndjson`), 'a');
+    const day = time.slice(0, 10);
+    const file = await open(join(this.#directory, `${day}.ndjson`), 'a');
     try {
       const lines = letters.map(({ position, index, line, error, telnet, tries }) =>
         JSON.stringify({
@@ -39,6 +43,8 @@ export class DeadLetters {
       );
       await file.appendFile(`${lines.join('\n')}\n`);
       await file.datasync();
+      if (day !== this.#day) await syncFolder(this.#directory);
+      this.#day = day;
     } finally {
       await file.close();
     }

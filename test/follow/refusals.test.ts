@@ -105,6 +105,22 @@ describe('a refusal that comes too late for an error', () => {
     },
   );
 
+  test(
+    'is written down once, however often the log does not take its outcome',
+    { timeout: 30_000 },
+    async () => {
+      await writeBehind(line('x', 1));
+      const { writePath } = rig.proxy;
+      const logging = vi.spyOn(writePath, 'logRefused').mockResolvedValue(false);
+      await pass(90);
+      await until(() => logging.mock.calls.length > 1, 'tried again');
+      logging.mockRestore();
+      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+      expect(await deadLetters(rig)).toHaveLength(1);
+      expect(await outcomes(rig)).toHaveLength(1);
+    },
+  );
+
   test('holds back the cursor, but nobody who waits for other points to be stored', async () => {
     await writeBehind(line('x', 1));
     await rig.live();

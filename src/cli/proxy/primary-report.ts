@@ -29,6 +29,8 @@ export interface PrimaryReportOptions {
 /** What follows, in the proxy, from what the primary's follower tells. */
 export class PrimaryReport {
   readonly #options: PrimaryReportOptions;
+  /** Dead letters whose outcome the log did not take yet. */
+  readonly #written = new Set<string>();
   /** Why the cursor could not be written the last time. */
   #cursorError: string | undefined;
 
@@ -83,10 +85,15 @@ export class PrimaryReport {
   /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
   async #onRejected(suspects: readonly Suspect[]): Promise<void> {
     const { deadLetters, wal, metrics, writePath } = this.#options;
-    await deadLetters.write(suspects, wal.now());
-    metrics.deadLetters.inc(suspects.length);
+    const letters = suspects.filter((suspect) => !this.#written.has(nameOf(suspect)));
+    if (letters.length > 0) {
+      await deadLetters.write(letters, wal.now());
+      metrics.deadLetters.inc(letters.length);
+      for (const letter of letters) this.#written.add(nameOf(letter));
+    }
     const isDurable = await writePath.logRefused(suspects);
     if (!isDurable) throw new Error(wal.refusal ?? 'the log is behind');
+    this.#written.clear();
     const [first] = suspects;
     this.#options.logger.error(
       { points: suspects.length, error: first?.error, line: first?.line },
@@ -107,4 +114,8 @@ export class PrimaryReport {
       'degraded: answers do not wait for the primary',
     );
   }
+}
+
+function nameOf({ position, index }: Suspect): string {
+  return `${position.lane}/${position.seq}/${index}`;
 }
