@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { fieldsOf } from '../record/fields.ts';
-import { type Fork, parseFork, Undone } from '../record/fork.ts';
+import { type Fork, type LoggedFork, parseFork, Undone } from '../record/fork.ts';
+import { forksIn } from '../record/lane-control.ts';
+import type { Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
+import { type DurableLog, LogReader } from '../wal/log-reader.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
 
 /** What the log went back to, as this directory knows it. */
@@ -20,10 +23,13 @@ export class KnownForks {
   readonly undone: Undone;
   readonly #path: string;
   #forks: readonly KnownFork[];
+  /** The file was not there: it was lost, or the directory is new. */
+  #isMissing: boolean;
 
-  private constructor(path: string, forks: readonly KnownFork[]) {
+  private constructor(path: string, forks: readonly KnownFork[], isMissing: boolean) {
     this.#path = path;
     this.#forks = forks;
+    this.#isMissing = isMissing;
     this.undone = new Undone(forks);
   }
 
@@ -31,12 +37,12 @@ export class KnownForks {
   static async open(dataDirectory: string): Promise<KnownForks> {
     const path = join(dataDirectory, FILE);
     const read = await readChecked(path);
-    if (read === 'absent') return new KnownForks(path, []);
+    if (read === 'absent') return new KnownForks(path, [], true);
     const list = read === 'damaged' ? undefined : read['forks'];
     const forks = Array.isArray(list) ? list.map((one) => parseKnown(one)) : [undefined];
-    if (forks.every((fork) => fork !== undefined)) return new KnownForks(path, forks);
+    if (forks.every((fork) => fork !== undefined)) return new KnownForks(path, forks, false);
     throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what is undone`, {
-      hint: 'Put it back from a copy. The log has the same as `!fork` records (tsdb-wal wal inspect --records).',
+      hint: 'Put it back from a copy. Or remove it: what is undone behind the place of the primary is then read from the log.',
     });
   }
 
@@ -47,6 +53,35 @@ export class KnownForks {
   /** Those that went back to before a time, and were told after it, epoch ms: the log as it was then does not say what they undid. */
   around(ms: number): readonly Fork[] {
     return this.#forks.filter(({ at, toldAt }) => at < ms && (toldAt ?? Infinity) > ms);
+  }
+
+  /**
+   * Reads what the log says behind a place, where the file was missing, and writes it; returns what was found. A record undoes what is before it:
+   * who has come past it gets none of that any more.
+   */
+  async recall(log: DurableLog, after: Position | undefined): Promise<readonly Fork[]> {
+    if (!this.#isMissing) return [];
+    const found = new Map<string, LoggedFork>();
+    const reader = new LogReader(log);
+    try {
+      for (let place = after; ;) {
+        const read = await reader.next(place);
+        if (read === undefined) break;
+        const { lane, ordinal } = read.kind === 'hole' ? read.to : read;
+        place = { lane, ordinal, seq: read.kind === 'hole' ? read.to.seq : read.lastSeq };
+        if (read.kind === 'hole') continue;
+        for (const fork of forksIn(read)) if (!this.undone.knows(fork)) found.set(fork.id, fork);
+      }
+    } finally {
+      await reader.close();
+    }
+    const recalled = [...found.values()].map(({ id, at, undone, receivedAt: toldAt }) => {
+      return { id, at, undone, toldAt };
+    });
+    await this.#save([...this.#forks, ...recalled]);
+    for (const fork of recalled) this.undone.add(fork);
+    this.#isMissing = false;
+    return recalled;
   }
 
   /** Durable when it resolves; one that is known changes nothing. */

@@ -5,6 +5,7 @@ import type { Position } from '../record/position.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
+import type { DurableLog } from '../wal/log-reader.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
 import { KnownForks } from './known-forks.ts';
 
@@ -145,6 +146,11 @@ export class PrimaryChoice {
   /** Ends a switch, but for what the log has to be told. Durable when it resolves. */
   async settle(): Promise<void> {
     if (this.#choice !== undefined) await this.#settle(this.#choice);
+  }
+
+  /** Reads from the log what is undone behind the primary's place, where the file that keeps that is missing; before anything is fed. */
+  async recallForks(log: DurableLog): Promise<readonly Fork[]> {
+    return this.#forks.recall(log, this.#cursor.position);
   }
 
   /** What was undone by promotions that a time lies within, epoch ms: as of an earlier one, and told later. */

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
@@ -129,6 +131,8 @@ describeOnStack('a promotion with writes going on', (stack) => {
       expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
       tell(run.lines.join('\n    '));
       await two.kill9();
+      // The log has it, too.
+      await rm(join(two.dataDirectory, 'forks.json'));
       await two.start();
       await Promise.all(later.map((each) => each.stop()));
       for (const proxy of proxies) await proxy.untilLive();

@@ -1,5 +1,8 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { KnownForks } from '../../src/follow/known-forks.ts';
+import { present, TestLog } from '../kit/wal-log.ts';
 import { tempDirectory } from '../kit/temp.ts';
 
 const FORK = {
@@ -23,5 +26,25 @@ describe('the forks of a data directory', () => {
     expect(again.all).toMatchObject([FORK]);
     expect(again.undone.has('a'.repeat(16), 3)).toBe(true);
     expect([1_999, 2_000].map((ms) => idsAround(again, ms).length)).toEqual([1, 0]);
+  });
+
+  test('are read from the log behind the place of the primary when their file was lost', async () => {
+    await using folder = await tempDirectory('forks');
+    const log = await TestLog.open(join(folder.path, 'wal'));
+    await log.write(['put m 1 1 a=b', 'put m 2 2 a=b']);
+    const before = log.wal.durable;
+    const said = present(log.wal.appendControl({ kind: 'fork', ...FORK }));
+    await log.until(() => log.wal.durable.seq >= said.seq);
+    const forks = await KnownForks.open(folder.path);
+    expect(await forks.recall(log.wal, before)).toMatchObject([FORK]);
+    expect(forks.undone.has('a'.repeat(16), 2)).toBe(true);
+    // It is there now: nothing is read again.
+    const again = await KnownForks.open(folder.path);
+    expect(again.all).toMatchObject([FORK]);
+    expect(await again.recall(log.wal, undefined)).toEqual([]);
+    await rm(join(folder.path, 'forks.json'));
+    const later = await KnownForks.open(folder.path);
+    expect(await later.recall(log.wal, log.wal.durable)).toEqual([]);
+    await log.wal.close();
   });
 });
