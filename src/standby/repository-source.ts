@@ -8,6 +8,7 @@ import type { Fork } from '../record/fork.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
+import { type CoveredLanes, coveredLanes, lateLanes } from './late-objects.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 import { WritePacker } from './write-packer.ts';
@@ -31,8 +32,8 @@ interface RepositorySourceEvents {
 const LOOK_MS = 5_000;
 
 /**
- * What a repository holds of all lanes, up to its safe time: everything received up to then is there, or known to be missing, so nothing
- * comes late. Points only: what primaries refused is left out by then, and ticks are not archived.
+ * What a repository holds of all lanes, up to its safe time: everything received up to then is there, or known to be missing. A lane that the
+ * repository didn't know of by then, or a hole that is filled, is late: all since then is given again. Points only: what primaries refused is left out by then, and ticks are not archived.
  */
 export class RepositorySource implements StandbySource {
   readonly #options: RepositorySourceOptions;
@@ -49,6 +50,8 @@ export class RepositorySource implements StandbySource {
   /** As far as the reading that is under way goes. */
   #readingToMs = -Infinity;
   #nextLookMs = -Infinity;
+  /** What was there at the last reading. */
+  #covered: CoveredLanes = new Map();
   readonly #told = new Set<string>();
 
   constructor(options: RepositorySourceOptions) {
@@ -91,6 +94,7 @@ export class RepositorySource implements StandbySource {
     await assertInPlace(this.#options.repository);
     const catalog = await readCatalog(this.#options.repository.store);
     const start = startOf(catalog, place);
+    this.#covered = coveredLanes(computeCoverage(catalog));
     this.#sought = place;
     this.#sinceMs = place.sinceMs;
     this.#lanes = new Map(place.lanes);
@@ -135,12 +139,51 @@ export class RepositorySource implements StandbySource {
     const catalog = await readCatalog(repository.store);
     const coverage = computeCoverage(catalog);
     const safeMs = coverage.safeTimeMs ?? latestOf(catalog);
-    if (safeMs <= this.#readToMs) return undefined;
+    if (safeMs < this.#readToMs) return undefined;
+    const covered = coveredLanes(coverage);
+    const again = this.#lateIn(covered);
+    if (again === undefined && safeMs === this.#readToMs) return undefined;
+    this.#covered = covered;
     this.#readingToMs = safeMs;
-    return this.#read(catalog, coverage);
+    return this.#read(catalog, coverage, again);
   }
 
-  async *#read(catalog: Catalog, { holes }: Coverage): AsyncGenerator<SourceRead> {
+  /** Goes back to the first that came late. */
+  #lateIn(covered: CoveredLanes): SourceRead | undefined {
+    const sinceMs = this.#sinceMs;
+    const range = { sinceMs: sinceMs ?? -Infinity, readToMs: this.#readToMs };
+    const late = lateLanes(this.#covered, covered, range);
+    let first: Frontier | undefined;
+    for (const [lane, ms] of late) {
+      if (first === undefined || isEarlier({ ms, lane }, first)) first = { ms, lane };
+    }
+    if (first === undefined) return undefined;
+    const given = { sinceMs, latestMs: this.#readToMs, lanes: this.#lanes };
+    const place = placeBefore(given, first);
+    const lanes = new Map(place.lanes);
+    for (const [lane, receivedAt] of late) {
+      const at = lanes.get(lane);
+      // It may be before what was given of it.
+      if (at !== undefined && at.seq > 0)
+        lanes.set(lane, { ordinal: at.ordinal, seq: 0, receivedAt });
+    }
+    this.#sought = undefined;
+    this.#lanes = new Map(lanes);
+    this.#readToMs = first.ms - 1;
+    this.#givenMs = -Infinity;
+    return {
+      kind: 'again',
+      place: { ...place, lanes },
+      reason: `lane ${first.lane} came late into the repository`,
+    };
+  }
+
+  async *#read(
+    catalog: Catalog,
+    { holes }: Coverage,
+    again: SourceRead | undefined,
+  ): AsyncGenerator<SourceRead> {
+    if (again !== undefined) yield again;
     const { repository, duckdb, events } = this.#options;
     const readingToMs = this.#readingToMs;
     const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);

@@ -154,6 +154,46 @@ describe('what a repository holds', () => {
     await source.close();
   });
 
+  test('is given again with what appears behind the time that was read to: a new lane, and a hole that is filled', async () => {
+    const a = {
+      lane: 'aaaaaaaaaaaaaaaa',
+      records: [0, 20, 30, 40, 60, 70].map((ms) => at(ms, ms)),
+    };
+    const b = { lane: 'bbbbbbbbbbbbbbbb', records: [10, 50, 55, 80].map((ms) => at(ms, ms)) };
+    await using made = await Fabricated.create();
+    await made.write([a], () => [
+      { level: 'minute', firstSeq: 1, lastSeq: 1 },
+      { level: 'minute', firstSeq: 3, lastSeq: 4 },
+    ]);
+    const clock = new StillClock(0);
+    const source = await sourceOf(made, clock);
+    await source.seek(beginningAt(null));
+    const reads = await readAll(source);
+    const next = async (): Promise<SourceRead[]> => {
+      clock.pass(LOOK_MS);
+      const more = await readAll(source);
+      reads.push(...more);
+      return more;
+    };
+    expect(valuesOf(reads)).toEqual(['0', '30']);
+    await made.write([b], () => [{ level: 'minute', firstSeq: 1, lastSeq: 2 }]);
+    const [again, ...rest] = await next();
+    expect(again).toMatchObject({ kind: 'again', place: { latestMs: 1_010 } });
+    expect(valuesOf(rest)).toEqual(['10', '30']);
+    await made.writeObject(a, { level: 'minute', firstSeq: 2, lastSeq: 2 });
+    await made.writeObject(a, { level: 'minute', firstSeq: 5, lastSeq: 6 });
+    // From the last record before the hole on.
+    expect(valuesOf(await next())).toEqual(['0', '10', '20', '30', '40']);
+    // What only goes on is not late.
+    await made.writeObject(b, { level: 'minute', firstSeq: 3, lastSeq: 4 });
+    expect(valuesOf(await next())).toEqual(['50', '55', '60']);
+    await source.close();
+    const later = await sourceOf(made, clock);
+    await later.seek(placeAfter(beginningAt(null), reads));
+    expect(valuesOf(await readAll(later))).toEqual([]);
+    await later.close();
+  });
+
   test('is looked for again, and a lane that lacks something of before makes all since come again', async () => {
     const a = { lane: 'aaaaaaaaaaaaaaaa', records: [at(0, 1), at(10, 2), at(20, 3), at(30, 4)] };
     await using made = await Fabricated.create();
