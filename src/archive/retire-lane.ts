@@ -2,6 +2,7 @@ import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Catalog, readSidecar } from './catalog.ts';
 import { computeCoverage } from './coverage.ts';
+import { DuckdbError } from './duckdb.ts';
 import { parquetFiles } from './parquet-files.ts';
 import { formatRetirementName, type SegmentName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
@@ -67,7 +68,7 @@ export function findEnding(options: RetireOptions): LaneEnding {
   return { lastSeq: Math.max(coveredSeq, marked), toMs, segment };
 }
 
-/** Whether the last record says that the lane stopped in order. */
+/** Whether the last record says that the lane stopped in order; not where it can't be read. */
 export async function isClosed(
   store: ObjectStore,
   { segment, lastSeq }: LaneEnding,
@@ -77,10 +78,13 @@ export async function isClosed(
   const data = (await readSidecar(store, segment))?.data;
   const path = data && (await store.localPath(data.object));
   if (path === null || path === undefined) return false;
-  const rows = await run(
-    `SELECT 1 FROM read_parquet(${parquetFiles([path])}) WHERE seq = ${lastSeq} AND kind = 'close' LIMIT 1`,
-  );
-  return rows.length > 0;
+  const close = `FROM read_parquet(${parquetFiles([path])}) WHERE seq = ${lastSeq} AND kind = 'close'`;
+  try {
+    return (await run(`SELECT 1 ${close} LIMIT 1`)).length > 0;
+  } catch (error) {
+    if (error instanceof DuckdbError && !error.isFatal) return false;
+    throw error;
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -243,6 +243,11 @@ describe('info', () => {
     const at = lanes[0]?.completeBefore ?? '';
     expect(text.text).toContain(`  stopped in order at ${at}, and nothing of it is missing; `);
     expect(text.text).not.toContain('complete before');
+    // What is damaged is for `verify` to tell.
+    for (const name of await readdir(rig.place, { recursive: true }))
+      if (name.endsWith('.parquet')) await writeFile(join(rig.place, name), 'x');
+    const damaged = await show(rig.place, true);
+    expect((JSON.parse(damaged.text) as Info).lanes).toMatchObject([{ stopped: false }]);
   });
 
   test('exits with 4 on a hole, and says whose and why', async () => {
