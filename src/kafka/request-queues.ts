@@ -17,7 +17,7 @@ interface SocketRequest {
 }
 
 /** A request is given up at most so much later than it should be. */
-const LOOK_MS = 250;
+const LOOK_MS = 500;
 
 /** Those of connections that are open. */
 const open = new Set<RequestQueue>();

@@ -16,6 +16,17 @@ export type Promotion =
 
 export const FOLLOWING: Promotion = { kind: 'none' };
 
+/** Where nothing is to end a standby, little is looked at. A drain that begins is looked at anyway. */
+const LOOK_MS = { ending: 200, following: 1_000 } as const;
+
+/** How long it may take until it is looked at whether a standby has come to its end. */
+export function drainLookMs(
+  { kind }: Promotion,
+  { stopAtMs }: { readonly stopAtMs: number },
+): number {
+  return kind === 'none' && stopAtMs === Infinity ? LOOK_MS.following : LOOK_MS.ending;
+}
+
 /** What a standby is made to contain before its target becomes the primary, and what it lacks of that. */
 export interface DrainState {
   readonly promotion: Promotion;

@@ -14,8 +14,11 @@ export class Nudge {
   async within(ms: number, clock: Clock): Promise<void> {
     const over = new AbortController();
     const given = new Promise<void>((resolve) => (this.#end = resolve));
-    if (!this.#isGiven) await Promise.race([given, clock.sleep(ms, over.signal)]);
-    over.abort();
+    if (!this.#isGiven) {
+      const slept = clock.sleep(ms, over.signal).then(() => true);
+      // To abort what is over costs more than the wait.
+      if ((await Promise.race([given, slept])) !== true) over.abort();
+    }
     this.#end = undefined;
     this.#isGiven = false;
   }

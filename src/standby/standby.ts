@@ -16,12 +16,13 @@ import {
   assertMayDrain,
   type DrainState,
   drainState,
+  drainLookMs,
   drainStep,
   FOLLOWING,
-  type Passing,
   promotedOf,
 } from './drain.ts';
 import type { Gate } from './gate.ts';
+import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -56,7 +57,6 @@ export interface StandbyEvents extends Pick<
   unsaved(reason: string): void;
 }
 
-const WATCH_MS = 200;
 const FLUSH_INTERVAL_MS = 1_000;
 
 /**
@@ -76,6 +76,7 @@ export class Standby {
   #forks: readonly Fork[];
   /** Nothing else may be decided meanwhile. */
   #isPromoting = false;
+  readonly #watching = new Nudge();
   /** Drains that are not written down yet. */
   #drainsBegun = 0;
 
@@ -181,6 +182,7 @@ export class Standby {
       this.#drainsBegun += 1;
       try {
         await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
+        this.#watching.give();
       } finally {
         this.#drainsBegun -= 1;
         // Where none could be written down it follows on.
@@ -212,8 +214,7 @@ export class Standby {
 
   /** Follows until the signal aborts, everything up to the time to stop at is contained, or a drain is over, now or long ago. */
   async run(signal: AbortSignal): Promise<'stopped' | 'reached' | 'promoted'> {
-    const { state } = this.#options;
-    if (state.state.promotion.kind === 'promoted') return 'promoted';
+    if (this.#options.state.state.promotion.kind === 'promoted') return 'promoted';
     const over = new AbortController();
     const abort = (): void => over.abort();
     signal.addEventListener('abort', abort, { once: true });
@@ -224,24 +225,22 @@ export class Standby {
     } catch (error) {
       // It is not met again behind what is contained: so that is not begun with any more.
       if (error instanceof WalError && error.code === 'STANDBY_FORKED') {
-        await state.save({ forked: error.message });
+        await this.#options.state.save({ forked: error.message });
       }
       throw error;
     } finally {
       await Promise.allSettled(parts);
       signal.removeEventListener('abort', abort);
     }
-    if (this.#isPromoting) return 'promoted';
-    return this.#isReached ? 'reached' : 'stopped';
+    return this.#isPromoting ? 'promoted' : this.#isReached ? 'reached' : 'stopped';
   }
 
   get #delivered(): Position {
     return this.#feed.delivered ?? this.#start;
   }
 
-  get #passing(): Passing {
-    const { passing } = this.#arrivals;
-    return { passing, isOverAt: (ms) => this.#arrivals.isOverAt(ms) };
+  get #passing(): Parameters<typeof drainStep>[2] {
+    return { passing: this.#arrivals.passing, isOverAt: (ms) => this.#arrivals.isOverAt(ms) };
   }
 
   get #isReached(): boolean {
@@ -256,10 +255,11 @@ export class Standby {
   }
 
   async #watch(over: AbortController): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, state, gate } = this.#options;
+    over.signal.addEventListener('abort', () => this.#watching.give(), { once: true });
     while (!over.signal.aborted) {
       if ((await this.#isDrained()) || this.#isReached) return;
-      await clock.sleep(WATCH_MS, over.signal);
+      await this.#watching.within(drainLookMs(state.state.promotion, gate), clock);
     }
   }
 

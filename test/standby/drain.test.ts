@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
+import { drainLookMs } from '../../src/standby/drain.ts';
 import { until } from '../kit/until.ts';
 import { readLog } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
@@ -30,6 +31,18 @@ async function promoted(wanted: readonly LaneEnd[]): Promise<void> {
   expect(promotion.kind).toBe('promoted');
   expect([lacking, lackingOf(wanted, contained)]).toEqual([[], []]);
 }
+
+test('a standby is looked at more often when something is to end it', () => {
+  const fork = { id: '0123456789abcdef', at: 1, undone: [] };
+  const [following, ...ending] = [
+    drainLookMs({ kind: 'none' }, { stopAtMs: Infinity }),
+    drainLookMs({ kind: 'none' }, { stopAtMs: 1 }),
+    drainLookMs({ kind: 'draining', ends: [] }, { stopAtMs: Infinity }),
+    drainLookMs({ kind: 'draining', ends: [], fork }, { stopAtMs: Infinity }),
+  ];
+  expect(following).toBe(1_000);
+  expect(ending).toEqual([200, 200, 200]);
+});
 
 describe('a standby that is drained', () => {
   test('contains all up to the ends, whatever its delay, and sends nothing ever after', async () => {
