@@ -20,6 +20,7 @@ import {
   drainStep,
   FOLLOWING,
   promotedOf,
+  type Passing,
 } from './drain.ts';
 import type { Gate } from './gate.ts';
 import { Nudge } from './nudge.ts';
@@ -239,7 +240,7 @@ export class Standby {
     return this.#feed.delivered ?? this.#start;
   }
 
-  get #passing(): Parameters<typeof drainStep>[2] {
+  get #passing(): Passing {
     return { passing: this.#arrivals.passing, isOverAt: (ms) => this.#arrivals.isOverAt(ms) };
   }
 
@@ -250,8 +251,7 @@ export class Standby {
 
   /** Whether all that has passed is contained. */
   get #isConfirmed(): boolean {
-    const { confirmed = this.#start } = this.#feed;
-    return comparePositions(confirmed, this.#arrivals.end) >= 0;
+    return comparePositions(this.#feed.confirmed ?? this.#start, this.#arrivals.end) >= 0;
   }
 
   async #watch(over: AbortController): Promise<void> {

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import { endsAt } from '../../src/wal/ends-at.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
+import { PublishedLog } from '../../src/wal/published-log.ts';
 import { until } from '../kit/until.ts';
 import { present } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
@@ -50,7 +51,11 @@ async function forkBetween() {
 
 async function tell(fork: Fork): Promise<void> {
   const position = present(rig.log.wal.appendControl({ kind: 'fork', ...fork }));
-  await rig.log.until(() => rig.log.wal.durable.seq >= position.seq);
+  // What is not published yet the standby could not know of.
+  await until(
+    async () => (await PublishedLog.open(rig.data)).durable.seq >= position.seq,
+    'published',
+  );
 }
 
 describe('a standby that is drained as of a moment', () => {
