@@ -30,16 +30,19 @@ export class ChunkBatches {
   readonly #chunk: Chunk;
   readonly #order: readonly number[];
   readonly #isFolded: boolean;
+  /** Whether all lines are sent as they stand in the chunk. */
+  readonly #isWhole: boolean;
   readonly #sentBodies: SentBodies | undefined;
   #next = 0;
   #taken = 0;
 
-  /** `sentBodies`: used for records of which all points are sent, in the order of the log. */
+  /** `sentBodies`: used where all points are sent, in the order of the log. */
   constructor(chunk: Chunk, isFolded: boolean, sentBodies?: SentBodies) {
-    this.#sentBodies = isFolded ? undefined : sentBodies;
     this.#chunk = chunk;
     this.#isFolded = isFolded;
     this.#order = isFolded ? foldedOrder(chunk) : logOrder(chunk);
+    this.#isWhole = !isFolded && this.#order.length === chunk.count;
+    this.#sentBodies = this.#isWhole ? sentBodies : undefined;
   }
 
   /** The transport of the next batch; undefined when there is none. */
@@ -106,7 +109,7 @@ export class ChunkBatches {
   #write(from: number, to: number, telnet: boolean): Pick<Batch, 'lines' | 'body'> {
     const chunk = this.#chunk;
     const lines = this.#order.slice(from, to);
-    if (telnet) return { lines, body: telnetBody(chunk, lines, !this.#isFolded) };
+    if (telnet) return { lines, body: telnetBody(chunk, lines, this.#isWhole) };
     return { lines, body: jsonBody(chunk, lines, chunk.body(this.#taken, jsonRoom(chunk, lines))) };
   }
 

@@ -163,6 +163,8 @@ export class Repeats {
     { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
   ): Promise<Repeated> {
     const { canary, recent, events, flushSpanMs } = this.#options;
+    // Nothing was handled then.
+    if (mends.length + suspects.length === 0) return DONE;
     for (const { high, low } of mends) recent.registerAgain(high, low);
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
     const sent = await this.#send([...mends, ...suspects], this.#narrowing.within(limits));

@@ -58,7 +58,8 @@ export class Suspects {
 
   /** Marks the lines of a chunk that are set aside: they are not sent with others again. */
   leaveOut(chunk: Chunk): void {
-    for (let line = 0; line < chunk.count && this.#byCell.size > 0; line += 1) {
+    if (![...this.#byCell.values()].some(({ isAlone }) => isAlone)) return;
+    for (let line = 0; line < chunk.count; line += 1) {
       const cell = cellGroup(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
       const suspect = this.#byCell.get(cell);
       if (suspect?.isAlone !== true || suspect.index !== chunk.indexes[line]) continue;

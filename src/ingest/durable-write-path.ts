@@ -54,7 +54,7 @@ export interface Awaited {
  * A crash before 2: the client has no answer, and the write is gone or, at worst, there. Between 2 and the
  * answer: the write is there and will be delivered; the client may send it again, which changes nothing.
  * After the answer: it is there. A write the log could not sync is answered as not taken, and readers of
- * the log never see it.
+ * the log never see it, but for the first records of a request of several, which may be durable already.
  */
 export class DurableWritePath implements WritePath {
   readonly #options: DurableWritePathOptions;

@@ -39,10 +39,10 @@ export class ClockWatch {
           const now = { cameAt: clock.now(), atMs: clock.monotonicMs() };
           this.#offsets.note({ lane, host, sentAt, ...now });
         }, signal);
+        this.#judge();
       } catch {
-        // That Kafka is away is told by those who need it for more.
+        // That Kafka is away is told by those who need it for more; what is known of the clocks stands meanwhile.
       }
-      this.#judge();
       await clock.sleep(round < FIRST_ROUNDS ? FIRST_PAUSE_MS : PAUSE_MS, signal);
     }
   }

@@ -32,6 +32,11 @@ function chunkOf(
   return chunk;
 }
 
+/** Of three points. */
+function longRecord(metric: string): string[] {
+  return [1, 2, 3].map((at) => `put ${metric} ${at} ${at} h=${'h'.repeat(300)}`);
+}
+
 function linesOf(chunk: Chunk): Line[] {
   return Array.from({ length: chunk.count }, (_, line) => ({
     text: chunk.text(line),
@@ -188,6 +193,24 @@ describe('batches', () => {
         }
       }),
     );
+  });
+
+  test('leave out what is set aside, also where bodies are there as they were sent', () => {
+    const chunk = chunkOf([longRecord('a'), longRecord('b'), longRecord('c')], (seq) => seq === 3);
+    const bodies = new SentBodies();
+    for (const [at, name] of ['a', 'b'].entries()) {
+      const bytes = Buffer.from(longRecord(name).map(formatJsonPoint).join(','));
+      bodies.keep({ lane: 'a', ordinal: 1, seq: at + 1 }, { points: 3, bytes });
+    }
+    for (const aside of [0, 4, 7]) chunk.isBeaten[aside] = 1;
+    const batches = takeAll(new ChunkBatches(chunk, false, bodies), { points: 99, bytes: 99_999 });
+    expect(batches.flatMap(({ lines }) => lines)).toEqual([1, 2, 3, 5, 6, 8]);
+    for (const { lines, telnet, body } of batches) {
+      const texts = lines.map((at) => chunk.text(at));
+      expect(saidBy(body, telnet)).toEqual(
+        texts.map((text) => (telnet ? text : parsePutLine(text))),
+      );
+    }
   });
 
   test('hold exactly what a body of 8 KiB can', () => {

@@ -47,3 +47,34 @@ test('what is refused for good is told of when it is of this lane, not when it i
   expect(repeats.suspects.size).toBe(0);
   expect(told).toEqual(['put own 1700000000 1 h=x']);
 });
+
+test('where nothing could be sent nothing counts as handled', async () => {
+  const canary = new Canary();
+  const repeats = new Repeats({
+    applier: { isQuiet: () => Promise.resolve(false) } as unknown as Applier,
+    canary,
+    recent: new RecentWrites(() => 1_000, 0),
+    look: undefined,
+    clock: systemClock,
+    events: {
+      rejected: () => Promise.resolve(),
+      mended: () => undefined,
+      gaveWay: () => undefined,
+    },
+    flushSpanMs: () => 0,
+  });
+  repeats.mends.add({
+    position: { lane: 'a', ordinal: 1, seq: 1 },
+    receivedAt: 0,
+    index: 0,
+    telnet: false,
+    low: 0,
+    high: 1,
+    line: 'put a 1700000000 1 h=x',
+    dueMs: 0,
+    handled: 0,
+  });
+  expect(await repeats.run(100, LIMITS)).toEqual({ kind: 'done' });
+  expect(repeats.mends.size).toBe(1);
+  expect(canary.handled).toBe(0);
+});
