@@ -108,6 +108,8 @@ export class Intake {
         return;
       case 'frame': {
         for (const fork of forksIn(read.frame)) await forks.meet(fork, signal);
+        // It belongs to where the source was: it comes again.
+        if (this.#seekTo !== undefined) return;
         const lacked = lacking(read.frame, this.#tip);
         if (lacked === undefined) return;
         refusals.note(lacked);
