@@ -30,6 +30,8 @@ export class ForkWatch {
   readonly #options: ForkWatchOptions;
   /** What was there then is known; monotonic ms. */
   #seenMs = -Infinity;
+  /** Said by the source, which says it once, and not met yet. */
+  readonly #ahead: Fork[] = [];
 
   constructor(options: ForkWatchOptions) {
     this.#options = options;
@@ -45,7 +47,11 @@ export class ForkWatch {
     const { source, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     if (nowMs - this.#seenMs < EVERY_MS) return;
-    for (const fork of await source.forksAhead(signal)) await this.meet(fork, signal);
+    this.#ahead.push(...(await source.forksAhead(signal)));
+    for (let fork = this.#ahead[0]; fork !== undefined; fork = this.#ahead[0]) {
+      await this.meet(fork, signal);
+      this.#ahead.shift();
+    }
     if (!signal.aborted) this.#seenMs = nowMs;
   }
 

@@ -18,6 +18,8 @@ export class TopicScout {
   readonly #options: TopicScoutOptions;
   /** Each goes on where it ended. */
   readonly #reads = new Map<number, PartitionReads>();
+  /** By looks that ended before they told of it: no other comes to it. */
+  readonly #found: Fork[] = [];
 
   constructor(options: TopicScoutOptions) {
     this.#options = options;
@@ -25,15 +27,14 @@ export class TopicScout {
 
   /** To the end of what is there now. `taken`: by partition, the offset up to which others have looked. Throws KAFKA_UNREACHABLE. */
   async look(taken: ReadonlyMap<number, number>, signal: AbortSignal): Promise<Fork[]> {
-    const forks: Fork[] = [];
     for (const [partition, { low, high }] of await this.#options.topic.ranges()) {
       const reads = await this.#readsFrom(partition, Math.max(low, taken.get(partition) ?? low));
       await this.#read(reads, { high, partition, signal }, (frame) => {
-        forks.push(...forksIn(frame));
+        this.#found.push(...forksIn(frame));
         return false;
       });
     }
-    return forks;
+    return this.#found.splice(0);
   }
 
   /** Whether the topic has it that the fork was told by then, epoch ms. Throws KAFKA_UNREACHABLE. */

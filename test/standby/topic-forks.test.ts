@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { beginningAt } from '../../src/standby/place.ts';
+import { TopicScout } from '../../src/standby/topic-scout.ts';
 import { TopicSource } from '../../src/standby/topic-source.ts';
 import { frameOf, type MadeRecord } from '../kit/frames.ts';
 import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
@@ -47,6 +48,17 @@ describe('what a topic says to be undone', () => {
     topic.send(0, frameOf('a', 4, [at(90_002, 'a4')]));
     const unreadable = { code: 'KAFKA_UNREACHABLE' };
     await expect(source.forksAhead(signal)).rejects.toMatchObject(unreadable);
+  });
+
+  test('is told by the look after one that could not read all partitions', async () => {
+    topic.send(0, frameOf('a', 1, [at(1, 'a1'), said(90_000)]));
+    topic.send(1, frameOf('b', 1, [at(1, 'b1')]));
+    topic.hindered.set(1, 'away');
+    const scout = new TopicScout({ topic, clock });
+    await expect(scout.look(new Map(), signal)).rejects.toThrow('partition 1: away');
+    topic.hindered.clear();
+    expect(await scout.look(new Map(), signal)).toMatchObject([fork]);
+    expect(await scout.look(new Map(), signal)).toEqual([]);
   });
 
   test('is told before it is its turn, when it was read', async () => {
