@@ -66,9 +66,8 @@ export class Promotion {
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { standby, isDryRun } = this.#options;
-    const { target, open, seen, views } = await this.#check();
+    const { target, open, seen, views, isBegun } = await this.#check();
     if (isDryRun) return;
-    const isBegun = views.some((proxy) => hasBegun(proxy, target));
     let held: readonly Held[];
     let drained: DrainView;
     let wanted: Wanted;
@@ -96,16 +95,23 @@ export class Promotion {
     tell({ event: 'done', target, standby: standby.address });
   }
 
-  /** `open`: the proxies that do not feed the target yet. */
-  async #check(): Promise<Omit<Looked, 'checked'> & { readonly target: string }> {
+  /** `open`: the proxies that do not feed the target yet. `isBegun`: some were switched by a run before this one, or some workers. */
+  async #check(): Promise<
+    Omit<Looked, 'checked'> & { readonly target: string; readonly isBegun: boolean }
+  > {
     const { checked, ...looked } = await lookAtAll(this.#options);
     this.#options.tell(checked);
     const { target, problems } = checked;
+    const { views, open } = looked;
+    const isBegun = views.some((proxy) => hasBegun(proxy, target));
     if (problems.length > 0) {
-      const isHeld = looked.views.some((proxy) => proxy.isHeld);
-      throw refused(problems.join('; '), isHeld ? STILL_HELD : 'Nothing was changed.');
+      const reason = problems.join('; ');
+      // To release the others would split the primary.
+      if (isBegun && open.length > 0) throw unfinished(reason, undefined);
+      const isHeld = views.some((proxy) => proxy.isHeld);
+      throw refused(reason, isHeld ? STILL_HELD : 'Nothing was changed.');
     }
-    return { target, ...looked };
+    return { target, isBegun, ...looked };
   }
 
   /** What the standby is to contain of what is held. `known`: the fork that others were switched with. */
@@ -241,7 +247,7 @@ export class Promotion {
 }
 
 const STILL_HELD =
-  'Nothing was changed: what is held, by a run before this one, stays held and takes writes. To give up, POST /primary/release to each of these proxies.';
+  'Nothing was changed: what is held, by a run before this one, stays held and takes writes. To give up, POST /follow to the standby, then /primary/release to each of these proxies.';
 
 function valueOf(answer: Awaited<ReturnType<Admin['post']>>, who: string): unknown {
   if (answer.kind !== 'answered') throw new Error(`${who}: ${answer.reason}`);

@@ -196,10 +196,24 @@ describe('a promotion', () => {
     a.isHeld = true;
     standby.lagSeconds = 100;
     await expect(promote()).rejects.toMatchObject({
-      hint: expect.stringContaining('/primary/release') as string,
+      code: 'PROMOTE_REFUSED',
+      hint: expect.stringMatching(/\/follow to the standby, then \/primary\/release/) as string,
     });
     a.isHeld = false;
     await expect(promote()).rejects.toMatchObject({ hint: 'Nothing was changed.' });
+  });
+
+  test('is never told to be given up once some were switched by an earlier run', async () => {
+    a.primary = NEW;
+    b.isHeld = true;
+    b.answers.set('/primary/probe', [REFUSED]);
+    await expect(promote()).rejects.toMatchObject({
+      code: 'PROMOTE_UNFINISHED',
+      message: expect.stringContaining('it cannot') as string,
+      hint: expect.not.stringContaining('release') as string,
+    });
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
   });
 
   test('can be run again when nothing is left to do', async () => {
