@@ -7,7 +7,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
-import { isBegun as hasBegun } from './promote-checks.ts';
+import { isBegun } from './promote-checks.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -66,22 +66,22 @@ export class Promotion {
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { standby, isDryRun } = this.#options;
-    const { target, open, seen, views, isBegun } = await this.#check();
+    const { target, open, seen, views, isAnySwitched } = await this.#check();
     if (isDryRun) return;
     let held: readonly Held[];
     let drained: DrainView;
     let wanted: Wanted;
     try {
       held = await this.#hold(open);
-      const known = isBegun ? seen.fork : undefined;
+      const known = isAnySwitched ? seen.fork : undefined;
       const named = new Set(
         [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
       );
-      wanted = await this.#want(held, { target, known, named, isBegun });
+      wanted = await this.#want(held, { target, known, named, isAnySwitched });
       drained = await drainStandby(this.#options, wanted, signal);
     } catch (error) {
       const reason = (error as Error).message;
-      if (isBegun) throw unfinished(reason, error);
+      if (isAnySwitched) throw unfinished(reason, error);
       return this.#giveUp(open, reason);
     }
     const { asOf, tell } = this.#options;
@@ -90,28 +90,28 @@ export class Promotion {
     }
     const { fork } = wanted;
     const switched = { to: target, contained: drained.containedJson, ...(fork && { fork }) };
-    await this.#switch(held, switched, isBegun);
+    await this.#switch(held, switched, isAnySwitched);
     await this.#untilLive(target);
     tell({ event: 'done', target, standby: standby.address });
   }
 
-  /** `open`: the proxies that do not feed the target yet. `isBegun`: some were switched by a run before this one, or some workers. */
+  /** `open`: the proxies that do not feed the target yet. `isAnySwitched`: some were switched by a run before this one, or some workers. */
   async #check(): Promise<
-    Omit<Looked, 'checked'> & { readonly target: string; readonly isBegun: boolean }
+    Omit<Looked, 'checked'> & { readonly target: string; readonly isAnySwitched: boolean }
   > {
     const { checked, ...looked } = await lookAtAll(this.#options);
     this.#options.tell(checked);
     const { target, problems } = checked;
     const { views, open } = looked;
-    const isBegun = views.some((proxy) => hasBegun(proxy, target));
+    const isAnySwitched = views.some((proxy) => isBegun(proxy, target));
     if (problems.length > 0) {
       const reason = problems.join('; ');
       // To release the others would split the primary.
-      if (isBegun && open.length > 0) throw unfinished(reason, undefined);
+      if (isAnySwitched && open.length > 0) throw unfinished(reason, undefined);
       const isHeld = views.some((proxy) => proxy.isHeld);
       throw refused(reason, isHeld ? STILL_HELD : 'Nothing was changed.');
     }
-    return { target, isBegun, ...looked };
+    return { target, isAnySwitched, ...looked };
   }
 
   /** What the standby is to contain of what is held. `known`: the fork that others were switched with. */
@@ -121,11 +121,11 @@ export class Promotion {
       readonly target: string;
       readonly known: Fork | undefined;
       readonly named: ReadonlySet<string>;
-      readonly isBegun: boolean;
+      readonly isAnySwitched: boolean;
     },
   ): Promise<Wanted> {
     const { asOf, tell } = this.#options;
-    const { target, known, named, isBegun } = given;
+    const { target, known, named, isAnySwitched } = given;
     if (asOf === undefined) {
       return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, named };
     }
@@ -135,7 +135,8 @@ export class Promotion {
       one.lanes = cut.lanes;
       cuts.push(cut);
     }
-    if (isBegun && known === undefined) throw new Error('the standby no longer tells the fork');
+    if (isAnySwitched && known === undefined)
+      throw new Error('the standby no longer tells the fork');
     const fork = known ?? forkOf(asOf, cuts);
     tell({
       event: 'undoing',
@@ -168,12 +169,12 @@ export class Promotion {
   }
 
   /** Switches all that can be; throws PROMOTE_UNFINISHED when some could not. */
-  async #switch(held: readonly Held[], body: object, isBegun: boolean): Promise<void> {
+  async #switch(held: readonly Held[], body: object, isAnySwitched: boolean): Promise<void> {
     const { clock, tell } = this.#options;
     const endMs = clock.monotonicMs() + LIMITS.silenceMsMax;
     const told = new Set<string>();
     let left = held;
-    let isDecided = isBegun;
+    let isDecided = isAnySwitched;
     for (;;) {
       const failed: Held[] = [];
       const reasons: string[] = [];
