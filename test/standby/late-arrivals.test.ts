@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import type { Position } from '../../src/record/position.ts';
+import type { Arrivals } from '../../src/standby/arrivals.ts';
 import { Gate } from '../../src/standby/gate.ts';
 import type { Place } from '../../src/standby/place.ts';
 import { frameOf } from '../kit/frames.ts';
 import { until } from '../kit/until.ts';
-import { arrivalsOf, ListSource, readThrough } from './list-source.ts';
+import { arrivalsOf, ListSource, readThrough, type Seen } from './list-source.ts';
 
 /** Records of a lane that were received at these times. */
 function at(lane: string, seq: number, ...ms: number[]): LaneFrame {
@@ -20,6 +21,21 @@ function valueOf({ name }: { readonly name: string }): string | undefined {
   return name.split(' ')[3];
 }
 
+/** All that comes behind a position, up to the record that was received then of lane c. */
+async function readTo(
+  arrivals: Arrivals,
+  ms: number,
+  after: Position | undefined,
+): Promise<readonly Seen[]> {
+  const seen: Seen[] = [];
+  await until(async () => {
+    const more = await readThrough(arrivals, [], seen.at(-1)?.position ?? after);
+    seen.push(...more.seen);
+    return seen.some((one) => valueOf(one) === `c${ms}`);
+  }, `c${ms} passed`);
+  return seen;
+}
+
 describe('arrivals, of which some came late,', () => {
   test('up to a time are over only once what came late is among them, however far behind it', async () => {
     const later = Array.from({ length: 20 }, (_, index) => at('c', 4 + index, 40 + index));
@@ -31,22 +47,23 @@ describe('arrivals, of which some came late,', () => {
       { kind: 'again', place: { ...place, lanes }, reason: 'a came late' },
       ...[at('a', 1, 15), ...frames].map((frame) => ({ kind: 'frame', frame }) as const),
     ]);
+    source.isLateAway = true;
     const gate = new Gate({ delayMs: 0, stopAtMs: 20, isPaused: false });
     const arrivals = arrivalsOf(source, 20, gate);
     const start = arrivals.end;
-    gate.pause();
     const stop = new AbortController();
     const running = arrivals.run(stop.signal);
-    await systemClock.sleep(50, stop.signal);
+    const early = await readTo(arrivals, 18, start);
+    expect(early.map(valueOf)).toEqual(['c10', 'c18']);
+    // All that there is has passed, and more may come.
     expect(arrivals.isOver).toBe(false);
-    gate.resume();
+    source.isLateAway = false;
     await until(() => arrivals.isOver, 'passed');
-    const { seen } = await readThrough(arrivals, [], start);
-    expect(seen.map(valueOf)).toEqual(['c10', 'a15', 'c18']);
+    const seen = await readTo(arrivals, 18, early.at(-1)?.position);
+    expect(seen.map(valueOf)).toEqual(['a15', 'c18']);
     // All of it is read when it is not to stop there any more.
     gate.drain(Infinity);
-    await systemClock.sleep(300, stop.signal);
-    const { seen: rest } = await readThrough(arrivals, [], seen.at(-1)?.position);
+    const rest = await readTo(arrivals, later.at(-1)?.lastReceivedAt ?? 0, seen.at(-1)?.position);
     stop.abort();
     await running;
     expect(rest.map(valueOf)).toEqual([
@@ -78,8 +95,7 @@ describe('arrivals, of which some came late,', () => {
     expect(names.slice(names.indexOf('a15'))).toEqual(['a15', 'c20']);
     gate.drain(undefined);
     gate.resume();
-    await systemClock.sleep(300, stop.signal);
-    const { seen: rest } = await readThrough(arrivals, [], seen.at(-1)?.position);
+    const rest = await readTo(arrivals, 200, seen.at(-1)?.position);
     stop.abort();
     await running;
     expect(rest.map(valueOf)).toEqual(

@@ -17,19 +17,24 @@ export class ListSource implements StandbySource {
   #place: Place = beginningAt(null);
   unread = 0;
   heldSinceMs = undefined;
+  /** What comes late isn't there yet. */
+  isLateAway = false;
 
   constructor(reads: readonly SourceRead[]) {
     this.#reads = reads;
   }
 
   completeToMs(): number {
-    return Infinity;
+    const rest = this.#reads.slice(this.#next);
+    return Math.min(
+      ...rest.map((read) => (read.kind === 'frame' ? read.frame.firstReceivedAt - 1 : Infinity)),
+    );
   }
 
   async next(): Promise<SourceRead | undefined> {
     for (;;) {
       const read = this.#reads[this.#next];
-      if (read === undefined) return undefined;
+      if (read === undefined || (read.kind === 'again' && this.isLateAway)) return undefined;
       this.#next += 1;
       if (read.kind === 'again') {
         if (this.#again.has(read)) continue;
@@ -61,7 +66,7 @@ export class ListSource implements StandbySource {
   async close(): Promise<void> {}
 }
 
-interface Seen {
+export interface Seen {
   readonly position: Position;
   readonly name: string;
 }
