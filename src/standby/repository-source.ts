@@ -212,7 +212,7 @@ export class RepositorySource implements StandbySource {
     this.#readToMs = readingToMs;
   }
 
-  /** Each hole comes before what follows it in its lane. */
+  /** Each hole comes before what follows it in its lane, and before what was received behind the record that it follows. */
   *#give(
     frames: readonly LaneFrame[],
     catalog: Catalog,
@@ -259,8 +259,8 @@ export class RepositorySource implements StandbySource {
   }
 }
 
-function isBefore({ lane, firstSeq }: CoverageHole, frame: LaneFrame): boolean {
-  return lane === frame.lane && firstSeq < frame.firstSeq;
+function isBefore({ lane, firstSeq, fromMs }: CoverageHole, frame: LaneFrame): boolean {
+  return fromMs < frame.firstReceivedAt || (lane === frame.lane && firstSeq < frame.firstSeq);
 }
 
 function nameOf({ lane, firstSeq }: CoverageHole): string {

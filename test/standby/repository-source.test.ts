@@ -130,6 +130,21 @@ describe('what a repository holds', () => {
     await source.close();
   });
 
+  test('lacks the end of a lane, which is told before what others received behind it', async () => {
+    const a = { lane: 'aaaaaaaaaaaaaaaa', records: [0, 10, 20].map((ms) => at(ms, ms)) };
+    const b = { lane: 'bbbbbbbbbbbbbbbb', records: [30, 40, 50].map((ms) => at(ms, ms)) };
+    await using made = await Fabricated.create();
+    await made.write([a, b], ({ lane }) => [
+      { level: 'minute', firstSeq: 1, lastSeq: lane === a.lane ? 2 : 3 },
+    ]);
+    const source = await sourceOf(made, new StillClock(0));
+    await source.seek(beginningAt(null));
+    const reads = await readAll(source);
+    expect(reads.map(({ kind }) => kind)).toEqual(['frame', 'hole', 'frame']);
+    expect(reads[1]).toMatchObject({ hole: { lane: a.lane, from: 3, to: 3 } });
+    await source.close();
+  });
+
   test('tells what is undone before all of that, but not to one that was restored to a later time', async () => {
     const lane = 'aaaaaaaaaaaaaaaa';
     const fork = { id: '0123456789abcdef', at: 1_005, undone: [{ lane, from: 2, to: 2 }] };
