@@ -5,8 +5,7 @@ import { TopicSource } from '../../src/standby/topic-source.ts';
 import { frameOf, type MadeRecord } from '../kit/frames.ts';
 import { FakeSharedTopic, StillClock } from './fake-shared-topic.ts';
 import { readAll } from './reads.ts';
-
-const START_MS = 1_700_000_000_000;
+import { at, START_MS } from './topic-records.ts';
 
 let clock: StillClock;
 let topic: FakeSharedTopic;
@@ -18,12 +17,6 @@ beforeEach(() => {
 
 function sourceOf(): TopicSource {
   return new TopicSource({ topic, clock, isAnyBeginningRight: false, onForeign: () => undefined });
-}
-
-/** A record at a time in ms after the start. */
-function at(ms: number, name: string): MadeRecord {
-  const receivedAt = START_MS + ms;
-  return { receivedAt, lines: [`put m ${receivedAt} ${name} a=b`] };
 }
 
 describe('what a topic says to be undone', () => {
