@@ -16,7 +16,7 @@ export class Nudge {
     const given = new Promise<void>((resolve) => (this.#end = resolve));
     if (!this.#isGiven) {
       const slept = clock.sleep(ms, over.signal).then(() => true);
-      // To abort what is over costs more than the wait.
+      // A sleep that is over needs no abort, which makes an error each time.
       if ((await Promise.race([given, slept])) !== true) over.abort();
     }
     this.#end = undefined;
