@@ -35,7 +35,8 @@ export class UnfinishedLanes {
   }
 
   see({ lane, lastSeq, sentAt, lastReceivedAt }: TopicFrame): void {
-    for (const one of this.#lanes.values()) {
+    for (const [unfinished, one] of this.#lanes) {
+      if (unfinished.seq >= one.end.lastSeq) this.#lanes.delete(unfinished);
       if (one.end.next !== lane || lastSeq <= one.end.nextSeq) continue;
       one.behind ??= { sentMs: sentAt ?? lastReceivedAt, readMs: this.#clock.monotonicMs() };
     }
@@ -46,7 +47,6 @@ export class UnfinishedLanes {
     strands: readonly Strand[],
   ): { readonly lane: LaneQueue; readonly end: KnownEnd } | undefined {
     for (const [lane, { end, behind }] of this.#lanes) {
-      if (lane.seq >= end.lastSeq) this.#lanes.delete(lane);
       if (lane.readSeq >= end.lastSeq || lane.head !== undefined || lane.late !== undefined)
         continue;
       if (behind !== undefined && strands.every((strand) => isReadTo(strand, behind))) {
