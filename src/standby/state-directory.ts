@@ -18,6 +18,8 @@ export interface StandbyState {
   readonly promotion: Promotion;
   /** What it surely contains; undefined until it was decided what it begins with. */
   readonly place: Place | undefined;
+  /** When it was begun with the oldest record that there was, epoch ms; undefined: it wasn't, or a version wrote this that didn't say. */
+  readonly beganOldestMs: number | undefined;
   /** Nothing that was received later was ever sent to it, epoch ms; undefined: a version wrote this that didn't say. */
   readonly sentToMs: number | undefined;
   /** What is known to be undone of the log: the target has none of it. */
@@ -60,6 +62,7 @@ export class StateDirectory {
         isPaused: false,
         promotion: FOLLOWING,
         place: undefined,
+        beganOldestMs: undefined,
         sentToMs: 0,
         forks: [],
         forked: null,
@@ -149,11 +152,12 @@ function parseState(content: Buffer): StandbyState | undefined {
     return undefined;
   const promotion = parsePromotion(written);
   const forks = parseForks(rest['forks']);
-  const { sentToMs, forked = null } = rest;
+  const { beganOldestMs, sentToMs, forked = null } = rest;
   if (promotion === undefined || forks === undefined) return undefined;
+  if (beganOldestMs !== undefined && typeof beganOldestMs !== 'number') return undefined;
   if (sentToMs !== undefined && typeof sentToMs !== 'number') return undefined;
   if (forked !== null && typeof forked !== 'string') return undefined;
-  const known = { target, isPaused, promotion, sentToMs, forks, forked };
+  const known = { target, isPaused, promotion, beganOldestMs, sentToMs, forks, forked };
   if (place === null) return { ...known, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
   if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs) || !Array.isArray(lanes))

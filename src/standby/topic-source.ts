@@ -19,6 +19,8 @@ export interface TopicSourceOptions {
   readonly clock: Clock;
   /** Where it begins with a place that contains nothing, what lanes lack before their oldest message is not missed. */
   readonly isAnyBeginningRight: boolean;
+  /** When it was begun so, epoch ms: what was gone by then is before the oldest messages also while a place has not come to that time. */
+  readonly beganOldestMs?: number | undefined;
   /** A message that is none of ours: it is passed over. */
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
 }
@@ -99,7 +101,12 @@ export class TopicSource implements StandbySource {
   }
 
   async seek(place: Place): Promise<void> {
-    this.#isAnyBeginningRight ??= this.#options.isAnyBeginningRight && place.latestMs === null;
+    const { isAnyBeginningRight, beganOldestMs } = this.#options;
+    const { latestMs } = place;
+    this.#isAnyBeginningRight ??=
+      beganOldestMs === undefined
+        ? isAnyBeginningRight && latestMs === null
+        : (latestMs ?? -Infinity) <= beganOldestMs;
     const frontier = frontierOf(place);
     const apart = apartIn(this.#pass);
     this.#remember([]);

@@ -14,8 +14,14 @@ beforeEach(() => {
   topic = new FakeSharedTopic(2, clock);
 });
 
-function sourceOf(isAnyBeginningRight = false): TopicSource {
-  return new TopicSource({ topic, clock, isAnyBeginningRight, onForeign: () => undefined });
+function sourceOf(isAnyBeginningRight = false, beganOldestMs?: number): TopicSource {
+  return new TopicSource({
+    topic,
+    clock,
+    isAnyBeginningRight,
+    beganOldestMs,
+    onForeign: () => undefined,
+  });
 }
 
 describe('lanes of a topic, some of which begin, end or are cut off,', () => {
@@ -28,6 +34,21 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     const source = sourceOf(true);
     await source.seek({ sinceMs: null, latestMs: START_MS + 1_000, lanes });
     await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+  });
+
+  test('may begin anywhere until what was received up to the first start is contained', async () => {
+    topic.send(0, frameOf('a', 1, [at(1_000, 'a1'), closed(1_000)]));
+    for (let n = 1; n <= 9; n += 1) topic.send(1, frameOf('b', n, [at(n * 100_000, `b${n}`)]));
+    const [, second] = topic.partitions;
+    if (second !== undefined) second.low = 5;
+    const lanes = new Map([['a', { ordinal: 1, seq: 2, receivedAt: START_MS + 1_000 }]]);
+    const place = { sinceMs: null, latestMs: START_MS + 1_000, lanes };
+    const caughtUp = sourceOf(true, START_MS + 999);
+    await caughtUp.seek(place);
+    await expect(readAll(caughtUp)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+    const source = sourceOf(false, START_MS + 900_000);
+    await source.seek(place);
+    expect(namesOf(await readAll(source))).toEqual(['b6', 'b7', 'b8', 'b9']);
   });
 
   test('are missed where nothing of one is left, and another tells how far it went', async () => {

@@ -30,15 +30,16 @@ export interface Followed {
 
 /**
  * A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. `onBypass`: a
- * change went round the log; only the source that gives no frame with it calls this.
+ * change went round the log; only the source that gives no frame with it calls this. `beganOldestMs`: when it was begun with the oldest record, epoch ms.
  */
 export async function openFollowed(
   request: StandbyRequest,
   logger: Logger,
   onBypass: () => void,
+  beganOldestMs?: number,
 ): Promise<Followed> {
   const { config, repository, isData } = request;
-  if (config.kafka.brokers.length > 0) return openTopic(request, logger);
+  if (config.kafka.brokers.length > 0) return openTopic(request, logger, beganOldestMs);
   if (repository === undefined || isData) return openLog(request, logger);
   return openArchive(request, repository, { logger, onBypass });
 }
@@ -89,7 +90,11 @@ async function openLog(request: StandbyRequest, logger: Logger): Promise<Followe
   };
 }
 
-async function openTopic(request: StandbyRequest, logger: Logger): Promise<Followed> {
+async function openTopic(
+  request: StandbyRequest,
+  logger: Logger,
+  beganOldestMs: number | undefined,
+): Promise<Followed> {
   const { config, begin } = request;
   const connection = await connectionOf(config, logger);
   const clock = systemClock;
@@ -104,6 +109,7 @@ async function openTopic(request: StandbyRequest, logger: Logger): Promise<Follo
     topic,
     clock,
     isAnyBeginningRight: begin.kind === 'oldest',
+    beganOldestMs,
     onForeign: ({ partition, offset, reason }) =>
       logger.warn({ partition, offset, reason }, 'a message is none of ours: it is passed over'),
   });

@@ -43,7 +43,8 @@ async function follow(
   if (forked !== null && promotion.kind !== 'promoted') throw stillForked(forked);
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
-  const followed = await openFollowed(request, logger, () => counters.bypasses.inc());
+  const onBypass = (): void => counters.bypasses.inc();
+  const followed = await openFollowed(request, logger, onBypass, state.state.beganOldestMs);
   const { source, named } = followed;
   const isNew = state.state.place === undefined;
   const place =
@@ -59,6 +60,7 @@ async function follow(
   await state.save({
     place,
     ...(isNew && { sentToMs: place.latestMs ?? 0 }),
+    ...(isNew && request.begin.kind === 'oldest' && { beganOldestMs: systemClock.now() }),
     ...(isFollowingAgain && { promotion: FOLLOWING }),
   });
   const { isPaused } = state.state;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { AdminClient, type AdminAnswer } from '../../../src/cli/admin-client.ts';
+import { beginningAt } from '../../../src/standby/place.ts';
 import { StateDirectory } from '../../../src/standby/state-directory.ts';
 import { freePort } from '../../kit/ports.ts';
 import { tempDirectory } from '../../kit/temp.ts';
@@ -9,6 +10,20 @@ import { tempDirectory } from '../../kit/temp.ts';
 const TARGET = 'http://127.0.0.1:1';
 /** Nothing listens there. */
 const KAFKA = '127.0.0.1:1';
+
+test('a state tells when it was begun with the oldest record, also after others', async () => {
+  await using folder = await tempDirectory('standby');
+  const open = async (): Promise<StateDirectory> =>
+    StateDirectory.open(folder.path, new URL(TARGET), false);
+  const state = await open();
+  expect(state.state.beganOldestMs).toBeUndefined();
+  await state.save({ place: beginningAt(null), beganOldestMs: 5 });
+  await state.save({ sentToMs: 6 });
+  await state.close();
+  const later = await open();
+  expect(later.state).toMatchObject({ beganOldestMs: 5, sentToMs: 6 });
+  await later.close();
+});
 
 test('a standby that was promoted tells what it contains also when it is started without its Kafka', async () => {
   await using folder = await tempDirectory('standby');
