@@ -9,9 +9,9 @@ const PRESSED = 0.25;
 const PATIENT = 0.75;
 
 /**
- * Budgets for bytes that were read and are not yet answered: one over all, one for each source address. A source
- * with nothing in flight is never refused by its own budget, nor anything by the whole one while nothing is in
- * flight, so that no single piece is too big for ever.
+ * Budgets for bytes that were read and are not yet answered: one over all, one of that for those who wait, and one for
+ * each source address. Nothing is refused by a budget of which nothing is in flight, and nobody overtakes who waits
+ * for one that is shared: so no single piece is too big for ever.
  */
 export class Admission {
   readonly #bytesMax: number;
@@ -24,6 +24,8 @@ export class Admission {
   #patientBytes = 0;
   /** Someone waits for the whole budget: nobody overtakes. */
   #full = false;
+  /** Someone waits for what those who wait may hold: no other who would wait overtakes. */
+  #patientFull = false;
 
   /** `onPressed` is called at each taking that leaves a budget more than a quarter used. */
   constructor(
@@ -43,7 +45,7 @@ export class Admission {
   /** Takes the bytes if they fit; each taken byte must be released, likewise. `isPatient`: for one who waits when they don't. */
   tryAcquire(source: string, bytes: number, isPatient = false): boolean {
     if (this.#full || !this.#fits(bytes) || !this.#fitsSource(source, bytes)) return false;
-    if (isPatient && !this.#fitsPatient(bytes)) return false;
+    if (isPatient && (this.#patientFull || !this.#fitsPatient(bytes))) return false;
     this.take(source, bytes, isPatient);
     return true;
   }
@@ -71,7 +73,8 @@ export class Admission {
   /** Calls back, later and in order of asking, once the bytes were taken. A caller waits for one thing at a time. */
   wait(source: string, bytes: number, admitted: () => void): void {
     this.#waiters.push({ source, bytes, admitted });
-    if (this.#fitsPatient(bytes) && !this.#fits(bytes)) this.#full = true;
+    if (!this.#fitsPatient(bytes)) this.#patientFull ||= this.#fitsSource(source, bytes);
+    else if (!this.#fits(bytes)) this.#full = true;
   }
 
   /** Ends the wait that was begun with this callback. */
@@ -93,20 +96,22 @@ export class Admission {
     return used === undefined || used + bytes <= this.#sourceBytesMax;
   }
 
-  /** A waiter held by its own budget, or that of all who wait, is passed over; one held by the whole budget stops those behind it. */
+  /** A waiter held by its own budget is passed over; one held by that of all who wait, or by the whole one, stops those behind it. */
   #admitWaiting(): void {
     const admitted: Waiter[] = [];
     const waiting: Waiter[] = [];
     this.#full = false;
+    this.#patientFull = false;
     for (const waiter of this.#waiters) {
-      const isOwn = this.#fitsSource(waiter.source, waiter.bytes);
-      if (!this.#full && isOwn && this.#fitsPatient(waiter.bytes)) {
-        if (this.#fits(waiter.bytes)) {
-          this.take(waiter.source, waiter.bytes, true);
+      const { source, bytes } = waiter;
+      if (!this.#full && !this.#patientFull && this.#fitsSource(source, bytes)) {
+        if (!this.#fitsPatient(bytes)) this.#patientFull = true;
+        else if (!this.#fits(bytes)) this.#full = true;
+        else {
+          this.take(source, bytes, true);
           admitted.push(waiter);
           continue;
         }
-        this.#full = true;
       }
       waiting.push(waiter);
     }

@@ -64,6 +64,34 @@ describe('admission', () => {
     expect(admitted).toEqual(['b']);
   });
 
+  test('who waits for what those who wait may hold is not overtaken by others who wait', () => {
+    const admission = new Admission(budgets, () => undefined);
+    const admitted: string[] = [];
+    expect(admission.tryAcquire('a', 35, true)).toBe(true);
+    expect(admission.tryAcquire('b', 35, true)).toBe(true);
+    expect(admission.tryAcquire('c', 50, true)).toBe(false);
+    admission.wait('c', 50, () => admitted.push('c'));
+    expect(admission.tryAcquire('d', 5, true)).toBe(false);
+    admission.wait('d', 5, () => admitted.push('d'));
+    expect(admission.tryAcquire('e', 5)).toBe(true);
+    admission.release('a', 35, true);
+    expect(admitted).toEqual([]);
+    expect(admission.tryAcquire('f', 1, true)).toBe(false);
+    admission.release('b', 35, true);
+    expect(admitted).toEqual(['c', 'd']);
+    expect(admission.tryAcquire('f', 1, true)).toBe(true);
+  });
+
+  test('who waits for its own budget, too, does not close that of those who wait', () => {
+    const admission = new Admission(budgets, () => undefined);
+    expect(admission.tryAcquire('a', 50, true)).toBe(true);
+    expect(admission.tryAcquire('a', 30, true)).toBe(false);
+    admission.wait('a', 30, () => undefined);
+    expect(admission.tryAcquire('b', 20, true)).toBe(true);
+    admission.release('b', 20, true);
+    expect(admission.tryAcquire('b', 20, true)).toBe(true);
+  });
+
   test('a cancelled wait takes nothing and holds nobody', () => {
     const admission = new Admission(budgets, () => undefined);
     const admitted: string[] = [];
