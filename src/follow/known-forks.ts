@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fieldsOf } from '../record/fields.ts';
 import { type Fork, type LoggedFork, parseFork, Undone } from '../record/fork.ts';
 import { forksIn } from '../record/lane-control.ts';
-import type { Position } from '../record/position.ts';
+import { comparePositions, type Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
 import { type DurableLog, LogReader } from '../wal/log-reader.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
@@ -46,6 +46,11 @@ export class KnownForks {
     });
   }
 
+  /** What is undone has still to be read from the log. */
+  get isMissing(): boolean {
+    return this.#isMissing;
+  }
+
   get all(): readonly Fork[] {
     return this.#forks;
   }
@@ -56,15 +61,21 @@ export class KnownForks {
   }
 
   /**
-   * Reads what the log says behind a place, where the file was missing, and writes it; returns what was found. A record undoes what is before it:
-   * who has come past it gets none of that any more.
+   * Reads what the log says by now behind a place, where the file was missing, and writes it; returns what was found. A record undoes what is
+   * before it: who has come past it gets none of that any more. Rejects, having written nothing, when the signal aborts.
    */
-  async recall(log: DurableLog, after: Position | undefined): Promise<readonly Fork[]> {
+  async recall(
+    log: DurableLog,
+    after: Position | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Fork[]> {
     if (!this.#isMissing) return [];
+    const end = log.durable;
     const found = new Map<string, LoggedFork>();
     const reader = new LogReader(log);
     try {
-      for (let place = after; ;) {
+      for (let place = after; place === undefined || comparePositions(place, end) < 0;) {
+        signal.throwIfAborted();
         const read = await reader.next(place);
         if (read === undefined) break;
         const { lane, ordinal } = read.kind === 'hole' ? read.to : read;
@@ -78,16 +89,22 @@ export class KnownForks {
     const recalled = [...found.values()].map(({ id, at, undone, receivedAt: toldAt }) => {
       return { id, at, undone, toldAt };
     });
+    signal.throwIfAborted();
     await this.#save([...this.#forks, ...recalled]);
     for (const fork of recalled) this.undone.add(fork);
     this.#isMissing = false;
     return recalled;
   }
 
-  /** Durable when it resolves; one that is known changes nothing. */
+  /**
+   * Durable when it resolves; where the file was missing, once `recall` has: a file that lacks what the log says is not to be there.
+   * One that is known changes nothing.
+   */
   async add(fork: Fork): Promise<void> {
     if (this.undone.knows(fork)) return;
-    await this.#save([...this.#forks, { ...fork, toldAt: null }]);
+    const forks = [...this.#forks, { ...fork, toldAt: null }];
+    if (this.#isMissing) this.#forks = forks;
+    else await this.#save(forks);
     this.undone.add(fork);
   }
 

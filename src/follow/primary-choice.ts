@@ -148,9 +148,17 @@ export class PrimaryChoice {
     if (this.#choice !== undefined) await this.#settle(this.#choice);
   }
 
-  /** Reads from the log what is undone behind the primary's place, where the file that keeps that is missing; before anything is fed. */
-  async recallForks(log: DurableLog): Promise<readonly Fork[]> {
-    return this.#forks.recall(log, this.#cursor.position);
+  /** What is undone has still to be read from the log, by `recallForks`: before anything is sent, and before a switch or its end. */
+  get lacksForks(): boolean {
+    return this.#forks.isMissing;
+  }
+
+  /**
+   * Reads from the log what is undone behind the primary's place, where the file that keeps that is missing, and writes it. Rejects, with
+   * nothing changed, when that fails or the signal aborts.
+   */
+  async recallForks(log: DurableLog, signal: AbortSignal): Promise<readonly Fork[]> {
+    return this.#forks.recall(log, this.#cursor.position, signal);
   }
 
   /** What was undone by promotions that a time lies within, epoch ms: as of an earlier one, and told later. */

@@ -11,6 +11,7 @@ const FORK = {
   undone: [{ lane: 'a'.repeat(16), from: 2, to: 3 }],
 };
 
+const running = new AbortController().signal;
 const idsAround = (known: KnownForks, ms: number): string[] => known.around(ms).map(({ id }) => id);
 
 describe('the forks of a data directory', () => {
@@ -36,15 +37,15 @@ describe('the forks of a data directory', () => {
     const said = present(log.wal.appendControl({ kind: 'fork', ...FORK }));
     await log.until(() => log.wal.durable.seq >= said.seq);
     const forks = await KnownForks.open(folder.path);
-    expect(await forks.recall(log.wal, before)).toMatchObject([FORK]);
+    expect(await forks.recall(log.wal, before, running)).toMatchObject([FORK]);
     expect(forks.undone.has('a'.repeat(16), 2)).toBe(true);
     // It is there now: nothing is read again.
     const again = await KnownForks.open(folder.path);
     expect(again.all).toMatchObject([FORK]);
-    expect(await again.recall(log.wal, undefined)).toEqual([]);
+    expect(await again.recall(log.wal, undefined, running)).toEqual([]);
     await rm(join(folder.path, 'forks.json'));
     const later = await KnownForks.open(folder.path);
-    expect(await later.recall(log.wal, log.wal.durable)).toEqual([]);
+    expect(await later.recall(log.wal, log.wal.durable, running)).toEqual([]);
     await log.wal.close();
   });
 });

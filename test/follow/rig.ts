@@ -29,7 +29,8 @@ export class Rig implements AsyncDisposable {
   readonly tsd: FakeTsd;
   readonly #data: TempDirectory;
   readonly #options: RigOptions;
-  readonly #metrics = createProxyMetrics(new Metrics());
+  readonly #metrics = new Metrics();
+  readonly #counts = createProxyMetrics(this.#metrics);
   #proxy: Proxy | undefined;
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -85,7 +86,7 @@ export class Rig implements AsyncDisposable {
       config,
       clock: this.clock,
       logger,
-      metrics: this.#metrics,
+      metrics: this.#counts,
       version: randomUUID(),
     });
     this.#proxy = proxy;
@@ -130,6 +131,11 @@ export class Rig implements AsyncDisposable {
       lines: Buffer.from(lines.map((line) => `${line}\n`).join('')),
       count: lines.length,
     });
+  }
+
+  /** What is counted, as Prometheus gets it. */
+  async scrape(): Promise<string> {
+    return (await this.#metrics.scrape()).text;
   }
 
   /** Everything in the log, the oldest first. */

@@ -1,7 +1,10 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Contained } from '../../src/record/lane-end.ts';
 import type { Fork } from '../../src/record/fork.ts';
 import { UNTOLD } from '../../src/cli/proxy/primary-switch.ts';
+import { KnownForks } from '../../src/follow/known-forks.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import type { Position } from '../../src/record/position.ts';
@@ -162,6 +165,36 @@ describe('another primary', () => {
       // Asked once more, it says what was undone, not what came since.
       await rig.proxy.feeding.hold();
       expect((await rig.proxy.feeding.endsAt(at, new URL(other.url))).later).toEqual(fork.undone);
+    });
+
+    test('is fed only once the log was read for forks, when forks.json was lost; writes are taken meanwhile', async () => {
+      await rig.live();
+      await put('1');
+      const at = await between();
+      await put('2');
+      const { contained, fork } = await heldAsOf(at);
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+      await rig.live();
+      await rig.close();
+      await rm(join(rig.data, 'forks.json'));
+      const breaking = new AbortController();
+      const reading = new Promise<never>((_resolve, reject) => {
+        breaking.signal.addEventListener('abort', () => reject(new Error('the disk is broken')));
+      });
+      vi.spyOn(KnownForks.prototype, 'recall').mockReturnValueOnce(reading);
+      await rig.open();
+      await put('3');
+      const { primary, feeding } = rig.proxy;
+      const reason = 'forks.json is missing: the log is read first for what is undone';
+      expect(primary.state).toEqual({ kind: 'down', reason });
+      breaking.abort();
+      await put('4');
+      expect(primary.state).toEqual({ kind: 'down', reason });
+      expect(valuesIn(other)).toEqual(new Set());
+      await rig.live();
+      expect(valuesIn(other)).toEqual(new Set(['3', '4']));
+      await feeding.hold();
+      expect((await feeding.endsAt(at, new URL(other.url))).later).toEqual(fork.undone);
     });
 
     test('is fed only once the log has the fork, when a kill came between', async () => {

@@ -79,7 +79,7 @@ export class Feeding {
     });
     this.primary = new Primary({
       primary: choice.url,
-      heldFor: heldFor(choice),
+      heldFor: heldFor(choice, wal),
       wal,
       clock,
       cursor,
@@ -128,6 +128,7 @@ export class Feeding {
    */
   async endsAt(ms: number, to: URL): Promise<EndsAt & { readonly around: readonly Fork[] }> {
     const { choice, wal } = this.#options;
+    await this.#switch.recall();
     const { ends } = this.#switch;
     const around = choice.undoneAround(ms);
     const found = { ...(await endsAt(wal, ends, ms)), around };
@@ -140,6 +141,7 @@ export class Feeding {
   async run(signal: AbortSignal): Promise<void> {
     this.#switch.start(signal);
     await this.primary.run(signal);
+    await this.#switch.stopped();
   }
 
   /** A step of the switch; as the next two it resolves to how the primary then stands. */

@@ -38,9 +38,6 @@ export interface Parts {
   readonly gate: LaneGate;
 }
 
-const RECALLED =
-  'forks.json was missing: the log tells what is undone, and the primary gets none of it';
-
 /** Opens what is in `config.data`, which must be locked for this process. A start that is refused has opened no lane. */
 export async function openParts(options: PartsOptions, events: PartsEvents): Promise<Parts> {
   const { config, clock, logger, metrics } = options;
@@ -52,8 +49,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const topic = kafkaCursor && (await openTopic(config, logger));
   const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
   const wal = await openWal(options, known, events.wal);
-  const recalled = await choice.recallForks(wal);
-  for (const { id: fork } of recalled) logger.warn({ fork }, RECALLED);
+  // From here on nothing waits: what the log tells goes to nobody until the proxy is made.
   const gate = new LaneGate(wal, keepersOf(config));
   const common = { config, clock, logger };
   const archiving =

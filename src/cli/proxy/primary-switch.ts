@@ -24,11 +24,18 @@ export interface PrimarySwitchOptions {
 const RETRY_MS = 1_000;
 
 export const UNTOLD = 'the log, and Kafka, are told first what is undone';
+const UNREAD = 'forks.json is missing: the log is read first for what is undone';
 const HELD = 'it is held, so that another can take its place: writes are kept for that one';
 
 /** Why a start does not feed the primary; undefined: it does. */
-export function heldFor({ hold, fork }: PrimaryChoice): string | undefined {
-  return hold === undefined ? fork && UNTOLD : HELD;
+export function heldFor(
+  { hold, fork, lacksForks }: PrimaryChoice,
+  { recovered }: Pick<Wal, 'recovered'>,
+): string | undefined {
+  if (hold !== undefined) return HELD;
+  // A log that is new undoes nothing.
+  if (lacksForks && recovered.end !== undefined) return UNREAD;
+  return fork && UNTOLD;
 }
 
 /**
@@ -36,7 +43,8 @@ export function heldFor({ hold, fork }: PrimaryChoice): string | undefined {
  * when it was made before.
  *
  * A switch is decided by one write of the choice. What is left to do then, so that the primary is fed, is to move the cursor, and to tell the
- * log, and Kafka, what is undone. It is tried until it is done, by this process or the next; so is a release.
+ * log, and Kafka, what is undone. It is tried until it is done, by this process or the next; so is a release, and, where `forks.json` is missing,
+ * to read from the log what is undone, before any of that.
  */
 export class PrimarySwitch {
   readonly #options: PrimarySwitchOptions;
@@ -44,6 +52,7 @@ export class PrimarySwitch {
   /** Aborts when nothing is tried again any more. */
   #signal = new AbortController().signal;
   #isFinishing = false;
+  #recalling: Promise<void> | undefined;
 
   constructor(options: PrimarySwitchOptions) {
     this.#options = options;
@@ -63,10 +72,11 @@ export class PrimarySwitch {
     return `the primary is ${url.origin}, and the configuration still names ${misnamed}: change it`;
   }
 
-  /** Carries what is left of a switch to its end, until the signal aborts. */
+  /** Carries to its end, until the signal aborts, what has to be done before the primary is fed. */
   start(signal: AbortSignal): void {
-    const { choice, logger } = this.#options;
+    const { choice, wal, logger } = this.#options;
     if (this.misnamed !== undefined) logger.warn(this.misnamed);
+    if (heldFor(choice, wal) === UNREAD) logger.info(UNREAD);
     if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
     this.#signal = signal;
     void this.#finish();
@@ -81,8 +91,8 @@ export class PrimarySwitch {
       try {
         await choice.holdAt({ sinceMs: wal.now(), until: wal.durable });
       } catch (error) {
-        // While a switch is open, only its end may feed the primary.
-        if (choice.isOpen) void this.#finish();
+        // While something has to be done first, only its end may feed the primary.
+        if (choice.isOpen || choice.lacksForks) void this.#finish();
         else primary.goOn(choice.url);
         throw error;
       }
@@ -102,6 +112,7 @@ export class PrimarySwitch {
       if (before === to.origin)
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
+      await this.recall();
       const begin = await beginOf(wal, this.ends, successor);
       const { fork } = successor;
       // One that an earlier switch left, and that this one would put out of mind.
@@ -130,6 +141,24 @@ export class PrimarySwitch {
     await this.#inTurn(async () => this.#goOn());
   }
 
+  /** What the log undoes is known when it resolves, though `forks.json` was missing. Rejects when it can't be read, or written down. */
+  recall(): Promise<void> {
+    this.#recalling ??= this.#recall().finally(() => (this.#recalling = undefined));
+    return this.#recalling;
+  }
+
+  /** Settles once nothing is read or written for that any more; call it when the signal has aborted. */
+  async stopped(): Promise<void> {
+    await this.#recalling?.catch(() => undefined);
+  }
+
+  async #recall(): Promise<void> {
+    const { choice, wal, logger } = this.#options;
+    for (const { id: fork } of await choice.recallForks(wal, this.#signal)) {
+      logger.warn({ fork }, RECALLED);
+    }
+  }
+
   /** Ends a hold, and a switch that could not be carried to its end. */
   async #goOn(): Promise<void> {
     const { choice, logger } = this.#options;
@@ -140,6 +169,7 @@ export class PrimarySwitch {
 
   async #carryOn(): Promise<void> {
     const { choice, primary, telling } = this.#options;
+    await this.recall();
     await choice.settle();
     if (choice.fork !== undefined) await telling.tell(choice.fork);
     await choice.release();
@@ -152,19 +182,22 @@ export class PrimarySwitch {
     return choice.hold === undefined && (choice.isOpen || primary.isHeld);
   }
 
-  /** Tries until a switch is at its end. */
+  /** Tries until what is undone is known, and a switch is at its end. */
   async #finish(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { choice, clock, logger } = this.#options;
     if (this.#isFinishing) return;
     this.#isFinishing = true;
     let told = '';
-    while (this.#isUnfinished && !this.#signal.aborted) {
+    while ((choice.lacksForks || this.#isUnfinished) && !this.#signal.aborted) {
       try {
+        // Not in turn: a backlog may take minutes, and a hold is not to wait for it.
+        await this.recall();
         // It may have been held by the time that it is its turn.
         await this.#inTurn(async () => (this.#isUnfinished ? this.#goOn() : undefined));
       } catch (error) {
         const { message } = error as Error;
-        if (message !== told) logger.error({ error: message }, UNFINISHED);
+        const says = choice.lacksForks ? UNREADABLE : UNFINISHED;
+        if (message !== told && !this.#signal.aborted) logger.error({ error: message }, says);
         told = message;
         await clock.sleep(RETRY_MS, this.#signal);
       }
@@ -179,6 +212,9 @@ export class PrimarySwitch {
   }
 }
 
+const RECALLED =
+  'forks.json was missing: the log tells what is undone, and the primary gets none of it';
+const UNREADABLE = 'what is undone could not be read from the log, or written down, yet';
 const UNFINISHED = 'the switch is not at its end yet';
 
 function notHeld(primary: string): WalError {
