@@ -161,9 +161,9 @@ export class Replication {
     return this.#refills;
   }
 
-  /** Whether the topic knows of the lane being written; it may be taking data without. */
+  /** Whether there is a lane being written and the topic knows of it; it may be taking data without. */
   get isRegistered(): boolean {
-    return this.#laneRegistered === this.#lane;
+    return this.#lane !== '' && this.#laneRegistered === this.#lane;
   }
 
   /** Whether this clock is off from those of other proxies, so that writes should come through these. */
