@@ -249,7 +249,8 @@ export class TelnetConnection {
     if (read.replies.length === 0 && refusals.length === 0) return;
     for (const reply of mergeReplies(read, refusals)) {
       if (typeof reply === 'string') {
-        await this.#socket.reply(reply);
+        const sent = this.#socket.reply(reply);
+        if (sent !== undefined) await sent;
       } else if (!this.#socket.isGone) {
         await this.#socket.send();
         await this.#socket.reply(await reply());

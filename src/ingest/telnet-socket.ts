@@ -56,10 +56,10 @@ export class TelnetSocket {
     if (this.#holds.delete(reason) && this.#holds.size === 0) this.#socket.resume();
   }
 
-  /** Gathers a reply; resolves at once unless there are many. */
-  async reply(text: string): Promise<void> {
+  /** Gathers a reply. Undefined unless there are many: then they are sent, and there is that to wait for. */
+  reply(text: string): Promise<void> | undefined {
     this.#replies += text;
-    if (this.#replies.length > LIMITS.writeChars) await this.send();
+    return this.#replies.length > LIMITS.writeChars ? this.send() : undefined;
   }
 
   /** Sends the gathered replies; waits, and reads nothing more, while the client takes none. */
@@ -72,8 +72,10 @@ export class TelnetSocket {
     this.hold('drain');
     // 'close' ends the wait as well; neither is a fault here.
     const gone = new AbortController();
-    this.#socket.once('close', () => gone.abort());
+    const onClose = (): void => gone.abort();
+    this.#socket.once('close', onClose);
     await once(this.#socket, 'drain', { signal: gone.signal }).catch(() => undefined);
+    this.#socket.off('close', onClose);
     this.release('drain');
   }
 
