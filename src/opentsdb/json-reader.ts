@@ -58,8 +58,9 @@ export class JsonReader {
   elements(onElement: () => boolean): void {
     this.#expect('[');
     if (this.#took(']')) return;
-    do if (!onElement()) return;
-    while (this.#took(','));
+    do {
+      if (!onElement()) return;
+    } while (this.#took(','));
     this.#expect(']');
   }
 
