@@ -1,7 +1,7 @@
 import type { Hole } from '../record/control.ts';
 import { isUndone, type Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import type { LogFrame, ReadableLog } from '../wal/log-reader.ts';
+import { endOf, type LogFrame, type ReadableLog } from '../wal/log-reader.ts';
 import type { Chunk } from './chunk.ts';
 
 export interface ChunkLimits {
@@ -66,7 +66,7 @@ export class ChunkReader {
       if (chunk.count > 0 && chunk.last?.ordinal !== read.ordinal) return;
       const isFull = this.#take(chunk, read, place, limits);
       if (isFull) return;
-      place = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+      place = endOf(read);
     }
   }
 

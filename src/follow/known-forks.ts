@@ -4,7 +4,7 @@ import { type Fork, type LoggedFork, parseFork, Undone } from '../record/fork.ts
 import { forksIn } from '../record/lane-control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
-import { type DurableLog, LogReader } from '../wal/log-reader.ts';
+import { type DurableLog, endOf, LogReader } from '../wal/log-reader.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
 
 /** What the log went back to, as this directory knows it. */
@@ -78,8 +78,7 @@ export class KnownForks {
         signal.throwIfAborted();
         const read = await reader.next(place);
         if (read === undefined) break;
-        const { lane, ordinal } = read.kind === 'hole' ? read.to : read;
-        place = { lane, ordinal, seq: read.kind === 'hole' ? read.to.seq : read.lastSeq };
+        place = endOf(read);
         if (read.kind === 'hole') continue;
         for (const fork of forksIn(read)) if (!this.undone.knows(fork)) found.set(fork.id, fork);
       }

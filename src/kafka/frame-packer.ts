@@ -3,7 +3,7 @@ import { receiveTimesOf } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
 import type { SentFrame } from '../record/topic-read.ts';
 import type { Position } from '../record/position.ts';
-import { type DurableLog, type FrameRead, LogReader } from '../wal/log-reader.ts';
+import { type DurableLog, endOf, type FrameRead, LogReader } from '../wal/log-reader.ts';
 
 export interface Pack {
   readonly frame: SentFrame;
@@ -52,7 +52,7 @@ export class FramePacker {
       mutations += read.mutations;
       first ??= read;
       last = read;
-      position = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+      position = endOf(read);
     }
     if (first === undefined || last === undefined || position === undefined) return undefined;
     const { lane, ordinal, firstSeq } = first;

@@ -3,7 +3,7 @@ import type { Fork } from '../record/fork.ts';
 import { forksIn } from '../record/lane-control.ts';
 import { type LaneFrame, receiveTimesOf } from '../record/lane-frame.ts';
 import { WalError } from '../runtime/errors.ts';
-import { type FrameRead, type HoleRead, LogReader } from '../wal/log-reader.ts';
+import { endOf, type FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import { lacking, type Place } from './place.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
@@ -64,7 +64,7 @@ export class LogSource implements StandbySource {
         };
       }
       const frame = copyOf(read);
-      this.#after = { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+      this.#after = endOf(read);
       this.#readToMs = frame.lastReceivedAt;
       const wanted = this.#place === undefined ? frame : lacking(frame, this.#place);
       if (wanted !== undefined) return { kind: 'frame', frame: wanted };
@@ -122,11 +122,6 @@ export class LogSource implements StandbySource {
     await this.#reader.close();
     await this.#aheadReader.close();
   }
-}
-
-function endOf(read: FrameRead | HoleRead): Position {
-  if (read.kind === 'hole') return read.to;
-  return { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
 }
 
 function laterOf(a: Position | undefined, b: Position | undefined): Position | undefined {

@@ -23,6 +23,12 @@ export interface HoleRead {
 
 export type LogRead = LogFrame | HoleRead;
 
+/** After what record it goes on. */
+export function endOf(read: LogRead): Position {
+  if (read.kind === 'hole') return read.to;
+  return { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };
+}
+
 /** Records in an order that stays, as a log has them. */
 export interface ReadableLog {
   /** What follows `after`; undefined when nothing does yet. */
