@@ -12,6 +12,18 @@ export function parseAddress(raw: unknown, hostDefault: string): Address | undef
   return { host: v6 ?? name ?? hostDefault, port: Number(port) };
 }
 
+const ALL_HOSTS = new Set(['0.0.0.0', '::']);
+
+/** Whether the host stands for all addresses of the machine. */
+export function isAnyHost({ host }: Address): boolean {
+  return ALL_HOSTS.has(host);
+}
+
+/** Where what listens there can be reached from this machine. */
+export function reachedHere(address: Address): Address {
+  return isAnyHost(address) ? { ...address, host: '127.0.0.1' } : address;
+}
+
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Address } from './address.ts';
+import { type Address, isAnyHost } from './address.ts';
 import type { Config } from './options.ts';
 
 /** What must hold between options that are each right alone. */
@@ -78,8 +78,6 @@ export function brokenRelations(config: Config): readonly string[] {
 
 /** Port 0 is another free port each time; a host that stands for all includes every other. */
 function overlap(a: Address, b: Address): boolean {
-  const oneHost = a.host === b.host || ALL_HOSTS.has(a.host) || ALL_HOSTS.has(b.host);
+  const oneHost = a.host === b.host || isAnyHost(a) || isAnyHost(b);
   return oneHost && a.port === b.port && a.port !== 0;
 }
-
-const ALL_HOSTS = new Set(['0.0.0.0', '::']);

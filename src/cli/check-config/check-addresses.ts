@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { type Address, formatAddress } from '../../config/address.ts';
+import { type Address, formatAddress, reachedHere } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { fieldsOf } from '../../record/fields.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
@@ -66,7 +66,7 @@ async function judgeTaken(
     return { kind: 'ok', says };
   }
   const found = purpose === undefined ? undefined : await commandAt(address);
-  if (found !== undefined && found === purpose && purpose === 'standby') {
+  if (found === 'standby' && purpose === 'standby') {
     return { kind: 'ok', says: `${shown} is in use by a tsdb-wal standby that runs` };
   }
   if (holder.kind === 'unseen') {
@@ -80,9 +80,8 @@ async function judgeTaken(
 const PROCESS = { start: 'a proxy', archive: 'an archiver', standby: 'a standby' } as const;
 
 /** Which command answers at an admin address; undefined when it is none. */
-async function commandAt({ host, port }: Address): Promise<Purpose | undefined> {
-  const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  const answer = await new AdminClient(formatAddress({ host: reached, port })).get('/status');
+async function commandAt(address: Address): Promise<Purpose | undefined> {
+  const answer = await new AdminClient(formatAddress(reachedHere(address))).get('/status');
   if (answer.kind !== 'answered') return undefined;
   const { version, log, target, partitions } = fieldsOf(answer.value);
   if (typeof version !== 'string') return undefined;

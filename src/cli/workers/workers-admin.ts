@@ -1,5 +1,5 @@
 import { type AdminServer, createAdminServer, type Health } from '../../admin/admin-server.ts';
-import { formatAddress } from '../../config/address.ts';
+import { formatAddress, reachedHere } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Metrics } from '../../runtime/metrics.ts';
@@ -119,9 +119,7 @@ function partlyDone(reason: string): Error {
 }
 
 function addressOf(config: Config, { place }: WorkerView): string {
-  const { host, port } = configOfWorker(config, place).admin;
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return formatAddress({ host: name, port });
+  return formatAddress(reachedHere(configOfWorker(config, place).admin));
 }
 
 type Ask = (view: WorkerView, path: string) => Promise<string>;
