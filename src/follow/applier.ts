@@ -6,14 +6,14 @@ import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
 /** A line that OpenTSDB refused, by its number in the chunk, with OpenTSDB's words. */
-export interface RefusedLine {
+export interface LineError {
   readonly line: number;
   readonly error: string;
 }
 
 export type Applied =
   /** OpenTSDB handled every line; it may not have stored them yet. */
-  | { readonly kind: 'handled'; readonly refused: readonly RefusedLine[] }
+  | { readonly kind: 'handled'; readonly refused: readonly LineError[] }
   /** A smaller body is needed. */
   | { readonly kind: 'too large' }
   /** Nothing is known of what became of the batch, or it surely was not stored: apply it again. */
@@ -57,7 +57,7 @@ export class Applier {
    */
   async locate(batch: Batch): Promise<Applied> {
     const lines = batch.body.toString('latin1').split('\n').slice(0, -1);
-    const refused: RefusedLine[] = [];
+    const refused: LineError[] = [];
     for (let from = 0; from < lines.length; from += MARKED_LINES_MAX) {
       const part = lines.slice(from, from + MARKED_LINES_MAX);
       const marked = part.map((line, index) => `${line}\n#${index}\n`).join('');
@@ -140,13 +140,13 @@ function betweenMarkers(
 }
 
 /** Finds the points that the errors name; undefined when one can't be found. Points that are equal are refused alike. */
-function findRefused(batch: Batch, errors: readonly NamedError[]): RefusedLine[] | undefined {
+function findRefused(batch: Batch, errors: readonly NamedError[]): LineError[] | undefined {
   const [first] = errors;
   if (first === undefined) return [];
   const [only = 0] = batch.lines;
   if (batch.lines.length === 1) return [{ line: only, error: first.error }];
   const byPoint = new Map(errors.map(({ datapoint, error }) => [identity(datapoint), error]));
-  const refused: RefusedLine[] = [];
+  const refused: LineError[] = [];
   const found = new Set<string>();
   for (const line of batch.lines) {
     // Not from the body: there a value may be a number, of which JavaScript knows no text.

@@ -1,5 +1,5 @@
 import { assert } from '../runtime/errors.ts';
-import type { Applied, Applier, RefusedLine, Unlocated } from './applier.ts';
+import type { Applied, Applier, LineError, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
@@ -57,7 +57,7 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
 /** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */
 export function refusedPoints(
   batch: Batch,
-  lines: readonly RefusedLine[],
+  lines: readonly LineError[],
   later: readonly Batch[],
 ): { readonly own: readonly RefusedPoint[]; readonly settled: ReadonlySet<RefusedPoint> } {
   const overtaken = overtakenLines(batch, new Set(lines.map(({ line }) => line)), later);

@@ -1,6 +1,5 @@
 import type { RefusedPoint } from '../follow/delivery-options.ts';
 import { comparePositions, type Position } from '../record/position.ts';
-import type { RefusedLine } from './outcome-records.ts';
 import type { Refusal, WriteOutcome } from './write-path.ts';
 
 /** The records of the log that hold one write: one right after the other. */
@@ -22,7 +21,8 @@ export interface TicketOptions extends LoggedWrite {
 /** A write on its way from the log to its answer. */
 export class Ticket {
   readonly #options: TicketOptions;
-  readonly #refusals: Refusal[] = [];
+  /** Points that it holds and the primary has refused. */
+  #refused: RefusedPoint[] = [];
   /** Followers that it waits for. */
   #waits = 0;
 
@@ -59,31 +59,27 @@ export class Ticket {
   }
 
   /** The primary has refused a point that it holds. */
-  refuse({ position, index, line: text, error }: RefusedPoint): void {
-    const { first, linesBefore } = this.#options;
-    const line = (linesBefore[position.seq - first.seq] ?? 0) + index;
-    this.#refusals.push({ line, text, error });
+  refuse(point: RefusedPoint): void {
+    this.#refused.push(point);
   }
 
-  /** What was refused, by its place in the log. */
-  get refused(): readonly RefusedLine[] {
-    const { first, linesBefore } = this.#options;
-    return this.#refusals.map(({ line, error }) => {
-      const record = linesBefore.findLastIndex((before) => before <= line);
-      const position = { lane: first.lane, seq: first.seq + record };
-      return { position, index: line - (linesBefore[record] ?? 0), error };
-    });
+  get refused(): readonly RefusedPoint[] {
+    return this.#refused;
   }
 
   /** Its client is not told of them. */
   forgetRefused(): void {
-    this.#refusals.length = 0;
+    this.#refused = [];
   }
 
   /** Answers that it is there, but for what was refused. */
   accept(): void {
-    const { last, settle } = this.#options;
-    settle({ kind: 'accepted', last, refusals: this.#refusals });
+    const { first, last, linesBefore, settle } = this.#options;
+    const refusals = this.#refused.map(({ position, index, line: text, error }): Refusal => {
+      const before = linesBefore[position.seq - first.seq] ?? 0;
+      return { line: before + index, text, error };
+    });
+    settle({ kind: 'accepted', last, refusals });
   }
 
   /** Answers that it was not taken: of its lane nothing after `position` is there. */
