@@ -55,17 +55,20 @@ export async function drainStandby(
       if (now !== before) movedMs = heardMs;
       before = now;
       if (heardMs - movedMs > LIMITS.stillMsMax) {
-        throw new Error(
-          drain.isSent || records === 0
-            ? 'the standby gets no further: its target does not store what it was given'
-            : `the standby gets no further: ${records} records do not reach it, or its target`,
-        );
+        throw new Error(`the standby gets no further: ${stillReason(drain, records)}`);
       }
     } else if (clock.monotonicMs() - heardMs > LIMITS.silenceMsMax) {
       throw new Error(`the standby does not answer: ${answer.reason}`);
     }
     await clock.sleep(LIMITS.pollMs, signal);
   }
+}
+
+function stillReason({ isSent }: DrainView, records: number): string {
+  if (isSent) return 'its target does not store what it was given';
+  const rest =
+    records === 0 ? 'what others may have received by then does' : `${records} records do`;
+  return `${rest} not reach it, or its target`;
 }
 
 /**

@@ -31,7 +31,7 @@ export type PromoteEvent =
       readonly lanes: number;
       readonly records: number;
     }
-  /** Not surely stored yet; `sent`: the new primary has answered for all of it. */
+  /** Not surely stored yet of what the proxies had; `sent`: the new primary has answered for all that it is to contain, also of other proxies. */
   | {
       readonly event: 'draining';
       readonly lanes: number;
@@ -65,9 +65,7 @@ export function describePromoteEvent(event: PromoteEvent): string {
     case 'undoing':
       return `${event.records} records of ${event.lanes} lanes, received after ${event.asOf}, are undone: the log keeps them, and says so (fork ${event.fork})`;
     case 'draining':
-      return event.sent
-        ? 'standby  drains: its target has answered for all of it, and is watched until that is surely stored (delivery.healWindow of the standby, 10 s by default)'
-        : `standby  drains: ${event.records} records of ${event.lanes} lanes to go`;
+      return drainingLine(event);
     case 'drained':
       return drainedLine(event);
     case 'switched':
@@ -83,6 +81,15 @@ export function describePromoteEvent(event: PromoteEvent): string {
   }
 }
 
+function drainingLine({ sent, records, lanes }: Draining): string {
+  if (sent) {
+    return 'standby  drains: its target has answered for all of it, and is watched until that is surely stored (delivery.healWindow of the standby, 10 s by default)';
+  }
+  return records === 0
+    ? 'standby  drains: it contains all that these proxies had; it waits for what others may have received by then, and until its target has answered for that'
+    : `standby  drains: ${records} records of ${lanes} lanes to go`;
+}
+
 function drainedLine({ proxy, lane, held, contains, fromLog, asOf }: Drained): string {
   const rest = fromLog === 0 ? '' : `; ${fromLog} records come from its log`;
   if (asOf !== null) {
@@ -91,6 +98,7 @@ function drainedLine({ proxy, lane, held, contains, fromLog, asOf }: Drained): s
   return `${proxy}  sent up to ${lane}/${held}; the new primary contains up to ${contains}${rest}`;
 }
 
+type Draining = Extract<PromoteEvent, { event: 'draining' }>;
 type Drained = Extract<PromoteEvent, { event: 'drained' }>;
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 

@@ -21,4 +21,6 @@ test('a drain tells what is still to be applied from what is only watched', () =
   const watched = describePromoteEvent({ ...draining, sent: true });
   expect(watched).toContain('delivery.healWindow');
   expect(watched).not.toContain('30');
+  const others = describePromoteEvent({ ...draining, lanes: 0, records: 0, sent: false });
+  expect(others).toContain('what others may have received by then');
 });
