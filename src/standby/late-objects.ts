@@ -21,27 +21,30 @@ export function lateLanes(
   const late = new Map<string, number>();
   for (const [lane, spans] of now) {
     const known = before.get(lane) ?? [];
-    const later = spans.filter(({ toMs }) => toMs > sinceMs);
-    const ms = Math.min(...later.flatMap((span) => newSince(span, known) ?? []));
-    if (known.length > 0 && ms <= sinceMs) continue;
-    const fromMs = Math.max(ms, sinceMs + 1);
+    const parts = spans.flatMap((span) => newParts(span, known));
+    const later = parts.filter(({ toMs }) => toMs > sinceMs);
+    const fromMs = Math.max(Math.min(...later.map((part) => part.fromMs)), sinceMs + 1);
     if (fromMs <= readToMs) late.set(lane, fromMs);
   }
   return late;
 }
 
-/** When the first record of the span that was not there before was received, or earlier; undefined when all of it was. */
-function newSince(
-  { firstSeq, lastSeq, fromMs }: Span,
-  before: readonly Span[],
-): number | undefined {
-  let seq = firstSeq;
-  let ms = fromMs;
+/** Records of a lane; all were received from the one time to the other, epoch ms. */
+interface Part {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What of the span was not there before. */
+function newParts(span: Span, before: readonly Span[]): readonly Part[] {
+  const parts: Part[] = [];
+  let { firstSeq, fromMs } = span;
   for (const known of before) {
-    if (known.firstSeq > seq) break;
-    if (known.lastSeq < seq) continue;
-    seq = known.lastSeq + 1;
-    ms = known.toMs;
+    if (known.lastSeq < firstSeq || known.firstSeq > span.lastSeq) continue;
+    if (known.firstSeq > firstSeq) parts.push({ fromMs, toMs: known.fromMs });
+    firstSeq = known.lastSeq + 1;
+    fromMs = known.toMs;
   }
-  return seq > lastSeq ? undefined : ms;
+  if (firstSeq <= span.lastSeq) parts.push({ fromMs, toMs: span.toMs });
+  return parts;
 }
