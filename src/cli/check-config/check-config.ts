@@ -7,7 +7,7 @@ import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkData } from './check-data.ts';
 import { checkKafka } from './check-kafka.ts';
-import { checkRepository, SILENT } from './check-repository.ts';
+import { checkRepository } from './check-repository.ts';
 import { type Finding, formatFinding, messageOf, type Purpose } from './finding.ts';
 import { runningWith } from './running.ts';
 
@@ -34,8 +34,8 @@ export async function checkConfig(
   ]);
   const findings = found.flat().filter((finding) => finding !== undefined);
   for (const finding of findings) console.error(formatFinding(finding));
-  // Whoever waits for a share whose server is gone can't exit in order.
-  if (findings.some(({ says }) => says.endsWith(SILENT))) process.kill(process.pid, 'SIGKILL');
+  if (findings.some((finding) => finding.kind === 'error' && finding.isStuck))
+    process.kill(process.pid, 'SIGKILL');
   return findings.some(({ kind }) => kind === 'error') ? EXIT.fault : EXIT.ok;
 }
 

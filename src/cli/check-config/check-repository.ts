@@ -9,8 +9,6 @@ import { type Finding, messageOf, type Purpose } from './finding.ts';
 
 const TIMEOUT_MS = 3_000;
 
-export const SILENT = 'does not answer: is its server gone?';
-
 /** Whether it can be archived to. Leaves nothing behind but the folder itself. */
 export async function checkRepository(
   purpose: Purpose,
@@ -25,7 +23,8 @@ export async function checkRepository(
   const timeout: Finding = {
     kind: 'error',
     code: 'REPOSITORY_UNUSABLE',
-    says: `${shown} ${SILENT}`,
+    says: `${shown} does not answer: is its server gone?`,
+    isStuck: true,
   };
   const late = new AbortController();
   try {

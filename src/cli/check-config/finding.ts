@@ -7,7 +7,13 @@ export const PURPOSES: readonly Purpose[] = ['start', 'archive', 'standby'];
 
 export type Finding =
   | { readonly kind: 'ok' | 'warning'; readonly says: string }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly says: string };
+  | {
+      readonly kind: 'error';
+      readonly code: ErrorCode;
+      readonly says: string;
+      /** Something waits on for a server that is gone: the process can't exit in order. */
+      readonly isStuck?: true;
+    };
 
 export function formatFinding(finding: Finding): string {
   const code = finding.kind === 'error' ? ` ${finding.code}` : '';
