@@ -67,7 +67,10 @@ async function judgeTaken(
   }
   const found = purpose === undefined ? undefined : await commandAt(address);
   if (found === 'standby' && purpose === 'standby') {
-    return { kind: 'ok', says: `${shown} is in use by a tsdb-wal standby that runs` };
+    return {
+      kind: 'ok',
+      says: `${shown} is in use by a tsdb-wal standby that runs; whether it is this one is not looked at`,
+    };
   }
   if (holder.kind === 'unseen') {
     const says = `${shown} is in use; a tsdb-wal runs with this configuration's data, but whether that has it is seen by its user only`;

@@ -40,7 +40,8 @@ function judgeUnmade(purpose: Purpose, shown: string, topic: string): Finding {
       };
     case 'standby':
       return {
-        kind: 'warning',
+        kind: 'error',
+        code: 'TOPIC_MISSING',
         says: `${shown}: there is no topic ${topic} yet: start a proxy first, which makes it`,
       };
   }

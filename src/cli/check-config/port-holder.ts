@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { access, constants, readdir, readFile, readlink } from 'node:fs/promises';
 
 /** Of some processes: the one that listens on a port; none of them; or it can't be seen, as of processes of other users. */
 export type PortHolder =
@@ -23,12 +23,16 @@ export async function holderOfPort(port: number, pids: readonly number[]): Promi
   return { kind: isUnseen ? 'unseen' : 'none' };
 }
 
-/** The process that started another one; undefined when that isn't known. */
+/** The process that started another one; undefined when that isn't known, or is of a user whose files can't be seen. */
 export async function parentOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   // Behind the command's closing parenthesis, since a command may hold spaces: the state, then the parent.
   const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  return parent > 1 ? parent : undefined;
+  if (!(parent > 1)) return undefined;
+  return access(`/proc/${parent}/fd`, constants.R_OK).then(
+    () => parent,
+    () => undefined,
+  );
 }
 
 const LISTENING = '0A';
