@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { line } from '../archive/archive-rig.ts';
+import { until } from '../kit/until.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
 import { LogScene } from './kit/log-scene.ts';
 
@@ -13,9 +14,10 @@ describe('a restore of a log that went back', () => {
     const moments: number[] = [];
     for (let n = 1; n <= 3; n += 1) {
       await log.write(line(n));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      moments.push(log.wal.now());
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      const moment = log.wal.now();
+      moments.push(moment);
+      // What is written next is received later.
+      await until(() => log.wal.now() > moment, 'later');
     }
     const [first = 0, second = 0] = moments;
     const { lane } = log.wal.durable;
