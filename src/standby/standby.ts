@@ -21,6 +21,7 @@ import {
   FOLLOWING,
   promotedOf,
   type Passing,
+  type Promotion,
 } from './drain.ts';
 import type { Gate } from './gate.ts';
 import { Nudge } from './nudge.ts';
@@ -175,7 +176,7 @@ export class Standby {
   async drain(ends: readonly LaneEnd[], fork?: Fork): Promise<DrainState> {
     const { state, gate } = this.#options;
     if (this.#isPromoting) return this.drained;
-    const { promotion } = state.state;
+    const { promotion } = this;
     assertMayDrain(promotion, fork, this.#arrivals.sentSoonMs);
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.
@@ -187,7 +188,7 @@ export class Standby {
       } finally {
         this.#drainsBegun -= 1;
         // Where none could be written down it follows on.
-        if (this.#drainsBegun === 0 && state.state.promotion.kind === 'none') gate.drain(undefined);
+        if (this.#drainsBegun === 0 && this.promotion.kind === 'none') gate.drain(undefined);
       }
     } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
       await state.save({ promotion: { ...promotion, fork } });
@@ -198,7 +199,7 @@ export class Standby {
   /** Gives up a drain: it follows on. */
   async follow(): Promise<DrainState> {
     const { state, gate } = this.#options;
-    if (state.state.promotion.kind === 'draining' && !this.#isPromoting) {
+    if (this.promotion.kind === 'draining' && !this.#isPromoting) {
       await state.save({ promotion: FOLLOWING });
       gate.drain(undefined);
       this.#arrivals.release();
@@ -206,16 +207,20 @@ export class Standby {
     return this.drained;
   }
 
+  /** What it does on the way to be the primary. */
+  get promotion(): Promotion {
+    return this.#options.state.state.promotion;
+  }
+
   /** How far a drain has come. */
   get drained(): DrainState {
     const isAnswered = comparePositions(this.#delivered, this.#arrivals.end) >= 0;
-    const { promotion } = this.#options.state.state;
-    return drainState(promotion, this.place, { ...this.#passing, isAnswered });
+    return drainState(this.promotion, this.place, { ...this.#passing, isAnswered });
   }
 
   /** Follows until the signal aborts, everything up to the time to stop at is contained, or a drain is over, now or long ago. */
   async run(signal: AbortSignal): Promise<'stopped' | 'reached' | 'promoted'> {
-    if (this.#options.state.state.promotion.kind === 'promoted') return 'promoted';
+    if (this.promotion.kind === 'promoted') return 'promoted';
     const over = new AbortController();
     const abort = (): void => over.abort();
     signal.addEventListener('abort', abort, { once: true });
@@ -245,8 +250,7 @@ export class Standby {
   }
 
   get #isReached(): boolean {
-    const { promotion } = this.#options.state.state;
-    return promotion.kind === 'none' && this.#arrivals.isOver && this.#isConfirmed;
+    return this.promotion.kind === 'none' && this.#arrivals.isOver && this.#isConfirmed;
   }
 
   /** Whether all that has passed is contained. */
@@ -255,18 +259,18 @@ export class Standby {
   }
 
   async #watch(over: AbortController): Promise<void> {
-    const { clock, state, gate } = this.#options;
+    const { clock, gate } = this.#options;
     over.signal.addEventListener('abort', () => this.#watching.give(), { once: true });
     while (!over.signal.aborted) {
       if ((await this.#isDrained()) || this.#isReached) return;
-      await this.#watching.within(drainLookMs(state.state.promotion, gate), clock);
+      await this.#watching.within(drainLookMs(this.promotion, gate), clock);
     }
   }
 
   /** Takes a drain a step further; whether it has come to its end, durably. */
   async #isDrained(): Promise<boolean> {
     const { state, gate, clock, events } = this.#options;
-    const { promotion } = state.state;
+    const { promotion } = this;
     if (promotion.kind !== 'draining') return promotion.kind === 'promoted';
     const step = drainStep(promotion, gate, this.#passing);
     if (step === 'passing') this.#arrivals.release();

@@ -28,13 +28,13 @@ export function standbyActions(
       if (ends === undefined) throw wrong();
       const fork = forkIn(body);
       // It is asked again and again until it is over.
-      if (standby.drained.promotion.kind === 'none') {
+      if (standby.promotion.kind === 'none') {
         logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`), fork }, 'draining');
       }
       return describeDrain(await standby.drain(ends, fork));
     },
     '/follow': async () => {
-      const { promotion } = standby.drained;
+      const { promotion } = standby;
       if (promotion.kind === 'promoted') {
         throw new WalError('PROMOTE_REFUSED', 'the standby has stopped for good', {
           hint: 'If no proxy feeds its target, nor did: start it with --follow-again.',

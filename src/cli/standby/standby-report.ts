@@ -126,7 +126,7 @@ export class StandbyReport {
 
   health(standby: Standby): Health {
     const { state, trouble } = standby;
-    const { promotion } = standby.drained;
+    const { promotion } = standby;
     if (promotion.kind === 'promoted') return { ok: true, reasons: [], degraded: [PROMOTED] };
     const reasons = [
       ...(state.kind === 'down' ? [`the target is down: ${state.reason}`] : []),
@@ -154,7 +154,7 @@ export const BYPASSED = 'a change went round the log: the target does not get it
 export const PROMOTED = 'its target was made the primary: it follows no more';
 
 function promotionOf(standby: Standby): object {
-  const { promotion } = standby.drained;
+  const { promotion } = standby;
   const since = promotion.kind === 'promoted' ? formatInstant(promotion.sinceMs) : null;
   const fork = promotion.kind === 'none' ? undefined : promotion.fork;
   return { state: promotion.kind, since, fork: fork ?? null };
