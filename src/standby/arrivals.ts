@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex, lastBy } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
-import { Intake, type IntakeEvents } from './intake.ts';
+import { ReadAhead, type ReadAheadEvents } from './read-ahead.ts';
 import type { Place } from './place.ts';
 import { isPassing } from './forked.ts';
 import { ForkWatch } from './fork-watch.ts';
@@ -30,7 +30,7 @@ export interface ArrivalsOptions {
   readonly events: ArrivalsEvents;
 }
 
-interface ArrivalsEvents extends IntakeEvents {
+interface ArrivalsEvents extends ReadAheadEvents {
   /** What was received up to then, epoch ms, may be sent once this resolves. */
   sending(toMs: number): Promise<void>;
   /** The log says that this is undone, and the target has none of it: it is left out. */
@@ -79,7 +79,7 @@ export class Arrivals {
   readonly #refusals: Refusals;
   readonly #sent: SentBound;
   readonly #forks: ForkWatch;
-  readonly #intake: Intake;
+  readonly #readAhead: ReadAhead;
   #released: Position;
   /** Everything up to here was passed on. */
   #passed: Position;
@@ -108,7 +108,7 @@ export class Arrivals {
     this.#index = new ArrivalIndex(place);
     this.#released = this.#index.end;
     this.#passed = this.#index.end;
-    this.#intake = new Intake({
+    this.#readAhead = new ReadAhead({
       ...options,
       keptToMs: options.gate.endMs,
       index: this.#index,
@@ -147,7 +147,7 @@ export class Arrivals {
   /** Whether all that was received up to then has passed the gate; epoch ms. */
   isOverAt(ms: number): boolean {
     const { clock, source } = this.#options;
-    if (!this.#intake.isWholeTo(ms)) return false;
+    if (!this.#readAhead.isWholeTo(ms)) return false;
     const next = this.#index.after(this.#released);
     // A part of it may have passed.
     if (next !== undefined && this.#isAhead(next, lastBy(next, ms))) return false;
@@ -277,15 +277,15 @@ export class Arrivals {
   }
 
   async #fill(signal: AbortSignal): Promise<void> {
-    const intake = this.#intake;
+    const readAhead = this.#readAhead;
     for (;;) {
       const { aheadBytesMax, arrivalsMax } = this.#limits;
-      intake.keepTo(this.#options.gate.endMs);
-      this.#isFull = intake.bytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
+      readAhead.keepTo(this.#options.gate.endMs);
+      this.#isFull = readAhead.bytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
       if (signal.aborted) return;
-      if (this.#isFull || !(await intake.read(signal))) return this.#forks.look(signal);
+      if (this.#isFull || !(await readAhead.read(signal))) return this.#forks.look(signal);
       // What is said later of what is here should be known before it passes.
-      if (intake.bytes >= aheadBytesMax / 2 || intake.isShort) {
+      if (readAhead.bytes >= aheadBytesMax / 2 || readAhead.isShort) {
         await this.#forks.look(signal);
         this.release();
       }
@@ -306,7 +306,7 @@ export class Arrivals {
       const end = arrival && { ...position, ordinal: arrival.epoch, seq: arrival.last };
       if (arrival === undefined || end === undefined || comparePositions(end, position) > 0) break;
       this.#passed = end;
-      this.#intake.bytes -= arrival.bytes;
+      this.#readAhead.bytes -= arrival.bytes;
       this.#recent.add(arrival);
     }
     this.#recent.trim();
@@ -315,10 +315,10 @@ export class Arrivals {
 
   /** What follows the position is no longer in memory: it is read again. */
   #goBack(position: Position): void {
-    this.#intake.goBack(this.#index.goBack(position));
+    this.#readAhead.goBack(this.#index.goBack(position));
     this.#released = position;
     this.#passed = position;
-    this.#intake.bytes = 0;
+    this.#readAhead.bytes = 0;
     this.#recent.clear();
     this.#nudge.give();
   }

@@ -3,7 +3,7 @@ import { Undone } from '../../src/record/fork.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { ArrivalIndex } from '../../src/standby/arrival-index.ts';
 import { ForkWatch } from '../../src/standby/fork-watch.ts';
-import { Intake } from '../../src/standby/intake.ts';
+import { ReadAhead } from '../../src/standby/read-ahead.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import { Refusals } from '../../src/standby/refusals.ts';
 import { frameOf } from '../kit/frames.ts';
@@ -32,7 +32,7 @@ test('what is told to go back while it looks for what a frame undoes takes nothi
   const place = beginningAt(100);
   const index = new ArrivalIndex(place);
   const undone = new Undone([]);
-  const intake = new Intake({
+  const readAhead = new ReadAhead({
     source,
     place,
     keptToMs: Infinity,
@@ -51,12 +51,12 @@ test('what is told to go back while it looks for what a frame undoes takes nothi
   });
   const start = index.end;
   const { signal } = new AbortController();
-  await intake.read(signal);
-  const reading = intake.read(signal);
+  await readAhead.read(signal);
+  const reading = readAhead.read(signal);
   await until(() => source.answer !== undefined, 'asked');
-  intake.goBack(index.goBack(start));
+  readAhead.goBack(index.goBack(start));
   source.answer?.(true);
   await reading;
-  while (await intake.read(signal));
+  while (await readAhead.read(signal));
   expect(index.recordsAfter(start)).toBe(2);
 });

@@ -9,7 +9,7 @@ import { lacking, type LanePlace, type Place } from './place.ts';
 import type { Refusals } from './refusals.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
-export interface IntakeOptions {
+export interface ReadAheadOptions {
   /** It gives what `place` lacks. */
   readonly source: StandbySource;
   readonly place: Place;
@@ -21,25 +21,25 @@ export interface IntakeOptions {
   readonly forks: ForkWatch;
   /** The last arrival that was let pass: what is behind it may be dropped. */
   readonly released: () => Position;
-  readonly events: IntakeEvents;
+  readonly events: ReadAheadEvents;
 }
 
-export interface IntakeEvents {
+export interface ReadAheadEvents {
   /** What was applied is applied again, with what came late. */
   again(reason: string): void;
-  /** These records will never come; they were read before something that came late, and do not pass themselves. */
+  /** These records will never come; they were read before something that came late, and may not pass themselves. */
   missing(hole: Hole): void;
   /** The frame was taken in, for the first time or again. */
   taken(frame: LaneFrame): void;
 }
 
 /**
- * Takes in what a source gives, each record once. When something came late, what is here and has not passed is dropped as far as it is given
- * again behind that. What was received behind a time at which all ends isn't kept: so that all that is there can be read, as what comes
- * late may be behind it.
+ * Reads what a source gives, ahead of what may pass, and keeps each record once. When something came late, what is here and has not passed
+ * is dropped as far as it is given again behind that. What was received behind a time at which all ends isn't kept: so that all that is
+ * there can be read, as what comes late may be behind it.
  */
-export class Intake {
-  readonly #options: IntakeOptions;
+export class ReadAhead {
+  readonly #options: ReadAheadOptions;
   /** What was taken in: that coming again is dropped. */
   #tip: Tip;
   #keptToMs: number;
@@ -50,7 +50,7 @@ export class Intake {
   /** Of what is here and was not passed on yet. */
   bytes = 0;
 
-  constructor(options: IntakeOptions) {
+  constructor(options: ReadAheadOptions) {
     this.#options = options;
     this.#tip = tipOf(options.place);
     this.#keptToMs = options.keptToMs;
