@@ -119,6 +119,8 @@ export class StandbyRig implements AsyncDisposable {
     this.#state = state;
     this.#stop = new AbortController();
     this.#running = standby.run(this.#stop.signal);
+    // It may end while a test is still on its way to ask how.
+    this.#running.catch(() => undefined);
   }
 
   /** Ends it, whatever is under way, as a kill would: nothing more is written down. */
