@@ -12,17 +12,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
 import { WalError } from '../runtime/errors.ts';
 import { Arrivals } from './arrivals.ts';
-import {
-  assertMayDrain,
-  type DrainState,
-  drainState,
-  drainLookMs,
-  drainStep,
-  FOLLOWING,
-  promotedOf,
-  type Passing,
-  type Promotion,
-} from './drain.ts';
+import { type DrainState, drainLookMs, type Promotion } from './drain.ts';
+import { Draining } from './draining.ts';
 import type { Gate } from './gate.ts';
 import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
@@ -76,11 +67,8 @@ export class Standby {
   #trouble: string | undefined;
   /** All that are known, also those that are only being written down. */
   #forks: readonly Fork[];
-  /** Nothing else may be decided meanwhile. */
-  #isPromoting = false;
+  readonly #draining: Draining;
   readonly #watching = new Nudge();
-  /** Drains that are not written down yet. */
-  #drainsBegun = 0;
 
   constructor(options: StandbyOptions) {
     const { source, clock, gate, place, state, events } = options;
@@ -111,6 +99,15 @@ export class Standby {
     });
     this.#start = this.#arrivals.end;
     this.#feed = this.#createFeed();
+    this.#draining = new Draining({
+      state,
+      gate,
+      clock,
+      arrivals: this.#arrivals,
+      isAnswered: () => comparePositions(this.#delivered, this.#arrivals.end) >= 0,
+      isConfirmed: () => this.#isConfirmed,
+      unsaved: (reason) => events.unsaved(reason),
+    });
   }
 
   get state(): FollowerState {
@@ -174,48 +171,25 @@ export class Standby {
    * lanes. Throws PROMOTE_REFUSED when the target may hold something later.
    */
   async drain(ends: readonly LaneEnd[], fork?: Fork): Promise<DrainState> {
-    const { state, gate } = this.#options;
-    if (this.#isPromoting) return this.drained;
-    const { promotion } = this;
-    assertMayDrain(promotion, fork, this.#arrivals.sentSoonMs);
-    if (promotion.kind !== 'promoted') {
-      // What passes from here on isn't later; what passed before was looked at.
-      if (fork !== undefined) gate.drain(fork.at);
-      this.#drainsBegun += 1;
-      try {
-        await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
-        this.#watching.give();
-      } finally {
-        this.#drainsBegun -= 1;
-        // Where none could be written down it follows on.
-        if (this.#drainsBegun === 0 && this.promotion.kind === 'none') gate.drain(undefined);
-      }
-    } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
-      await state.save({ promotion: { ...promotion, fork } });
-    }
+    await this.#draining.begin(ends, fork);
+    this.#watching.give();
     return this.drained;
   }
 
   /** Gives up a drain: it follows on. */
   async follow(): Promise<DrainState> {
-    const { state, gate } = this.#options;
-    if (this.promotion.kind === 'draining' && !this.#isPromoting) {
-      await state.save({ promotion: FOLLOWING });
-      gate.drain(undefined);
-      this.#arrivals.release();
-    }
+    await this.#draining.giveUp();
     return this.drained;
   }
 
   /** What it does on the way to be the primary. */
   get promotion(): Promotion {
-    return this.#options.state.state.promotion;
+    return this.#draining.promotion;
   }
 
   /** How far a drain has come. */
   get drained(): DrainState {
-    const isAnswered = comparePositions(this.#delivered, this.#arrivals.end) >= 0;
-    return drainState(this.promotion, this.place, { ...this.#passing, isAnswered });
+    return this.#draining.stateAt(this.place);
   }
 
   /** Follows until the signal aborts, everything up to the time to stop at is contained, or a drain is over, now or long ago. */
@@ -238,15 +212,11 @@ export class Standby {
       await Promise.allSettled(parts);
       signal.removeEventListener('abort', abort);
     }
-    return this.#isPromoting ? 'promoted' : this.#isReached ? 'reached' : 'stopped';
+    return this.#draining.isOver ? 'promoted' : this.#isReached ? 'reached' : 'stopped';
   }
 
   get #delivered(): Position {
     return this.#feed.delivered ?? this.#start;
-  }
-
-  get #passing(): Passing {
-    return { passing: this.#arrivals.passing, isOverAt: (ms) => this.#arrivals.isOverAt(ms) };
   }
 
   get #isReached(): boolean {
@@ -262,30 +232,11 @@ export class Standby {
     const { clock, gate } = this.#options;
     over.signal.addEventListener('abort', () => this.#watching.give(), { once: true });
     while (!over.signal.aborted) {
-      if ((await this.#isDrained()) || this.#isReached) return;
+      const contained = await this.#draining.step();
+      this.#place = contained ?? this.#place;
+      if (contained !== undefined || this.#isReached) return;
       await this.#watching.within(drainLookMs(this.promotion, gate), clock);
     }
-  }
-
-  /** Takes a drain a step further; whether it has come to its end, durably. */
-  async #isDrained(): Promise<boolean> {
-    const { state, gate, clock, events } = this.#options;
-    const { promotion } = this;
-    if (promotion.kind !== 'draining') return promotion.kind === 'promoted';
-    const step = drainStep(promotion, gate, this.#passing);
-    if (step === 'passing') this.#arrivals.release();
-    if (step === 'passing' || !this.#isConfirmed) return false;
-    const place = this.#arrivals.passing;
-    this.#isPromoting = true;
-    try {
-      await state.save({ place, promotion: promotedOf(promotion, clock.now()) });
-    } catch (error) {
-      this.#isPromoting = false;
-      events.unsaved((error as Error).message);
-      return false;
-    }
-    this.#place = place;
-    return true;
   }
 
   #createFeed(): Feed {
@@ -307,7 +258,7 @@ export class Standby {
         mended: (points) => events.mended(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
         state: (state) => {
-          if (!this.#isPromoting) events.state(state);
+          if (!this.#draining.isOver) events.state(state);
         },
         facts: (facts) => {
           this.#facts = facts;

@@ -1,0 +1,113 @@
+import type { Fork } from '../record/fork.ts';
+import type { LaneEnd } from '../record/lane-end.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Arrivals } from './arrivals.ts';
+import {
+  assertMayDrain,
+  type DrainState,
+  drainState,
+  drainStep,
+  FOLLOWING,
+  type Passing,
+  promotedOf,
+  type Promotion,
+} from './drain.ts';
+import type { Gate } from './gate.ts';
+import type { Place } from './place.ts';
+import type { StateDirectory } from './state-directory.ts';
+
+export interface DrainingOptions {
+  readonly state: StateDirectory;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly arrivals: Arrivals;
+  /** Whether the target has answered for all that has passed the gate. */
+  readonly isAnswered: () => boolean;
+  /** Whether the target contains all that has passed the gate. */
+  readonly isConfirmed: () => boolean;
+  /** Its end can't be written down; that is tried again at the next step. */
+  readonly unsaved: (reason: string) => void;
+}
+
+/** The drain of a standby, over restarts: what is decided is written down before it is told. */
+export class Draining {
+  readonly #options: DrainingOptions;
+  #isOver = false;
+  /** Drains that are not written down yet. */
+  #begun = 0;
+
+  constructor(options: DrainingOptions) {
+    this.#options = options;
+  }
+
+  get promotion(): Promotion {
+    return this.#options.state.state.promotion;
+  }
+
+  /** Whether it has come to its end since the start, be that written down or just about to be: nothing else is decided then. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** How far it has come; `place`: what the target contains. */
+  stateAt(place: Place): DrainState {
+    const isAnswered = this.#options.isAnswered();
+    return drainState(this.promotion, place, { ...this.#passing, isAnswered });
+  }
+
+  /** Resolves once it is written down. What has ended stays so, but for its fork. Throws PROMOTE_REFUSED. */
+  async begin(ends: readonly LaneEnd[], fork: Fork | undefined): Promise<void> {
+    if (this.#isOver) return;
+    const { state, gate, arrivals } = this.#options;
+    const { promotion } = this;
+    assertMayDrain(promotion, fork, arrivals.sentSoonMs);
+    if (promotion.kind !== 'promoted') {
+      // What passes from here on isn't later; what passed before was looked at.
+      if (fork !== undefined) gate.drain(fork.at);
+      this.#begun += 1;
+      try {
+        await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
+      } finally {
+        this.#begun -= 1;
+        // Where none could be written down it follows on.
+        if (this.#begun === 0 && this.promotion.kind === 'none') gate.drain(undefined);
+      }
+    } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
+      await state.save({ promotion: { ...promotion, fork } });
+    }
+  }
+
+  /** Does nothing where none is under way. */
+  async giveUp(): Promise<void> {
+    if (this.promotion.kind !== 'draining' || this.#isOver) return;
+    const { state, gate, arrivals } = this.#options;
+    await state.save({ promotion: FOLLOWING });
+    gate.drain(undefined);
+    arrivals.release();
+  }
+
+  /** Takes it a step further: what the target contains once it has come to its end, durably; undefined before. */
+  async step(): Promise<Place | undefined> {
+    const { state, gate, clock, arrivals, isConfirmed, unsaved } = this.#options;
+    const { promotion } = this;
+    if (promotion.kind !== 'draining') return undefined;
+    const step = drainStep(promotion, gate, this.#passing);
+    if (step === 'passing') arrivals.release();
+    if (step === 'passing' || !isConfirmed()) return undefined;
+    const place = arrivals.passing;
+    this.#isOver = true;
+    try {
+      await state.save({ place, promotion: promotedOf(promotion, clock.now()) });
+    } catch (error) {
+      this.#isOver = false;
+      unsaved((error as Error).message);
+      return undefined;
+    }
+    return place;
+  }
+
+  get #passing(): Passing {
+    const { arrivals } = this.#options;
+    return { passing: arrivals.passing, isOverAt: (ms) => arrivals.isOverAt(ms) };
+  }
+}
