@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
+const PLACE_ATTEMPTS_MAX = 10;
 
 try {
   prepare();
@@ -77,17 +78,32 @@ function modifiedMs(path) {
 /** Built beside and then put in place: a build that fails leaves the old one, and nobody meets half a one. */
 function build() {
   const building = `${dist}.${process.pid}`;
-  const replaced = `${building}.old`;
   const startedAt = new Date();
   try {
     run('building', 'npm', ['run', '--silent', 'build', '--', '--outDir', building]);
     // What changes while the compiler runs is newer than this.
     utimesSync(building, startedAt, startedAt);
-    if (existsSync(dist)) renameSync(dist, replaced);
-    renameSync(building, dist);
+    putInPlace(building);
   } finally {
     rmSync(building, { recursive: true, force: true });
-    rmSync(replaced, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Tried again when another build of the same checkout did it in between; the last one stays.
+ * @param {string} building
+ */
+function putInPlace(building) {
+  const replaced = `${building}.old`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (existsSync(dist)) renameSync(dist, replaced);
+      return renameSync(building, dist);
+    } catch (error) {
+      if (attempt === PLACE_ATTEMPTS_MAX) throw error;
+    } finally {
+      rmSync(replaced, { recursive: true, force: true });
+    }
   }
 }
 

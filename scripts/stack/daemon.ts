@@ -1,16 +1,9 @@
 import { spawn } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Claims } from './claims.ts';
 import { identify, isRunning, pidOf } from './process-identity.ts';
 
 const LIMITS = { readyMsMax: 120_000, stopMsMax: 20_000, pollMs: 50, tailLines: 40 } as const;
@@ -21,6 +14,8 @@ export interface DaemonSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Done before each start. */
+  readonly prepare?: () => Promise<void>;
   /** Asked again and again, with what it logged since this start, until it says yes. */
   readonly ready: (log: string) => boolean | Promise<boolean>;
 }
@@ -85,7 +80,7 @@ export class KnownDaemon {
   }
 }
 
-/** One that can be started too; `start` does nothing while it runs. */
+/** One that can be started too; `start` does nothing while it runs, whoever started it. */
 export class Daemon extends KnownDaemon {
   readonly #spec: DaemonSpec;
 
@@ -96,8 +91,15 @@ export class Daemon extends KnownDaemon {
 
   /** Resolves once it is ready; rejects, with the end of its log, when it ends or is not ready in time. */
   async start(): Promise<void> {
-    if (this.running) return;
-    mkdirSync(this.directory, { recursive: true });
+    const starting = new Claims(join(this.directory, 'starting'));
+    await starting.inTurn(this.name, 2 * LIMITS.readyMsMax, async () => {
+      if (this.running) return;
+      await this.#spec.prepare?.();
+      await this.#spawn();
+    });
+  }
+
+  async #spawn(): Promise<void> {
     const log = openSync(this.path('log'), 'a');
     const logBytesBefore = statSync(this.path('log')).size;
     const { command, args } = this.#spec;

@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Claims } from './claims.ts';
 
 const run = promisify(execFile);
 
@@ -41,8 +42,8 @@ export async function missingTools(): Promise<string | undefined> {
 }
 
 /**
- * The directories of the parts' jars; Maven fetches what is not there. A directory appears whole or not at all, so
- * two processes may do this at once.
+ * The directories of the parts' jars; Maven fetches what is not there, for one process at a time, as its own store of jars wants it. A
+ * directory appears whole or not at all.
  */
 export async function fetchJars(parts: readonly Part[]): Promise<Record<Part, string>> {
   const directories: Record<Part, string> = {
@@ -50,8 +51,12 @@ export async function fetchJars(parts: readonly Part[]): Promise<Record<Part, st
     hbase: await jarDirectory('hbase'),
     opentsdb: await jarDirectory('opentsdb'),
   };
-  const missing = parts.filter((part) => !existsSync(directories[part]));
-  if (missing.length > 0) await fetchMissing(missing, directories);
+  const missing = (): readonly Part[] => parts.filter((part) => !existsSync(directories[part]));
+  if (missing().length > 0) {
+    const fetching = new Claims(join(stackRoot(), 'fetching'));
+    const waitMsMax = LIMITS.attemptsMax * LIMITS.fetchMsMax;
+    await fetching.inTurn('jars', waitMsMax, () => fetchMissing(missing(), directories));
+  }
   return directories;
 }
 
@@ -64,6 +69,8 @@ async function fetchMissing(
   parts: readonly Part[],
   into: Readonly<Record<Part, string>>,
 ): Promise<void> {
+  // Another process was first.
+  if (parts.length === 0) return;
   const jars = join(stackRoot(), 'jars');
   await mkdir(jars, { recursive: true });
   const build = await mkdtemp(join(jars, 'fetch-'));
@@ -75,12 +82,7 @@ async function fetchMissing(
     }
     await runMaven(build, ['-pl', parts.join(','), COPY, '-DincludeScope=runtime']);
     for (const part of parts) {
-      await rename(join(build, part, 'target', 'dependency'), into[part]).catch(
-        (error: unknown) => {
-          // Another process was first.
-          if (!existsSync(into[part])) throw error;
-        },
-      );
+      await rename(join(build, part, 'target', 'dependency'), into[part]);
     }
   } finally {
     await rm(build, { recursive: true, force: true });

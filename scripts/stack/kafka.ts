@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { answers, Daemon } from './daemon.ts';
@@ -40,31 +40,34 @@ export interface KafkaOptions {
   readonly scramUsers?: readonly string[];
 }
 
-/** A Kafka broker that is its own controller, with its storage formatted. */
-export async function kafkaDaemon(options: KafkaOptions): Promise<Daemon> {
-  const { directory, name, jars, jvm, listeners, scramUsers = [] } = options;
-  await mkdir(directory, { recursive: true });
+/** A Kafka broker that is its own controller; its storage is formatted before its first start. */
+export function kafkaDaemon(options: KafkaOptions): Daemon {
+  const { directory, name, jars, jvm, listeners } = options;
   const config = join(directory, `${name}.properties`);
-  const data = join(directory, `${name}-data`);
-  const classPath = join(jars, '*');
-  if (!existsSync(data)) {
-    // Formatted aside, so that a crash half-way leaves nothing that looks formatted.
-    await rm(`${data}.new`, { recursive: true, force: true });
-    await writeFile(config, properties(options, `${data}.new`));
-    const args = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID];
-    const users = scramUsers.flatMap((user) => ['--add-scram', user]);
-    await run(javaCommand(), ['-XX:TieredStopAtLevel=1', ...args, '-c', config, ...users]);
-    await rename(`${data}.new`, data);
-  }
-  await writeFile(config, properties(options, data));
   const [own] = listeners;
   return new Daemon({
     directory,
     name,
     command: javaCommand(),
-    args: [...jvm, ...QUIET, '-cp', classPath, 'kafka.Kafka', config],
+    args: [...jvm, ...QUIET, '-cp', join(jars, '*'), 'kafka.Kafka', config],
+    prepare: () => prepare(options, config),
     ready: (log) => log.includes('Kafka Server started') && answers(own?.port ?? 0),
   });
+}
+
+async function prepare(options: KafkaOptions, config: string): Promise<void> {
+  const { directory, name, jars, scramUsers = [] } = options;
+  const data = join(directory, `${name}-data`);
+  if (!existsSync(data)) {
+    // Formatted aside, so that a crash half-way leaves nothing that looks formatted.
+    await rm(`${data}.new`, { recursive: true, force: true });
+    await writeFile(config, properties(options, `${data}.new`));
+    const args = ['-cp', join(jars, '*'), 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID];
+    const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+    await run(javaCommand(), ['-XX:TieredStopAtLevel=1', ...args, '-c', config, ...users]);
+    await rename(`${data}.new`, data);
+  }
+  await writeFile(config, properties(options, data));
 }
 
 function properties({ listeners, controllerPort, settings }: KafkaOptions, data: string): string {

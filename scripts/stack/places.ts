@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../test/kit/ports.ts';
 import { stackRoot } from './jars.ts';
@@ -25,10 +32,13 @@ export function lastingPlace(basePort: number): StackPlace {
 
 /** A test run's stack, on free ports. `sweep` ends it should this process die without doing so. */
 export async function throwawayPlace(): Promise<StackPlace> {
-  const unique = `${THROWAWAY}${process.pid}-${randomBytes(3).toString('hex')}`;
-  const directory = join(stackRoot(), unique);
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(ownerFile(directory), identify(process.pid) ?? '');
+  const unique = `${process.pid}-${randomBytes(3).toString('hex')}`;
+  const directory = join(stackRoot(), `${THROWAWAY}${unique}`);
+  // It has its owner from the first moment on: another's sweep must not take it for one that nobody has.
+  const nascent = join(stackRoot(), `new-${unique}`);
+  mkdirSync(nascent, { recursive: true });
+  writeFileSync(ownerFile(nascent), identify(process.pid) ?? '');
+  renameSync(nascent, directory);
   return {
     directory,
     purpose: 'throwaway',
@@ -52,8 +62,12 @@ export async function sweep(): Promise<void> {
 }
 
 function hasOwner(directory: string): boolean {
-  const file = ownerFile(directory);
-  return existsSync(file) && isRunning(readFileSync(file, 'utf8'));
+  try {
+    return isRunning(readFileSync(ownerFile(directory), 'utf8'));
+  } catch {
+    // Half made, or half removed.
+    return false;
+  }
 }
 
 function ownerFile(directory: string): string {

@@ -45,6 +45,8 @@ const HEAP_MIB = {
   lasting: { hbase: 1536, kafka: 768, tsd: 1024 },
 } as const;
 
+const LIMITS = { removeAttemptsMax: 10 } as const;
+
 /**
  * Real HBase, and on demand OpenTSDBs and Kafka, without Docker. What it starts outlives the process: any process
  * that knows the place can go on with it, and end it.
@@ -110,7 +112,7 @@ export class Stack {
   async kafka(): Promise<{ readonly address: string; readonly broker: Daemon }> {
     const { directory, ports } = this.place;
     const { kafka: jars } = await fetchJars(['kafka']);
-    const broker = await kafkaDaemon({
+    const broker = kafkaDaemon({
       directory,
       name: 'kafka',
       jars,
@@ -126,7 +128,7 @@ export class Stack {
   async ownKafka(name: string, choice: KafkaChoice): Promise<Daemon> {
     const { kafka: jars } = await fetchJars(['kafka']);
     const { settings, ...rest } = choice;
-    const broker = await kafkaDaemon({
+    const broker = kafkaDaemon({
       directory: this.place.directory,
       name: `kafka-${name}-${randomBytes(3).toString('hex')}`,
       jars,
@@ -176,8 +178,7 @@ export async function startStack(place: StackPlace): Promise<Stack> {
 
 /** The processes whose identities a stack's directory holds. */
 export function daemonsOf(directory: string): readonly KnownDaemon[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
+  return filesIn(directory)
     .filter((file) => file.endsWith('.pid'))
     .map((file) => new KnownDaemon({ directory, name: file.slice(0, -'.pid'.length) }));
 }
@@ -187,12 +188,32 @@ export async function stopAll(directory: string, purpose: StackPlace['purpose'])
   const daemons = daemonsOf(directory);
   if (purpose === 'throwaway') {
     await Promise.all(daemons.map((daemon) => daemon.kill9()));
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    removeTree(directory);
     return;
   }
   // OpenTSDBs first: they need HBase to stop well.
   await Promise.all(daemons.filter(isTsd).map((daemon) => daemon.stop()));
   await Promise.all(daemons.filter((daemon) => !isTsd(daemon)).map((daemon) => daemon.stop()));
+}
+
+function filesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Two sweeps may remove one stack at once: each goes on where the other was first. */
+function removeTree(directory: string): void {
+  for (let attempt = 1; existsSync(directory); attempt += 1) {
+    try {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    } catch (error) {
+      if (attempt === LIMITS.removeAttemptsMax) throw error;
+    }
+  }
 }
 
 function isTsd(daemon: KnownDaemon): boolean {
