@@ -4,8 +4,9 @@ import { isDamage } from '../archive/catalog.ts';
 import type { Sources } from '../archive/sources.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { describeSources } from './describe-sources.ts';
-import type { ExpectedState } from './expected-state.ts';
 import type { FoundState } from './find-state.ts';
+import type { Fold } from './fold.ts';
+import type { Demands, FoldRange } from './fold-query.ts';
 import type { RestorePlan } from './restore-request.ts';
 import type { TrustedSegments } from './trusted-segments.ts';
 
@@ -13,11 +14,18 @@ import type { TrustedSegments } from './trusted-segments.ts';
 const FORMAT = 1;
 const BYPASSES_SHOWN = 1_000;
 
+/** A state at a time, ready to be computed. */
+export interface FoldedState {
+  readonly fold: Fold;
+  readonly ranges: readonly FoldRange[];
+  readonly demands: Demands;
+}
+
 /** What is told of a state before it is loaded. */
 export async function describePlan(
   found: FoundState,
   segments: TrustedSegments,
-  { fold, ranges, demands }: Pick<ExpectedState, 'fold' | 'ranges' | 'demands'>,
+  { fold, ranges, demands }: FoldedState,
 ): Promise<RestorePlan> {
   const { sources, catalog, targetMs } = found;
   const { repository = null } = sources;

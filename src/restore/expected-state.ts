@@ -1,5 +1,5 @@
 import { Duckdb } from '../archive/duckdb.ts';
-import { describePlan } from './describe-plan.ts';
+import { describePlan, type FoldedState } from './describe-plan.ts';
 import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
 import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
@@ -10,27 +10,19 @@ import { readTrustedSegments } from './trusted-segments.ts';
 const RANGE_ROWS = 1_250_000;
 
 /** The state at a time, ready to be computed range by range. */
-export class ExpectedState implements AsyncDisposable {
+export class ExpectedState implements AsyncDisposable, FoldedState {
   readonly fold: Fold;
   readonly ranges: readonly FoldRange[];
   readonly demands: Demands;
   readonly plan: RestorePlan;
   readonly #database: Duckdb;
 
-  private constructor(
-    database: Duckdb,
-    fold: Fold,
-    found: {
-      readonly ranges: readonly FoldRange[];
-      readonly demands: Demands;
-      readonly plan: RestorePlan;
-    },
-  ) {
+  private constructor(database: Duckdb, { fold, ranges, demands }: FoldedState, plan: RestorePlan) {
     this.#database = database;
     this.fold = fold;
-    this.ranges = found.ranges;
-    this.demands = found.demands;
-    this.plan = found.plan;
+    this.ranges = ranges;
+    this.demands = demands;
+    this.plan = plan;
   }
 
   /** Checks every object that is read. `scratch`: a folder of its own for what doesn't fit into memory. */
@@ -53,10 +45,8 @@ export class ExpectedState implements AsyncDisposable {
     const database = await Duckdb.open({ scratch: options.scratch, memoryMb, threads });
     try {
       const fold = await Fold.open(database, segments.input, RANGE_ROWS);
-      const ranges = await fold.ranges();
-      const demands = await fold.demands();
-      const plan = await describePlan(state, segments, { fold, ranges, demands });
-      return new ExpectedState(database, fold, { ranges, demands, plan });
+      const folded = { fold, ranges: await fold.ranges(), demands: await fold.demands() };
+      return new ExpectedState(database, folded, await describePlan(state, segments, folded));
     } catch (error) {
       database.close();
       throw error;

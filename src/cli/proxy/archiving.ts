@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { ArchiveMetrics } from './archive-metrics.ts';
 import type { FromArchiver } from '../archive/archive-messages.ts';
-import { untilReached } from '../drain.ts';
+import { untilReached } from './until-reached.ts';
 import { ArchiveProcess } from './archive-process.ts';
 import type { LaneKeeper } from './lane-gate.ts';
 

@@ -9,7 +9,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
-import { untilDrained } from '../drain.ts';
+import { untilDrained } from './until-reached.ts';
 import { listenForStop } from '../stop-signal.ts';
 import { addKafkaGauges } from './kafka-metrics.ts';
 import { primaryActions } from './primary-actions.ts';

@@ -14,7 +14,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cursor } from '../../wal/cursor.ts';
 import type { Wal } from '../../wal/log.ts';
-import { untilReached } from '../drain.ts';
+import { untilReached } from './until-reached.ts';
 import { connectionOf } from '../kafka-connection.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { LaneKeeper } from './lane-gate.ts';
