@@ -5,6 +5,7 @@ import type { KafkaConnection } from './connection.ts';
 import { explainFailure } from './failure.ts';
 import { type FetchedPartition, FetchSession, OffsetGone } from './fetch-session.ts';
 import { fetchWaitMs, LIVELY_WAIT_MS } from './fetch-wait.ts';
+import { ReadQueue } from './read-queue.ts';
 import { decodeMessage } from './topic-frame.ts';
 
 export interface TopicReaderOptions {
@@ -54,17 +55,15 @@ export class TopicReader {
   /** When something last came of a partition; monotonic ms. */
   readonly #came = new Map<number, number>();
   readonly #startedMs: number;
-  #queue: QueuedRead[] = [];
-  #queuedBytes = 0;
+  readonly #queue: ReadQueue;
   /** What was asked for before a seek is dropped. */
   #generation = 0;
-  #wake: (() => void) | undefined;
-  #awaitingRoom: (() => void)[] = [];
   #hindrance: string | undefined;
 
   constructor(options: TopicReaderOptions) {
     this.#options = options;
     this.#startedMs = options.clock.monotonicMs();
+    this.#queue = new ReadQueue(options.aheadBytesMax ?? LIMITS.aheadBytesMax);
     this.#fetched = new Map(options.from);
     this.#given = new Map(options.from);
     this.#running = this.#run();
@@ -72,17 +71,8 @@ export class TopicReader {
 
   /** The next read; undefined once the reader is closed, or the signal aborts. */
   async next(signal?: AbortSignal): Promise<TopicRead | undefined> {
-    const wake = (): void => this.#wake?.();
-    signal?.addEventListener('abort', wake, { once: true });
-    try {
-      while (this.#queue.length === 0) {
-        if (this.#closing.signal.aborted || signal?.aborted === true) return undefined;
-        await new Promise<void>((resolve) => (this.#wake = resolve));
-      }
-    } finally {
-      this.#wake = undefined;
-      signal?.removeEventListener('abort', wake);
-    }
+    const closing = this.#closing.signal;
+    await this.#queue.untilFilled(signal === undefined ? [closing] : [closing, signal]);
     return this.poll();
   }
 
@@ -91,8 +81,6 @@ export class TopicReader {
     const queued = this.#queue.shift();
     if (queued === undefined) return undefined;
     this.#given.set(queued.partition, queued.nextOffset);
-    this.#queuedBytes -= queued.bytes;
-    this.#tellRoom();
     return queued.read;
   }
 
@@ -118,20 +106,18 @@ export class TopicReader {
   emptyAtMs(partition: number): number | undefined {
     const end = this.#ends.get(partition);
     if (end === undefined || (this.#fetched.get(partition) ?? 0) < end) return undefined;
-    if (this.#queue.some((queued) => queued.partition === partition)) return undefined;
+    if (this.#queue.holds(partition)) return undefined;
     return this.#answered.get(partition);
   }
 
   /** Goes on from there in these partitions; others stay where they are. */
   seek(positions: ReadonlyMap<number, number>): void {
     this.#generation += 1;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#queue.clear();
     for (const [partition, offset] of [...this.#given, ...positions]) {
       this.#given.set(partition, offset);
       this.#fetched.set(partition, offset);
     }
-    this.#tellRoom();
   }
 
   /** Reads these partitions only, of those that it reads. */
@@ -148,7 +134,6 @@ export class TopicReader {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#wake?.();
     await this.#running;
   }
 
@@ -237,7 +222,7 @@ export class TopicReader {
     { nodeId, partitions, isKnown, endMs }: Asked,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    await this.#untilRoom(signal);
+    await this.#queue.untilRoom(signal);
     const generation = this.#generation;
     const offsets = new Map(
       [...this.#fetched].filter(([partition]) => partitions.includes(partition)),
@@ -277,7 +262,7 @@ export class TopicReader {
         decoded.kind === 'foreign'
           ? { kind: 'foreign', partition, offset, reason: decoded.reason }
           : decoded;
-      this.#push({ partition, nextOffset: offset + 1, bytes: value?.length ?? 0, read });
+      this.#queue.push({ partition, nextOffset: offset + 1, bytes: value?.length ?? 0, read });
     }
     this.#fetched.set(partition, nextOffset);
   }
@@ -289,36 +274,7 @@ export class TopicReader {
     if (from >= low && from <= high) return;
     this.#fetched.set(partition, low);
     const read = { kind: 'lost', partition, from, to: low } as const;
-    this.#push({ partition, nextOffset: low, bytes: 0, read });
-  }
-
-  #push(read: QueuedRead): void {
-    this.#queue.push(read);
-    this.#queuedBytes += read.bytes;
-    this.#wake?.();
-  }
-
-  async #untilRoom(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#hasRoom()) {
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.#awaitingRoom.push(wake);
-        signal.addEventListener('abort', wake, { once: true });
-      });
-    }
-  }
-
-  #hasRoom(): boolean {
-    return this.#queuedBytes < (this.#options.aheadBytesMax ?? LIMITS.aheadBytesMax);
-  }
-
-  #tellRoom(): void {
-    if (this.#awaitingRoom.length === 0) return;
-    if (!this.#hasRoom()) return;
-    for (const resolve of this.#awaitingRoom.splice(0)) resolve();
+    this.#queue.push({ partition, nextOffset: low, bytes: 0, read });
   }
 
   #tellHindrance(reason: string | undefined): void {
@@ -335,11 +291,4 @@ interface Asked {
   readonly isKnown: boolean;
   /** When it is asked again who leads what; monotonic ms. */
   readonly endMs: number;
-}
-
-interface QueuedRead {
-  readonly partition: number;
-  readonly nextOffset: number;
-  readonly bytes: number;
-  readonly read: TopicRead;
 }
