@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { parseTelnetPut, scanTelnet } from '../opentsdb/telnet-put.ts';
 import type { LineBuffer } from '../record/line-buffer.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Admission } from './admission.ts';
@@ -8,6 +7,7 @@ import type { SpareBuffers } from './spare-buffers.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { TelnetCommands } from './telnet-commands.ts';
 import type { WriteOutcome } from './write-path.ts';
+import { parseLines } from './telnet-lines.ts';
 import {
   type Chunk,
   type TelnetRead,
@@ -152,24 +152,15 @@ export class TelnetConnection {
   }
 
   #submit(read: TelnetRead): void {
-    const { options, lines } = this.#context;
-    const rules = options.rules();
-    lines.truncate(0, 0);
-    read.begin();
-    const other = (line: string): void => this.#other(read, line);
-    if (read.first !== undefined) scanTelnet(read.first, read.first.length, rules, lines, other);
-    if (read.bytes.length > 0) scanTelnet(read.bytes, read.bytes.length, rules, lines, other);
-    if (read.exit) {
-      lines.truncate(read.exitLength, read.exitCount);
-      this.stop();
-    }
-    read.count = lines.count;
+    const { options, commands, lines } = this.#context;
+    const { source } = this.#peer;
+    parseLines(read, { rules: options.rules(), commands, source }, lines);
+    if (read.exit) this.stop();
     if (read.replies.length > 0) this.#holdReplies(read);
     if (read.count === 0) {
       read.outcome = 'nothing';
       return this.#advance();
     }
-    const { source } = this.#peer;
     const submission = {
       transport: 'telnet',
       source,
@@ -194,20 +185,6 @@ export class TelnetConnection {
   async #settle(read: TelnetRead, submitted: Promise<WriteOutcome>): Promise<void> {
     read.outcome = await submitted;
     this.#advance();
-  }
-
-  /** A line that is no plain good put. */
-  #other(read: TelnetRead, line: string): void {
-    if (read.exit) return;
-    const { options, lines, commands } = this.#context;
-    if (line === 'put' || line.startsWith('put ')) {
-      const put = parseTelnetPut(line, options.rules());
-      if (put.kind === 'point') return lines.push(put.line);
-      read.invalid += 1;
-      return read.reply(lines.count, `${put.reply}\n`);
-    }
-    if (line === 'exit' || line.startsWith('exit ')) return read.exitAt(lines.length, lines.count);
-    return read.reply(lines.count, commands.reply(line, this.#peer.source));
   }
 
   #advance(): void {

@@ -20,8 +20,6 @@ export class TelnetRead {
   invalid = 0;
   /** `exit` was read: nothing after it counts. */
   exit = false;
-  exitLength = 0;
-  exitCount = 0;
   outcome: WriteOutcome | 'nothing' | undefined = undefined;
   /** Resolves when there is an outcome. */
   settled: Promise<void> = Promise.resolve();
@@ -52,12 +50,6 @@ export class TelnetRead {
   reply(linesBefore: number, reply: TelnetReply): void {
     this.#linesBefore.push(linesBefore);
     this.replies.push(reply);
-  }
-
-  exitAt(length: number, count: number): void {
-    this.exit = true;
-    this.exitLength = length;
-    this.exitCount = count;
   }
 
   linesBefore(reply: number): number {
