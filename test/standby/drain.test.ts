@@ -45,6 +45,20 @@ test('a standby is looked at more often when something is to end it', () => {
 });
 
 describe('a standby that is drained', () => {
+  test('is looked at as soon as that begins', async () => {
+    await using slow = await StandbyRig.open({
+      ...systemClock,
+      // While nothing is to end it.
+      sleep: (ms, signal) => systemClock.sleep(ms === 1_000 ? 60_000 : ms, signal),
+    });
+    await slow.log.write([line(1)]);
+    await slow.start();
+    await slow.contained();
+    const { segments, durable } = slow.log.wal;
+    await slow.standby.drain(laneEnds(segments, durable, slow.log.wal.now()));
+    await until(() => slow.standby.promotion.kind === 'promoted', 'drained', 20_000);
+  });
+
   test('contains all up to the ends, whatever its delay, and sends nothing ever after', async () => {
     await rig.log.write([line(1), line(2)]);
     await rig.reopenLog();
