@@ -2,6 +2,7 @@ import type { Fork } from '../record/fork.ts';
 import { endedBy, forksIn } from '../record/lane-control.ts';
 import type { TopicFrame, TopicRead } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { ActiveLanes } from './active-lanes.ts';
 import { hasData } from './frame-parts.ts';
 import { type Frontier, isEarlier } from './frontier.ts';
 import { HeldLanes } from './held-lanes.ts';
@@ -30,11 +31,8 @@ export interface TopicPassOptions {
   readonly onForks: (forks: readonly Fork[]) => void;
 }
 
-const LIMITS = {
-  /** Messages of several lanes are in a partition in the order of their receive times, but for so much. */
-  orderMs: 2_000,
-  queuedBytesMax: 64 * 1_048_576,
-} as const;
+/** Messages of several lanes are in a partition in the order of their receive times, but for so much. */
+const ORDER_MS = 2_000;
 
 const NOT_SENT = 'not in the topic';
 
@@ -46,8 +44,7 @@ const NOT_SENT = 'not in the topic';
 export class TopicPass {
   readonly #options: TopicPassOptions;
   readonly #lanes = new Map<string, LaneQueue>();
-  /** Those with records to give, or that may be waited for. */
-  readonly #active = new Set<LaneQueue>();
+  readonly #active = new ActiveLanes();
   readonly #held: HeldLanes;
   readonly #ends = new Map<string, KnownEnd>();
   readonly #unfinished: UnfinishedLanes;
@@ -79,9 +76,7 @@ export class TopicPass {
   }
 
   get queuedRecords(): number {
-    let records = 0;
-    for (const lane of this.#active) records += lane.records;
-    return records;
+    return this.#active.queuedRecords;
   }
 
   /** What is contained, and what was given. */
@@ -95,7 +90,7 @@ export class TopicPass {
 
   /** Receive time of the oldest record that was read and can't be given yet, epoch ms; Infinity when there is none. */
   get waitingSinceMs(): number {
-    return Math.min(this.#least()?.head?.firstReceivedAt ?? Infinity, this.#held.sinceMs);
+    return Math.min(this.#active.least?.head?.firstReceivedAt ?? Infinity, this.#held.sinceMs);
   }
 
   /** Everything received up to then was given, unless it comes late; epoch ms. Infinity: nothing is waited for. */
@@ -116,7 +111,7 @@ export class TopicPass {
       this.#join();
       const unfinished = this.#unfinished.over(this.#strands.all);
       if (unfinished !== undefined) return this.#endOf(unfinished);
-      const lane = this.#least();
+      const lane = this.#active.least;
       if (lane?.head === undefined) {
         if (this.#pullAll()) continue;
         this.#silence();
@@ -141,37 +136,15 @@ export class TopicPass {
     return lane;
   }
 
-  /** The lane whose next record was received first. */
-  #least(): LaneQueue | undefined {
-    let least: LaneQueue | undefined;
-    let key: Frontier = { ms: Infinity, lane: '' };
-    for (const lane of this.#active) {
-      if (lane.head === undefined) continue;
-      const own = { ms: lane.head.firstReceivedAt, lane: lane.lane };
-      if (isEarlier(own, key)) [least, key] = [lane, own];
-    }
-    return least;
-  }
-
   /** Up to which receive time a lane's records may be given, and what forbids more. */
   #limitOf(given: LaneQueue | undefined): {
     readonly limitMs: number;
     readonly blocker: LaneQueue | Strand | undefined;
   } {
-    let limitMs = Infinity;
-    let blocker: LaneQueue | Strand | undefined;
-    for (const lane of this.#active) {
-      if (lane === given) continue;
-      if (lane.head === undefined && !this.#isAwaited(lane)) {
-        this.#active.delete(lane);
-        continue;
-      }
-      const fromMs = lane.head?.firstReceivedAt ?? lane.reachedMs;
-      const ms = given !== undefined && given.lane < lane.lane ? fromMs : fromMs - 1;
-      if (ms < limitMs) [limitMs, blocker] = [ms, lane];
-    }
+    let { limitMs, blocker }: { limitMs: number; blocker: LaneQueue | Strand | undefined } =
+      this.#active.limitFor(given, (lane) => this.#isAwaited(lane));
     for (const strand of this.#strands.all) {
-      const ms = strand.reachedMs - LIMITS.orderMs;
+      const ms = strand.reachedMs - ORDER_MS;
       if (!strand.isAtEnd && ms < limitMs) [limitMs, blocker] = [ms, strand];
     }
     return { limitMs, blocker };
@@ -211,14 +184,7 @@ export class TopicPass {
   }
 
   #hasFallenSilent(lane: LaneQueue, strand: Strand): boolean {
-    const isFull = this.#queuedBytes >= LIMITS.queuedBytesMax;
-    return this.#patience.isOver(lane, strand) || (isFull && !strand.isAtEnd);
-  }
-
-  get #queuedBytes(): number {
-    let bytes = 0;
-    for (const lane of this.#active) bytes += lane.bytes;
-    return bytes;
+    return this.#patience.isOver(lane, strand) || (this.#active.isFull && !strand.isAtEnd);
   }
 
   #give(lane: LaneQueue, limitMs: number): PassRead | undefined {
@@ -261,20 +227,19 @@ export class TopicPass {
     return this.#held.lanes.filter((lane) => {
       const { strand } = lane;
       if (strand === undefined) return this.#strands.all.every(({ isAtEnd }) => isAtEnd);
-      while (!this.#held.isNear(lane, this.#frontier) && !this.#isCrowded && this.#pull(strand));
+      while (
+        !this.#held.isNear(lane, this.#frontier) &&
+        !this.#active.isCrowded &&
+        this.#pull(strand)
+      );
       const isOver =
-        this.#held.isNear(lane, this.#frontier) || this.#isCrowded || this.#hasEnded(lane);
+        this.#held.isNear(lane, this.#frontier) || this.#active.isCrowded || this.#hasEnded(lane);
       return (
         isOver ||
         this.#patience.isQuiet(lane, strand) ||
         !this.#held.comesNearer(lane, this.#frontier)
       );
     });
-  }
-
-  /** What others have in the partition of a late lane would fill the memory. */
-  get #isCrowded(): boolean {
-    return this.#queuedBytes >= LIMITS.queuedBytesMax / 2;
   }
 
   /** Those that are no longer apart are read with the others again. */
