@@ -34,6 +34,21 @@ describe('the heartbeat', () => {
     expect(written).toEqual(['tick', 'tick', 'tick']);
   });
 
+  test('says what is confirmed every ten seconds where data never pause, and nothing that it has said', () => {
+    const { heartbeat, written } = beating();
+    const ticks = (): number => written.filter((kind) => kind === 'tick').length;
+    for (let nowMs = 11_000; nowMs < 41_000; nowMs += 1_000) {
+      heartbeat.note(frame(1), nowMs);
+      heartbeat.beat(nowMs, `a/${nowMs}`);
+    }
+    expect(ticks()).toBe(3);
+    for (let nowMs = 41_000; nowMs < 71_000; nowMs += 1_000) {
+      heartbeat.note(frame(1), nowMs);
+      heartbeat.beat(nowMs, 'a/31000');
+    }
+    expect(ticks()).toBe(3);
+  });
+
   test('marks the end of a segment by size', () => {
     const { heartbeat, written } = beating();
     heartbeat.note(frame(900), 11_000);
