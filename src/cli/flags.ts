@@ -56,25 +56,35 @@ async function topicConfigOf(command: Command): Promise<Config | undefined> {
   if (!isNamed && given['config'] === undefined) {
     const [first] = named;
     if (first === undefined) return undefined;
-    throw new WalError('CONFIG_INVALID', `${first.flag.long} is given without --kafka`, {
-      hint: 'Name a broker by --kafka, as kafka-1:9092.',
-    });
+    throw withoutKafka(first);
   }
   const config = await configOf(command);
   return config.kafka.brokers.length === 0 ? undefined : config;
 }
 
-/** The configuration that the command's flags, with file and environment, make. */
-export function configOf(command: Command): Promise<Config> {
+/** The configuration that the command's flags, with file and environment, make. Throws CONFIG_INVALID. */
+export async function configOf(command: Command): Promise<Config> {
   const given: Readonly<Record<string, unknown>> = command.opts();
   const flags = FLAGS.flatMap(({ key, flag }) => {
     const text = given[flag.attributeName()];
     return typeof text === 'string' ? [[key, text] as const] : [];
   });
-  return loadConfig({
+  const config = await loadConfig({
     file: typeof given['config'] === 'string' ? given['config'] : undefined,
     environment: process.env,
     flags: Object.fromEntries(flags),
+  });
+  // Who names a topic means it: without brokers the log would go to none, or another log be read, and nothing say so.
+  const idle = FLAGS.find(
+    ({ key, flag }) => key.startsWith('kafka.topic.') && given[flag.attributeName()] !== undefined,
+  );
+  if (idle !== undefined && config.kafka.brokers.length === 0) throw withoutKafka(idle);
+  return config;
+}
+
+function withoutKafka({ flag }: Flag): WalError {
+  return new WalError('CONFIG_INVALID', `${flag.long} is given without --kafka`, {
+    hint: 'Name a broker by --kafka, as kafka-1:9092.',
   });
 }
 

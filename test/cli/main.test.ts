@@ -49,6 +49,25 @@ describe('the command line', { timeout: 30_000 }, () => {
     expect(stderr).toContain('--listen');
   });
 
+  test.each(['start', 'standby', 'archive', 'check-config'])(
+    'exits with 2 when %s is given a topic and no Kafka',
+    async (command) => {
+      const { code, stderr } = await run([command, '--topic', 'tsdb-wal']);
+      expect(code).toBe(2);
+      expect(stderr).toBe(
+        'error CONFIG_INVALID: --topic is given without --kafka\n' +
+          'hint: Name a broker by --kafka, as kafka-1:9092.\n',
+      );
+    },
+  );
+
+  test('tells a standby that there is no log to follow, and what to name', async () => {
+    const target = ['--target', 'http://127.0.0.1:1', '--state', join(folder, 'state')];
+    const { code, stderr } = await run(['standby', ...quiet(), ...target]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error DATA_UNUSABLE: .*\nhint: Name the data directory of the proxy\./);
+  });
+
   test('exits with 2 on a wrong configuration: code, message and hint, no stack', async () => {
     const { code, stderr } = await run(['start', '--ack', 'none']);
     expect(code).toBe(2);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openLog } from '../../archive/log-tail.ts';
 import { openRepository } from '../../archive/repository.ts';
 import { explainMissing } from '../../kafka/topic-check.ts';
 import { TopicPartitions } from '../../kafka/topic-partitions.ts';
@@ -12,8 +13,6 @@ import { beginningAt, type Place } from '../../standby/place.ts';
 import type { StandbySource } from '../../standby/standby-source.ts';
 import { TopicSource } from '../../standby/topic-source.ts';
 import { Cursor } from '../../wal/cursor.ts';
-import { PublishedLog } from '../../wal/published-log.ts';
-import { assertOneLog } from '../../wal/worker-logs.ts';
 import { connectionOf } from '../kafka-connection.ts';
 import { TOPIC_UNREAD } from '../topic-unread.ts';
 import { BYPASSED } from './standby-report.ts';
@@ -40,7 +39,7 @@ export async function openFollowed(
 ): Promise<Followed> {
   const { config, repository, isData } = request;
   if (config.kafka.brokers.length > 0) return openTopic(request, logger, beganOldestMs);
-  if (repository === undefined || isData) return openLog(request, logger);
+  if (repository === undefined || isData) return openData(request, logger);
   return openArchive(request, repository, { logger, onBypass });
 }
 
@@ -76,11 +75,10 @@ async function openArchive(
   };
 }
 
-async function openLog(request: StandbyRequest, logger: Logger): Promise<Followed> {
+async function openData(request: StandbyRequest, logger: Logger): Promise<Followed> {
   const { data } = request.config;
-  await assertOneLog(data);
+  const log = await openLog(data);
   if (await Cursor.isThere(data, 'kafka')) logger.warn(TOPIC_UNREAD.followed);
-  const log = await PublishedLog.open(data);
   const [oldest] = log.segments;
   const isWhole = oldest === undefined || isBeginning(oldest);
   return {
