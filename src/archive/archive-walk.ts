@@ -2,9 +2,9 @@ import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { assert, WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
+import type { Segment } from '../wal/log-files.ts';
 import type { FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
-import type { ArchiverOptions } from './archiver.ts';
 import type { LaneArchive } from './lane-archive.ts';
 import {
   LaneArchiver,
@@ -12,14 +12,15 @@ import {
   noteHole,
   readLaneArchive,
 } from './lane-archiver.ts';
-import type { Persistence } from './persistence.ts';
 
-export interface ArchiveWalkOptions extends ArchiverOptions {
+export interface ArchiveWalkOptions extends LaneArchiverOptions {
   readonly log: PublishedLog;
   readonly reader: LogReader;
   readonly cursor: Cursor;
-  readonly persistence: Persistence;
-  readonly onHole: (hole: Hole) => void;
+  /** The cursor has moved, durably. */
+  readonly onPassed: (position: Position) => void;
+  /** Registers the lanes of the log that the repository doesn't know; absent: another process does. */
+  readonly register?: (segments: readonly Segment[]) => Promise<void>;
 }
 
 const POLL_MS = 1_000;
@@ -32,7 +33,6 @@ const GONE = 'no longer in the log';
 /** One way through the log, from its oldest record on: what the repository has is passed over, the rest archived. */
 export class ArchiveWalk {
   readonly #options: ArchiveWalkOptions;
-  readonly #laneOptions: LaneArchiverOptions;
   /** Where the walk is, but for what `#lane` has done since. */
   #place: Position | undefined;
   /** Of the lane that `#place` is in, once something of it is to be done. */
@@ -41,11 +41,6 @@ export class ArchiveWalk {
 
   constructor(options: ArchiveWalkOptions) {
     this.#options = options;
-    const { events } = options;
-    this.#laneOptions = {
-      ...options,
-      onArchived: (position, sidecar) => events.archived(position, sidecar),
-    };
   }
 
   /** Ends between two segments, after so long and when the signal aborts. Throws when something fails. */
@@ -114,7 +109,7 @@ export class ArchiveWalk {
     this.#unregisteredSinceMs = undefined;
     const { firstSeq } = archive.begin;
     const before = Math.max(place.seq, firstSeq - 1);
-    this.#lane = new LaneArchiver(this.#laneOptions, archive, { ...place, seq: before });
+    this.#lane = new LaneArchiver(this.#options, archive, { ...place, seq: before });
     const isGone = before >= firstSeq && archive.lastCovered(before - 1) < before;
     if (isGone) await this.#lane.passHole({ from: firstSeq, to: before, reason: GONE }, signal);
     return true;
@@ -142,7 +137,7 @@ export class ArchiveWalk {
   async #passHole({ lane, ...range }: Hole, signal: AbortSignal): Promise<void> {
     if (lane === this.#here().lane && this.#lane !== undefined)
       await this.#lane.passHole(range, signal);
-    else await noteHole(this.#laneOptions, { lane, ...range }, signal);
+    else await noteHole(this.#options, { lane, ...range }, signal);
   }
 
   /** Whether nothing of this lane can follow, since a later one is there. */
@@ -155,13 +150,13 @@ export class ArchiveWalk {
 
   /** Files of the log that it has passed may go. */
   async #moveCursor(): Promise<void> {
-    const { cursor, events } = this.#options;
+    const { cursor, onPassed } = this.#options;
     const place = this.#here();
     const seq = this.#lane?.settledSeq ?? place.seq;
     const { position } = cursor;
     if (position?.lane === place.lane && position.seq === seq) return;
     await cursor.move({ ...place, seq });
-    events.passed({ ...place, seq });
+    onPassed({ ...place, seq });
   }
 
   #here(): Position {

@@ -79,7 +79,7 @@ export class Archiver {
 
   /** From the oldest record of the log on, again and again; until the signal aborts, or something fails. */
   async #archive(signal: AbortSignal): Promise<void> {
-    const { data, folder } = this.#options;
+    const { data, folder, events } = this.#options;
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     const log = await PublishedLog.open(data);
@@ -93,6 +93,8 @@ export class Archiver {
           reader,
           cursor,
           persistence: this.#persistence,
+          onArchived: (position, sidecar) => events.archived(position, sidecar),
+          onPassed: (position) => events.passed(position),
           onHole: (hole) => this.#onHole(hole),
         });
         await walk.run(WALK_MS, signal);
