@@ -34,6 +34,8 @@ const QUERY_LIMITS = {
   connectionsMax: METRICS_MAX * 2,
   answerBytesMax: 32 * 1024 * 1024,
 } as const;
+/** By then a log that is written to has a record that is later than what was looked at before: a tick, if nothing else. */
+const LOG_LATE_MS = 3_000;
 const NOTHING: ComparisonCounts = { points: { source: 0, target: 0 }, equal: 0, inexact: 0 };
 
 /**
@@ -76,6 +78,9 @@ class Run {
   #firstPoints = 0;
   #counts = NOTHING;
   #logToMs: number | undefined;
+  /** The log is known up to then only, before the second look was over. */
+  #logEndsMs: number | undefined;
+  #lookedMs = 0;
 
   constructor(
     options: CompareOptions,
@@ -177,6 +182,7 @@ class Run {
       },
       onCounts: () => undefined,
     });
+    this.#lookedMs = clock.now();
   }
 
   /** Tells the differences, with what the log knows of them and what is to be done about them. */
@@ -184,7 +190,8 @@ class Run {
     const { request, report, signal } = this.#options;
     const answers = await this.#askLog();
     if (request.repair !== undefined && !this.#differing.isEmpty) {
-      const options = { ...this.#options, request: request.repair, target: request.target };
+      const { target, repair } = request;
+      const options = { ...this.#options, request: repair, target, logEndsMs: this.#logEndsMs };
       this.#repair = await Repair.open({ ...options, work: this.#work }, this.#clients.target);
     }
     for await (const judged of this.#journal.judged(answers)) {
@@ -214,7 +221,13 @@ class Run {
     const work = this.#work;
     const files = { wanted: join(work.path, 'wanted'), answers: join(work.path, 'answers') };
     await this.#journal.writeWanted(files.wanted);
-    this.#logToMs = await lookUp(
+    const { different, form } = this.#journal.counts;
+    const isGrowing = log.data !== undefined || log.topic !== undefined;
+    if (request.repair !== undefined && isGrowing && different + form > 0) {
+      await clock.sleep(LOG_LATE_MS, signal);
+      signal.throwIfAborted();
+    }
+    const { toMs, completeToMs } = await lookUp(
       {
         log,
         work,
@@ -224,6 +237,8 @@ class Run {
       },
       files,
     );
+    this.#logToMs = toMs;
+    if (completeToMs < this.#lookedMs) this.#logEndsMs = completeToMs;
     return files.answers;
   }
 

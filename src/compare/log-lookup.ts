@@ -1,3 +1,4 @@
+import { computeCoverage } from '../archive/coverage.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
@@ -17,6 +18,14 @@ export interface LookUpOptions {
   readonly signal: AbortSignal;
 }
 
+/** Epoch ms. */
+export interface LookedUp {
+  /** Everything received up to then was looked at. */
+  readonly toMs: number;
+  /** Nothing more was received up to then: that is later where the log ended before. */
+  readonly completeToMs: number;
+}
+
 const MEMORY_MB = 300;
 const THREADS = 2;
 /** Rows that a fold takes at once; single cells are looked up without. */
@@ -24,13 +33,12 @@ const RANGE_ROWS = 1_000_000;
 
 /**
  * Looks single cells up in the repository, the log and the topic: reads the file `wanted`, writes the file `answers` (see
- * `lookUpStatement`). Resolves to the time up to which everything received was looked at. Records that are missing are done
- * without: what is found holds all the same. Throws as a restore does.
+ * `lookUpStatement`). Records that are missing are done without: what is found holds all the same. Throws as a restore does.
  */
 export async function lookUp(
   options: LookUpOptions,
   { wanted, answers }: { readonly wanted: string; readonly answers: string },
-): Promise<number> {
+): Promise<LookedUp> {
   const { log, work, clock, signal, onProgress } = options;
   const { repository, data, topic } = log;
   const request = { repository, data, topic, allowHoles: true };
@@ -62,5 +70,6 @@ export async function lookUp(
   } finally {
     database.close();
   }
-  return found.targetMs;
+  const { safeTimeMs = found.targetMs } = computeCoverage(found.catalog);
+  return { toMs: found.targetMs, completeToMs: safeTimeMs };
 }

@@ -1,6 +1,7 @@
 import { parsePutValue } from '../opentsdb/java-number.ts';
 import { formatHttpPut } from '../opentsdb/put-line.ts';
 import { compareValue } from '../restore/compare-value.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { LogAnswer } from './compare-request.ts';
 import type { DifferentPoint, HourDifference } from './difference.ts';
 
@@ -19,12 +20,18 @@ export type Mend =
 /** The first millisecond that a put takes for milliseconds. */
 const MS_MIN = 2 ** 32;
 
-/** `fixesDuplicates`: the target reads an instant that was written in two forms. */
+/**
+ * `fixesDuplicates`: the target reads an instant that was written in two forms. `logEndsMs`: the log is known up to then only, before
+ * the two were looked at; undefined: up to then, or nobody asked it.
+ */
 export function planMend(
   { kind, metric, tags }: HourDifference,
   point: DifferentPoint,
   answer: LogAnswer | undefined,
-  { fixesDuplicates }: { readonly fixesDuplicates: boolean },
+  {
+    fixesDuplicates,
+    logEndsMs,
+  }: { readonly fixesDuplicates: boolean; readonly logEndsMs?: number | undefined },
 ): Mend {
   const { source, isShownExactly } = point;
   if (source === null || tags === null) {
@@ -33,6 +40,12 @@ export function planMend(
   if (kind !== 'missing' && !fixesDuplicates) {
     return cannot(
       'a second form of the point could make its hour unreadable: the target runs with tsd.storage.fix_duplicates=false',
+    );
+  }
+  // What the target has may be a later write, which a source that is behind does not show yet.
+  if (kind !== 'missing' && logEndsMs !== undefined) {
+    return cannot(
+      `the log is known up to ${formatInstant(logEndsMs)} only, and the target may have a later write: --kafka or --data may tell`,
     );
   }
   const written = answer?.written ?? null;

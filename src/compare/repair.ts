@@ -11,6 +11,8 @@ import { type Mend, planMend } from './plan-mend.ts';
 export interface RepairOptions {
   readonly target: URL;
   readonly request: NonNullable<CompareRequest['repair']>;
+  /** The log is known up to then only, before the two were looked at; undefined: up to then, or nobody asked it. */
+  readonly logEndsMs: number | undefined;
   readonly work: WorkDirectory;
   readonly clock: Clock;
   readonly report: (event: CompareEvent) => void;
@@ -44,7 +46,8 @@ export class Repair {
 
   /** What is done about each point of a difference; it is noted to be sent. */
   async plan({ difference, answers }: JudgedDifference): Promise<readonly Mend[]> {
-    const target = { fixesDuplicates: this.#fixesDuplicates };
+    const { logEndsMs } = this.#options;
+    const target = { fixesDuplicates: this.#fixesDuplicates, logEndsMs };
     const mends = difference.points.map((point, index) =>
       planMend(difference, point, answers.get(index), target),
     );

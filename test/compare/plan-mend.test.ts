@@ -12,13 +12,14 @@ interface Case {
   readonly isShownExactly?: boolean;
   readonly answer?: LogAnswer;
   readonly fixesDuplicates?: boolean;
+  readonly logEndsMs?: number;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** The line that is sent, behind its transport, or why none is. */
 function plan(given: Case): string {
   const { kind = 'missing', source, instantMs = SECOND * 1_000, isShownExactly = true } = given;
-  const { answer, fixesDuplicates = true, tags = { h: 'a' } } = given;
+  const { answer, fixesDuplicates = true, logEndsMs, tags = { h: 'a' } } = given;
   const point = { instantMs, source, target: null, isShownExactly };
   const difference: HourDifference = {
     kind,
@@ -29,7 +30,7 @@ function plan(given: Case): string {
     points: [point],
     reason: null,
   };
-  const mend = planMend(difference, point, answer, { fixesDuplicates });
+  const mend = planMend(difference, point, answer, { fixesDuplicates, logEndsMs });
   return mend.kind === 'cannot' ? mend.reason : `${mend.from} ${mend.transport} ${mend.line}`;
 }
 
@@ -82,6 +83,14 @@ describe('a point that differs is mended', () => {
     [{ kind: 'different', source: '1', fixesDuplicates: false }, 'fix_duplicates=false'],
   ] as const)('or it is said why not: %o', (given, words) => {
     expect(plan(given)).toContain(words);
+  });
+
+  test('but never over a write that may be later than what is known of the log', () => {
+    const given = { source: '1', answer: written('1'), logEndsMs: SECOND * 1_000 };
+    for (const kind of ['different', 'form'] as const) {
+      expect(plan({ ...given, kind })).toContain('up to 2017-07-14T02:40:00.000Z only');
+    }
+    expect(plan({ ...given, kind: 'missing' })).toBe(`log telnet put m ${SECOND} 1 h=a`);
   });
 
   test('also in a target that fixes no duplicates, if it holds nothing there', () => {

@@ -139,6 +139,37 @@ describe('a repair with a log', { timeout: 60_000 }, () => {
     expect(sent).toContain('http new 1500000000 1');
   });
 
+  test('leaves what the target may have got later than the repository knows', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    await using pair = await Pair.start();
+    store(pair.source, ['put n 1500000004 7 h=a', 'put new 1500000000 1 h=a']);
+    store(pair.target, ['put n 1500000004 8 h=a', 'put new 1500000000 2 h=a']);
+    const log = { repository: made.repository.place };
+    const { result, told } = await pair.compare({ log, repair: NOW });
+    expect(told.filter((line) => line.includes('a later write'))).toHaveLength(2);
+    expect(result).toMatchObject({ outcome: 'differs', repair: { log: 0, api: 0, cannot: 2 } });
+  });
+
+  test('puts right what differs once the log is known up to now', async () => {
+    await using rig = await ArchiveRig.create();
+    await using pair = await Pair.start();
+    const topic = new FakeTopic(2);
+    const startMs = Date.now() + 60_000;
+    const lane = madeLane(laneId(0, 1), 'h', shape({ points: 5, isClosed: true, startMs }));
+    topic.send(lane, 1, lane.records.length);
+    for (const { transport, lines } of lane.records) {
+      if (transport !== 'http') continue;
+      store(pair.source, lines);
+      store(
+        pair.target,
+        lines.map((line) => line.replace(/^(put \S+ \S+) \S+/, '$1 77')),
+      );
+    }
+    const log = { repository: rig.place, topic: topic.log() };
+    const { result } = await pair.compare({ log, repair: { ...NOW, isDryRun: true } });
+    expect(result.repair).toMatchObject({ log: 5, api: 0 });
+  });
+
   test('finds there what only the topic has', async () => {
     await using rig = await ArchiveRig.create();
     await using pair = await Pair.start();
