@@ -55,6 +55,14 @@ export type PromoteEvent =
   | { readonly event: 'trouble'; readonly reason: string }
   | { readonly event: 'done'; readonly target: string; readonly standby: string };
 
+/** docs/JSON.md is the contract. */
+const CONTRACT = { contract: 'tsdb-wal promote', version: 1 } as const;
+
+/** For programs, a line. */
+export function promoteEventAsJson(event: PromoteEvent): string {
+  return JSON.stringify({ ...CONTRACT, ...event });
+}
+
 /** For people, a line or more. */
 export function describePromoteEvent(event: PromoteEvent): string {
   switch (event.event) {

@@ -6,7 +6,7 @@ import { parseTarget } from '../parse-flags.ts';
 import { type Print, printToStdout } from '../print.ts';
 import { listenForStop } from '../stop-signal.ts';
 import { Promotion } from './promote.ts';
-import { describePromoteEvent, type PromoteEvent } from './promote-report.ts';
+import { describePromoteEvent, promoteEventAsJson, type PromoteEvent } from './promote-report.ts';
 
 export interface PromoteFlags {
   readonly standby: string;
@@ -30,7 +30,7 @@ export async function runPromote(flags: PromoteFlags, print: Print = printToStdo
       if (nowMs - toldMs < TELL_MS) return;
       toldMs = nowMs;
     }
-    void print(`${isJson ? JSON.stringify(event) : describePromoteEvent(event)}\n`);
+    void print(`${isJson ? promoteEventAsJson(event) : describePromoteEvent(event)}\n`);
   };
   const promotion = new Promotion({
     standby: adminAt('--standby', flags.standby),

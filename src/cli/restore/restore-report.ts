@@ -18,9 +18,12 @@ const NAMES = {
   comparing: 'comparing',
 } as const;
 
+/** docs/JSON.md is the contract. */
+const CONTRACT = { contract: 'tsdb-wal restore', version: 1 } as const;
+
 /** Events as one JSON object a line. */
 export function jsonReport({ out }: ReportOutput): (event: RestoreEvent) => void {
-  return (event) => out(`${JSON.stringify(event)}\n`);
+  return (event) => out(`${JSON.stringify({ ...CONTRACT, ...event })}\n`);
 }
 
 /** Events for people. */

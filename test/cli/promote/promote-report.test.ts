@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { describePromoteEvent } from '../../../src/cli/promote/promote-report.ts';
+import {
+  describePromoteEvent,
+  promoteEventAsJson,
+} from '../../../src/cli/promote/promote-report.ts';
 
 test('why it is refused is left to the error, which says all of it', () => {
   const told = describePromoteEvent({
@@ -23,4 +26,10 @@ test('a drain tells what is still to be applied from what is only watched', () =
   expect(watched).not.toContain('30');
   const others = describePromoteEvent({ ...draining, lanes: 0, records: 0, sent: false });
   expect(others).toContain('what others may have received by then');
+});
+
+test('as JSON each event names the contract', () => {
+  expect(promoteEventAsJson({ event: 'live', proxy: 'a:1' })).toBe(
+    '{"contract":"tsdb-wal promote","version":1,"event":"live","proxy":"a:1"}',
+  );
 });
