@@ -71,7 +71,8 @@ export const OPTIONS = {
     connectionsMax: option.integer({
       default: 4_096,
       min: 1,
-      describe: 'How many clients may be connected at once. One more is closed as it connects.',
+      describe:
+        'How many clients may be connected at once. One more is closed as it connects, unless a telnet client has waited for the log for a minute: then that one is.',
     }),
     idleTimeout: option.duration({
       default: '1h',
