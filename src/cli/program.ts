@@ -24,6 +24,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
     )
     .version(VERSION)
     .exitOverride()
+    .showHelpAfterError('hint: with --help the command tells its options, and shows an example')
     .addHelpText('after', EXIT_HELP)
     .addHelpText(
       'after',

@@ -47,6 +47,7 @@ describe('the command line', { timeout: 30_000 }, () => {
     const { code, stderr } = await run(['start', '--lisen', '1']);
     expect(code).toBe(2);
     expect(stderr).toContain('--listen');
+    expect(stderr).toContain('\nhint: with --help the command tells its options');
   });
 
   test.each(['start', 'standby', 'archive', 'check-config'])(
