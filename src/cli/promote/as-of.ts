@@ -91,6 +91,20 @@ export function aroundProblems(
     );
 }
 
+/** Why proxies can't be switched with the fork that others were switched with: it is in the log, and takes nothing in any more. */
+export function leftOutProblems(fork: Fork, cuts: ReadonlyMap<string, Cut>): string[] {
+  const named = new Set(fork.undone.map(({ lane }) => lane));
+  const at = formatInstant(fork.at);
+  return [...cuts].flatMap(([address, { later }]) => {
+    const left = later.find(({ lane }) => !named.has(lane));
+    return left === undefined
+      ? []
+      : [
+          `proxy ${address} was left out when others were switched as of ${at}: what lane ${left.lane} has received since cannot be undone any more. docs/PROMOTE.md has how to switch it all the same`,
+        ];
+  });
+}
+
 export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
   return { id, at: ms, undone: cuts.flatMap(({ later }) => later) };
 }

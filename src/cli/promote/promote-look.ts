@@ -4,8 +4,8 @@ import { WalError } from '../../runtime/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
-import { type AsOf, aroundProblems, type Cut, cutOf } from './as-of.ts';
-import { checkPromotion, isSwitched } from './promote-checks.ts';
+import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
+import { checkPromotion, isBegun, isSwitched } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type ProxyView, proxyView, type StandbyView, standbyView } from './promote-views.ts';
 
@@ -48,7 +48,8 @@ export async function lookAtAll({
     return one !== undefined && !isSwitched(one, target);
   });
   const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
-  const later = await laterOf(open, target, { asOf, seen });
+  const isBegunBySome = views.some((one) => isBegun(one, target));
+  const later = await laterOf(open, target, { asOf, seen, isBegunBySome });
   const { address, promotion, lagSeconds, lagRecords } = seen;
   const checked: Checked = {
     event: 'checked',
@@ -72,22 +73,32 @@ export async function lookAtAll({
 async function laterOf(
   open: readonly Admin[],
   target: string,
-  { asOf, seen }: { readonly asOf: AsOf | undefined; readonly seen: StandbyView },
+  {
+    asOf,
+    seen,
+    isBegunBySome,
+  }: {
+    readonly asOf: AsOf | undefined;
+    readonly seen: StandbyView;
+    readonly isBegunBySome: boolean;
+  },
 ): Promise<{ readonly records: ReadonlyMap<string, number>; readonly problems: string[] }> {
   const records = new Map<string, number>();
   const problems: string[] = [];
   if (asOf === undefined) return { records, problems };
-  const cuts: Cut[] = [];
+  const cuts = new Map<string, Cut>();
   for (const proxy of open) {
     try {
       const cut = await cutOf(proxy, asOf, target);
-      cuts.push(cut);
+      cuts.set(proxy.address, cut);
       records.set(proxy.address, recordsIn(cut.later));
     } catch (error) {
       problems.push((error as Error).message);
     }
   }
-  return { records, problems: [...problems, ...aroundProblems(asOf, cuts, seen)] };
+  problems.push(...aroundProblems(asOf, [...cuts.values()], seen));
+  if (isBegunBySome && seen.fork !== undefined) problems.push(...leftOutProblems(seen.fork, cuts));
+  return { records, problems };
 }
 
 async function view<V>(

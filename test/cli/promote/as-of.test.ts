@@ -82,6 +82,16 @@ describe('a promotion as of a moment', () => {
     expect([stands(), b.fork, standby.fork]).toEqual([[NEW, NEW], undone(), undone()]);
   });
 
+  test('is refused, with nothing held, for a proxy that was left out when others were switched', async () => {
+    standby.lanes.delete(b.lane);
+    await promote({ asOf: AS_OF, proxies: [a] });
+    expect(stands()).toEqual([NEW, OLD]);
+    const dry = promote({ asOf: AS_OF, isDryRun: true });
+    await expect(dry).rejects.toThrow(/proxy b:4244 was left out when others were switched/);
+    await expect(promote({ asOf: AS_OF })).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });
+    expect(stands()).toEqual([NEW, OLD]);
+  });
+
   test('makes a new fork when nobody was switched', async () => {
     a.answers.set('/primary/switch', [REFUSED]);
     await expect(promote({ asOf: AS_OF })).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
