@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Canary, CanaryPoint } from './canary.ts';
 import type { Alarm, Confirmation } from './confirmation.ts';
 import type { Delivery } from './delivery.ts';
+import type { Doubt } from './doubt.ts';
 import { floatOf } from './point-key.ts';
 import { readVitals } from './probe.ts';
 
@@ -13,6 +14,7 @@ export interface ConfirmerOptions {
   readonly client: PutClient;
   readonly clock: Clock;
   readonly confirmation: Confirmation;
+  readonly doubt: Doubt;
   readonly delivery: Delivery;
   readonly syncTimeoutMs: number;
   /** All up to here is proven stored, but for points that may be refused for good. */
@@ -26,6 +28,8 @@ export interface ConfirmerOptions {
 export type ConfirmFault =
   /** The TSD may have lost what it was given: deliver again from the last confirmed record. */
   | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  /** It had trouble with its storage, which is over: what was delivered meanwhile is to be delivered again. */
+  | { readonly kind: 'healed' }
   /** It answers, but doesn't store. */
   | { readonly kind: 'unproven'; readonly reason: string }
   /** It doesn't answer. */
@@ -35,7 +39,7 @@ export type Proof =
   | { readonly kind: 'stored' }
   /** The canary couldn't tell: another will. */
   | { readonly kind: 'unclear' }
-  | Exclude<ConfirmFault, { kind: 'alarm' }>;
+  | Extract<ConfirmFault, { kind: 'unproven' | 'unreachable' }>;
 
 const PACE_MS = 250;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
@@ -67,8 +71,9 @@ export class Confirmer {
   }
 
   async #round(signal: AbortSignal): Promise<ConfirmFault | undefined> {
-    const { clock, confirmation, delivery } = this.#options;
+    const { clock, confirmation, delivery, doubt } = this.#options;
     const { canary } = delivery;
+    doubt.noteDelivered(delivery.delivered);
     const put = delivery.put();
     const settled = delivery.settled();
     const isNew =
@@ -80,6 +85,7 @@ export class Confirmer {
       const fault = proof.kind === 'stored' ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
+    if (doubt.state !== undefined) return this.#heal();
     if (isNew && put !== undefined) {
       if (settled !== undefined) confirmation.noteStored(settled, clock.monotonicMs());
       this.#told = put;
@@ -89,10 +95,22 @@ export class Confirmer {
       const isDue = clock.monotonicMs() - this.#steadyMs >= VITALS_MS;
       const fault = isDue ? await this.#checkVitals() : undefined;
       if (fault !== undefined) return fault;
+      if (doubt.state !== undefined) return this.#heal();
       confirmation.noteSteady(this.#steadyMs);
+      doubt.noteConfirmed(confirmation.confirmed);
     }
     await this.#pass();
     return undefined;
+  }
+
+  /** While something is in doubt nothing that comes behind it is confirmed, since it is all delivered again when the trouble is over. */
+  async #heal(): Promise<ConfirmFault | undefined> {
+    const { confirmation, doubt, clock } = this.#options;
+    confirmation.doubt();
+    const isDue = clock.monotonicMs() - this.#steadyMs >= VITALS_MS;
+    const fault = isDue ? await this.#checkVitals() : undefined;
+    await this.#pass();
+    return fault ?? (doubt.isOver(this.#steadyMs) ? { kind: 'healed' } : undefined);
   }
 
   async #pass(): Promise<void> {
@@ -105,12 +123,13 @@ export class Confirmer {
   }
 
   async #checkVitals(): Promise<ConfirmFault | undefined> {
-    const { client, confirmation, delivery, clock } = this.#options;
+    const { client, confirmation, delivery, clock, doubt } = this.#options;
     const askedMs = clock.monotonicMs();
     try {
-      const alarm = confirmation.check(await readVitals(client), delivery.delivered);
+      const moved = confirmation.check(await readVitals(client), delivery.delivered);
+      const alarm = doubt.weigh(moved);
       if (alarm !== undefined) return { kind: 'alarm', alarm };
-      this.#steadyMs = askedMs;
+      if (moved !== 'storage errors') this.#steadyMs = askedMs;
       return undefined;
     } catch (error) {
       return { kind: 'unreachable', reason: (error as Error).message };

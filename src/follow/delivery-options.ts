@@ -2,6 +2,7 @@ import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Fault } from './applier.ts';
 import type { ChunkSource } from './chunk-reader.ts';
+import type { Doubt } from './doubt.ts';
 import type { LookThrough } from './look-through.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import type { Suspect } from './suspects.ts';
@@ -42,6 +43,7 @@ export interface DeliveryOptions {
   readonly reader: ChunkSource;
   readonly applier: Applier;
   readonly clock: Clock;
+  readonly doubt: Doubt;
   readonly events: DeliveryEvents;
   /** The end of the durable log. */
   readonly end: () => Position;

@@ -44,7 +44,7 @@ export class Delivery {
   #fault: DeliveryFault | undefined;
 
   constructor(options: DeliveryOptions, from: Position | undefined) {
-    const { applier, events, flushSpanMs, clock, look } = options;
+    const { applier, flushSpanMs, clock, look } = options;
     this.#options = options;
     const canary = (this.canary = new Canary(look));
     this.#poison = new Poison(canary, applier);
@@ -52,7 +52,7 @@ export class Delivery {
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
     this.#recent = recent;
-    this.repeats = new Repeats({ applier, canary, recent, look, clock, events, flushSpanMs });
+    this.repeats = new Repeats({ ...options, canary, recent, look });
   }
 
   /** The last record that was handled, with all before it. */

@@ -12,6 +12,7 @@ import { ChunkReader, type ChunkSource } from './chunk-reader.ts';
 import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
+import { Doubt, type DoubtState } from './doubt.ts';
 import { Foresight } from './foresight.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { SentBodies } from './sent-bodies.ts';
@@ -73,7 +74,7 @@ export interface FeedLimits {
 export interface FeedEvents
   extends
     Omit<DeliveryEvents, 'caughtUp' | 'gaveWay'>,
-    Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'stored' | 'confirmed'> {
+    Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'doubted' | 'stored' | 'confirmed'> {
   /** Records that will never reach the target, because the log lost them. */
   hole(hole: Hole): void;
 }
@@ -90,6 +91,7 @@ export class Feed {
   readonly #http: PutClient;
   readonly #telnet: TelnetClient;
   readonly #confirmation: Confirmation;
+  readonly #doubt: Doubt;
   readonly #delivery: Delivery;
   readonly #follower: Follower;
   readonly #look: LookThrough | undefined;
@@ -109,6 +111,11 @@ export class Feed {
         nowMs: clock.monotonicMs(),
       },
     );
+    this.#doubt = new Doubt({
+      healWindowMs: limits.healWindowMs,
+      clock,
+      begun: (reason) => events.doubted(reason),
+    });
     const flushSpanMs = (): number => options.flushIntervalMs() + FLUSH_MARGIN_MS;
     const look = options.shared && this.#createLook(options.shared, clock, flushSpanMs);
     this.#look = look;
@@ -117,6 +124,7 @@ export class Feed {
         reader: this.#createReader(options, look),
         applier: new Applier({ http: this.#http, telnet: this.#telnet }),
         clock,
+        doubt: this.#doubt,
         events: {
           ...deliveryEvents(events),
           gaveWay: (points) => options.shared?.onLater(points),
@@ -139,6 +147,7 @@ export class Feed {
       backoff: new Backoff(BACKOFF),
       delivery: this.#delivery,
       confirmation: this.#confirmation,
+      doubt: this.#doubt,
       syncTimeoutMs: limits.syncTimeoutMs,
       mayPass: (confirmed) => {
         if (look?.isBlind === true) return undefined;
@@ -148,6 +157,7 @@ export class Feed {
         state: (state) => events.state(state),
         facts: (facts) => this.#learn(facts),
         resumed: (reason) => events.resumed(reason),
+        doubted: (reason) => events.doubted(reason),
         stored: (position) => events.stored(position),
         confirmed: (position) => events.confirmed(position),
       },
@@ -157,6 +167,11 @@ export class Feed {
 
   get state(): FollowerState {
     return this.#follower.state;
+  }
+
+  /** Why what was delivered and isn't confirmed may be lost in part; undefined: it isn't known to be. */
+  get doubt(): DoubtState | undefined {
+    return this.#doubt.state;
   }
 
   /** Up to here the target has answered for everything. */

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Confirmation } from './confirmation.ts';
 import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './confirmer.ts';
 import type { Delivery } from './delivery.ts';
+import type { Doubt } from './doubt.ts';
 import { probe } from './probe.ts';
 
 /** How a follower stands: `live` answers wait for it; otherwise they don't, and the proxy is degraded. */
@@ -21,6 +22,8 @@ export interface FollowerEvents {
   facts(facts: ServerFacts): void;
   /** Delivery resumes at the last confirmed record. */
   resumed(reason: string): void;
+  /** What was delivered since the last confirmed record may be lost in part; it is delivered again when that helps. */
+  doubted(reason: string): void;
   stored(position: Position): void;
   /** The cursor may move here. */
   confirmed(position: Position): Promise<void>;
@@ -32,6 +35,7 @@ export interface FollowerOptions {
   readonly backoff: Backoff;
   readonly delivery: Delivery;
   readonly confirmation: Confirmation;
+  readonly doubt: Doubt;
   readonly syncTimeoutMs: number;
   /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
   readonly mayPass: (confirmed: Position) => Position | undefined;
@@ -49,8 +53,10 @@ export interface FollowerOptions {
  * - no contact, same TSD process afterwards: from the last handled record;
  * - another TSD process, or none that says so: from the last confirmed record, since it may have died
  *   with handled records in its memory;
- * - HBase trouble (storage errors, no answer to a `?sync` put): nothing is delivered until a canary is
- *   stored, then from the last confirmed record.
+ * - HBase takes nothing (storage errors, no answer to a `?sync` put): nothing is delivered until a canary is
+ *   stored, then from the last confirmed record, unless that was done just before: then as the next;
+ * - the TSD counts storage errors, and stores all the same: from the last handled record, and when it was without
+ *   trouble for a heal window, from the last confirmed one.
  */
 export class Follower {
   readonly #options: FollowerOptions;
@@ -102,13 +108,13 @@ export class Follower {
 
   /** Asks until the primary answers, and settles where to go on from. */
   async #reach(signal: AbortSignal): Promise<boolean> {
-    const { client, clock, backoff, delivery, events, confirmation } = this.#options;
+    const { client, clock, backoff, delivery, events, confirmation, doubt } = this.#options;
     while (!signal.aborted) {
       const probed = await probe(client);
       if (probed.kind === 'up') {
         const { startTime } = probed.facts;
         const isSame = startTime !== undefined && startTime === this.#facts.startTime;
-        const alarm = confirmation.check(probed.vitals, delivery.delivered);
+        const alarm = doubt.weigh(confirmation.check(probed.vitals, delivery.delivered));
         if (!isSame && this.#facts !== NO_FACTS) this.#resume('the primary restarted');
         else if (alarm !== undefined) this.#resume(alarm);
         this.#facts = probed.facts;
@@ -125,7 +131,7 @@ export class Follower {
 
   /** Delivers and proves until one of them fails. */
   async #session(signal: AbortSignal): Promise<void> {
-    const { clock, backoff, delivery } = this.#options;
+    const { clock, backoff, delivery, doubt } = this.#options;
     this.#beginAgain();
     const session = new AbortController();
     const abort = (): void => session.abort();
@@ -135,26 +141,29 @@ export class Follower {
     const confirmer = new Confirmer(this.#confirmerOptions());
     const delivering = delivery.run(session.signal).finally(abort);
     const confirming = confirmer.run(session.signal).finally(abort);
-    const [fault, doubt] = await Promise.all([delivering, confirming]);
+    const [fault, unconfirmed] = await Promise.all([delivering, confirming]);
     signal.removeEventListener('abort', abort);
     this.#endSession = undefined;
     if (signal.aborted) return;
     if (delivery.delivered !== before) backoff.reset();
-    const isInterrupted = fault === undefined && doubt === undefined;
-    if (doubt?.kind === 'alarm') this.#resume(doubt.alarm);
-    else if (doubt?.kind === 'unproven') await this.#waitUntilStoring(doubt.reason, signal);
+    doubt.noteDelivered(delivery.delivered);
+    const isInterrupted = fault === undefined && unconfirmed === undefined;
+    if (unconfirmed?.kind === 'alarm') this.#resume(unconfirmed.alarm);
+    else if (unconfirmed?.kind === 'healed') this.#resume('its trouble with the storage is over');
+    else if (unconfirmed?.kind === 'unproven')
+      await this.#waitUntilStoring(unconfirmed.reason, signal);
     else if (fault?.fault === 'storage') await this.#waitUntilStoring(fault.reason, signal);
     else if (fault?.fault !== 'size' && !isInterrupted) {
       // What is written until it is back is a backlog.
       delivery.fold();
-      this.#enter({ kind: 'down', reason: fault?.reason ?? doubt?.reason ?? 'no contact' });
+      this.#enter({ kind: 'down', reason: fault?.reason ?? unconfirmed?.reason ?? 'no contact' });
       await clock.sleep(backoff.nextMs(), signal);
     }
   }
 
   /** The primary answers but doesn't store: nothing is delivered until it does. */
   async #waitUntilStoring(reason: string, signal: AbortSignal): Promise<void> {
-    const { clock, backoff } = this.#options;
+    const { clock, backoff, delivery, doubt } = this.#options;
     let proof: Proof = { kind: 'unproven', reason };
     while (proof.kind === 'unproven' || proof.kind === 'unreachable') {
       this.#enter({ kind: 'down', reason: `it does not store: ${proof.reason}` });
@@ -162,7 +171,11 @@ export class Follower {
       if (signal.aborted) return;
       proof = await proveStored(this.#confirmerOptions(), signal);
     }
-    this.#resume('the primary stores again');
+    if (doubt.state === undefined && doubt.mayRepeat) this.#resume('the primary stores again');
+    else {
+      doubt.note(`it did not store: ${reason}`);
+      delivery.fold();
+    }
   }
 
   #beginAgain(): void {
@@ -174,12 +187,13 @@ export class Follower {
   }
 
   #resume(reason: string): void {
-    const { confirmation, delivery, events } = this.#options;
+    const { confirmation, delivery, doubt, events } = this.#options;
     confirmation.doubt();
     const from = confirmation.confirmed;
     const isBehind =
       delivery.delivered !== undefined &&
       (from === undefined || comparePositions(from, delivery.delivered) < 0);
+    doubt.repeat(isBehind ? delivery.delivered : undefined);
     delivery.resumeAt(from);
     if (!isBehind) return;
     this.#enter({ kind: 'behind', reason });
@@ -187,13 +201,9 @@ export class Follower {
   }
 
   #confirmerOptions(): ConfirmerOptions {
-    const { client, clock, confirmation, delivery, syncTimeoutMs, mayPass, events } = this.#options;
+    const { mayPass, events, ...options } = this.#options;
     return {
-      client,
-      clock,
-      confirmation,
-      delivery,
-      syncTimeoutMs,
+      ...options,
       mayPass: (confirmed) => (this.#again === undefined ? mayPass(confirmed) : undefined),
       onStored: (position) => events.stored(position),
       onConfirmed: (position) => events.confirmed(position),

@@ -7,6 +7,7 @@ import type { Cursor } from '../wal/cursor.ts';
 import { LogReader } from '../wal/log-reader.ts';
 import type { Wal } from '../wal/log.ts';
 import { Feed, type FeedEvents, type FeedLimits, type Shared } from './feed.ts';
+import type { DoubtState } from './doubt.ts';
 import type { FollowerState } from './follower.ts';
 import type { LookState } from './look-through.ts';
 import type { PrimaryFacts } from './primary-facts.ts';
@@ -63,6 +64,11 @@ export class Primary {
 
   get state(): FollowerState {
     return this.#held ?? this.#feed.state;
+  }
+
+  /** Why what it was given and isn't confirmed may be lost in part; undefined: it isn't known to be. */
+  get doubt(): DoubtState | undefined {
+    return this.#held === undefined ? this.#feed.doubt : undefined;
   }
 
   get delivered(): Position | undefined {
@@ -180,6 +186,7 @@ export class Primary {
         },
         facts: (learnt) => events.reached(learnt),
         resumed: (reason) => events.resumed(reason),
+        doubted: (reason) => events.doubted(reason),
         stored: (position) => events.stored(position),
         confirmed: (position) => events.confirmed(position),
         hole: (hole) => events.hole(hole),

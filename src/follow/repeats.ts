@@ -3,6 +3,7 @@ import type { Applied, Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import type { Doubt } from './doubt.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
@@ -19,6 +20,7 @@ export interface RepeatsOptions {
   readonly recent: RecentWrites;
   readonly look: LookThrough | undefined;
   readonly clock: Clock;
+  readonly doubt: Pick<Doubt, 'state'>;
   readonly events: Pick<DeliveryEvents, 'rejected' | 'mended' | 'gaveWay'>;
   readonly flushSpanMs: () => number;
 }
@@ -225,7 +227,9 @@ export class Repeats {
 
   /** When the primary was last seen to store; undefined: nothing could show that, and it handles what it is sent. */
   #provenMs({ isAlone, handled }: Suspect): number | undefined {
-    const { canary } = this.#options;
+    const { canary, doubt } = this.#options;
+    // An outage of some of its storage looks like a refusal, too.
+    if (doubt.state !== undefined) return -Infinity;
     if (canary.isReady || canary.isWithheld) return canary.provenMs;
     // An outage from the start breaks every request, too.
     return isAlone && canary.handled === handled ? -Infinity : undefined;

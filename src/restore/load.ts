@@ -162,6 +162,7 @@ export class Load {
         },
         facts: ({ flushIntervalMs }) => (this.#flushIntervalMs = flushIntervalMs),
         resumed: (reason) => events.resumed(reason),
+        doubted: (reason) => events.state({ kind: 'behind', reason }),
         stored: () => this.#onStored(),
         confirmed: (position) => this.#onConfirmed(position),
         hole: () => undefined,

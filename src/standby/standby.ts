@@ -1,6 +1,7 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
 import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { DoubtState } from '../follow/doubt.ts';
 import { Feed, type FeedEvents, type FeedLimits } from '../follow/feed.ts';
 import type { FollowerState } from '../follow/follower.ts';
 import type { Suspect } from '../follow/suspects.ts';
@@ -35,7 +36,7 @@ export interface StandbyOptions {
 
 export interface StandbyEvents extends Pick<
   FeedEvents,
-  'state' | 'facts' | 'resumed' | 'mended' | 'answered' | 'hole'
+  'state' | 'facts' | 'resumed' | 'doubted' | 'mended' | 'answered' | 'hole'
 > {
   /** What was applied is applied again, together with what came late. */
   again(reason: string): void;
@@ -112,6 +113,11 @@ export class Standby {
 
   get state(): FollowerState {
     return this.#feed.state;
+  }
+
+  /** Why what it was given and isn't confirmed may be lost in part; undefined: it isn't known to be. */
+  get doubt(): DoubtState | undefined {
+    return this.#feed.doubt;
   }
 
   /** What the target surely contains. */
@@ -265,6 +271,7 @@ export class Standby {
           events.facts(facts);
         },
         resumed: (reason) => events.resumed(reason),
+        doubted: (reason) => events.doubted(reason),
         stored: () => undefined,
         confirmed: (position) => this.#onConfirmed(position),
         hole: (hole: Hole) => events.hole(hole),

@@ -17,6 +17,7 @@ type Step =
   | { readonly kind: 'slow'; readonly ms: number }
   | { readonly kind: 'crash'; readonly isAway: boolean }
   | { readonly kind: 'outage' }
+  | { readonly kind: 'nsre' }
   | { readonly kind: 'freeze' }
   | { readonly kind: 'heal' }
   | { readonly kind: 'restart' };
@@ -69,6 +70,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('crash' as const), isAway: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'outage' }) },
+  { weight: 2, arbitrary: fc.constant<Step>({ kind: 'nsre' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'freeze' }) },
   { weight: 4, arbitrary: fc.constant<Step>({ kind: 'heal' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
@@ -125,6 +127,9 @@ async function play(steps: readonly Step[]): Promise<void> {
       case 'outage':
         tsd.storage.isOut = true;
         return;
+      case 'nsre':
+        tsd.nsre += 1;
+        return;
       case 'freeze':
         tsd.freeze();
         return undefined;
@@ -147,11 +152,11 @@ async function quiet(rig: Rig): Promise<void> {
   const deadline = Date.now() + 20_000;
   // A TSD that was restarted is noticed by the next round of proofs, a quarter of a second later.
   for (let calm = 0; calm < 8;) {
-    const { state, open, delivered } = primary;
-    const isCalm = state.kind === 'live' && open.mends === 0;
+    const { state, doubt, open, delivered } = primary;
+    const isCalm = state.kind === 'live' && doubt === undefined && open.mends === 0;
     const isDone = isAt(delivered, durable) && isCalm;
     if (Date.now() > deadline) {
-      throw new Error(`not quiet: ${JSON.stringify({ state, open, delivered, durable })}`);
+      throw new Error(`not quiet: ${JSON.stringify({ state, doubt, open, delivered, durable })}`);
     }
     calm = isDone ? calm + 1 : 0;
     await sleep(60);

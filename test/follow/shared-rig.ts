@@ -145,6 +145,7 @@ export class SharedLane implements AsyncDisposable {
         state: () => undefined,
         reached: () => undefined,
         resumed: () => undefined,
+        doubted: () => undefined,
         stored: () => undefined,
         confirmed: (position) => cursor.move(position),
         hole: () => undefined,

@@ -83,6 +83,8 @@ export class FakeTsd implements AsyncDisposable {
   faults: FakeTsdFaults = {};
   /** `rpc.exceptions`, as `/api/stats` tells. */
   exceptions = 0;
+  /** `hbase.nsre`, likewise. */
+  nsre = 0;
   /** What becomes of the points later. */
   readonly storage = new TsdStorage();
   readonly #sockets = new Set<Socket>();
@@ -117,6 +119,7 @@ export class FakeTsd implements AsyncDisposable {
     this.#startTime = Math.max(this.#startTime + 1, Date.now());
     this.#hbaseErrors = 0;
     this.exceptions = 0;
+    this.nsre = 0;
     this.#server = createServer((socket) => this.#accept(socket)).listen(this.port, '127.0.0.1');
     await once(this.#server, 'listening');
     this.storage.start(Number(this.settings['tsd.storage.flush_interval']));
@@ -317,7 +320,7 @@ export class FakeTsd implements AsyncDisposable {
     return [
       { metric: 'tsd.rpc.exceptions', timestamp, value: `${this.exceptions}`, tags },
       { metric: 'tsd.rpc.errors', timestamp, value: `${this.#hbaseErrors}`, tags: hbaseErrors },
-      { metric: 'tsd.hbase.nsre', timestamp, value: '0', tags },
+      { metric: 'tsd.hbase.nsre', timestamp, value: `${this.nsre}`, tags },
     ];
   }
 }

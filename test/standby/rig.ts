@@ -104,6 +104,7 @@ export class StandbyRig implements AsyncDisposable {
         state: ({ kind }) => this.states.push(kind),
         facts: () => undefined,
         resumed: () => undefined,
+        doubted: () => undefined,
         mended: () => undefined,
         answered: () => undefined,
         hole: (hole) => this.holes.push(hole),

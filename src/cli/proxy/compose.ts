@@ -170,6 +170,7 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
     deliveredLag: () => proxy.lagOf(primary.delivered),
     confirmedLag: () => proxy.lagOf(primary.confirmed),
     connections: () => door.connections(),
+    doubt: () => primary.doubt !== undefined,
     suspects: () => primary.open.suspects,
     mends: () => primary.open.mends,
     held: () => primary.isHeld,

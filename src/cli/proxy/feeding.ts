@@ -1,5 +1,6 @@
 import type { Config } from '../../config/options.ts';
 import { DeadLetters } from '../../follow/dead-letters.ts';
+import type { DoubtState } from '../../follow/doubt.ts';
 import type { Shared } from '../../follow/feed.ts';
 import type { PrimaryChoice } from '../../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../../follow/primary-facts.ts';
@@ -105,9 +106,10 @@ export class Feeding {
 
   /** What works with less than usual, for people. */
   get troubles(): readonly string[] {
-    const { state, look } = this.primary;
+    const { state, doubt, look } = this.primary;
     const { misnamed } = this.#switch;
     const away = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
+    if (doubt !== undefined) away.push(describeDoubt(doubt));
     if (look?.kind === 'blind') away.push(`${OTHERS_SEEN.blind}: ${look.reason}`);
     return misnamed === undefined ? away : [...away, misnamed];
   }
@@ -170,6 +172,11 @@ export class Feeding {
       await client.close();
     }
   }
+}
+
+function describeDoubt({ reason, since }: DoubtState): string {
+  const cause = `${reason}, since ${formatInstant(since)}`;
+  return `what the primary took is in doubt, and is delivered again when it is without trouble: ${cause}`;
 }
 
 /** What is told of it in answers and in /status (docs/OPERATIONS.md). */

@@ -53,6 +53,8 @@ export class PrimaryReport {
         metrics.resumes.inc();
         logger.warn({ reason }, 'delivering again from the last confirmed record');
       },
+      doubted: (reason) =>
+        logger.warn({ reason }, 'what the primary took is in doubt, and is delivered again later'),
       stored: (position) => writePath.stored(position),
       confirmed: (position) => this.#onConfirmed(position),
       reached: (facts) => {

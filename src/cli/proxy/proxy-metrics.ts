@@ -17,6 +17,7 @@ export interface ProxyGauges {
   suspects(): number;
   mends(): number;
   held(): boolean;
+  doubt(): boolean;
   /** Whether others write to the primary, too; undefined where that can't be known. */
   others(): 'alone' | 'shared' | 'blind' | undefined;
 }
@@ -108,6 +109,11 @@ export function addProxyGauges(metrics: Metrics, gauges: ProxyGauges): void {
     'primary_held',
     '1 while nothing is sent to the primary, so that another can take its place.',
     () => Number(gauges.held()),
+  );
+  gauge(
+    'primary_in_doubt',
+    '1 while the primary may have lost some of what it took: that is delivered again when its trouble is over.',
+    () => Number(gauges.doubt()),
   );
   gauge('refusing', '1 while the log takes no data.', () => Number(gauges.refusing()));
   gauge('log_bytes', 'Bytes of the log on disk.', () => gauges.walBytes());

@@ -1,6 +1,8 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { Config } from '../../config/options.ts';
+import type { DoubtState } from '../../follow/doubt.ts';
 import { formatPosition, type Position } from '../../record/position.ts';
+import { formatInstant } from '../../runtime/instant.ts';
 import { describeCoverage } from '../archive/coverage-status.ts';
 import type { Archiving } from './archiving.ts';
 import { describeFeeding } from './feeding.ts';
@@ -34,6 +36,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       lagBytes: delivered.bytes,
       unconfirmedSeconds: confirmed.seconds,
       ...primary.open,
+      doubt: showDoubt(primary.doubt),
       ...(primary.look !== undefined && { others: primary.look }),
       deadLetters: feeding.deadLetters,
     },
@@ -104,6 +107,10 @@ export function telnetStats(proxy: Proxy): string {
     `tsd.wal.primary.lag_bytes ${now} ${proxy.lagOf(primary.delivered).bytes} host=tsdb-wal`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function showDoubt(doubt: DoubtState | undefined): object | null {
+  return doubt === undefined ? null : { ...doubt, since: formatInstant(doubt.since) };
 }
 
 function show(position: Position | undefined): string | null {

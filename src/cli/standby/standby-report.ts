@@ -49,6 +49,8 @@ export class StandbyReport {
         metrics.resumes.inc();
         logger.warn({ reason }, 'delivering again from the last confirmed record');
       },
+      doubted: (reason) =>
+        logger.warn({ reason }, 'what the target took is in doubt, and is delivered again later'),
       mended: (points) => metrics.mended.inc(points),
       answered: (points, durationMs) => {
         metrics.sent.inc(points);
@@ -125,7 +127,7 @@ export class StandbyReport {
   }
 
   health(standby: Standby): Health {
-    const { state, trouble } = standby;
+    const { state, doubt, trouble } = standby;
     const { promotion } = standby;
     if (promotion.kind === 'promoted') return { ok: true, reasons: [], degraded: [PROMOTED] };
     const reasons = [
@@ -143,6 +145,7 @@ export class StandbyReport {
         ...(promotion.kind === 'draining' ? [DRAINING] : []),
         ...(gate.isPaused ? ['it is paused'] : []),
         ...(state.kind === 'behind' ? [`the target is behind: ${state.reason}`] : []),
+        ...(doubt === undefined ? [] : [`what the target took is in doubt: ${doubt.reason}`]),
         ...holes,
       ],
     };

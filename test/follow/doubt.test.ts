@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Doubt } from '../../src/follow/doubt.ts';
+import type { Position } from '../../src/record/position.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { SkippingClock } from '../kit/skipping-clock.ts';
+import { until } from '../kit/until.ts';
+import { deadLetters, line } from './evidence.ts';
+import { isAt, Rig } from './rig.ts';
+
+const LANE = 'a'.repeat(16);
+const at = (seq: number): Position => ({ lane: LANE, ordinal: 1, seq });
+const moment = (): Promise<void> => systemClock.sleep(60, new AbortController().signal);
+
+describe('while the primary has trouble with some of its storage', { timeout: 60_000 }, () => {
+  const clock = new SkippingClock();
+  let rig: Rig;
+
+  beforeEach(async () => {
+    rig = await Rig.start({ clock, flags: { 'delivery.healWindow': '10s' } });
+    await rig.live();
+  });
+  afterEach(() => rig[Symbol.asyncDispose]());
+
+  const resumes = async (): Promise<number> =>
+    Number(/^tsdb_wal_primary_resumes_total (\d+)/m.exec(await rig.scrape())?.[1]);
+
+  /** How often a telnet point was sent; canaries go by HTTP. */
+  function sent(metric: string): number {
+    const { points } = rig.tsd;
+    return points.filter((one) => one.metric === metric && one.transport === 'telnet').length;
+  }
+
+  /** Counts an error each second, for so long, with a new write in each. */
+  async function trouble(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      rig.tsd.nsre += 1;
+      await rig.put('telnet', line('new', second));
+      clock.skip(1_000);
+      await moment();
+    }
+  }
+
+  /** Without trouble, for as long as it takes. */
+  async function calm(isReached: () => boolean): Promise<void> {
+    for (let second = 0; second < 60 && !isReached(); second += 1) {
+      clock.skip(1_000);
+      await moment();
+    }
+    expect(isReached()).toBe(true);
+  }
+
+  async function confirmed(): Promise<void> {
+    const { wal, primary } = rig.proxy;
+    const { durable } = wal;
+    await calm(() => isAt(primary.confirmed, durable));
+  }
+
+  test('what is new goes on to it, and what it took comes once more when the trouble is over', async () => {
+    await rig.put('telnet', line('old', 1));
+    await confirmed();
+    const place = rig.proxy.primary.confirmed;
+    await rig.put('telnet', line('a', 1));
+    await trouble(30);
+    expect(rig.proxy.primary.state.kind).toBe('live');
+    expect([sent('a'), sent('new')]).toEqual([1, 30]);
+    expect(rig.proxy.primary.confirmed).toEqual(place);
+    expect(rig.proxy.primary.doubt).toMatchObject({ reason: 'it counts storage errors' });
+    expect(rig.proxy.feeding.troubles).toMatchObject([/in doubt.*storage errors/]);
+    await confirmed();
+    expect([sent('old'), sent('a'), sent('new')]).toEqual([1, 2, 60]);
+    expect(rig.proxy.primary.doubt).toBeUndefined();
+    expect(await resumes()).toBe(1);
+  });
+
+  test('`?sync` is not answered before that', async () => {
+    rig.tsd.nsre += 1;
+    const outcome = await rig.put('telnet', line('a', 1));
+    if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
+    await until(() => rig.proxy.primary.doubt !== undefined, 'in doubt');
+    const { writePath } = rig.proxy;
+    expect(await writePath.awaitStored(outcome.last, 300)).toBe('timeout');
+    const stored = writePath.awaitStored(outcome.last, 10_000);
+    await calm(() => sent('a') === 2);
+    expect(await stored).toBe('stored');
+  });
+
+  test('no refusal is final', async () => {
+    await rig.put('http', line('neighbour', 0));
+    await rig.tsd.stop();
+    await rig.put('http', line('neighbour', 1));
+    await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+    rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+    await rig.put('http', line('x', 1));
+    await rig.tsd.start();
+    await until(() => rig.proxy.primary.open.suspects > 0, 'refused');
+    await trouble(90);
+    expect(rig.proxy.primary.open.suspects).toBe(1);
+    expect(await deadLetters(rig)).toEqual([]);
+  });
+
+  test('a restart goes back at once', async () => {
+    await rig.put('telnet', line('a', 1));
+    await trouble(3);
+    await rig.tsd.crash();
+    await rig.tsd.start();
+    rig.tsd.nsre = 1;
+    await until(() => sent('a') === 2, 'sent again');
+    await rig.live();
+    rig.tsd.storage.flush();
+    const stored = rig.tsd.storage.keys().map((key) => rig.tsd.storage.read(key)?.metric);
+    expect(stored).toEqual(expect.arrayContaining(['a', 'new']));
+  });
+});
+
+describe('what is in doubt', () => {
+  const clock = new SkippingClock();
+  const create = (): Doubt => new Doubt({ healWindowMs: 10_000, clock, begun: () => undefined });
+
+  /** In steps of a second, until it is to be delivered again; its seconds. */
+  function wait(doubt: Doubt): number {
+    let seconds = 0;
+    for (; !doubt.isOver(clock.monotonicMs()); seconds += 1) clock.skip(1_000);
+    return seconds;
+  }
+
+  test('is repeated after a heal window without trouble', () => {
+    const doubt = create();
+    doubt.note('one');
+    clock.skip(5_000);
+    doubt.note('another');
+    expect(doubt.state).toMatchObject({ reason: 'one' });
+    expect(wait(doubt)).toBe(10);
+  });
+
+  test('is not repeated again before the repeat is through', () => {
+    const doubt = create();
+    doubt.note('one');
+    doubt.repeat(at(9));
+    expect(doubt.state).toBeUndefined();
+    doubt.note('another');
+    clock.skip(3_600_000);
+    doubt.noteDelivered(at(8));
+    expect(doubt.mayRepeat).toBe(false);
+    doubt.noteDelivered(at(9));
+    // What is new has its turn, four times as long as the repeat took.
+    expect(wait(doubt)).toBe(4 * 3_600);
+  });
+
+  test('is repeated at ever longer intervals while that does not help, and soon again once it did', () => {
+    const doubt = create();
+    const waits = Array.from({ length: 8 }, () => {
+      doubt.note('the same');
+      const seconds = wait(doubt);
+      doubt.repeat(at(9));
+      doubt.noteDelivered(at(9));
+      return seconds;
+    });
+    expect(waits).toEqual([10, 20, 40, 80, 160, 320, 320, 320]);
+    doubt.noteConfirmed(at(9));
+    doubt.note('new');
+    expect(wait(doubt)).toBe(10);
+  });
+});
