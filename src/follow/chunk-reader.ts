@@ -1,4 +1,4 @@
-import type { Hole } from '../record/control.ts';
+import { type Hole, type Outcome, parseControl } from '../record/control.ts';
 import { isUndone, type Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { endOf, type LogFrame, type ReadableLog } from '../wal/log-reader.ts';
@@ -17,6 +17,13 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const LETTER_T = 0x74;
 const LETTER_L = 0x6c;
+const LETTER_O = 0x6f;
+
+export interface ChunkEvents {
+  hole(hole: Hole): void;
+  /** What the primary refused, as the log says it on the way. */
+  outcome?(outcome: Outcome): void;
+}
 
 /** What fills chunks; `backlog` aborts when a backlog is no longer sent. */
 export interface ChunkSource {
@@ -31,7 +38,7 @@ export interface ChunkSource {
 /** Takes the log, record by record, into chunks. The place is the caller's: it may go back at any time. */
 export class ChunkReader {
   readonly #log: ReadableLog;
-  readonly #onHole: (hole: Hole) => void;
+  readonly #tell: ChunkEvents;
   readonly #undone: Undone | undefined;
   /** Holes were told up to here. */
   #reported: Position | undefined;
@@ -39,9 +46,9 @@ export class ChunkReader {
   #mark = { ordinal: 0, firstSeq: 0, seq: 0, offset: 0 };
 
   /** `undone`: records that are passed over. */
-  constructor(log: ReadableLog, onHole: (hole: Hole) => void, undone?: Undone) {
+  constructor(log: ReadableLog, tell: ChunkEvents, undone?: Undone) {
     this.#log = log;
-    this.#onHole = onHole;
+    this.#tell = tell;
     this.#undone = undone;
   }
 
@@ -89,7 +96,8 @@ export class ChunkReader {
           return true;
         }
         const { transport, receivedAt } = readHead(body, offset);
-        if (transport !== LETTER_L && !isUndone(undone, seq)) {
+        if (transport === LETTER_L) this.#tellOutcome(body, headEnd + 1, end);
+        else if (!isUndone(undone, seq)) {
           const telnet = transport === LETTER_T;
           chunk.add(body, headEnd + 1, end, { seq, telnet, receivedAt });
         }
@@ -101,11 +109,19 @@ export class ChunkReader {
     return chunk.count >= limits.lines;
   }
 
+  /** Each time that it is read. */
+  #tellOutcome(body: Buffer, start: number, end: number): void {
+    // Of what begins likewise `!open` comes once a lane.
+    if (body[start + 1] !== LETTER_O) return;
+    const control = parseControl(body.toString('utf8', start, end - 1));
+    if (control?.kind === 'outcome') this.#tell.outcome?.(control);
+  }
+
   /** Once each, also when the log is read again. */
   #report(hole: Hole, to: Position): void {
     if (this.#reported !== undefined && comparePositions(to, this.#reported) <= 0) return;
     this.#reported = to;
-    this.#onHole(hole);
+    this.#tell.hole(hole);
   }
 
   #startIn(frame: LogFrame, passed: number): { seq: number; offset: number } {

@@ -1,14 +1,13 @@
 import { PutClient } from '../opentsdb/put-client.ts';
 import { TelnetClient } from '../opentsdb/telnet-client.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
-import type { Hole } from '../record/control.ts';
 import type { Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReadableLog } from '../wal/log-reader.ts';
 import { Applier } from './applier.ts';
-import { ChunkReader, type ChunkSource } from './chunk-reader.ts';
+import { type ChunkEvents, ChunkReader, type ChunkSource } from './chunk-reader.ts';
 import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
@@ -71,13 +70,12 @@ export interface FeedLimits {
   readonly batchBytesMax: number;
 }
 
+/** `hole`: records that will never reach the target, because the log lost them. */
 export interface FeedEvents
   extends
+    ChunkEvents,
     Omit<DeliveryEvents, 'caughtUp' | 'gaveWay'>,
-    Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'doubted' | 'stored' | 'confirmed'> {
-  /** Records that will never reach the target, because the log lost them. */
-  hole(hole: Hole): void;
-}
+    Pick<FollowerEvents, 'state' | 'facts' | 'resumed' | 'doubted' | 'stored' | 'confirmed'> {}
 
 /** Of a backlog, compared at once with what others wrote. */
 const FORESEEN_POINTS_MAX = 100_000;
@@ -247,7 +245,7 @@ export class Feed {
     { log, shared, undone, events }: FeedOptions,
     look: LookThrough | undefined,
   ): ChunkSource {
-    const reader = new ChunkReader(log, (hole) => events.hole(hole), undone);
+    const reader = new ChunkReader(log, events, undone);
     if (shared === undefined || look === undefined) return reader;
     return new Foresight({
       ...shared,

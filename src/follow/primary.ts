@@ -190,6 +190,7 @@ export class Primary {
         stored: (position) => events.stored(position),
         confirmed: (position) => events.confirmed(position),
         hole: (hole) => events.hole(hole),
+        outcome: (outcome) => events.outcome?.(outcome),
       },
     });
   }

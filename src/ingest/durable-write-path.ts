@@ -169,6 +169,15 @@ export class DurableWritePath implements WritePath {
     if (this.#stall.isStalled(nowMs) || nowMs - oldest.submittedMs > ackTimeoutMs) onSlow();
   }
 
+  /** The log has an outcome record of it: to be refused again is no news. */
+  noteRefused(position: Position, index: number): void {
+    this.#known.add(position, index);
+  }
+
+  isKnownRefused({ position, index }: RefusedLine): boolean {
+    return this.#known.has(position, index);
+  }
+
   /** Adds a record of the log's own; resolves when it is durable, false when it can't be. */
   async logControl(control: Control): Promise<boolean> {
     const position = this.#options.wal.appendControl(control);

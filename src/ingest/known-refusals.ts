@@ -9,8 +9,8 @@ interface RefusedRecord {
 }
 
 /**
- * The refusals that clients were told, of records that may be delivered again: refused again, they are no
- * news to anyone. In the order in which they were told.
+ * The refusals that clients were told, or that are written down, of records that may be delivered again: refused again, they are no
+ * news to anyone. About in the order of their records.
  */
 export class KnownRefusals {
   readonly #records = new Map<string, RefusedRecord>();
@@ -29,11 +29,11 @@ export class KnownRefusals {
     this.#records.get(keyOf(position))?.indexes.delete(index);
   }
 
-  has(position: Position, index: number): boolean {
+  has(position: Pick<Position, 'lane' | 'seq'>, index: number): boolean {
     return this.#records.get(keyOf(position))?.indexes.has(index) === true;
   }
 
-  /** Nothing up to `position` will be delivered again. */
+  /** Nothing up to `position` will be delivered again. Of those that are not in order, some are forgotten later. */
   forget(position: Position): void {
     for (const [key, record] of this.#records) {
       if (comparePositions(record.position, position) > 0) return;

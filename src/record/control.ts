@@ -43,6 +43,9 @@ export type Control =
   /** The last record of a process that stopped in order. */
   | { readonly kind: 'close' };
 
+/** What the primary refused of one record. */
+export type Outcome = Extract<Control, { readonly kind: 'outcome' }>;
+
 /** Records of a lane that can't be read back. `to` is the last one missing. */
 export interface Hole {
   readonly lane: string;

@@ -13,7 +13,7 @@ describe('a chunk', () => {
   ])(
     'of at most $limit lines takes $taken of records with $lines',
     async ({ lines, limit, taken }) => {
-      const reader = new ChunkReader(logOf(lines), () => undefined);
+      const reader = new ChunkReader(logOf(lines), { hole: () => undefined });
       const pool = new ChunkPool(1);
       const found: number[] = [];
       let place: Position | undefined;

@@ -40,7 +40,7 @@ function rig(own: readonly Write[], others: readonly Write[], kind: 'shared' | '
   let later = 0;
   let reads = 0;
   const foresight = new Foresight({
-    reader: new ChunkReader(log, () => undefined),
+    reader: new ChunkReader(log, { hole: () => undefined }),
     look: { state: { kind } },
     others: {
       seeAll: () => true,

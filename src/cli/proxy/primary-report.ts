@@ -4,7 +4,7 @@ import type { PrimaryFacts } from '../../follow/primary-facts.ts';
 import type { PrimaryEvents } from '../../follow/primary.ts';
 import type { Suspect } from '../../follow/suspects.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
-import type { Hole } from '../../record/control.ts';
+import type { Hole, Outcome } from '../../record/control.ts';
 import type { Position } from '../../record/position.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cursor } from '../../wal/cursor.ts';
@@ -62,6 +62,7 @@ export class PrimaryReport {
         void known.learn(facts);
       },
       hole: (hole) => this.#options.hole(hole),
+      outcome: (outcome) => this.#onOutcome(outcome),
     };
   }
 
@@ -87,20 +88,32 @@ export class PrimaryReport {
   /** Acknowledged, and refused for good: written down first, then in the log, so that restores leave them out. */
   async #onRejected(suspects: readonly Suspect[]): Promise<void> {
     const { deadLetters, wal, metrics, writePath } = this.#options;
-    const letters = suspects.filter((suspect) => !this.#written.has(nameOf(suspect)));
+    // After a start some come up before the log was read that far.
+    const fresh = suspects.filter((suspect) => !writePath.isKnownRefused(suspect));
+    const letters = fresh.filter((suspect) => !this.#written.has(nameOf(suspect)));
     if (letters.length > 0) {
       await deadLetters.write(letters, wal.now());
       metrics.deadLetters.inc(letters.length);
       for (const letter of letters) this.#written.add(nameOf(letter));
     }
-    const isDurable = await writePath.logRefused(suspects);
+    const isDurable = await writePath.logRefused(fresh);
     if (!isDurable) throw new Error(wal.refusal ?? 'the log is behind');
     this.#written.clear();
-    const [first] = suspects;
+    for (const { position, index } of fresh) writePath.noteRefused(position, index);
+    const [first] = fresh;
+    if (first === undefined) return;
     this.#options.logger.error(
-      { points: suspects.length, error: first?.error, line: first?.line },
+      { points: fresh.length, error: first.error, line: first.line },
       'the primary refuses acknowledged points for good: see dead-letters/',
     );
+  }
+
+  /** Read behind the cursor: what it is said of may be delivered, and refused, again. */
+  #onOutcome({ lane, seq, refused }: Outcome): void {
+    const { wal, writePath } = this.#options;
+    const ordinal = wal.segments.find((segment) => segment.lane === lane)?.ordinal;
+    if (ordinal === undefined) return;
+    for (const { index } of refused) writePath.noteRefused({ lane, ordinal, seq }, index);
   }
 
   #onState(state: FollowerState): void {
