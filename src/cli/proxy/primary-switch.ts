@@ -113,10 +113,10 @@ export class PrimarySwitch {
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
       await this.recall();
-      const begin = await beginOf(wal, this.ends, successor);
       const { fork } = successor;
-      // One that an earlier switch left, and that this one would put out of mind.
+      // One that an earlier switch left, and that this one would put out of mind. It may take a while, in which the log can drop what begins there.
       if (choice.fork !== undefined) await telling.tell(choice.fork);
+      const begin = await beginOf(wal, this.ends, successor);
       try {
         await choice.switchTo(to, begin, fork);
         await this.#carryOn();
