@@ -30,8 +30,11 @@ export class FramePacker {
     this.#onHole = options.onHole;
   }
 
-  /** What follows `after`; undefined when nothing durable does yet. The body is valid until the next call. */
-  async next(after: Position | undefined): Promise<Pack | undefined> {
+  /**
+   * What follows `after`, or only the first frame of it; undefined when nothing durable does yet. The body is valid until the next
+   * call.
+   */
+  async next(after: Position | undefined, extent?: 'one frame'): Promise<Pack | undefined> {
     let position = after;
     let first: FrameRead | undefined;
     let last: FrameRead | undefined;
@@ -53,6 +56,7 @@ export class FramePacker {
       first ??= read;
       last = read;
       position = endOf(read);
+      if (extent === 'one frame') break;
     }
     if (first === undefined || last === undefined || position === undefined) return undefined;
     const { lane, ordinal, firstSeq } = first;

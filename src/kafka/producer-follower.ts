@@ -196,7 +196,8 @@ export class ProducerFollower {
     if (pack === undefined) return undefined;
     const isFirst = waiting === undefined || pack.frame.ordinal >= waiting.ordinal;
     if (isFirst || log.durable.ordinal < waiting.ordinal) return { pack, isAhead: false };
-    const ahead = await this.#packer.next(waiting);
+    // More of it would look like what comes in turn, behind all of the lanes before it.
+    const ahead = await this.#packer.next(waiting, 'one frame');
     return ahead && { pack: ahead, isAhead: true };
   }
 
