@@ -18,6 +18,9 @@ export interface CanaryPoint {
 /** So many of the last points of a batch are looked at for one that can serve. */
 const LOOK_BACK = 20;
 const LOOK_BACK_MAX = 200;
+const STORED_MAX = 4;
+/** Of more the oldest are forgotten. */
+const UNANSWERED_MAX = 1_000;
 
 /**
  * The point that is put again with `?sync`, to learn that what was delivered before it is stored: always
@@ -28,6 +31,8 @@ export class Canary {
   #candidate: CanaryPoint | undefined;
   /** A later point, which serves less well. */
   #spare: CanaryPoint | undefined;
+  /** Those that were last stored, of one metric each, the next to be tried first. */
+  #stored: CanaryPoint[] = [];
   #isWithheld = false;
   #underWay: CanaryPoint | undefined;
   #isOvertaken = false;
@@ -171,12 +176,39 @@ export class Canary {
     const point = this.#underWay;
     this.#underWay = undefined;
     this.#departure?.landed(nowMs);
-    if (!isStored && point?.isPuttable === true) this.#unanswered.add(point);
-    if (!isStored) return;
+    if (!isStored) {
+      if (point?.isPuttable === true) this.#noteUnanswered(point);
+      return;
+    }
+    if (point !== undefined && !this.#isOvertaken) this.#noteStored(point);
     this.provenMs = nowMs;
     this.#proven = this.#proving;
     this.#provenSinceMs = this.#provingSinceMs;
     this.#isWanted = false;
+  }
+
+  #noteUnanswered(point: CanaryPoint): void {
+    const [oldest] = this.#unanswered;
+    if (oldest !== undefined && this.#unanswered.size >= UNANSWERED_MAX)
+      this.#unanswered.delete(oldest);
+    this.#unanswered.add(point);
+  }
+
+  #noteStored(point: CanaryPoint): void {
+    const metric = metricOf(point);
+    const others = this.#stored.filter((other) => metricOf(other) !== metric);
+    this.#stored = [point, ...others].slice(0, STORED_MAX);
+  }
+
+  /** The candidate was not stored: one that was before takes its place, since it may be another part of the storage. False when there is none. */
+  fallBack(): boolean {
+    const failed = this.#candidate;
+    const at = this.#stored.findIndex((point) => point !== failed);
+    const [point] = at < 0 ? [] : this.#stored.splice(at, 1);
+    if (point === undefined) return false;
+    this.#stored.push(point);
+    this.#candidate = point;
+    return true;
   }
 
   /** Those that were put without an answer since the last call. */
@@ -189,21 +221,31 @@ export class Canary {
   /** It can't serve. */
   forget(point: CanaryPoint): void {
     if (this.#candidate === point) this.#candidate = undefined;
+    this.#drop(point);
   }
 
   /** A write of this instant is being sent. True when the canary may land behind it: then it must be put once more. */
   overtake(high: number, low: number): boolean {
     if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
     if (isCell(this.#spare, high, low)) this.#spare = undefined;
+    for (const point of this.#stored) if (isCell(point, high, low)) this.#drop(point);
     if (!this.isUnderWay(high, low)) return false;
     this.#isOvertaken = true;
     return true;
+  }
+
+  #drop(point: CanaryPoint): void {
+    this.#stored = this.#stored.filter((other) => other !== point);
   }
 
   /** Whether the canary that is on its way writes this instant. */
   isUnderWay(high: number, low: number): boolean {
     return isCell(this.#underWay, high, low);
   }
+}
+
+function metricOf({ line }: CanaryPoint): string {
+  return line.split(' ', 2)[1] ?? '';
 }
 
 function writes(part: Pick<Batch, 'chunk' | 'lines'>, high: number, low: number): boolean {

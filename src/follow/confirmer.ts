@@ -37,6 +37,8 @@ export type ConfirmFault =
 
 export type Proof =
   | { readonly kind: 'stored' }
+  /** A point was not, another one was: part of the storage is in trouble. */
+  | { readonly kind: 'partly'; readonly reason: string }
   /** The canary couldn't tell: another will. */
   | { readonly kind: 'unclear' }
   | Extract<ConfirmFault, { kind: 'unproven' | 'unreachable' }>;
@@ -45,6 +47,7 @@ const PACE_MS = 250;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
 const VITALS_MS = 2_000;
 const READ_BACK_MS = 500;
+const OTHER_TIMEOUT_MS = 5_000;
 
 /** Proves, round by round, that what was delivered is stored; ends when that fails. */
 export class Confirmer {
@@ -82,7 +85,9 @@ export class Confirmer {
       if (!canary.isReady) return undefined;
       const proof = await proveStored(this.#options, signal);
       if (proof.kind === 'unclear') return undefined;
-      const fault = proof.kind === 'stored' ? await this.#checkVitals() : proof;
+      if (proof.kind === 'partly') doubt.note(`it did not store a point: ${proof.reason}`);
+      const isUp = proof.kind === 'stored' || proof.kind === 'partly';
+      const fault = isUp ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
     if (doubt.state !== undefined) return this.#heal();
@@ -149,8 +154,17 @@ interface Prover {
   readonly syncTimeoutMs: number;
 }
 
-/** Puts the canary with `?sync`. Without one nothing can be told. */
+/** Puts the canary with `?sync`; one that isn't stored is followed by another that was before. Without one nothing can be told. */
 export async function proveStored(prover: Prover, signal: AbortSignal): Promise<Proof> {
+  const proof = await prove(prover, signal);
+  if (proof.kind !== 'unproven' || signal.aborted) return proof;
+  if (!prover.delivery.canary.fallBack()) return proof;
+  const syncTimeoutMs = Math.min(prover.syncTimeoutMs, OTHER_TIMEOUT_MS);
+  const other = await prove({ ...prover, syncTimeoutMs }, signal);
+  return other.kind === 'stored' ? { kind: 'partly', reason: proof.reason } : proof;
+}
+
+async function prove(prover: Prover, signal: AbortSignal): Promise<Proof> {
   const { canary } = prover.delivery;
   const point = canary.send(prover.clock.monotonicMs());
   if (point === undefined) return UNCLEAR;

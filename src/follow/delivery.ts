@@ -257,25 +257,31 @@ export class Delivery {
     );
   }
 
-  /** Goes back to try again, or sets the one point of the batch aside when it seems to be the cause. */
-  async #landFailed(
-    { batch }: Flight,
-    { fault, reason }: DeliveryFault,
-    nowMs: number,
-  ): Promise<void> {
+  /** Goes back to try again, or sets the one point of the batch aside when it seems to be the cause; what a part of the storage doesn't take is in doubt. */
+  async #landFailed(flight: Flight, failure: DeliveryFault, nowMs: number): Promise<void> {
+    const { fault, reason } = failure;
+    const { batch } = flight;
+    if (this.#options.doubt.isPartial(failure, this.canary.provenMs)) {
+      this.canary.note();
+      this.#renew(batch);
+      return this.#passOver(flight, new Set(), nowMs);
+    }
     const now = { ms: nowMs, aside: this.repeats.suspects.size };
     if (await this.#poison.is(batch, fault, now)) {
-      const [flight] = this.#flights.splice(0, 1);
-      flight?.departure?.landed(nowMs);
-      if (flight !== undefined) this.#noteMends(flight, new Set(batch.lines), nowMs);
       const point = refusedPoint(batch, batch.lines[0] ?? 0, reason);
       if (point.isOfOthers !== true) this.repeats.setAside(point, nowMs);
-      this.#advance(batch.last, Infinity);
-      return;
+      return this.#passOver(flight, new Set(batch.lines), nowMs);
     }
     this.#fault = { fault, reason };
     this.#size.noteFailed(batch);
     if (fault === 'contact') this.#size.noteUnanswered(batch);
+  }
+
+  #passOver(flight: Flight, aside: ReadonlySet<number>, nowMs: number): void {
+    this.#flights.shift();
+    flight.departure?.landed(nowMs);
+    this.#noteMends(flight, aside, nowMs);
+    this.#advance(flight.batch.last, aside.size > 0 ? Infinity : nowMs - flight.sentMs);
   }
 
   /** Everything up to `last` was handled, without these. Returns those whose clients were told otherwise. */

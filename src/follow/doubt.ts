@@ -1,5 +1,6 @@
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Fault } from './applier.ts';
 import type { Alarm } from './confirmation.ts';
 
 export interface DoubtOptions {
@@ -10,12 +11,19 @@ export interface DoubtOptions {
   readonly begun: (reason: string) => void;
 }
 
+interface Failure {
+  readonly fault: Fault;
+  readonly reason: string;
+}
+
 export interface DoubtState {
   readonly reason: string;
   /** Epoch ms. */
   readonly since: number;
 }
 
+/** As long as it takes, and some more, to find that nothing is stored any more. */
+const PROVEN_MS_MAX = 30_000;
 /** Without success the pause between two repeats doubles so many times. */
 const DOUBLINGS_MAX = 5;
 /** Between two repeats what is new gets at least so many times as long as the last one took. */
@@ -65,6 +73,18 @@ export class Doubt {
       return undefined;
     }
     return alarm === 'exceptions' && this.#state !== undefined ? undefined : alarm;
+  }
+
+  /**
+   * Takes a failure; true when it is trouble of a part of the storage, as there was before: what failed is in doubt then, too. `provenMs`: when
+   * the TSD was last seen to store.
+   */
+  isPartial({ fault, reason }: Failure, provenMs: number): boolean {
+    const isKnown = this.#state !== undefined || !this.mayRepeat;
+    const isProven = this.#options.clock.monotonicMs() - provenMs <= PROVEN_MS_MAX;
+    if (fault !== 'storage' || !isKnown || !isProven) return false;
+    this.note(reason);
+    return true;
   }
 
   /** What was delivered, up to there, is delivered again; undefined: all of it is confirmed. Nothing is in doubt until there is trouble again. */

@@ -32,7 +32,7 @@ export async function locate(applier: Applier, flights: readonly Flight[]): Prom
   const [first, ...later] = flights;
   assert(first !== undefined, 'a flight has landed');
   const applied = await applier.locate(first.batch);
-  if (applied.kind !== 'handled') return applied;
+  if (applied.kind === 'failed' && applied.fault !== 'storage') return applied;
   for (const behind of later) {
     if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
   }

@@ -171,7 +171,8 @@ export class Follower {
       if (signal.aborted) return;
       proof = await proveStored(this.#confirmerOptions(), signal);
     }
-    if (doubt.state === undefined && doubt.mayRepeat) this.#resume('the primary stores again');
+    const isWhole = proof.kind !== 'partly' && doubt.state === undefined;
+    if (isWhole && doubt.mayRepeat) this.#resume('the primary stores again');
     else {
       doubt.note(`it did not store: ${reason}`);
       delivery.fold();

@@ -74,6 +74,11 @@ export class Mends {
     if (this.#byCell.get(cell) === mend) this.#byCell.delete(cell);
   }
 
+  /** All of them will be put otherwise. */
+  clear(): void {
+    this.#byCell.clear();
+  }
+
   positions(): Position[] {
     return [...this.#byCell.values()].map(({ position }) => position);
   }

@@ -20,7 +20,7 @@ export interface RepeatsOptions {
   readonly recent: RecentWrites;
   readonly look: LookThrough | undefined;
   readonly clock: Clock;
-  readonly doubt: Pick<Doubt, 'state'>;
+  readonly doubt: Pick<Doubt, 'state' | 'isPartial'>;
   readonly events: Pick<DeliveryEvents, 'rejected' | 'mended' | 'gaveWay'>;
   readonly flushSpanMs: () => number;
 }
@@ -94,8 +94,23 @@ export class Repeats {
     this.suspects.setAside(point, nowMs, this.#options.canary.handled);
   }
 
-  /** Does what is due. Nothing else may be under way meanwhile. What fails remains. */
+  /** Does what is due. Nothing else may be under way meanwhile. What fails remains, unless a part of the storage is in trouble. */
   async run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
+    const { canary, doubt } = this.#options;
+    const repeated = await this.#run(nowMs, limits);
+    if (repeated.kind !== 'failed' || !doubt.isPartial(repeated, canary.provenMs)) return repeated;
+    this.#letGo(nowMs);
+    return DONE;
+  }
+
+  /** All that isn't confirmed is to be delivered again: what would only be put again before waits for that. */
+  #letGo(nowMs: number): void {
+    this.mends.clear();
+    for (const suspect of this.suspects.due(nowMs)) this.suspects.putOff(suspect, nowMs);
+    this.hold(nowMs);
+  }
+
+  async #run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const final = this.suspects.final();
     if (final.length > 0) return this.#giveUp(final);
     const due = this.suspects.due(nowMs);

@@ -8,7 +8,7 @@ import { deadLetters, line } from './evidence.ts';
 import { isAt, Rig } from './rig.ts';
 
 const LANE = 'a'.repeat(16);
-const at = (seq: number): Position => ({ lane: LANE, ordinal: 1, seq });
+const place = (seq: number): Position => ({ lane: LANE, ordinal: 1, seq });
 const moment = (): Promise<void> => systemClock.sleep(60, new AbortController().signal);
 
 describe('while the primary has trouble with some of its storage', { timeout: 60_000 }, () => {
@@ -28,6 +28,12 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
   function sent(metric: string): number {
     const { points } = rig.tsd;
     return points.filter((one) => one.metric === metric && one.transport === 'telnet').length;
+  }
+
+  /** Instants of a metric that it took. */
+  function metrics(name: string): number {
+    const { points } = rig.tsd;
+    return new Set(points.filter(({ metric }) => metric === name).map((one) => one.timestamp)).size;
   }
 
   /** Counts an error each second, for so long, with a new write in each. */
@@ -58,12 +64,12 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
   test('what is new goes on to it, and what it took comes once more when the trouble is over', async () => {
     await rig.put('telnet', line('old', 1));
     await confirmed();
-    const place = rig.proxy.primary.confirmed;
+    const before = rig.proxy.primary.confirmed;
     await rig.put('telnet', line('a', 1));
     await trouble(30);
     expect(rig.proxy.primary.state.kind).toBe('live');
     expect([sent('a'), sent('new')]).toEqual([1, 30]);
-    expect(rig.proxy.primary.confirmed).toEqual(place);
+    expect(rig.proxy.primary.confirmed).toEqual(before);
     expect(rig.proxy.primary.doubt).toMatchObject({ reason: 'it counts storage errors' });
     expect(rig.proxy.feeding.troubles).toMatchObject([/in doubt.*storage errors/]);
     await confirmed();
@@ -96,6 +102,52 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
     await trouble(90);
     expect(rig.proxy.primary.open.suspects).toBe(1);
     expect(await deadLetters(rig)).toEqual([]);
+  });
+
+  test.each(['http', 'telnet'] as const)(
+    'points by %s that it says it cannot store do not hold up others, and come when it can',
+    async (transport) => {
+      await rig.put('http', line('neighbour', 0));
+      await confirmed();
+      rig.tsd.faults = { away: { metrics: new Set(['x']), isTold: true } };
+      for (let second = 0; second < 20; second += 1) {
+        await rig.put(transport, line('x', second), line('a', second));
+        await rig.put('http', line('b', second));
+        clock.skip(1_000);
+        await moment();
+      }
+      await calm(() => metrics('b') === 20 && metrics('a') === 20);
+      expect(rig.proxy.primary.doubt).toBeDefined();
+      for (let second = 0; second < 100; second += 1) {
+        clock.skip(1_000);
+        await moment();
+      }
+      await rig.put('http', line('c', 0));
+      await calm(() => metrics('c') === 1);
+      expect(metrics('x')).toBe(0);
+      rig.tsd.faults = {};
+      for (let minute = 0; minute < 10; minute += 1) {
+        clock.skip(60_000);
+        await moment();
+      }
+      await calm(() => metrics('x') === 20);
+      await confirmed();
+      expect(await deadLetters(rig)).toEqual([]);
+    },
+  );
+
+  test('a point that is not stored, though nothing is counted, does not hold up others', async () => {
+    await rig.put('http', line('neighbour', 0));
+    await confirmed();
+    rig.tsd.faults = { away: { metrics: new Set(['x']), isTold: false } };
+    await rig.put('http', line('x', 0));
+    await calm(() => rig.proxy.primary.doubt !== undefined);
+    expect(rig.proxy.primary.doubt?.reason).toMatch(/did not store a point/);
+    await rig.put('http', line('b', 0));
+    await calm(() => metrics('b') === 1);
+    rig.tsd.faults = {};
+    await calm(() => metrics('x') === 1);
+    await confirmed();
   });
 
   test('a restart goes back at once', async () => {
@@ -135,13 +187,13 @@ describe('what is in doubt', () => {
   test('is not repeated again before the repeat is through', () => {
     const doubt = create();
     doubt.note('one');
-    doubt.repeat(at(9));
+    doubt.repeat(place(9));
     expect(doubt.state).toBeUndefined();
     doubt.note('another');
     clock.skip(3_600_000);
-    doubt.noteDelivered(at(8));
+    doubt.noteDelivered(place(8));
     expect(doubt.mayRepeat).toBe(false);
-    doubt.noteDelivered(at(9));
+    doubt.noteDelivered(place(9));
     // What is new has its turn, four times as long as the repeat took.
     expect(wait(doubt)).toBe(4 * 3_600);
   });
@@ -151,12 +203,12 @@ describe('what is in doubt', () => {
     const waits = Array.from({ length: 8 }, () => {
       doubt.note('the same');
       const seconds = wait(doubt);
-      doubt.repeat(at(9));
-      doubt.noteDelivered(at(9));
+      doubt.repeat(place(9));
+      doubt.noteDelivered(place(9));
       return seconds;
     });
     expect(waits).toEqual([10, 20, 40, 80, 160, 320, 320, 320]);
-    doubt.noteConfirmed(at(9));
+    doubt.noteConfirmed(place(9));
     doubt.note('new');
     expect(wait(doubt)).toBe(10);
   });

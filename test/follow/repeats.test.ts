@@ -12,7 +12,7 @@ test('what is refused for good is told of when it is of this lane, not when it i
   const told: string[] = [];
   const canary = new Canary();
   const repeats = new Repeats({
-    doubt: { state: undefined },
+    doubt: { state: undefined, isPartial: () => false },
     applier: {
       apply: () => Promise.resolve({ kind: 'failed', reason: 'reset', fault: 'contact' }),
       answers: () => Promise.resolve(true),
@@ -52,7 +52,7 @@ test('what is refused for good is told of when it is of this lane, not when it i
 test('where nothing could be sent nothing counts as handled', async () => {
   const canary = new Canary();
   const repeats = new Repeats({
-    doubt: { state: undefined },
+    doubt: { state: undefined, isPartial: () => false },
     applier: { isQuiet: () => Promise.resolve(false) } as unknown as Applier,
     canary,
     recent: new RecentWrites(() => 1_000, 0),

@@ -31,6 +31,8 @@ export interface FakeTsdFaults {
   unknownMetrics?: ReadonlySet<string>;
   /** HBase fails with these words: a point is lost, and only `?sync` and telnet tell. */
   storage?: string;
+  /** HBase does not take these metrics now: told at once, or only by `?sync`. */
+  away?: { readonly metrics: ReadonlySet<string>; readonly isTold: boolean };
   /** Puts with `?sync` are stored and not answered. */
   syncHangs?: boolean;
   /** A connection is reset at a put of these metrics; what came before on it was handled. */
@@ -48,7 +50,7 @@ export interface FakeTsdFaults {
 interface Failure {
   readonly point: ReceivedPoint;
   readonly error: string;
-  readonly kind: 'bad' | 'storage';
+  readonly kind: 'bad' | 'storage' | 'away';
 }
 
 /** How long after a thaw what came by connections that are gone is handled. */
@@ -216,11 +218,10 @@ export class FakeTsd implements AsyncDisposable {
       return [key, name];
     });
     const point = { metric, timestamp, value, tags: Object.fromEntries(pairs) };
-    const failure = this.#store({ transport: 'telnet', ...point });
-    if (failure === undefined) return '';
-    return failure.kind === 'bad'
-      ? `put: unknown metric: No such name for 'metrics': '${metric}'`
-      : `put: HBase error: ${this.faults.storage}`;
+    const { kind, error } = this.#store({ transport: 'telnet', ...point }) ?? {};
+    if (kind === undefined) return '';
+    if (kind !== 'bad') return `put: HBase error: ${error}`;
+    return `put: unknown metric: No such name for 'metrics': '${metric}'`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -286,7 +287,7 @@ export class FakeTsd implements AsyncDisposable {
     const sync = flags.has('sync');
     const all = points.map((point) => this.#store(point)).filter((one) => one !== undefined);
     // Without ?sync OpenTSDB answers before HBase does.
-    const failures = sync ? all : all.filter(({ kind }) => kind === 'bad');
+    const failures = sync ? all : all.filter(({ kind }) => kind !== 'storage');
     if (cut === 'after') response.socket?.resetAndDestroy();
     if (sync && this.faults.syncHangs === true) return;
     if (sync) await this.storage.synced();
@@ -304,9 +305,14 @@ export class FakeTsd implements AsyncDisposable {
     if (this.faults.unknownMetrics?.has(point.metric) === true) {
       return { point, kind: 'bad', error: 'Unknown metric' };
     }
-    if (this.faults.storage !== undefined) {
+    const { away, storage } = this.faults;
+    if (away?.metrics.has(point.metric) === true) {
+      this.#hbaseErrors += Number(away.isTold);
+      return { point, kind: away.isTold ? 'away' : 'storage', error: 'Storage exception: away' };
+    }
+    if (storage !== undefined) {
       this.#hbaseErrors += 1;
-      return { point, kind: 'storage', error: `Storage exception: ${this.faults.storage}` };
+      return { point, kind: 'storage', error: `Storage exception: ${storage}` };
     }
     this.points.push(point);
     this.storage.write(point);
@@ -316,7 +322,7 @@ export class FakeTsd implements AsyncDisposable {
   #stats(): readonly object[] {
     const timestamp = Math.floor(Date.now() / 1000);
     const tags = { host: 'fake' };
-    const hbaseErrors = { host: 'fake', type: 'hbase_errors' };
+    const hbaseErrors = { ...tags, type: 'hbase_errors' };
     return [
       { metric: 'tsd.rpc.exceptions', timestamp, value: `${this.exceptions}`, tags },
       { metric: 'tsd.rpc.errors', timestamp, value: `${this.#hbaseErrors}`, tags: hbaseErrors },
