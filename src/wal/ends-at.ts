@@ -4,6 +4,7 @@ import { receiveTimesOf } from '../record/lane-frame.ts';
 import { readRecords } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
+import { disputedEnds } from './disputed-ends.ts';
 import type { Segment } from './log-files.ts';
 import { type DurableLog, type FrameRead, LogReader } from './log-reader.ts';
 
@@ -23,11 +24,11 @@ export async function endsAt(
 ): Promise<EndsAt> {
   const lanes: LaneEnd[] = [];
   const later: UndoneRange[] = [];
-  for (const end of ends) {
+  for (const end of await disputedEnds(log, ends)) {
     const seq = end.receivedBy <= atMs ? end.seq : await lastBy(log, end, atMs);
     const { lane, firstSeq } = end;
     // What was before the oldest lane is gone: it may have been received later, too.
-    if (end === ends[0] && seq < firstSeq && !isBeginning(end)) throw begunSince(end);
+    if (end.lane === ends[0]?.lane && seq < firstSeq && !isBeginning(end)) throw begunSince(end);
     if (seq >= firstSeq) lanes.push({ ...end, seq, receivedBy: Math.min(end.receivedBy, atMs) });
     if (seq < end.seq) later.push({ lane, from: seq + 1, to: end.seq });
   }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { disputedEnds } from '../../src/wal/disputed-ends.ts';
 import { endsAt } from '../../src/wal/ends-at.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
 import { tempDirectory } from '../kit/temp.ts';
@@ -57,6 +58,33 @@ describe('what a log had received by a moment', () => {
     });
     await fc.assert(property, { numRuns: 15 });
   }, 60_000);
+
+  test('is known also where the wall clock was set back between two lanes', async () => {
+    await using folder = await tempDirectory('ends-at');
+    const clock = new ManualClock();
+    const log = await TestLog.open(join(folder.path, 'wal'), { clock });
+    const { wal } = log;
+    await log.write(['put m 1 1 a=b']);
+    const { lane, seq } = wal.durable;
+    clock.pass(600);
+    const at = wal.now();
+    clock.pass(600);
+    await log.write(['put m 2 2 a=b']);
+    const last = wal.durable;
+    const reachedMs = wal.now();
+    clock.wall -= 3_600_000;
+    await wal.maintain(undefined);
+    await log.write(['put m 3 3 a=b']);
+    const ends = laneEnds(wal.segments, wal.durable, wal.now());
+    expect(ends.map(({ ordinal }) => ordinal)).toEqual([1, 2]);
+    const { lanes, later } = await endsAt(wal, ends, at);
+    expect(lanes[0]).toMatchObject({ lane, seq, receivedBy: at });
+    expect(later).toEqual([{ lane, from: seq + 1, to: last.seq }]);
+    const [first, second] = await disputedEnds(wal, ends);
+    expect(first?.receivedBy).toBeGreaterThanOrEqual(reachedMs);
+    expect(second).toEqual(ends[1]);
+    await wal.close();
+  });
 
   test('is refused when the files that would tell are gone', async () => {
     await using folder = await tempDirectory('ends-at');

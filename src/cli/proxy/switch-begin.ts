@@ -3,6 +3,7 @@ import { type Contained, isBeginning, lastContained, type LaneEnd } from '../../
 import type { Position } from '../../record/position.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
+import { disputedEnds } from '../../wal/disputed-ends.ts';
 import { endsAt } from '../../wal/ends-at.ts';
 import { laneEnds } from '../../wal/lane-ends.ts';
 import type { Wal } from '../../wal/log.ts';
@@ -24,7 +25,7 @@ export async function beginOf(
   { contained, fork }: Successor,
 ): Promise<Position> {
   if (fork === undefined) {
-    const ends = laneEnds(wal.segments, wal.durable, wal.now());
+    const ends = await disputedEnds(wal, laneEnds(wal.segments, wal.durable, wal.now()));
     return beginIn(ends, contained, ends[0]);
   }
   const { lanes, later } = await endsAt(wal, held, fork.at);
