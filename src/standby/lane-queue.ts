@@ -52,6 +52,7 @@ export class LaneQueue {
   #sinceMs = -Infinity;
   #reachedMs = -Infinity;
   #cameMs = 0;
+  #seenSeq = 0;
   #frames: LaneFrame[] = [];
   #records = 0;
   #bytes = 0;
@@ -96,6 +97,11 @@ export class LaneQueue {
     return this.#knownMs;
   }
 
+  /** The last record that was seen, also of what is left out. */
+  get seenSeq(): number {
+    return this.#seenSeq;
+  }
+
   get head(): LaneFrame | undefined {
     return this.#frames[0];
   }
@@ -120,6 +126,7 @@ export class LaneQueue {
     this.isSilent = false;
     this.ordinal = frame.ordinal;
     this.#cameMs = nowMs;
+    this.#seenSeq = Math.max(this.#seenSeq, frame.lastSeq);
     this.#reachedMs = Math.max(this.#reachedMs, frame.lastReceivedAt);
   }
 

@@ -159,7 +159,8 @@ export class TopicPass {
 
   #hasEnded(lane: LaneQueue): boolean {
     const end = this.#ends.get(lane.lane);
-    return end !== undefined && lane.readSeq >= end.lastSeq;
+    const lastSeq = lane.late === undefined ? lane.readSeq : lane.seenSeq;
+    return end !== undefined && lastSeq >= end.lastSeq;
   }
 
   /** Reads on for a lane that is waited for, or waits for it no longer. Undefined when there is nothing to read yet. */

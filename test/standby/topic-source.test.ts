@@ -79,6 +79,18 @@ describe('the lanes of a topic', () => {
     expect(namesOf(await readAll(source))).toEqual(['b1', 'b9']);
   });
 
+  test('that come late and have ended are given at once, as nothing more can come', async () => {
+    topic.send(0, frameOf('a', 1, [at(1, 'a1')]));
+    topic.send(1, frameOf('b', 1, [at(1, 'b1'), at(9_000, 'b9')]));
+    const source = sourceOf();
+    await source.seek(beginningAt(null));
+    await readAll(source);
+    clock.pass(SILENT_MS);
+    expect(namesOf(await readAll(source))).toEqual(['b1', 'b9']);
+    topic.send(0, frameOf('a', 2, [at(2, 'a2'), closed(3)]));
+    expect(namesOf(await readAll(source))).toEqual(['again', 'a2', 'b9']);
+  });
+
   test('wait as long as nothing can be read', async () => {
     topic.send(0, frameOf('a', 1, [at(1, 'a1')]));
     topic.send(1, frameOf('b', 1, [at(1, 'b1'), at(9, 'b9')]));
