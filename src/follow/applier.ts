@@ -1,7 +1,7 @@
 import type { NamedError } from '../opentsdb/put-answer.ts';
 import type { PutClient } from '../opentsdb/put-client.ts';
 import { formatJsonPoint } from '../opentsdb/put-writer.ts';
-import { readRequestsUnderWay } from '../opentsdb/server-facts.ts';
+import { readCompacted, readRequestsUnderWay } from '../opentsdb/server-facts.ts';
 import type { TelnetClient, TelnetReply } from '../opentsdb/telnet-client.ts';
 import type { Batch } from './batch.ts';
 
@@ -90,6 +90,15 @@ export class Applier {
       return (readRequestsUnderWay(clients) ?? 0) === 0;
     } catch {
       return true;
+    }
+  }
+
+  /** Rows that the TSD compacted and cells it deleted for that; undefined when it doesn't compact, or doesn't say. */
+  async compacted(): Promise<number | undefined> {
+    try {
+      return readCompacted(await this.#http.get('/api/stats'));
+    } catch {
+      return undefined;
     }
   }
 

@@ -12,6 +12,8 @@ export interface RefusedPoint {
   readonly position: Position;
   /** Of the record, epoch ms. */
   readonly receivedAt: number;
+  /** That it writes to, epoch ms. */
+  readonly instant: number;
   /** Place of the line in its record. */
   readonly index: number;
   /** The canonical line, without `\n`. */

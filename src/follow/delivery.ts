@@ -4,7 +4,15 @@ import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
 import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
-import { emptyFlight, type Flight, locate, refusedPoint, refusedPoints } from './flight.ts';
+import { EndedHours } from './ended-hours.ts';
+import {
+  emptyFlight,
+  type Flight,
+  locate,
+  noteRewrites,
+  refusedPoint,
+  refusedPoints,
+} from './flight.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { Repeats } from './repeats.ts';
@@ -34,7 +42,10 @@ export class Delivery {
   readonly #size: BatchSize;
   readonly #chunks = new ChunkPool(CHUNKS_MAX);
   readonly #flights: Flight[] = [];
+  readonly #ended = new EndedHours();
   #current: ChunkBatches | undefined;
+  /** Lines of the current chunk that may be rewrites in hours that are over. */
+  #late: ReadonlySet<number> = new Set();
   #read: Position | undefined;
   #delivered: Position | undefined;
   #isFolding = true;
@@ -177,6 +188,7 @@ export class Delivery {
     }
     this.repeats.suspects.leaveOut(chunk);
     const batches = new ChunkBatches(chunk, isFolding, sentBodies);
+    this.#late = this.#ended.rewrites(chunk, this.#options.clock.now());
     if (batches.nextIsTelnet !== undefined) this.#current = batches;
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));
@@ -193,19 +205,8 @@ export class Delivery {
     const batch = this.#current?.take(this.#size.limits);
     if (batch === undefined) return;
     const { mends, suspects } = this.repeats;
-    const { keyHigh, keyLow } = batch.chunk;
-    const rewrites: number[] = [];
-    for (const line of batch.lines) {
-      const high = keyHigh[line] ?? 0;
-      const low = keyLow[line] ?? 0;
-      const isRewrite = this.#recent.register(batch.chunk, line);
-      const isOvertaking = this.canary.overtake(high, low);
-      if (isRewrite || isOvertaking || mends.has(high, low)) {
-        rewrites.push(line);
-        mends.announce(high, low);
-      }
-      suspects.supersede(high, low);
-    }
+    const before = { recent: this.#recent, canary: this.canary, mends, suspects };
+    const rewrites = noteRewrites(batch, this.#late, before);
     const departure = this.#options.look?.depart(batch.chunk, batch.lines);
     const answer = this.#options.applier.apply(batch);
     this.#flights.push({ batch, sentMs: nowMs, rewrites, departure, answer });

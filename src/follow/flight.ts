@@ -1,10 +1,14 @@
 import { assert } from '../runtime/errors.ts';
 import type { Applied, Applier, LineError, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
+import type { Canary } from './canary.ts';
 import type { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
+import type { Mends } from './mends.ts';
 import { cellGroup } from './point-key.ts';
 import type { Departure } from './put-notes.ts';
+import type { RecentWrites } from './recent-writes.ts';
+import type { Suspects } from './suspects.ts';
 
 /** A batch on its way. */
 export interface Flight {
@@ -15,6 +19,39 @@ export interface Flight {
   readonly departure: Departure | undefined;
   /** Replaced when the batch must be applied again. */
   answer: Promise<Applied | Unlocated>;
+}
+
+/** What was put before, and what of it is not over. */
+interface PutsBefore {
+  readonly recent: RecentWrites;
+  readonly canary: Canary;
+  readonly mends: Mends;
+  readonly suspects: Suspects;
+}
+
+/**
+ * Notes the lines of a batch that is sent now; returns those that may lose against an earlier write of their instant. `late`: lines of
+ * the chunk that may be rewrites in hours that are over.
+ */
+export function noteRewrites(
+  { chunk, lines }: Batch,
+  late: ReadonlySet<number>,
+  { recent, canary, mends, suspects }: PutsBefore,
+): readonly number[] {
+  const { keyHigh, keyLow } = chunk;
+  const rewrites: number[] = [];
+  for (const line of lines) {
+    const high = keyHigh[line] ?? 0;
+    const low = keyLow[line] ?? 0;
+    const isRewrite = recent.register(chunk, line);
+    const isOvertaking = canary.overtake(high, low);
+    if (isRewrite || isOvertaking || late.has(line) || mends.has(high, low)) {
+      rewrites.push(line);
+      mends.announce(high, low);
+    }
+    suspects.supersede(high, low);
+  }
+  return rewrites;
 }
 
 /** Keeps the place of records without points among the batches under way. */
@@ -44,6 +81,7 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
   return {
     position: chunk.positionOf(line),
     receivedAt: chunk.times[line] ?? 0,
+    instant: chunk.instants[line] ?? 0,
     index: chunk.indexes[line] ?? 0,
     line: chunk.text(line),
     telnet,

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applier } from './applier.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import type { Canary } from './canary.ts';
+import { endedBefore } from './ended-hours.ts';
 import { refusedPoint } from './flight.ts';
 import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
@@ -139,6 +140,7 @@ export class GivingWay {
   ): Promise<NotSent | undefined> {
     const { applier, canary, recent, mends, look, clock, flushSpanMs } = this.#options;
     const { chunk, lines } = batch;
+    const before = endedBefore(clock.now());
     const doubtful: number[] = [];
     for (const line of lines) {
       const high = chunk.keyHigh[line] ?? 0;
@@ -146,7 +148,9 @@ export class GivingWay {
       // What was put before is flushed; what comes now may tie with this.
       recent.register(chunk, line);
       const isOvertaking = canary.overtake(high, low);
-      if (ties.has(line) || isOvertaking || mends.has(high, low)) doubtful.push(line);
+      const isEnded = (chunk.instants[line] ?? Infinity) < before;
+      const isTie = ties.has(line) || isOvertaking || mends.has(high, low);
+      if (isTie || isEnded) doubtful.push(line);
     }
     const departure = look?.departInstead(winners, lines);
     const sent = await sendAlone(applier, batch);

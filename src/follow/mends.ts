@@ -7,6 +7,8 @@ export interface Mend extends Omit<RefusedPoint, 'error'> {
   readonly dueMs: number;
   /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
   readonly handled: number;
+  /** Of one that was put once more to an hour that is over: how much had been compacted then, and how often it was put. */
+  readonly put?: { readonly compacted: number; readonly times: number };
 }
 
 /** More instants in doubt at once stop the delivery until some are mended. */

@@ -2,8 +2,10 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
+import { type Compacted, CompactionWatch } from './compaction-watch.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
 import type { Doubt } from './doubt.ts';
+import { endedBefore } from './ended-hours.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
 import type { LookThrough } from './look-through.ts';
@@ -30,7 +32,22 @@ export type Repeated =
   | Extract<NotSent, { kind: 'too large' }>
   | Extract<Applied, { kind: 'failed' }>;
 
+interface DueMends {
+  readonly mends: readonly Mend[];
+  /** What was compacted until then; undefined where it doesn't matter. */
+  readonly compacted: number | undefined;
+}
+
+interface SendAt {
+  readonly nowMs: number;
+  readonly limits: BatchLimits;
+}
+
+const NO_MENDS: DueMends = { mends: [], compacted: undefined };
+
 const RETRIES_AT_ONCE = 100;
+/** So often is a write to an hour that is over put once more, should the TSD compact all the while. */
+const ENDED_PUTS_MAX = 6;
 /** After so long nothing more is sent until the TSD is quiet. */
 const QUIET_PATIENCE_MS = 3_000;
 const DONE: Repeated = { kind: 'done' };
@@ -41,6 +58,7 @@ export class Repeats {
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
   readonly #quiet: QuietWatch;
+  readonly #compaction: CompactionWatch;
   readonly #narrowing: Narrowing;
   readonly #givingWay: GivingWay;
 
@@ -48,6 +66,7 @@ export class Repeats {
     const { applier, canary, events } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
+    this.#compaction = new CompactionWatch(options);
     this.#narrowing = new Narrowing(canary, applier);
     this.#givingWay = new GivingWay({
       ...options,
@@ -78,7 +97,9 @@ export class Repeats {
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
     const waiting = [this.mends.nextDueMs(), this.#givingWay.dueMs].filter(isKnown);
-    const quiet = waiting.map((dueMs) => Math.max(dueMs, this.#quiet.untilMs));
+    const quiet = waiting.map((dueMs) =>
+      Math.max(dueMs, this.#quiet.untilMs, this.#compaction.untilMs),
+    );
     const due = [...quiet, this.suspects.nextDueMs()].filter(isKnown);
     return due.length > 0 ? Math.min(...due) : undefined;
   }
@@ -125,8 +146,8 @@ export class Repeats {
       const failure = await this.#givingWay.run(nowMs, limits);
       if (failure !== undefined) return failure;
     }
-    const mends = await this.#dueMends(nowMs, points);
-    return this.#putAgain(mends, suspects, { nowMs, limits });
+    const { mends, compacted } = await this.#dueMends(nowMs, points);
+    return this.#putAgain(mends, suspects, { nowMs, limits, compacted });
   }
 
   async #giveUp(final: readonly Suspect[]): Promise<Repeated> {
@@ -161,23 +182,56 @@ export class Repeats {
   /**
    * Those due once they surely come behind their writes, without those which the canary on its way may overtake: they wait again.
    */
-  async #dueMends(nowMs: number, max: number): Promise<Mend[]> {
-    const due = this.mends.due(nowMs, max);
+  async #dueMends(nowMs: number, max: number): Promise<DueMends> {
+    const due = this.mends.due(nowMs, Infinity);
     const [first] = due;
-    if (first === undefined) return [];
-    const handled = Math.max(...due.map((mend) => mend.handled));
-    if (!(await this.#quiet.isBehind({ handled, sinceMs: first.dueMs }, nowMs))) return [];
-    return due.filter((mend) => {
+    if (first === undefined) return NO_MENDS;
+    const handled = due.reduce((most, mend) => Math.max(most, mend.handled), 0);
+    const { dueMs: sinceMs } = first;
+    if (!(await this.#quiet.isBehind({ handled, sinceMs }, nowMs))) return NO_MENDS;
+    const compacted = await this.#untilCompacted(due, nowMs);
+    if (compacted === undefined) return NO_MENDS;
+    const open = this.#notSurelyPut(due, compacted).slice(0, max);
+    const mends = open.filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;
     });
+    return { mends, compacted: compacted.cells };
+  }
+
+  /** How much was compacted, once that stands still; only what goes to hours that are over needs to know. */
+  async #untilCompacted(mends: readonly Mend[], nowMs: number): Promise<Compacted | undefined> {
+    const first = mends.find((mend) => this.#isEnded(mend));
+    if (first === undefined) return { cells: undefined };
+    return this.#compaction.still(nowMs, first.dueMs);
+  }
+
+  /** Lets go of those since whose last put nothing was compacted. */
+  #notSurelyPut(mends: readonly Mend[], { cells }: Compacted): readonly Mend[] {
+    const isSure = ({ put }: Mend): boolean => put !== undefined && put.compacted === cells;
+    for (const mend of mends) if (isSure(mend)) this.mends.remove(mend);
+    return mends.filter((mend) => !isSure(mend));
+  }
+
+  #isEnded({ instant }: Mend): boolean {
+    return instant < endedBefore(this.#options.clock.now());
+  }
+
+  /** It was put once more, and taken: to an hour that is over perhaps not for the last time. */
+  #mended(mend: Mend, compacted: number | undefined, nowMs: number): void {
+    this.mends.remove(mend);
+    const times = (mend.put?.times ?? 0) + 1;
+    if (compacted === undefined || times === ENDED_PUTS_MAX || !this.#isEnded(mend)) return;
+    const { canary, flushSpanMs } = this.#options;
+    const dueMs = nowMs + flushSpanMs();
+    this.mends.add({ ...mend, dueMs, handled: canary.handled, put: { compacted, times } });
   }
 
   async #putAgain(
     mends: readonly Mend[],
     suspects: readonly Suspect[],
-    { nowMs, limits }: { readonly nowMs: number; readonly limits: BatchLimits },
+    { nowMs, limits, compacted }: Pick<DueMends, 'compacted'> & SendAt,
   ): Promise<Repeated> {
     const { canary, recent, events, flushSpanMs } = this.#options;
     // Nothing was handled then.
@@ -189,8 +243,9 @@ export class Repeats {
     this.#narrowing.passed();
     canary.note();
     for (const [index, mend] of mends.entries()) {
-      this.mends.remove(mend);
       const error = sent.errors.get(index);
+      if (error === undefined) this.#mended(mend, compacted, this.#options.clock.monotonicMs());
+      else this.mends.remove(mend);
       // What others wrote is theirs to tell their clients of.
       const isOwn = mend.isOfOthers !== true;
       if (error === undefined) canary.offerAgain(mend);

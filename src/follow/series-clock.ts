@@ -9,6 +9,7 @@ const SERIES_MAX = 262_144;
  * a hash tells, and with 60,000 series that was the most expensive step of a write.
  */
 export class SeriesClock {
+  readonly #seriesMax: number;
   #count = 0;
   /** Four words an entry: both of the series' fingerprint, then two of `#instants`. */
   #words = new Uint32Array(0);
@@ -19,22 +20,25 @@ export class SeriesClock {
   /** The entry that is tried first. */
   #next = 0;
 
-  constructor() {
+  /** `seriesMax`: of so many series it holds, a power of two. */
+  constructor(seriesMax = SERIES_MAX) {
+    this.#seriesMax = seriesMax;
     this.#allocate(SERIES_MIN);
   }
 
   /** Whether no new series can be noted any more. */
   get isFull(): boolean {
-    return this.#count >= SERIES_MAX;
+    return this.#count >= this.#seriesMax;
   }
 
   /**
    * Notes that a series goes on at an instant (above 0); true when that is later than all before it, here and in the
-   * clock of the while before. Not while it is full.
+   * clock of the while before, if any. Not while it is full.
    */
-  advance(high: number, low: number, instant: number, older: SeriesClock): boolean {
+  advance(high: number, low: number, instant: number, older?: SeriesClock): boolean {
     const known = this.#find(high, low);
-    const before = known < 0 ? older.latest(high, low) : (this.#instants[2 * known + 1] ?? 0);
+    const before =
+      known < 0 ? (older?.latest(high, low) ?? 0) : (this.#instants[2 * known + 1] ?? 0);
     const entry = known < 0 ? this.#add(high, low) : known;
     const isLater = instant > before;
     this.#instants[2 * entry + 1] = isLater ? instant : before;

@@ -78,6 +78,18 @@ export function readErrorCounters(stats: unknown): ErrorCounters | undefined {
   return storage === undefined ? undefined : { storage, exceptions };
 }
 
+/** From the JSON of `/api/stats`: rows that were written back as one cell, and cells deleted for that; undefined where none are. */
+export function readCompacted(stats: unknown): number | undefined {
+  if (!Array.isArray(stats)) return undefined;
+  let cells: number | undefined;
+  for (const { metric, value } of stats as readonly Record<string, unknown>[]) {
+    if (metric === 'tsd.compaction.writes' || metric === 'tsd.compaction.deletes') {
+      cells = (cells ?? 0) + Number(value);
+    }
+  }
+  return cells;
+}
+
 /** From the JSON of `/api/stats/region_clients`: requests on their way to HBase; undefined when it doesn't say. */
 export function readRequestsUnderWay(clients: unknown): number | undefined {
   if (!Array.isArray(clients)) return undefined;

@@ -26,6 +26,8 @@ class Rig {
   readonly winners = new Winners();
   readonly canary = new Canary();
   given = 0;
+  /** Epoch ms: in the hour of what is put. */
+  now = START;
   answer: (batch: Batch) => Applied = () => HANDLED;
   readonly givingWay: GivingWay;
 
@@ -53,7 +55,7 @@ class Rig {
         departInstead: ({ writes, position }, lines) =>
           notes.departInstead(writes, lines, position),
       },
-      clock: systemClock,
+      clock: { ...systemClock, now: () => this.now },
       flushSpanMs: () => 0,
       onPut: (points) => (this.given += points),
     });
@@ -139,12 +141,22 @@ describe('giving way to others', () => {
     expect(rig.mends.due(Infinity, 9)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
   });
 
+  test('puts once more what goes to an hour that is over, where the TSD may compact it away', async () => {
+    const rig = new Rig();
+    rig.now = START + 2 * 3_600_000;
+    rig.put(1, '1', [0], 10);
+    rig.find('2', [0], 5);
+    expect(await rig.run()).toBe('done');
+    expect(rig.mends.due(Infinity, 9)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
+  });
+
   test('takes the place of what this one was to put once more', async () => {
     const rig = new Rig();
     rig.put(1, '1', [0], 10);
     rig.find('2', [0], 5);
     const { writes } = rig.winners;
-    const own = { line: lineOf(0, '1').trimEnd(), telnet: false, index: 0, receivedAt: START + 1 };
+    const times = { receivedAt: START + 1, instant: 1_700_000_000_000 };
+    const own = { line: lineOf(0, '1').trimEnd(), telnet: false, index: 0, ...times };
     const key = { high: writes.keyHigh[0] ?? 0, low: writes.keyLow[0] ?? 0 };
     rig.mends.add({
       ...own,

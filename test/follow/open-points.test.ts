@@ -8,6 +8,7 @@ const at = (seq: number): Position => ({ lane: 'a', ordinal: 1, seq });
 const pointOf = (cell: number, seq = cell) => ({
   position: at(seq),
   receivedAt: 0,
+  instant: 0,
   index: 0,
   line: `put metric${cell} 1 1 h=x`,
   telnet: false,

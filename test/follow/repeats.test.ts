@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Applier } from '../../src/follow/applier.ts';
 import { Canary } from '../../src/follow/canary.ts';
 import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
@@ -32,6 +32,7 @@ test('what is refused for good is told of when it is of this lane, not when it i
   const point = (metric: string, high: number, isOfOthers: boolean): RefusedPoint => ({
     position,
     receivedAt: 0,
+    instant: 0,
     index: 0,
     telnet: false,
     low: 0,
@@ -68,6 +69,7 @@ test('where nothing could be sent nothing counts as handled', async () => {
   repeats.mends.add({
     position: { lane: 'a', ordinal: 1, seq: 1 },
     receivedAt: 0,
+    instant: 0,
     index: 0,
     telnet: false,
     low: 0,
@@ -79,4 +81,94 @@ test('where nothing could be sent nothing counts as handled', async () => {
   expect(await repeats.run(100, LIMITS)).toEqual({ kind: 'done' });
   expect(repeats.mends.size).toBe(1);
   expect(canary.handled).toBe(0);
+});
+
+describe('a write to an hour that is over', () => {
+  const SPAN_MS = 1_000;
+  let nowMs = 0;
+  let compacted: number | undefined = 0;
+  let puts: number[] = [];
+  /** What the TSD compacts as it takes the put. */
+  let onPut: (() => void) | undefined;
+
+  async function runUntil(endMs: number, instant: number): Promise<Repeats> {
+    nowMs = 0;
+    puts = [];
+    const canary = new Canary();
+    const repeats = new Repeats({
+      doubt: { state: undefined, isPartial: () => false },
+      applier: {
+        isQuiet: () => Promise.resolve(true),
+        compacted: () => Promise.resolve(compacted),
+        apply: () => {
+          puts.push(nowMs);
+          onPut?.();
+          return Promise.resolve({ kind: 'handled', refused: [] });
+        },
+      } as unknown as Applier,
+      canary,
+      recent: new RecentWrites(() => SPAN_MS, 0),
+      look: undefined,
+      clock: { ...systemClock, monotonicMs: () => nowMs, now: () => 1_700_000_000_000 },
+      events: {
+        rejected: () => Promise.resolve(),
+        mended: () => undefined,
+        gaveWay: () => undefined,
+      },
+      flushSpanMs: () => SPAN_MS,
+    });
+    const position = { lane: 'a', ordinal: 1, seq: 1 };
+    const line = 'put a 1 1 h=x';
+    const times = { receivedAt: 0, instant, dueMs: SPAN_MS };
+    const rest = { index: 0, telnet: false, low: 0, high: 1, line, position };
+    repeats.mends.add({ ...times, ...rest, handled: 0 });
+    for (; nowMs < endMs && repeats.mends.size > 0; nowMs += 50) {
+      const dueMs = repeats.nextDueMs() ?? Infinity;
+      // What was put is proven stored before anything is put over it.
+      canary.landed(true, nowMs);
+      if (dueMs <= nowMs) await repeats.run(nowMs, LIMITS);
+    }
+    return repeats;
+  }
+
+  const ENDED = 1_700_000_000_000 - 7_200_000;
+
+  beforeEach(() => {
+    compacted = 0;
+    onPut = undefined;
+  });
+
+  test('is put once more when nothing was compacted for a flush, and is over when nothing was for another', async () => {
+    await runUntil(10_000, ENDED);
+    expect(puts).toEqual([2 * SPAN_MS]);
+    expect(nowMs).toBeGreaterThanOrEqual(3 * SPAN_MS);
+  });
+
+  test('is put again when something was compacted meanwhile', async () => {
+    const toCome = [() => (compacted = 7), () => (compacted = 9)];
+    onPut = () => void toCome.shift()?.();
+    const { mends } = await runUntil(60_000, ENDED);
+    expect(puts).toHaveLength(3);
+    expect(mends.size).toBe(0);
+  });
+
+  test('is let go where the TSD compacts without an end', async () => {
+    let cells = 0;
+    onPut = () => void (compacted = cells += 1);
+    const { mends } = await runUntil(600_000, ENDED);
+    expect(puts).toHaveLength(6);
+    expect(mends.size).toBe(0);
+  });
+
+  test('is put once more, and no more, where the TSD compacts nothing', async () => {
+    compacted = undefined;
+    await runUntil(10_000, ENDED);
+    expect(puts).toEqual([SPAN_MS]);
+  });
+
+  test('of an hour that is not over, too', async () => {
+    onPut = () => void (compacted = (compacted ?? 0) + 1);
+    await runUntil(10_000, 1_700_000_000_000);
+    expect(puts).toEqual([SPAN_MS]);
+  });
 });

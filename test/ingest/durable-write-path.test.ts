@@ -173,7 +173,7 @@ describe('the write path', () => {
     const count = 40_000;
     const answer = submit(line.repeat(count), count);
     await durable(4);
-    const key = { high: 0, low: 0, receivedAt: 0 };
+    const key = { high: 0, low: 0, receivedAt: 0, instant: 0 };
     const point = { line: '', telnet: false, ...key, error: 'Unknown metric' };
     const first = Array.from({ length: 200 }, (_, index) => ({ ...point, position: at(2), index }));
     const late = path.delivered(at(9), [...first, { ...point, position: at(3), index: 5 }]);
@@ -199,12 +199,20 @@ describe('the write path', () => {
       error: 'x',
       index: 0,
       receivedAt: 0,
+      instant: 0,
       position: outcome.last,
     };
     expect(path.delivered(outcome.last, [point])).toEqual([point]);
   });
 
-  const refused = { line: 'put a 1 1 h=x', telnet: false, high: 0, low: 0, receivedAt: 0 };
+  const refused = {
+    line: 'put a 1 1 h=x',
+    telnet: false,
+    high: 0,
+    low: 0,
+    receivedAt: 0,
+    instant: 0,
+  };
 
   test('a refusal that the log cannot take is told to nobody, and comes too late when it comes again', async () => {
     const answer = submit(line, 1);

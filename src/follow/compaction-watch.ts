@@ -1,0 +1,45 @@
+import type { Applier } from './applier.ts';
+
+/** How often to look; and after so long rows are written back without an end. */
+const LOOK_MS = 250;
+const WAIT_MS_MAX = 10_000;
+
+/** Rows written back by then, and cells deleted; undefined: this TSD compacts none. */
+export interface Compacted {
+  readonly cells: number | undefined;
+}
+
+interface CompactionWatchOptions {
+  readonly applier: Pick<Applier, 'compacted'>;
+  /** How long the TSD may hold what it writes, and a margin. */
+  readonly flushSpanMs: () => number;
+}
+
+/**
+ * Tells whether a TSD compacts rows now. It reads a row, and up to a flush later writes it back as one cell that is newer
+ * than what was put meanwhile, and deletes what it read by name (opentsdb-write-api 4.4). It counts what it writes back as
+ * soon as it has read it: with the count standing still for a flush, and no request under way, nothing of that kind is left.
+ */
+export class CompactionWatch {
+  readonly #options: CompactionWatchOptions;
+  #cells: number | undefined;
+  /** Since when the count stands still; undefined: it was never looked at. */
+  #stillMs: number | undefined;
+  /** Before that there is nothing new to be seen. */
+  untilMs = 0;
+
+  constructor(options: CompactionWatchOptions) {
+    this.#options = options;
+  }
+
+  /** The count, once it stands still; undefined until then. `sinceMs`: since when something waits for that: what doesn't end is given up in the end. */
+  async still(nowMs: number, sinceMs: number): Promise<Compacted | undefined> {
+    const cells = await this.#options.applier.compacted();
+    if (this.#stillMs === undefined || cells !== this.#cells) this.#stillMs = nowMs;
+    this.#cells = cells;
+    const isStill = nowMs - this.#stillMs >= this.#options.flushSpanMs();
+    if (cells === undefined || isStill || nowMs - sinceMs >= WAIT_MS_MAX) return { cells };
+    this.untilMs = nowMs + LOOK_MS;
+    return undefined;
+  }
+}
