@@ -4,7 +4,8 @@ import { type DurableLog, LogReader } from './log-reader.ts';
 
 /**
  * The same lanes, where the wall clock was set back between two of them as well: what was before was then received later than
- * the file of the next one was made, as that one's first record says. Where that can't be read, they are left as they are.
+ * the file of the next one was made, as that one's first record says. Where that can't be read, `receivedBy` is Infinity: only
+ * the lane itself can tell then.
  */
 export async function disputedEnds(
   log: DurableLog,
@@ -24,13 +25,13 @@ export async function disputedEnds(
   }
 }
 
-/** The receive time that the lane before had reached, epoch ms; -Infinity when the clock did not leap. */
+/** The receive time that the lane before had reached, epoch ms; -Infinity when the clock did not leap, Infinity when that isn't known. */
 async function disputedFrom(
   reader: LogReader,
   { lane, ordinal, firstSeq }: LaneEnd,
 ): Promise<number> {
   if (firstSeq !== 1) return -Infinity;
   const read = await reader.next({ lane, ordinal, seq: 0 });
-  if (read?.kind !== 'frame' || read.lane !== lane) return -Infinity;
+  if (read?.kind !== 'frame' || read.lane !== lane) return Infinity;
   return openOf(read.body)?.disputed?.from ?? -Infinity;
 }
