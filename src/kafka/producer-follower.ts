@@ -177,14 +177,15 @@ export class ProducerFollower {
         await this.#untilGrown(signal);
         continue;
       }
-      const { pack } = next;
+      const { pack, isAhead } = next;
       if (lane !== '' && pack.frame.lane !== lane) partitions = await this.#look(session);
       ({ lane } = pack.frame);
       const isEnd = comparePositions(pack.last, log.durable) >= 0;
       const durationMs = await this.#send(session, next, partitions);
       if (durationMs === undefined) continue;
       this.#backoff.reset();
-      if (isEnd && durationMs < this.#options.ackTimeoutMs / 2) this.#enter({ kind: 'live' });
+      const isPrompt = durationMs < this.#options.ackTimeoutMs / 2;
+      if (isEnd && !isAhead && isPrompt) this.#enter({ kind: 'live' });
     }
   }
 
