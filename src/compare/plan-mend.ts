@@ -45,7 +45,7 @@ export function planMend(
   // What the target has may be a later write, which a source that is behind does not show yet.
   if (kind !== 'missing' && logEndsMs !== undefined) {
     return cannot(
-      `the log is known up to ${formatInstant(logEndsMs)} only, and the target may have a later write: --kafka or --data may tell`,
+      `the log is known up to ${formatInstant(logEndsMs)} only, and the target may have a later write: compare again once more of it is known, with --kafka or --data where the log is`,
     );
   }
   const written = answer?.written ?? null;
