@@ -93,13 +93,9 @@ export class Applier {
     }
   }
 
-  /** Rows that the TSD compacted and cells it deleted for that; undefined when it doesn't compact, or doesn't say. */
+  /** Rows that the TSD compacted and cells it deleted for that; undefined when it says nothing of it: it compacts none. Rejects when it doesn't answer. */
   async compacted(): Promise<number | undefined> {
-    try {
-      return readCompacted(await this.#http.get('/api/stats'));
-    } catch {
-      return undefined;
-    }
+    return readCompacted(await this.#http.get('/api/stats'));
   }
 
   async #applyHttp(batch: Batch): Promise<Applied> {

@@ -53,6 +53,8 @@ export interface DeliveryOptions {
   readonly sentBodies: SentBodies | undefined;
   readonly pointsMax: number;
   readonly bytesMax: number;
+  /** Whether the log has no more than one write of any instant, as a folded state has. */
+  readonly isFolded?: boolean;
   /** Whether what comes next is read while an HTTP batch is under way, instead of gathering until it can be sent. */
   readonly readsAhead: boolean;
   /** A batch answered later than this shows a primary that answers should not wait for. */

@@ -42,7 +42,7 @@ export class Delivery {
   readonly #size: BatchSize;
   readonly #chunks = new ChunkPool(CHUNKS_MAX);
   readonly #flights: Flight[] = [];
-  readonly #ended = new EndedHours();
+  readonly #ended: EndedHours;
   #current: ChunkBatches | undefined;
   /** Lines of the current chunk that may be rewrites in hours that are over. */
   #late: ReadonlySet<number> = new Set();
@@ -61,8 +61,8 @@ export class Delivery {
     this.#poison = new Poison(canary, applier);
     this.#read = this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
-    const recent = new RecentWrites(flushSpanMs, clock.monotonicMs());
-    this.#recent = recent;
+    const recent = (this.#recent = new RecentWrites(flushSpanMs, clock.monotonicMs()));
+    this.#ended = new EndedHours({ isFolded: options.isFolded === true });
     this.repeats = new Repeats({ ...options, canary, recent, look });
   }
 

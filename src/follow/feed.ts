@@ -31,6 +31,8 @@ export interface FeedOptions {
   /** See DeliveryOptions. */
   readonly sentBodies?: SentBodies;
   /** See DeliveryOptions. */
+  readonly isFolded?: boolean;
+  /** See DeliveryOptions. */
   readonly readsAhead: boolean;
   readonly promptMs: number;
   /** How long the TSD may hold writes before it flushes them, as far as it is known. */
@@ -132,6 +134,7 @@ export class Feed {
         sentBodies: options.sentBodies,
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
+        isFolded: options.isFolded === true,
         readsAhead: options.readsAhead,
         promptMs: options.promptMs,
         look,

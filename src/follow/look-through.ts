@@ -80,7 +80,7 @@ const SHARE = 4;
 const POLL_MS = 100;
 const TRIES_MAX = 3;
 /** Writes of others that are put together: more wait until these are put. */
-const WINNERS_MAX = 5_000;
+export const WINNERS_MAX = 5_000;
 
 /**
  * Sees to it that of two writes of one instant through two proxies the one that was received later stands in the primary in the

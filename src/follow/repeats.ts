@@ -8,7 +8,7 @@ import type { Doubt } from './doubt.ts';
 import { endedBefore } from './ended-hours.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
-import type { LookThrough } from './look-through.ts';
+import { type LookThrough, WINNERS_MAX } from './look-through.ts';
 import { type Mend, Mends, MENDS_MAX } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
 import { QuietWatch } from './quiet-watch.ts';
@@ -43,6 +43,7 @@ interface SendAt {
   readonly limits: BatchLimits;
 }
 
+const NOTHING: Compacted = { cells: undefined };
 const NO_MENDS: DueMends = { mends: [], compacted: undefined };
 
 const RETRIES_AT_ONCE = 100;
@@ -61,6 +62,8 @@ export class Repeats {
   readonly #compaction: CompactionWatch;
   readonly #narrowing: Narrowing;
   readonly #givingWay: GivingWay;
+  /** Whether mends that are due wait for the TSD to have done with compacting: what is new need not wait for that. */
+  #isCompacting = false;
 
   constructor(options: RepeatsOptions) {
     const { applier, canary, events } = options;
@@ -79,7 +82,8 @@ export class Repeats {
 
   /** Whether so much is open, or so long, that nothing more should be sent. */
   isFull(nowMs: number): boolean {
-    const sinceMs = Math.min(this.mends.nextDueMs() ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
+    const mendsSinceMs = this.#isCompacting ? undefined : this.mends.nextDueMs();
+    const sinceMs = Math.min(mendsSinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
     const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
     return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
   }
@@ -96,12 +100,17 @@ export class Repeats {
 
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
-    const waiting = [this.mends.nextDueMs(), this.#givingWay.dueMs].filter(isKnown);
+    const waiting = [this.mends.nextDueMs(), this.#givingWayDueMs].filter(isKnown);
     const quiet = waiting.map((dueMs) =>
       Math.max(dueMs, this.#quiet.untilMs, this.#compaction.untilMs),
     );
     const due = [...quiet, this.suspects.nextDueMs()].filter(isKnown);
     return due.length > 0 ? Math.min(...due) : undefined;
+  }
+
+  /** Undefined, too, while what it may add to the mends would be too many. */
+  get #givingWayDueMs(): number | undefined {
+    return this.mends.size + WINNERS_MAX > MENDS_MAX ? undefined : this.#givingWay.dueMs;
   }
 
   /** Notes refusals whose clients were told otherwise. */
@@ -134,15 +143,15 @@ export class Repeats {
   async #run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const final = this.suspects.final();
     if (final.length > 0) return this.#giveUp(final);
-    const due = this.suspects.due(nowMs);
+    const all = this.suspects.due(nowMs);
+    // A mend is of an earlier write than a suspect of the same instant: first the mend.
+    const due = all.filter(({ high, low }) => !this.mends.has(high, low));
+    for (const suspect of all) if (!due.includes(suspect)) this.suspects.putOff(suspect, nowMs);
     const alone = due.find(({ isAlone }) => isAlone);
     if (alone !== undefined) return this.#tryAlone(alone, nowMs, limits);
     const { points } = this.#narrowing.within(limits);
-    // A mend is of an earlier write than a suspect of the same instant: first the mend.
-    const suspects = due
-      .filter(({ high, low }) => !this.mends.has(high, low))
-      .slice(0, Math.min(RETRIES_AT_ONCE, points));
-    if ((this.#givingWay.dueMs ?? Infinity) <= nowMs) {
+    const suspects = due.slice(0, Math.min(RETRIES_AT_ONCE, points));
+    if ((this.#givingWayDueMs ?? Infinity) <= nowMs) {
       const failure = await this.#givingWay.run(nowMs, limits);
       if (failure !== undefined) return failure;
     }
@@ -186,46 +195,53 @@ export class Repeats {
     const due = this.mends.due(nowMs, Infinity);
     const [first] = due;
     if (first === undefined) return NO_MENDS;
-    const handled = due.reduce((most, mend) => Math.max(most, mend.handled), 0);
+    const handled = Math.max(...due.slice(0, max).map((mend) => mend.handled));
     const { dueMs: sinceMs } = first;
     if (!(await this.#quiet.isBehind({ handled, sinceMs }, nowMs))) return NO_MENDS;
-    const compacted = await this.#untilCompacted(due, nowMs);
-    if (compacted === undefined) return NO_MENDS;
-    const open = this.#notSurelyPut(due, compacted).slice(0, max);
+    const proven = due.filter((mend) => mend.handled <= handled);
+    const compacted = await this.#untilCompacted(proven, nowMs);
+    const open = this.#open(proven, compacted).slice(0, max);
     const mends = open.filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;
     });
-    return { mends, compacted: compacted.cells };
+    return { mends, compacted: compacted?.cells };
   }
 
   /** How much was compacted, once that stands still; only what goes to hours that are over needs to know. */
   async #untilCompacted(mends: readonly Mend[], nowMs: number): Promise<Compacted | undefined> {
-    const first = mends.find((mend) => this.#isEnded(mend));
-    if (first === undefined) return { cells: undefined };
-    return this.#compaction.still(nowMs, first.dueMs);
+    const before = this.#endedBefore;
+    const first = mends.find(({ instant }) => instant < before);
+    const compacted =
+      first === undefined ? NOTHING : await this.#compaction.still(nowMs, first.dueMs);
+    this.#isCompacting = compacted === undefined;
+    return compacted;
   }
 
-  /** Lets go of those since whose last put nothing was compacted. */
-  #notSurelyPut(mends: readonly Mend[], { cells }: Compacted): readonly Mend[] {
-    const isSure = ({ put }: Mend): boolean => put !== undefined && put.compacted === cells;
+  /** Those to be put now. Lets go of those since whose last put nothing was compacted. */
+  #open(mends: readonly Mend[], compacted: Compacted | undefined): readonly Mend[] {
+    const before = this.#endedBefore;
+    if (compacted === undefined) return mends.filter(({ instant }) => instant >= before);
+    const isSure = ({ put }: Mend): boolean =>
+      put !== undefined && put.compacted === compacted.cells;
     for (const mend of mends) if (isSure(mend)) this.mends.remove(mend);
     return mends.filter((mend) => !isSure(mend));
   }
 
-  #isEnded({ instant }: Mend): boolean {
-    return instant < endedBefore(this.#options.clock.now());
+  get #endedBefore(): number {
+    return endedBefore(this.#options.clock.now());
   }
 
   /** It was put once more, and taken: to an hour that is over perhaps not for the last time. */
   #mended(mend: Mend, compacted: number | undefined, nowMs: number): void {
     this.mends.remove(mend);
     const times = (mend.put?.times ?? 0) + 1;
-    if (compacted === undefined || times === ENDED_PUTS_MAX || !this.#isEnded(mend)) return;
-    const { canary, flushSpanMs } = this.#options;
-    const dueMs = nowMs + flushSpanMs();
-    this.mends.add({ ...mend, dueMs, handled: canary.handled, put: { compacted, times } });
+    const isLast = times === ENDED_PUTS_MAX || mend.instant >= this.#endedBefore;
+    if (compacted === undefined || isLast) return;
+    const { handled } = this.#options.canary;
+    const dueMs = nowMs + this.#compaction.spanMs;
+    this.mends.add({ ...mend, dueMs, handled, put: { compacted, times } });
   }
 
   async #putAgain(

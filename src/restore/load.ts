@@ -142,7 +142,8 @@ export class Load {
       target,
       clock,
       log: this.#source,
-      // The state holds one value for an instant: there is nothing to fold, so its end is never far.
+      isFolded: true,
+      // There is nothing to fold, so its end is never far.
       end: () => NOWHERE,
       from,
       earlier,

@@ -40,6 +40,31 @@ describe('writes to hours that are over', () => {
     expect([...ended.rewrites(chunkOf(5, [put(OVER + 2, '2')]), NOW)]).toEqual([0]);
   });
 
+  test('are none where a series that is live gets what it lacked, hour by hour in any order', () => {
+    const ended = new EndedHours();
+    const end = (Math.floor(NOW / HOUR_MS) + 1) * 3_600;
+    // In the last seconds of an hour what is live counts as of one that is over.
+    const live = [put(end - 5, '1')];
+    expect([...ended.rewrites(chunkOf(1, live), (end - 5) * 1_000)]).toEqual([]);
+    const day = 86_400;
+    const lacked = [0, 1, 3_600, 3_601].map((after) => put(OVER - day + after, '1'));
+    const earlier = [0, 1].map((after) => put(OVER - 2 * day + after, '1'));
+    expect([...ended.rewrites(chunkOf(2, [...lacked, ...earlier]), NOW)]).toEqual([]);
+  });
+
+  test('are none where two collectors send the same', () => {
+    const ended = new EndedHours();
+    const pair = [put(OVER, '1'), put(OVER, '1'), put(OVER + 1, '2'), put(OVER + 1, '2')];
+    expect([...ended.rewrites(chunkOf(1, pair), NOW)]).toEqual([]);
+    expect([...ended.rewrites(chunkOf(5, [put(OVER + 1, '3')]), NOW)]).toEqual([0]);
+  });
+
+  test('are none where the log has one write of each instant', () => {
+    const ended = new EndedHours({ isFolded: true });
+    const lines = [put(OVER + 1, '1'), put(OVER, '1')];
+    expect([...ended.rewrites(chunkOf(1, lines), NOW)]).toEqual([]);
+  });
+
   test('are those alone: what OpenTSDB does not compact is not looked at', () => {
     const ended = new EndedHours();
     const current = NOW / 1_000;

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Applier } from '../../src/follow/applier.ts';
 import { Canary } from '../../src/follow/canary.ts';
 import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
+import type { Chunk } from '../../src/follow/chunk.ts';
+import type { Mends } from '../../src/follow/mends.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
 import { Repeats } from '../../src/follow/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -88,10 +90,15 @@ describe('a write to an hour that is over', () => {
   let nowMs = 0;
   let compacted: number | undefined = 0;
   let puts: number[] = [];
+  let read: () => Promise<number | undefined>;
   /** What the TSD compacts as it takes the put. */
   let onPut: (() => void) | undefined;
 
-  async function runUntil(endMs: number, instant: number): Promise<Repeats> {
+  async function runUntil(
+    endMs: number,
+    instant: number,
+    other?: { readonly high: number; readonly instant: number },
+  ): Promise<{ readonly mends: Mends; readonly isFull: boolean }> {
     nowMs = 0;
     puts = [];
     const canary = new Canary();
@@ -99,7 +106,7 @@ describe('a write to an hour that is over', () => {
       doubt: { state: undefined, isPartial: () => false },
       applier: {
         isQuiet: () => Promise.resolve(true),
-        compacted: () => Promise.resolve(compacted),
+        compacted: () => read(),
         apply: () => {
           puts.push(nowMs);
           onPut?.();
@@ -122,26 +129,30 @@ describe('a write to an hour that is over', () => {
     const times = { receivedAt: 0, instant, dueMs: SPAN_MS };
     const rest = { index: 0, telnet: false, low: 0, high: 1, line, position };
     repeats.mends.add({ ...times, ...rest, handled: 0 });
+    if (other !== undefined) repeats.mends.add({ ...times, ...rest, ...other, handled: 0 });
     for (; nowMs < endMs && repeats.mends.size > 0; nowMs += 50) {
       const dueMs = repeats.nextDueMs() ?? Infinity;
       // What was put is proven stored before anything is put over it.
+      canary.send(nowMs);
       canary.landed(true, nowMs);
       if (dueMs <= nowMs) await repeats.run(nowMs, LIMITS);
     }
-    return repeats;
+    return { mends: repeats.mends, isFull: repeats.isFull(nowMs) };
   }
 
   const ENDED = 1_700_000_000_000 - 7_200_000;
 
   beforeEach(() => {
     compacted = 0;
+    read = () => Promise.resolve(compacted);
     onPut = undefined;
   });
 
-  test('is put once more when nothing was compacted for a flush, and is over when nothing was for another', async () => {
-    await runUntil(10_000, ENDED);
-    expect(puts).toEqual([2 * SPAN_MS]);
-    expect(nowMs).toBeGreaterThanOrEqual(3 * SPAN_MS);
+  test('is put once more when nothing was compacted for two flushes, and is over when nothing was for two others', async () => {
+    await runUntil(20_000, ENDED);
+    expect(puts).toEqual([3 * SPAN_MS]);
+    expect(nowMs).toBeGreaterThanOrEqual(5 * SPAN_MS);
+    expect(nowMs).toBeLessThan(6 * SPAN_MS);
   });
 
   test('is put again when something was compacted meanwhile', async () => {
@@ -150,6 +161,31 @@ describe('a write to an hour that is over', () => {
     const { mends } = await runUntil(60_000, ENDED);
     expect(puts).toHaveLength(3);
     expect(mends.size).toBe(0);
+  });
+
+  test('is not put before what was compacted is written and deleted, a flush each', async () => {
+    const counts = [0, 0, 0, 0, 9];
+    read = () => Promise.resolve(counts.shift() ?? 9);
+    await runUntil(20_000, ENDED);
+    // Looked at four times a second: the count moved a second after the write was due.
+    expect(puts).toEqual([4 * SPAN_MS]);
+  });
+
+  test('is not let go while the TSD does not say what it compacts', async () => {
+    read = () => Promise.reject(new Error('timed out'));
+    const { mends } = await runUntil(25_000, ENDED);
+    expect(puts.length).toBeGreaterThan(0);
+    expect(mends.size).toBe(1);
+  });
+
+  test('holds up no write of an hour that lasts, nor what is new, while the TSD compacts', async () => {
+    let cells = 0;
+    read = () => Promise.resolve((cells += 1));
+    const other = { high: 2, instant: 1_700_000_000_000 };
+    const { mends, isFull } = await runUntil(8_000, ENDED, other);
+    expect(puts).toEqual([SPAN_MS]);
+    expect(mends).toMatchObject({ size: 1 });
+    expect(isFull).toBe(false);
   });
 
   test('is let go where the TSD compacts without an end', async () => {
@@ -171,4 +207,45 @@ describe('a write to an hour that is over', () => {
     await runUntil(10_000, 1_700_000_000_000);
     expect(puts).toEqual([SPAN_MS]);
   });
+});
+
+test('a suspect waits for an earlier write of its instant to be put once more, and asks for nothing meanwhile', async () => {
+  const puts: string[] = [];
+  const repeats = new Repeats({
+    doubt: { state: undefined, isPartial: () => false },
+    applier: {
+      isQuiet: () => Promise.resolve(true),
+      apply: ({ chunk }: { readonly chunk: Chunk }) => {
+        puts.push(chunk.text(0));
+        return Promise.resolve({ kind: 'handled', refused: [] });
+      },
+    } as unknown as Applier,
+    canary: new Canary(),
+    recent: new RecentWrites(() => 1_000, 0),
+    look: undefined,
+    clock: systemClock,
+    events: {
+      rejected: () => Promise.resolve(),
+      mended: () => undefined,
+      gaveWay: () => undefined,
+    },
+    flushSpanMs: () => 1_000,
+  });
+  const instant = Date.now();
+  const point = { receivedAt: 0, instant, index: 0, telnet: false, low: 0, high: 1 };
+  const at = { lane: 'a', ordinal: 1 };
+  const [earlier, later] = ['put a 1 1 h=x', 'put a 1 2 h=x'];
+  const doubtful = { ...point, line: earlier, position: { ...at, seq: 1 } };
+  repeats.mends.add({ ...doubtful, dueMs: 60_000, handled: 0 });
+  repeats.setAside({ ...point, line: later, position: { ...at, seq: 2 }, error: 'reset' }, 0);
+  let runs = 0;
+  for (let nowMs = 0; nowMs < 180_000;) {
+    const dueMs = Math.max(nowMs, repeats.nextDueMs() ?? Infinity);
+    if (dueMs === Infinity) break;
+    nowMs = dueMs;
+    runs += 1;
+    await repeats.run(nowMs, LIMITS);
+  }
+  expect(puts).toEqual([earlier, later]);
+  expect(runs).toBeLessThan(20);
 });
