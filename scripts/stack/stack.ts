@@ -41,7 +41,7 @@ const SMALL_BROKER = {
 } as const;
 
 const HEAP_MIB = {
-  throwaway: { hbase: 768, kafka: 384, tsd: 384 },
+  throwaway: { hbase: 1536, kafka: 384, tsd: 384 },
   lasting: { hbase: 1536, kafka: 768, tsd: 1024 },
 } as const;
 
