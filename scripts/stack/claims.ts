@@ -11,6 +11,8 @@ const POLL_MS_MAX = 100;
  */
 export class Claims {
   readonly #directory: string;
+  /** Of this process: to ask for it may cost a process of its own. */
+  readonly #own = identify(process.pid) ?? `${process.pid}`;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -18,12 +20,11 @@ export class Claims {
 
   /** Of two that ask for one name at once both may be refused, but never are both given it. */
   take(name: string): boolean {
-    const own = identify(process.pid) ?? `${process.pid}`;
-    mkdirSync(join(this.#directory, own), { recursive: true });
-    const file = join(this.#directory, own, name);
+    mkdirSync(join(this.#directory, this.#own), { recursive: true });
+    const file = join(this.#directory, this.#own, name);
     if (existsSync(file)) return false;
     writeFileSync(file, '');
-    if (!this.#livingOthers(own).some((other) => existsSync(join(this.#directory, other, name)))) {
+    if (!this.#livingOthers().some((other) => existsSync(join(this.#directory, other, name)))) {
       return true;
     }
     rmSync(file);
@@ -31,8 +32,7 @@ export class Claims {
   }
 
   giveBack(name: string): void {
-    const own = identify(process.pid) ?? `${process.pid}`;
-    rmSync(join(this.#directory, own, name), { force: true });
+    rmSync(join(this.#directory, this.#own, name), { force: true });
   }
 
   /** Does the work while nobody else has the name; waits for that, for so long at most. */
@@ -50,9 +50,9 @@ export class Claims {
     }
   }
 
-  #livingOthers(own: string): readonly string[] {
+  #livingOthers(): readonly string[] {
     return readdirSync(this.#directory).filter((owner) => {
-      if (owner === own) return false;
+      if (owner === this.#own) return false;
       if (isRunning(owner)) return true;
       rmSync(join(this.#directory, owner), { recursive: true, force: true });
       return false;
