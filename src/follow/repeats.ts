@@ -136,17 +136,22 @@ export class Repeats {
   /** All that isn't confirmed is to be delivered again: what would only be put again before waits for that. */
   #letGo(nowMs: number): void {
     this.mends.clear();
-    for (const suspect of this.suspects.due(nowMs)) this.suspects.putOff(suspect, nowMs);
+    this.#putOff(nowMs, () => true);
     this.hold(nowMs);
+  }
+
+  /** Of the suspects that are due these are tried later. */
+  #putOff(nowMs: number, isPutOff: (suspect: Suspect) => boolean): void {
+    for (const suspect of this.suspects.due(nowMs))
+      if (isPutOff(suspect)) this.suspects.putOff(suspect, nowMs);
   }
 
   async #run(nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const final = this.suspects.final();
     if (final.length > 0) return this.#giveUp(final);
-    const all = this.suspects.due(nowMs);
     // A mend is of an earlier write than a suspect of the same instant: first the mend.
-    const due = all.filter(({ high, low }) => !this.mends.has(high, low));
-    for (const suspect of all) if (!due.includes(suspect)) this.suspects.putOff(suspect, nowMs);
+    this.#putOff(nowMs, ({ high, low }) => this.mends.has(high, low));
+    const due = this.suspects.due(nowMs);
     const alone = due.find(({ isAlone }) => isAlone);
     if (alone !== undefined) return this.#tryAlone(alone, nowMs, limits);
     const { points } = this.#narrowing.within(limits);

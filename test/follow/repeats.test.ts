@@ -9,6 +9,11 @@ import { Repeats } from '../../src/follow/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 
 const LIMITS = { points: 100, bytes: 65_536 };
+const UNHEARD = {
+  rejected: () => Promise.resolve(),
+  mended: () => undefined,
+  gaveWay: () => undefined,
+};
 
 test('what is refused for good is told of when it is of this lane, not when it is of others', async () => {
   const told: string[] = [];
@@ -61,11 +66,7 @@ test('where nothing could be sent nothing counts as handled', async () => {
     recent: new RecentWrites(() => 1_000, 0),
     look: undefined,
     clock: systemClock,
-    events: {
-      rejected: () => Promise.resolve(),
-      mended: () => undefined,
-      gaveWay: () => undefined,
-    },
+    events: UNHEARD,
     flushSpanMs: () => 0,
   });
   repeats.mends.add({
@@ -117,11 +118,7 @@ describe('a write to an hour that is over', () => {
       recent: new RecentWrites(() => SPAN_MS, 0),
       look: undefined,
       clock: { ...systemClock, monotonicMs: () => nowMs, now: () => 1_700_000_000_000 },
-      events: {
-        rejected: () => Promise.resolve(),
-        mended: () => undefined,
-        gaveWay: () => undefined,
-      },
+      events: UNHEARD,
       flushSpanMs: () => SPAN_MS,
     });
     const position = { lane: 'a', ordinal: 1, seq: 1 };
@@ -224,11 +221,7 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
     recent: new RecentWrites(() => 1_000, 0),
     look: undefined,
     clock: systemClock,
-    events: {
-      rejected: () => Promise.resolve(),
-      mended: () => undefined,
-      gaveWay: () => undefined,
-    },
+    events: UNHEARD,
     flushSpanMs: () => 1_000,
   });
   const instant = Date.now();
