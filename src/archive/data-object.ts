@@ -6,11 +6,11 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { lookAtFile } from './leaving.ts';
 import type { DataObject } from './sidecar.ts';
 
-/** What was found of an object that its sidecar names. */
+/** What was found of an object that its sidecar names; `bytes`: so many. */
 export type DataCheck =
   /** Every byte is what was written; `path` is a local file with them. */
-  | { readonly kind: 'whole'; readonly path: string }
-  | { readonly kind: 'missing' | 'damaged'; readonly reason: string };
+  | { readonly kind: 'whole'; readonly path: string; readonly bytes: number }
+  | { readonly kind: 'missing' | 'damaged'; readonly reason: string; readonly bytes: number };
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -24,7 +24,7 @@ export async function checkDataObject(
   let found = 0;
   try {
     const path = await store.localPath(object);
-    if (path === undefined) return { kind: 'missing', reason: `${object} is gone` };
+    if (path === undefined) return missing(object);
     const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
     const take = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of chunks) {
@@ -34,12 +34,12 @@ export async function checkDataObject(
       }
     };
     await pipeline(stream, take);
-    if (found !== bytes) return damaged(`${object} has ${found} bytes instead of ${bytes}`);
-    if (hash.digest('hex') !== sha256) return damaged(`${object} is not what was written`);
-    return { kind: 'whole', path };
+    if (found !== bytes) return damaged(`${object} has ${found} bytes instead of ${bytes}`, found);
+    if (hash.digest('hex') !== sha256) return damaged(`${object} is not what was written`, found);
+    return { kind: 'whole', path, bytes };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    return damaged(`${object} cannot be read: ${(error as Error).message}`);
+    return damaged(`${object} cannot be read: ${(error as Error).message}`, found);
   }
 }
 
@@ -60,12 +60,10 @@ export async function checkDataSize(
 ): Promise<DataCheck> {
   const path = await store.localPath(object);
   const found = path === undefined ? undefined : (await lookAtFile(path, 0))?.bytes;
-  if (path === undefined || found === undefined) {
-    return { kind: 'missing', reason: `${object} is gone` };
-  }
+  if (path === undefined || found === undefined) return missing(object);
   return found === bytes
-    ? { kind: 'whole', path }
-    : damaged(`${object} has ${found} bytes instead of ${bytes}`);
+    ? { kind: 'whole', path, bytes }
+    : damaged(`${object} has ${found} bytes instead of ${bytes}`, found);
 }
 
 /** Whether the disk does not give back what is there: damage, not a fault of whoever reads. */
@@ -73,6 +71,10 @@ export function isUnreadable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EIO';
 }
 
-function damaged(reason: string): DataCheck {
-  return { kind: 'damaged', reason };
+function missing(object: string): DataCheck {
+  return { kind: 'missing', reason: `${object} is gone`, bytes: 0 };
+}
+
+function damaged(reason: string, bytes: number): DataCheck {
+  return { kind: 'damaged', reason, bytes };
 }

@@ -107,9 +107,7 @@ async function checkBatch(
   });
   const answers = await contents?.read(questions);
   for (const check of checks) {
-    if (check.kind !== 'old') {
-      onChecked(check.kind === 'gone' ? 0 : (check.sidecar?.data?.bytes ?? 0));
-    }
+    if (check.kind !== 'old') onChecked(check.kind === 'gone' ? 0 : check.bytes);
   }
   return batch.flatMap((nest, index) => {
     const check = checks[index];

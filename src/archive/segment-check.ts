@@ -5,16 +5,22 @@ import { checkDataObject, checkDataSize } from './data-object.ts';
 import { formatSidecarName, type SegmentName } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
 
-/** A segment, as far as its bytes go. */
+/** A segment, as far as its bytes go; `bytes`: of its data, as many as were found. */
 export type SegmentCheck =
   /** `path`: a local file with its data; undefined when no record of it gives a row. */
-  | { readonly kind: 'whole'; readonly sidecar: Sidecar; readonly path: string | undefined }
+  | {
+      readonly kind: 'whole';
+      readonly sidecar: Sidecar;
+      readonly path: string | undefined;
+      readonly bytes: number;
+    }
   /** It can't be used for this object. `sidecar` when that is whole. */
   | {
       readonly kind: 'damaged' | 'missing';
       readonly object: string;
       readonly reason: string;
       readonly sidecar: Sidecar | undefined;
+      readonly bytes: number;
     }
   /** Removed since it was listed. */
   | { readonly kind: 'gone' };
@@ -35,12 +41,13 @@ export async function checkSegment(
   if (sidecar === 'gone') return { kind: 'gone' };
   if (sidecar === 'damaged') {
     const object = formatSidecarName(segment);
-    return { kind: 'damaged', object, reason: 'it is not what was written', sidecar: undefined };
+    const reason = 'it is not what was written';
+    return { kind: 'damaged', object, reason, sidecar: undefined, bytes: 0 };
   }
   const { data } = sidecar;
-  if (data === null) return { kind: 'whole', sidecar, path: undefined };
+  if (data === null) return { kind: 'whole', sidecar, path: undefined, bytes: 0 };
   const found = await (isQuick ? checkDataSize(store, data) : checkDataObject(store, data, signal));
-  if (found.kind === 'whole') return { kind: 'whole', sidecar, path: found.path };
+  if (found.kind === 'whole') return { ...found, sidecar };
   // A segment is removed sidecar first.
   if (found.kind === 'missing' && (await readIfWhole(store, segment)) === 'gone') {
     return { kind: 'gone' };

@@ -37,7 +37,7 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
   readonly now: () => number;
   readonly report: (finding: Finding) => void;
-  /** A segment was looked into; `bytes` of its data. */
+  /** A segment was looked into; `bytes` of its data were found. */
   readonly onChecked: (bytes: number) => void;
 }
 

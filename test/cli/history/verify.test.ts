@@ -1,6 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fieldsOf } from '../../../src/record/fields.ts';
 import type { ReportOutput } from '../../../src/cli/progress-line.ts';
 import type { VerifyEvent } from '../../../src/cli/history/verify-contract.ts';
 import { exitCodeFor, verify, type VerifyFlags } from '../../../src/cli/history/verify.ts';
@@ -130,6 +131,20 @@ describe('verify', { timeout: 60_000 }, () => {
       });
     });
   });
+
+  test.each([false, true])(
+    'counts no bytes of data but those that are there (--quick: %s)',
+    async (quick) => {
+      const flags = { json: true, quick };
+      const bytes = async (): Promise<unknown> =>
+        fieldsOf(eventsOf(await show(flags)).at(-1))['bytes'];
+      const name = `${MINUTE}.00000000.parquet`;
+      const { size } = await stat(join(made.repository.place, name));
+      const whole = Number(await bytes());
+      await during(name, undefined, async () => expect(await bytes()).toBe(whole - size));
+      await during(name, 'x', async () => expect(await bytes()).toBe(whole - size + 1));
+    },
+  );
 
   test('--quick and --since look into less, and say so', async () => {
     const { code, out } = await show({ quick: true, since: '2026-05-28T12:00:00Z' });
