@@ -14,6 +14,8 @@ import { identify, isRunning } from './process-identity.ts';
 import { type StackPlace, stopAll } from './stack.ts';
 
 const THROWAWAY = 'test-';
+/** Not whole yet: behind it comes the process that makes it, as `identify` names it, and something that no other has. */
+const NASCENT = 'new-';
 
 /** A person's stack: one for each base port, kept until its directory is removed. */
 export function lastingPlace(basePort: number): StackPlace {
@@ -32,12 +34,13 @@ export function lastingPlace(basePort: number): StackPlace {
 
 /** A test run's stack, on free ports. `sweep` ends it should this process die without doing so. */
 export async function throwawayPlace(): Promise<StackPlace> {
-  const unique = `${process.pid}-${randomBytes(3).toString('hex')}`;
-  const directory = join(stackRoot(), `${THROWAWAY}${unique}`);
+  const owner = identify(process.pid) ?? '';
+  const unique = randomBytes(3).toString('hex');
+  const directory = join(stackRoot(), `${THROWAWAY}${process.pid}-${unique}`);
   // It has its owner from the first moment on: another's sweep must not take it for one that nobody has.
-  const nascent = join(stackRoot(), `new-${unique}`);
+  const nascent = join(stackRoot(), `${NASCENT}${owner}-${unique}`);
   mkdirSync(nascent, { recursive: true });
-  writeFileSync(ownerFile(nascent), identify(process.pid) ?? '');
+  writeFileSync(ownerFile(nascent), owner);
   renameSync(nascent, directory);
   return {
     directory,
@@ -56,9 +59,15 @@ export async function throwawayPlace(): Promise<StackPlace> {
 export async function sweep(): Promise<void> {
   if (!existsSync(stackRoot())) return;
   for (const name of readdirSync(stackRoot())) {
-    const directory = join(stackRoot(), name);
-    if (name.startsWith(THROWAWAY) && !hasOwner(directory)) await stopAll(directory, 'throwaway');
+    if (isLeft(name)) await stopAll(join(stackRoot(), name), 'throwaway');
   }
+}
+
+function isLeft(name: string): boolean {
+  if (name.startsWith(THROWAWAY)) return !hasOwner(join(stackRoot(), name));
+  // It may have no owner's file yet: its name tells.
+  const maker = name.slice(NASCENT.length, name.lastIndexOf('-'));
+  return name.startsWith(NASCENT) && !isRunning(maker);
 }
 
 function hasOwner(directory: string): boolean {

@@ -55,6 +55,10 @@ test('runs side by side never remove the stack of one that lives, and remove tog
     await mkdir(left, { recursive: true });
     for (let file = 0; file < 20; file += 1) await writeFile(join(left, `${file}`), '');
   }
+  // Of a process that is gone, killed before and after it wrote down that it is its own.
+  await mkdir(join(folder.path, 'new-4194305 1-aaaaaa'));
+  await mkdir(join(folder.path, 'new-4194305 1-bbbbbb'));
+  await writeFile(join(folder.path, 'new-4194305 1-bbbbbb', 'owner'), '4194305 1');
   const statuses = await inThree(`
     import { existsSync } from 'node:fs';
     import { join } from 'node:path';
