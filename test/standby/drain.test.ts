@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
 import { drainLookMs } from '../../src/standby/drain.ts';
 import { until } from '../kit/until.ts';
@@ -46,14 +46,23 @@ test('a standby is looked at more often when something is to end it', () => {
 
 describe('a standby that is drained', () => {
   test('is looked at as soon as that begins', async () => {
+    let isStill = false;
+    let passing = 0;
     await using slow = await StandbyRig.open({
       ...systemClock,
-      // While nothing is to end it.
-      sleep: (ms, signal) => systemClock.sleep(ms === 1_000 ? 60_000 : ms, signal),
+      sleep: async (ms, signal) => {
+        // What waits then waits for ever: nobody looks by themselves.
+        if (isStill && slow.standby.promotion.kind === 'none') return untilAborted(signal);
+        passing += 1;
+        await systemClock.sleep(ms, signal);
+        passing -= 1;
+      },
     });
     await slow.log.write([line(1)]);
     await slow.start();
     await slow.contained();
+    isStill = true;
+    await until(() => passing === 0, 'still', 20_000);
     const { segments, durable } = slow.log.wal;
     await slow.standby.drain(laneEnds(segments, durable, slow.log.wal.now()));
     await until(() => slow.standby.promotion.kind === 'promoted', 'drained', 20_000);
