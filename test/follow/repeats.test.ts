@@ -3,7 +3,9 @@ import type { Applier } from '../../src/follow/applier.ts';
 import { Canary } from '../../src/follow/canary.ts';
 import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
 import type { Chunk } from '../../src/follow/chunk.ts';
-import type { Mends } from '../../src/follow/mends.ts';
+import { Winners } from '../../src/follow/later-writes.ts';
+import { WINNERS_MAX } from '../../src/follow/look-through.ts';
+import { type Mend, type Mends, MENDS_MAX } from '../../src/follow/mends.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
 import { Repeats } from '../../src/follow/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -241,4 +243,33 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
   }
   expect(puts).toEqual([earlier, later]);
   expect(runs).toBeLessThan(20);
+});
+
+test('what others wrote later waits while what it may add to the mends would be too many', async () => {
+  const repeats = new Repeats({
+    doubt: { state: undefined, isPartial: () => false },
+    applier: { isQuiet: () => Promise.resolve(true) } as unknown as Applier,
+    canary: new Canary(),
+    recent: new RecentWrites(() => 1_000, 0),
+    look: undefined,
+    clock: systemClock,
+    events: UNHEARD,
+    flushSpanMs: () => 0,
+  });
+  const position = { lane: 'a', ordinal: 1, seq: 1 };
+  const rest = { receivedAt: 0, instant: 0, index: 0, telnet: false, line: 'put a 1 1 h=x' };
+  const mendOf = (high: number): Mend => {
+    return { ...rest, position, low: 0, high, dueMs: Infinity, handled: 0 };
+  };
+  for (let high = 0; repeats.mends.size <= MENDS_MAX - WINNERS_MAX; high += 1)
+    repeats.mends.add(mendOf(high));
+  const over = new AbortController();
+  const given = repeats.giveWay(new Winners(), over.signal);
+  expect(repeats.isFull(0)).toBe(false);
+  expect(repeats.nextDueMs()).toBe(Infinity);
+  const [first] = repeats.mends.due(Infinity, 1);
+  if (first !== undefined) repeats.mends.remove(first);
+  expect(repeats.nextDueMs()).toBe(0);
+  await repeats.run(systemClock.monotonicMs(), LIMITS);
+  await given;
 });
