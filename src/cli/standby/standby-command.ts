@@ -54,7 +54,7 @@ function addControl(standby: Command, action: 'pause' | 'resume', summary: strin
       `${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Tells how it then is, in a line.`,
     )
     .option('--admin <ADDRESS>', 'Its admin address.', String(OPTIONS.admin.default))
-    .option('--json', 'Print its whole status as JSON, as docs/JSON.md has it.')
+    .option('--json', 'Print JSON, with its whole status, as docs/JSON.md has it.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(`tsdb-wal standby ${action} --admin 127.0.0.1:4246`))
     .action(async (_flags: object, command: Command) => {

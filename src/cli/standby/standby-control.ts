@@ -9,6 +9,16 @@ export interface ControlFlags {
   readonly json?: boolean;
 }
 
+/** What `--json` prints; docs/JSON.md is the contract. */
+interface Controlled {
+  readonly contract: 'tsdb-wal standby pause' | 'tsdb-wal standby resume';
+  readonly version: 1;
+  /** The admin address of the standby. */
+  readonly standby: string;
+  /** As `/status` then has it. */
+  readonly status: unknown;
+}
+
 /** Asks a running standby to pause or to go on; prints how it then is. Throws CONFIG_INVALID, STANDBY_UNREACHABLE. */
 export async function controlStandby(
   action: 'pause' | 'resume',
@@ -22,12 +32,14 @@ export async function controlStandby(
       hint: 'Name the --admin address that the standby runs with.',
     });
   }
-  const { value } = answer;
-  await print(`${json ? JSON.stringify(value) : describe(admin.address, value)}\n`);
+  const { address: standby } = admin;
+  const { value: status } = answer;
+  const told: Controlled = { contract: `tsdb-wal standby ${action}`, version: 1, standby, status };
+  await print(`${json ? JSON.stringify(told) : describe(told)}\n`);
 }
 
-/** In a line, from its `/status`. */
-function describe(address: string, status: unknown): string {
+/** In a line. */
+function describe({ standby, status }: Controlled): string {
   const { paused, promotion, target, contains, lagRecords, lagSeconds } = fieldsOf(status);
   const { state } = fieldsOf(promotion);
   const { latest } = fieldsOf(contains);
@@ -40,5 +52,5 @@ function describe(address: string, status: unknown): string {
   const has =
     typeof latest === 'string' ? `surely has what was received up to ${latest}` : 'has nothing yet';
   const { url } = fieldsOf(target);
-  return `standby ${address} ${is}; ${String(url)} ${has}, ${String(lagRecords)} records (${Number(lagSeconds).toFixed(0)} s) behind`;
+  return `standby ${standby} ${is}; ${String(url)} ${has}, ${String(lagRecords)} records (${Number(lagSeconds).toFixed(0)} s) behind`;
 }
