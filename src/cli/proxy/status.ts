@@ -1,9 +1,8 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { Config } from '../../config/options.ts';
-import type { DoubtState } from '../../follow/doubt.ts';
 import { formatPosition, type Position } from '../../record/position.ts';
-import { formatInstant } from '../../runtime/instant.ts';
 import { describeCoverage } from '../archive/coverage-status.ts';
+import { showDoubt } from '../show-doubt.ts';
 import type { Archiving } from './archiving.ts';
 import { describeFeeding } from './feeding.ts';
 import type { Proxy } from './proxy.ts';
@@ -107,10 +106,6 @@ export function telnetStats(proxy: Proxy): string {
     `tsd.wal.primary.lag_bytes ${now} ${proxy.lagOf(primary.delivered).bytes} host=tsdb-wal`,
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function showDoubt(doubt: DoubtState | undefined): object | null {
-  return doubt === undefined ? null : { ...doubt, since: formatInstant(doubt.since) };
 }
 
 function show(position: Position | undefined): string | null {

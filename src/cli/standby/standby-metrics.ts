@@ -58,6 +58,11 @@ export function addStandbyGauges(
   gauge('standby_up', '1 while the target takes writes and the source can be read.', () =>
     Number(standby.state.kind !== 'down' && standby.trouble === undefined),
   );
+  gauge(
+    'standby_in_doubt',
+    '1 while the target may have lost some of what it took: that is delivered again when its trouble is over.',
+    () => Number(standby.doubt !== undefined),
+  );
   gauge('standby_paused', '1 while it is paused.', () => Number(isPaused()));
   gauge(
     'standby_lag_seconds',

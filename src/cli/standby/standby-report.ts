@@ -6,6 +6,7 @@ import type { DrainState } from '../../standby/drain.ts';
 import type { Gate } from '../../standby/gate.ts';
 import type { Standby, StandbyEvents } from '../../standby/standby.ts';
 import { KnownHoles } from '../known-holes.ts';
+import { showDoubt } from '../show-doubt.ts';
 import type { StandbyMetrics } from './standby-metrics.ts';
 import type { StandbyRequest } from './standby-request.ts';
 import { VERSION } from '../version.ts';
@@ -105,7 +106,12 @@ export class StandbyReport {
     return {
       version: VERSION,
       source,
-      target: { url: request.target.origin, state: standby.state, ...standby.open },
+      target: {
+        url: request.target.origin,
+        state: standby.state,
+        doubt: showDoubt(standby.doubt),
+        ...standby.open,
+      },
       paused: gate.isPaused,
       promotion: promotionOf(standby),
       forks: standby.forks.map(({ id }) => id),
