@@ -102,35 +102,16 @@ export class LaneArchiver {
     }
   }
 
-  /** The segment that is being made ends here. */
+  /**
+   * The segment that is being made ends here. When it can't be, it stays the one that is being made, so that nothing of it
+   * counts as settled; the archiver is then of no more use, but to be discarded.
+   */
   async commit(signal: AbortSignal): Promise<void> {
     const builder = this.#builder;
-    this.#builder = undefined;
     if (builder === undefined) return;
-    const { repository, clock, version, persistence, onArchived } = this.#options;
-    const { facts } = builder;
-    try {
-      if (facts.records === 0) return;
-      const built = await builder.finish();
-      const fromMs = this.#archive.fromMs(facts.firstSeq);
-      assert(fromMs <= facts.lastMs, 'a segment ends no sooner than it begins');
-      const sidecar = sidecarOf(built, {
-        lane: this.#lane,
-        ordinal: this.#ordinal,
-        fromMs,
-        random: randomBytes(4).toString('hex'),
-        createdAt: clock.now(),
-        writer: `tsdb-wal ${version}`,
-      });
-      const commit = { sidecar, path: built.data?.path };
-      const committed = await persistence.attempt(() => commitSegment(repository, commit), signal);
-      if (committed === undefined) throw signal.reason;
-      this.#archive.add(sidecar);
-      onArchived({ lane: this.#lane, ordinal: this.#ordinal, seq: facts.lastSeq }, committed);
-    } finally {
-      await builder.discard();
-    }
-    persistence.well();
+    if (builder.facts.records > 0) await this.#finish(builder, signal);
+    this.#builder = undefined;
+    await builder.discard();
   }
 
   /** Goes on behind records that can't be had: no segment is being made. */
@@ -143,6 +124,28 @@ export class LaneArchiver {
   /** Drops the segment that is being made. */
   async discard(): Promise<void> {
     await this.#builder?.discard();
+  }
+
+  async #finish(builder: SegmentBuilder, signal: AbortSignal): Promise<void> {
+    const { repository, clock, version, persistence, onArchived } = this.#options;
+    const built = await builder.finish();
+    const { facts } = built;
+    const fromMs = this.#archive.fromMs(facts.firstSeq);
+    assert(fromMs <= facts.lastMs, 'a segment ends no sooner than it begins');
+    const sidecar = sidecarOf(built, {
+      lane: this.#lane,
+      ordinal: this.#ordinal,
+      fromMs,
+      random: randomBytes(4).toString('hex'),
+      createdAt: clock.now(),
+      writer: `tsdb-wal ${version}`,
+    });
+    const commit = { sidecar, path: built.data?.path };
+    const committed = await persistence.attempt(() => commitSegment(repository, commit), signal);
+    if (committed === undefined) throw signal.reason;
+    this.#archive.add(sidecar);
+    onArchived({ lane: this.#lane, ordinal: this.#ordinal, seq: facts.lastSeq }, committed);
+    persistence.well();
   }
 
   #holeOf(range: Omit<Hole, 'lane'>): Hole {
