@@ -13,6 +13,7 @@ import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { freePort } from '../kit/ports.ts';
 import { writeLog } from '../kit/wal-files.ts';
 
 const run = async (args: readonly string[]) => {
@@ -81,6 +82,25 @@ describe('the command line', { timeout: 30_000 }, () => {
   test('shows the stack at the log level debug', async () => {
     const { stderr } = await run(['start', '--ack', 'none', '--log-level', 'debug']);
     expect(stderr).toContain('at loadConfig');
+  });
+
+  test.each([
+    ['listen', []],
+    ['admin', []],
+    ['listen', ['--workers', '2', '--kafka', '127.0.0.1:1', '--topic', 't', '--archive', 'off']],
+  ])('opens no log when the address of --%s is taken: %j', async (flag, flags) => {
+    const server = createServer();
+    const port = await freePort();
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const free = ['--admin', `127.0.0.1:${await freePort()}`];
+    const taken = [`--${flag}`, `127.0.0.1:${port}`];
+    const { code, stderr } = await run(['start', ...quiet(), ...free, ...taken, ...flags]);
+    server.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`error LISTEN_FAILED: --${flag} 127.0.0.1:${port} cannot be had\n`);
+    const files = await readdir(join(folder, 'a'), { recursive: true }).catch(() => []);
+    expect(files.filter((file) => file.includes('wal'))).toEqual([]);
   });
 
   test('exits with 9 when a promotion ends in the middle, since nobody reads what it tells', async () => {

@@ -8,6 +8,7 @@ import { systemClock, untilAborted } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
+import { assertFree } from '../assert-free.ts';
 import { addArchiveGauges } from './archive-metrics.ts';
 import { untilDrained } from './until-reached.ts';
 import { listenForStop } from '../stop-signal.ts';
@@ -29,11 +30,18 @@ const LIMITS = {
 interface Part {
   /** It listens to no one, and ends when all that its log had is where it belongs. */
   readonly isDraining: boolean;
+  /** Another process opens the port that it takes connections of. */
+  readonly sharesPort: boolean;
   started(): void;
   drained(): void;
 }
 
-const ALONE: Part = { isDraining: false, started: () => undefined, drained: () => undefined };
+const ALONE: Part = {
+  isDraining: false,
+  sharesPort: false,
+  started: () => undefined,
+  drained: () => undefined,
+};
 
 /** Runs the proxy; resolves once it was told to stop and has stopped, or has drained its log. */
 export async function runStart(config: Config, logger: Logger, part = ALONE): Promise<void> {
@@ -52,6 +60,8 @@ async function serve(
   signal: AbortSignal,
   part: Part,
 ): Promise<void> {
+  const { admin: adminAddress, listen } = config;
+  await assertFree({ admin: adminAddress, ...(!part.sharesPort && { listen }) });
   const metrics = new Metrics();
   const counters = createProxyMetrics(metrics);
   const proxy = await Proxy.open({
@@ -78,11 +88,11 @@ async function serve(
   const archive = new AbortController();
   const archived = archiving?.run(archive.signal);
   try {
-    await admin.start(config.admin);
+    await admin.start(adminAddress);
     // Clients need not be told to try again for what takes no time.
     await proxy.untilAdmitted(LIMITS.admitMsMax, signal);
     if (!part.isDraining) {
-      await door.listen(config.listen.host, config.listen.port);
+      await door.listen(listen.host, listen.port);
       isListening = true;
       announce(config, proxy.feeding.url, logger);
     }

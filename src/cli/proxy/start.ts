@@ -28,6 +28,7 @@ async function runWorker(
 ): Promise<void> {
   await runStart(config, logger, {
     isDraining,
+    sharesPort: true,
     started: () => tell({ kind: 'started' }),
     drained: () => tell({ kind: 'drained' }),
   });

@@ -6,6 +6,7 @@ import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { assertFree } from '../assert-free.ts';
 import { listenForStop } from '../stop-signal.ts';
 import { environmentOf, type FromWorker } from './worker-messages.ts';
 import { retirePlace, type WorkerPlace } from './worker-places.ts';
@@ -37,6 +38,7 @@ export async function runWorkers(
   const stop = AbortSignal.any([told.signal, failing.signal]);
   // Workers accept by themselves: a connection that was passed on to one would hang when it is killed just then.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
+  await assertFree({ listen: config.listen });
   await mkdir(config.data, { recursive: true });
   const slots = places.map((place) => new WorkerSlot(place, config, logger));
   const admin = createWorkersAdmin(config, () => slots.filter(({ isGone }) => !isGone));
