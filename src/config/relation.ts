@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Address, isAnyHost } from './address.ts';
+import { type Address, isAnyHost, reachedHere } from './address.ts';
 import type { Config } from './options.ts';
 
 /** What must hold between options that are each right alone. */
@@ -8,6 +8,10 @@ const RELATIONS: readonly { readonly holds: (config: Config) => boolean; readonl
     {
       holds: ({ listen, admin }) => !overlap(listen, admin),
       says: 'listen and admin are one address: give one of them another port',
+    },
+    {
+      holds: ({ listen, primary }) => !isAt(primary, listen),
+      says: 'primary is the listen address: the proxy would feed itself; name the OpenTSDB',
     },
     {
       holds: ({ limits }) => limits.bodyBytesMax <= limits.inflatedBytesMax,
@@ -80,4 +84,12 @@ export function brokenRelations(config: Config): readonly string[] {
 function overlap(a: Address, b: Address): boolean {
   const oneHost = a.host === b.host || isAnyHost(a) || isAnyHost(b);
   return oneHost && a.port === b.port && a.port !== 0;
+}
+
+/** Whether a URL leads to what listens there, as far as names tell. */
+function isAt(url: string, listen: Address): boolean {
+  const { hostname, port } = new URL(url);
+  const { host } = reachedHere(listen);
+  const named = hostname === 'localhost' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, '');
+  return named === host && Number(port) === listen.port && listen.port !== 0;
 }

@@ -14,6 +14,7 @@ import { Delivery } from './delivery.ts';
 import { Doubt, type DoubtState } from './doubt.ts';
 import { Foresight } from './foresight.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
+import type { Barred } from './probe.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import { type LookState, LookThrough, type LookThroughOptions } from './look-through.ts';
 
@@ -43,6 +44,8 @@ export interface FeedOptions {
   readonly undone?: Undone;
   /** An earlier process may have written just now: the first batch waits until that was flushed. */
   readonly isContinued: boolean;
+  /** Absent: it is fed whatever it answers through, as by those that end some time. */
+  readonly barred?: Barred;
   readonly events: FeedEvents;
 }
 
@@ -154,6 +157,7 @@ export class Feed {
         if (look?.isBlind === true) return undefined;
         return options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);
       },
+      barred: options.barred ?? (() => Promise.resolve(undefined)),
       events: {
         state: (state) => events.state(state),
         facts: (facts) => this.#learn(facts),

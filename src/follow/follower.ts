@@ -7,7 +7,7 @@ import type { Confirmation } from './confirmation.ts';
 import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './confirmer.ts';
 import type { Delivery } from './delivery.ts';
 import type { Doubt } from './doubt.ts';
-import { probe } from './probe.ts';
+import { type Barred, probe } from './probe.ts';
 
 /** How a follower stands: `live` answers wait for it; otherwise they don't, and the proxy is degraded. */
 export type FollowerState =
@@ -39,6 +39,7 @@ export interface FollowerOptions {
   readonly syncTimeoutMs: number;
   /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
   readonly mayPass: (confirmed: Position) => Position | undefined;
+  readonly barred: Barred;
   readonly events: FollowerEvents;
   /** Wait so long before the first batch: an earlier process may have written just now. */
   readonly startDelayMs: number;
@@ -108,9 +109,9 @@ export class Follower {
 
   /** Asks until the primary answers, and settles where to go on from. */
   async #reach(signal: AbortSignal): Promise<boolean> {
-    const { client, clock, backoff, delivery, events, confirmation, doubt } = this.#options;
+    const { client, clock, backoff, delivery, barred, events, confirmation, doubt } = this.#options;
     while (!signal.aborted) {
-      const probed = await probe(client);
+      const probed = await probe(client, barred);
       if (probed.kind === 'up') {
         const { startTime } = probed.facts;
         const isSame = startTime !== undefined && startTime === this.#facts.startTime;

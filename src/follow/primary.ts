@@ -11,6 +11,7 @@ import type { DoubtState } from './doubt.ts';
 import type { FollowerState } from './follower.ts';
 import type { LookState } from './look-through.ts';
 import type { PrimaryFacts } from './primary-facts.ts';
+import type { Barred } from './probe.ts';
 import type { SentBodies } from './sent-bodies.ts';
 
 export interface PrimaryOptions extends FeedLimits {
@@ -26,6 +27,7 @@ export interface PrimaryOptions extends FeedLimits {
   /** What was sent of the newest records. */
   readonly sentBodies: SentBodies;
   readonly ackTimeoutMs: number;
+  readonly barred: Barred;
   /** Where other proxies write to it, too. */
   readonly shared: Shared | undefined;
   readonly events: PrimaryEvents;
@@ -160,7 +162,7 @@ export class Primary {
   }
 
   #createFeed(target: URL, isContinued: boolean): Feed {
-    const { wal, clock, cursor, facts, undone, sentBodies, shared, events, ackTimeoutMs } =
+    const { wal, clock, cursor, facts, undone, sentBodies, shared, events, ackTimeoutMs, barred } =
       this.#options;
     return new Feed({
       target,
@@ -176,6 +178,7 @@ export class Primary {
       shared,
       undone,
       isContinued,
+      barred,
       events: {
         delivered: (last, refused) => events.delivered(last, refused),
         rejected: (suspects) => events.rejected(suspects),

@@ -6,22 +6,44 @@ export type Probed =
   | { readonly kind: 'up'; readonly facts: ServerFacts; readonly vitals: Vitals }
   | { readonly kind: 'down'; readonly reason: string };
 
-/** Asks a TSD who it is, how it is set up and how it is. Never rejects. */
-export async function probe(client: PutClient): Promise<Probed> {
+/**
+ * Why an OpenTSDB that answers through these proxies, named by their lanes, is not to be fed: what it is given would come back to where it
+ * is fed from. Undefined: it may be. Rejects when whoever feeds it is to end.
+ */
+export type Barred = (through: readonly string[]) => Promise<string | undefined>;
+
+/** Asks a TSD who it is, how it is set up and how it is; what is not to be fed counts as down. Rejects as `barred` does only. */
+export async function probe(client: PutClient, barred: Barred): Promise<Probed> {
+  const { probed, through } = await ask(client);
+  const reason = await barred(through);
+  return reason === undefined ? probed : { kind: 'down', reason };
+}
+
+interface Answer {
+  readonly probed: Probed;
+  /** The lanes of the proxies that it came through. */
+  readonly through: readonly string[];
+}
+
+async function ask(client: PutClient): Promise<Answer> {
+  let through: readonly string[] = [];
   try {
-    const version = await client.get('/api/version');
-    if (version === undefined) {
-      return { kind: 'down', reason: 'it does not answer /api/version as an OpenTSDB does' };
+    const version = await client.ask('/api/version');
+    through = version.through;
+    if (version.json === undefined) {
+      const reason = 'it does not answer /api/version as an OpenTSDB does';
+      return { probed: { kind: 'down', reason }, through };
     }
     const config = await client.get('/api/config');
     const jvm = await client.get('/api/stats/jvm');
     const stats = await client.get('/api/stats');
     const facts = readServerFacts(config, jvm);
     const vitals = { startTime: facts.startTime, counters: readErrorCounters(stats) };
-    return { kind: 'up', facts, vitals };
+    return { probed: { kind: 'up', facts, vitals }, through };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return { kind: 'down', reason: message === '' ? (code ?? 'no answer') : message };
+    const reason = message === '' ? (code ?? 'no answer') : message;
+    return { probed: { kind: 'down', reason }, through };
   }
 }
 

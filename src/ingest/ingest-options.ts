@@ -40,6 +40,8 @@ export interface IngestLimits {
 export interface IngestOptions {
   /** The OpenTSDB that answers reads; it may be another one later. */
   primary(): URL;
+  /** The lane that is written now: by it the proxy names itself in what it passes on. */
+  lane(): string;
   /** What becomes of changes other than puts: refused, or passed after a marker record. */
   readonly mutations: 'refuse' | 'pass';
   /** Paths answered 403, with everything below them. */

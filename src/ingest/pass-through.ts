@@ -1,5 +1,6 @@
 import { HttpForwarder } from '../opentsdb/http-forward.ts';
 import { errorBody } from '../opentsdb/put-reply.ts';
+import { lanesIn } from '../opentsdb/via.ts';
 import { EXCHANGE_BYTES, type HttpExchange } from './http-exchange.ts';
 import { decodeBody, readBody } from './http-body.ts';
 import type { HttpRoute } from './http-route.ts';
@@ -16,7 +17,7 @@ export class PassThrough {
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#primary = options.primary();
-    this.#forwarder = new HttpForwarder(this.#primary);
+    this.#forwarder = new HttpForwarder(this.#primary, () => options.lane());
   }
 
   async handle(exchange: HttpExchange, route: PassedRoute): Promise<void> {
@@ -77,6 +78,9 @@ export class PassThrough {
 
   async #forward(exchange: HttpExchange, body?: Buffer): Promise<void> {
     const { request, response } = exchange;
+    if (lanesIn(request.headers.via).includes(this.#options.lane())) {
+      return exchange.answerError(508, LOOP);
+    }
     exchange.keepHeadPlain();
     const outcome = await this.#toPrimary().forward(request, response, body);
     if (outcome.kind !== 'failed') return exchange.end();
@@ -93,7 +97,7 @@ export class PassThrough {
     if (primary.origin !== this.#primary.origin) {
       void this.#forwarder.retire();
       this.#primary = primary;
-      this.#forwarder = new HttpForwarder(primary);
+      this.#forwarder = new HttpForwarder(primary, () => this.#options.lane());
     }
     return this.#forwarder;
   }
@@ -102,6 +106,7 @@ export class PassThrough {
 const HARMLESS = new Set<unknown>([false, null, 0, 'false', 'False', '']);
 const OVERLOAD =
   'Too many requests are in flight, from this address or from all together; try again';
+const LOOP = 'The primary of this proxy passes on to this proxy';
 const UNREADABLE_QUERY = 'tsdb-wal must read a query to know whether it deletes';
 
 /** Whether OpenTSDB would delete what this body queries. Jackson takes true, "true" and any integer but 0. */

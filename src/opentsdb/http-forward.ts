@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Pool } from 'undici';
+import { viaWith } from './via.ts';
 
 /** Headers that belong to one connection and are not passed on. */
 const HOP_BY_HOP = new Set([
@@ -40,8 +41,11 @@ export interface ForwardLimits {
 export class HttpForwarder {
   readonly #pool: Pool;
   readonly #silenceTimeoutMs: number;
+  readonly #lane: () => string;
 
-  constructor(primary: URL, limits: ForwardLimits = LIMITS) {
+  /** `lane`: the one that the proxy writes now, by which it names itself in what it passes on. */
+  constructor(primary: URL, lane: () => string, limits: ForwardLimits = LIMITS) {
+    this.#lane = lane;
     this.#silenceTimeoutMs = limits.silenceTimeoutMs;
     this.#pool = new Pool(primary.origin, {
       connections: limits.connectionsMax,
@@ -69,11 +73,11 @@ export class HttpForwarder {
       const answer = await this.#pool.request({
         method: request.method ?? 'GET',
         path: request.url ?? '/',
-        headers: endToEndHeaders(request.headers),
+        headers: this.#passed(request.headers, request.httpVersion),
         body: body ?? requestBody(request),
         signal: abort.signal,
       });
-      response.writeHead(answer.statusCode, endToEndHeaders(answer.headers));
+      response.writeHead(answer.statusCode, this.#passed(answer.headers, '1.1'));
       // A client that takes nothing would keep a connection to the primary for itself.
       response.setTimeout(this.#silenceTimeoutMs, () => response.destroy());
       await pipeline(answer.body, response);
@@ -90,6 +94,11 @@ export class HttpForwarder {
       response.off('close', hungUp);
       request.socket.off('end', hungUp);
     }
+  }
+
+  #passed(headers: IncomingHttpHeaders, httpVersion: string): Record<string, string | string[]> {
+    const via = viaWith(headers['via'], httpVersion, this.#lane());
+    return { ...endToEndHeaders(headers), via };
   }
 
   /** Answers what is under way, and takes no more. */

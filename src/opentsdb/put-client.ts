@@ -1,6 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { PutReply } from './put-answer.ts';
 import { readPutAnswer } from './put-answer.ts';
+import { lanesIn } from './via.ts';
 
 export interface PutClientOptions {
   readonly primary: URL;
@@ -44,15 +45,18 @@ export class PutClient {
 
   /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
   async get(path: string): Promise<unknown> {
+    return (await this.ask(path)).json;
+  }
+
+  /** The same, and the lanes of the proxies that it came through. */
+  async ask(
+    path: string,
+  ): Promise<{ readonly json: unknown; readonly through: readonly string[] }> {
     const signal = AbortSignal.timeout(Math.min(this.#options.requestTimeoutMs, GET_TIMEOUT_MS));
-    const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
+    const { statusCode, headers, body } = await this.#pool.request({ method: 'GET', path, signal });
+    const through = lanesIn(headers['via']);
     const text = await body.text();
-    if (statusCode !== 200) return undefined;
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      return undefined;
-    }
+    return { json: statusCode === 200 ? jsonOf(text) : undefined, through };
   }
 
   async close(): Promise<void> {
@@ -67,6 +71,14 @@ export class PutClient {
         new PutExchange(timeoutMs, settle),
       );
     });
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

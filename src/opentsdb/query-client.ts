@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { readQueryAnswer, type QueriedSeries } from './query-answer.ts';
+import { lanesIn } from './via.ts';
 
 export interface QueryClientOptions {
   readonly target: URL;
@@ -85,14 +86,18 @@ export class QueryClient {
 
   /** The JSON of a GET; undefined when the answer is no 200 with JSON. Rejects when there is no answer. */
   async get(path: string): Promise<unknown> {
+    return (await this.ask(path)).json;
+  }
+
+  /** The same, and the lanes of the proxies that it came through. */
+  async ask(
+    path: string,
+  ): Promise<{ readonly json: unknown; readonly through: readonly string[] }> {
     const reply = await this.#request('GET', path, undefined);
     if (reply.kind === 'unanswered') throw new Error(reply.reason);
-    if (reply.kind === 'refused' || reply.status !== 200) return undefined;
-    try {
-      return JSON.parse(reply.text) as unknown;
-    } catch {
-      return undefined;
-    }
+    if (reply.kind === 'refused') return { json: undefined, through: [] };
+    const { status, text, through } = reply;
+    return { json: status === 200 ? jsonOf(text) : undefined, through };
   }
 
   async close(): Promise<void> {
@@ -104,7 +109,12 @@ export class QueryClient {
     path: string,
     body: string | undefined,
   ): Promise<
-    | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+    | {
+        readonly kind: 'answer';
+        readonly status: number;
+        readonly text: string;
+        readonly through: readonly string[];
+      }
     | Extract<QueryReply, { kind: 'refused' | 'unanswered' }>
   > {
     const signal = AbortSignal.timeout(this.#timeoutMs);
@@ -127,11 +137,21 @@ export class QueryClient {
         }
         chunks.push(chunk);
       }
-      return { kind: 'answer', status: answer.statusCode, text: Buffer.concat(chunks).toString() };
+      const through = lanesIn(answer.headers['via']);
+      const text = Buffer.concat(chunks).toString();
+      return { kind: 'answer', status: answer.statusCode, text, through };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       return { kind: 'unanswered', reason: message === '' ? (code ?? 'no answer') : message };
     }
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

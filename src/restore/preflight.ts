@@ -9,7 +9,7 @@ import {
 } from './target-rules.ts';
 
 export interface PreflightOptions {
-  readonly client: Pick<QueryClient, 'get' | 'holdsData'>;
+  readonly client: Pick<QueryClient, 'ask' | 'get' | 'holdsData'>;
   readonly target: URL;
   readonly metrics: readonly MetricSpan[];
   readonly demands: RestoreDemands;
@@ -23,7 +23,7 @@ const QUESTIONS_MAX = 4;
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   const { client, target, demands } = options;
   try {
-    const answer = await client.get('/api/version');
+    const { json: answer, through } = await client.ask('/api/version');
     const version = isObject(answer) ? answer['version'] : undefined;
     if (typeof version !== 'string') {
       throw new Error('it does not answer /api/version as an OpenTSDB does');
@@ -35,6 +35,7 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
       config: isObject(config) ? config : undefined,
       unknownMetrics,
       heldMetrics,
+      isProxied: through.length > 0,
     };
     return judgeTarget(facts, demands);
   } catch (cause) {

@@ -15,6 +15,8 @@ export interface TargetFacts {
   readonly unknownMetrics: readonly string[];
   /** And those that hold data. */
   readonly heldMetrics: readonly string[];
+  /** It answers through a tsdb-wal. */
+  readonly isProxied: boolean;
 }
 
 export interface RestoreDemands extends Pick<Demands, 'tags'> {
@@ -142,7 +144,11 @@ const LEGAL = /[a-zA-Z0-9\-_./ªµºÀ-ÖØ-öø-ÿ]/;
 /** What speaks against restoring into a target, faults first. */
 export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Finding[] {
   const { config } = facts;
-  const findings: Finding[] = [...judgeContent(facts, demands), ...judgeVersion(facts)];
+  const findings: Finding[] = [
+    ...judgeContent(facts, demands),
+    ...judgeProxy(facts),
+    ...judgeVersion(facts),
+  ];
   if (config === undefined) {
     findings.push({
       kind: 'warning',
@@ -163,6 +169,18 @@ function judgeContent({ heldMetrics }: TargetFacts, { isResumed }: RestoreDemand
       says: `it holds data already, of ${list(heldMetrics)}; a restore cannot take back what is there`,
       remedy:
         'Restore into empty tables: create new ones, name them in tsd.storage.hbase.data_table, .uid_table, .tree_table and .meta_table, and restart the TSD.',
+    },
+  ];
+}
+
+/** What is read ends with the moment that is restored: so what is logged again can't come back. */
+function judgeProxy({ isProxied }: TargetFacts): Finding[] {
+  if (!isProxied) return [];
+  return [
+    {
+      kind: 'warning',
+      says: 'it is a tsdb-wal proxy: all that is restored is logged, archived and delivered to its standbys as received now',
+      remedy: 'Name the OpenTSDB behind it, unless its log is to have what is restored.',
     },
   ];
 }

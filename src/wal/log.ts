@@ -135,6 +135,11 @@ export class Wal {
     return this.#recovered;
   }
 
+  /** The one that is written now, or was last. */
+  get lane(): string {
+    return this.#lane;
+  }
+
   /** The last durable record. */
   get durable(): Position {
     return this.#durable;

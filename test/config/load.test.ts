@@ -56,6 +56,25 @@ describe('the configuration', () => {
     expect((await load({ yaml: 'archive: off' })).archive).toBe('off');
   });
 
+  test('names no proxy as its own primary, as far as names tell', async () => {
+    const loop = ['primary is the listen address: the proxy would feed itself; name the OpenTSDB'];
+    for (const [primary, listen] of [
+      ['http://127.0.0.1:4243', '0.0.0.0:4243'],
+      ['http://localhost:4243', '127.0.0.1:4243'],
+      ['http://[::1]:4243', '[::1]:4243'],
+      ['http://tsd:4243', 'tsd:4243'],
+    ] as const) {
+      expect(await problemsOf({ flags: { primary, listen } })).toEqual(loop);
+    }
+    for (const [primary, listen] of [
+      ['http://127.0.0.1:4242', '10.0.0.5:4242'],
+      ['http://tsd:4243', '0.0.0.0:4243'],
+      ['http://127.0.0.1:4242', '0.0.0.0:4243'],
+    ] as const) {
+      expect((await load({ flags: { primary, listen } })).primary).toBe(primary);
+    }
+  });
+
   test('comes from flags before environment before file before defaults', async () => {
     const yaml = 'ack: wal\nwal: {bytesMax: 1GiB, segmentBytes: 1MiB}\nlisten: 1';
     const environment = { TSDB_WAL_WAL_BYTES_MAX: '2GiB', TSDB_WAL_LISTEN: '2' };

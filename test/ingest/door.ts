@@ -41,6 +41,7 @@ export async function openDoor(given: Given = {}): Promise<Door> {
   };
   const door = createFrontDoor({
     mutations: 'refuse',
+    lane: () => '00c0ffee00c0ffee',
     blockedPaths: ['/q', '/logs'],
     rules: () => DEFAULT_RULES,
     writePath: path,

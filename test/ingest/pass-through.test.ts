@@ -7,7 +7,7 @@ import {
 import { type Socket, createServer as createTcpServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readDeleteFlag } from '../../src/ingest/pass-through.ts';
-import { Client, answer, bodyOf, eventually, openDoor, post, statuses } from './door.ts';
+import { Client, answer, bodyOf, eventually, openDoor, point, post, statuses } from './door.ts';
 
 /** A primary that answers as told, on a port of its own. */
 async function startPrimary(listener: RequestListener): Promise<URL> {
@@ -65,6 +65,51 @@ async function startTelnetPrimary(): Promise<URL> {
   const address = server.address();
   return new URL(`http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`);
 }
+
+const seesVia: RequestListener = (request, response) => {
+  response.writeHead(200, { 'X-Seen': String(request.headers.via), 'Content-Length': 0 });
+  response.end();
+};
+const ask = (via = ''): string => `GET /api/version HTTP/1.1\r\nHost: x\r\n${via}\r\n`;
+
+describe('what goes through a proxy', () => {
+  const LANES = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'] as const;
+  test('names the proxies that it came through, both ways', async () => {
+    const inner = await openDoor({ primary: await startPrimary(seesVia), lane: () => LANES[0] });
+    const primary = new URL(`http://127.0.0.1:${inner.port}`);
+    const outer = await openDoor({ primary, lane: () => LANES[1] });
+    const received = (await answer(outer.port, ask('Via: 1.0 edge\r\n'))).toLowerCase();
+    expect(received).toContain(
+      `x-seen: 1.0 edge, 1.1 tsdb-wal-${LANES[1]}, 1.1 tsdb-wal-${LANES[0]}`,
+    );
+    expect(received).toContain(`\nvia: 1.1 tsdb-wal-${LANES[0]}, 1.1 tsdb-wal-${LANES[1]}\r\n`);
+  });
+
+  test('is not named in what the proxy answers itself', async () => {
+    const { port } = await openDoor({ primary: await startPrimary(echo) });
+    for (const request of [post('/api/put', `[${point(1)}]`), post('/api/put?details', '[')]) {
+      expect((await answer(port, request)).toLowerCase()).not.toContain('\nvia:');
+    }
+  });
+
+  test('ends where it comes back, and says through whom', async () => {
+    let other: URL | undefined;
+    const one = await openDoor({
+      primary: () => other ?? new URL('http://x'),
+      lane: () => LANES[0],
+    });
+    const url = new URL(`http://127.0.0.1:${one.port}`);
+    other = url;
+    expect(statuses(await answer(one.port, ask()))).toEqual([508]);
+    const two = await openDoor({ primary: url, lane: () => LANES[1] });
+    other = new URL(`http://127.0.0.1:${two.port}`);
+    const received = await answer(one.port, ask());
+    expect(statuses(received)).toEqual([508]);
+    expect(received.toLowerCase()).toContain(
+      `via: 1.1 tsdb-wal-${LANES[1]}, 1.1 tsdb-wal-${LANES[0]}`,
+    );
+  });
+});
 
 describe('what only reads', () => {
   test('reaches the primary as it came, and its answer comes back', async () => {

@@ -3,6 +3,7 @@ import { QueryClient } from '../../src/opentsdb/query-client.ts';
 import { WalError } from '../../src/runtime/errors.ts';
 import { preflight, refuseFaults } from '../../src/restore/preflight.ts';
 import { type Finding, judgeTarget, type RestoreDemands } from '../../src/restore/target-rules.ts';
+import { openDoor } from '../ingest/door.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { freePort } from '../kit/ports.ts';
 
@@ -67,7 +68,7 @@ describe('a target', () => {
 
   test('that makes no metrics will do when it has them', () => {
     const config = { 'tsd.core.auto_create_metrics': 'false' };
-    const facts = { version: '2.4.1', config, heldMetrics: [] };
+    const facts = { version: '2.4.1', config, heldMetrics: [], isProxied: false };
     expect(judgeTarget({ ...facts, unknownMetrics: [] }, DEMANDS)).toEqual([]);
     expect(judgeTarget({ ...facts, unknownMetrics: ['a'] }, DEMANDS)).toMatchObject([
       { kind: 'fault' },
@@ -91,7 +92,7 @@ describe('a target', () => {
     await using tsd = await FakeTsd.start();
     tsd.faults.noConfig = true;
     expect(await look(tsd.url)).toMatchObject([{ kind: 'warning' }]);
-    const facts = { config: {}, heldMetrics: [], unknownMetrics: [] };
+    const facts = { config: {}, heldMetrics: [], unknownMetrics: [], isProxied: false };
     expect(judgeTarget({ ...facts, version: '2.1.0' }, DEMANDS)).toMatchObject([
       { kind: 'warning' },
     ]);
@@ -101,7 +102,9 @@ describe('a target', () => {
   test.each(['[]', '{}', 'null', '"2.4.1"', '{"version":2}'])(
     'that says %s when asked for its version is no OpenTSDB',
     async (said) => {
+      const json = JSON.parse(said) as unknown;
       const client = {
+        ask: () => Promise.resolve({ json, through: [] }),
         get: () => Promise.resolve(JSON.parse(said) as unknown),
         holdsData: () => Promise.resolve(false),
       };
@@ -111,6 +114,15 @@ describe('a target', () => {
       ).rejects.toMatchObject({ code: 'TARGET_UNUSABLE' });
     },
   );
+
+  test('that is a proxy may be meant: it is a warning that its log gets all of it', async () => {
+    await using tsd = await FakeTsd.start();
+    const { port } = await openDoor({ primary: new URL(tsd.url) });
+    const findings = await look(`http://127.0.0.1:${port}`);
+    expect(findings).toMatchObject([
+      { kind: 'warning', says: expect.stringContaining('logged') as string },
+    ]);
+  });
 
   test('that does not answer is refused', async () => {
     await expect(look(`http://127.0.0.1:${await freePort()}`)).rejects.toMatchObject({

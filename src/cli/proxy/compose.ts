@@ -146,6 +146,7 @@ function openDoor(
 ): FrontDoor {
   return createFrontDoor({
     primary: () => proxy.feeding.url,
+    lane: () => proxy.wal.lane,
     mutations: config.mutations,
     blockedPaths: config.blockedPaths,
     limits: { ...config.limits, idleTimeoutMs: config.limits.idleTimeout },

@@ -6,7 +6,7 @@ import type { PrimaryChoice } from '../../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../../follow/primary-facts.ts';
 import { Primary } from '../../follow/primary.ts';
 import type { SentBodies } from '../../follow/sent-bodies.ts';
-import { probe } from '../../follow/probe.ts';
+import { type Barred, probe } from '../../follow/probe.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
 import type { Hole } from '../../record/control.ts';
@@ -20,6 +20,7 @@ import { endsAt, type EndsAt } from '../../wal/ends-at.ts';
 import type { Wal } from '../../wal/log.ts';
 import { feedLimitsOf } from '../feed-limits.ts';
 import { ForkTelling } from './fork-telling.ts';
+import { ownLoop } from './own-loop.ts';
 import { PrimaryReport } from './primary-report.ts';
 import { heldFor, PrimarySwitch } from './primary-switch.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -41,7 +42,7 @@ export interface FeedingOptions {
   readonly hole: (hole: Hole) => void;
   /** Undefined without Kafka: then no other proxy may write to the primary. */
   readonly shared: Shared | undefined;
-  readonly replication: Pick<Replication, 'acknowledged' | 'drain'> | undefined;
+  readonly replication: Pick<Replication, 'acknowledged' | 'drain' | 'others'> | undefined;
   /** The primary's place has moved. */
   readonly moved: () => void;
 }
@@ -68,11 +69,13 @@ export class Feeding {
   readonly #options: FeedingOptions;
   readonly #switch: PrimarySwitch;
   readonly #deadLetters: DeadLetters;
+  readonly #barred: Barred;
 
   constructor(options: FeedingOptions) {
     const { config, wal, clock, cursor, facts, choice } = options;
     this.#options = options;
     this.#deadLetters = new DeadLetters(config.data);
+    this.#barred = ownLoop(wal, options.replication?.others);
     const report = new PrimaryReport({
       ...options,
       primary: () => choice.url.origin,
@@ -88,6 +91,7 @@ export class Feeding {
       undone: choice.undone,
       sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
+      barred: this.#barred,
       ...feedLimitsOf(config),
       shared: options.shared,
       events: report.events(),
@@ -162,11 +166,11 @@ export class Feeding {
     return this.state;
   }
 
-  /** Why an OpenTSDB does not answer this process; undefined: it does. */
+  /** Why an OpenTSDB does not answer this process, or could not be its primary; undefined: it does, and could. */
   async probe(url: URL): Promise<string | undefined> {
     const client = new PutClient({ primary: url, requestTimeoutMs: PROBE_TIMEOUT_MS });
     try {
-      const probed = await probe(client);
+      const probed = await probe(client, this.#barred);
       return probed.kind === 'up' ? undefined : probed.reason;
     } finally {
       await client.close();

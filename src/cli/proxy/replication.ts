@@ -189,7 +189,7 @@ export class Replication {
   }
 
   /** What other proxies brought to the topic; closed at the end of `run`. */
-  get others(): Pick<OtherLanes, 'read'> {
+  get others(): Pick<OtherLanes, 'read' | 'listen'> {
     return this.#others;
   }
 
