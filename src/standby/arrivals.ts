@@ -37,6 +37,8 @@ interface ArrivalsEvents extends ReadAheadEvents {
   forked(fork: Fork): void;
   /** More may be read. */
   released(): void;
+  /** The source was looked at, to its end, before anything more passes. What this throws ends all. */
+  looked(): void;
   /** The source can't be read; undefined: it can again. */
   trouble(reason: string | undefined): void;
 }
@@ -283,13 +285,18 @@ export class Arrivals {
       readAhead.keepTo(this.#options.gate.endMs);
       this.#isFull = readAhead.bytes >= aheadBytesMax || this.#index.size >= arrivalsMax;
       if (signal.aborted) return;
-      if (this.#isFull || !(await readAhead.read(signal))) return this.#forks.look(signal);
+      if (this.#isFull || !(await readAhead.read(signal))) return this.#look(signal);
       // What is said later of what is here should be known before it passes.
       if (readAhead.bytes >= aheadBytesMax / 2 || readAhead.isShort) {
-        await this.#forks.look(signal);
+        await this.#look(signal);
         this.release();
       }
     }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    await this.#forks.look(signal);
+    this.#options.events.looked();
   }
 
   /** A frame of which a part has passed was looked at before. Nothing of that part is undone: so whoever reads it finds it where it was. */

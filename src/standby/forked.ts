@@ -1,5 +1,5 @@
 import type { Fork } from '../record/fork.ts';
-import { WalError } from '../runtime/errors.ts';
+import { type ErrorCode, WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 
 const HINT =
@@ -19,8 +19,10 @@ export function stillForked(message: string): WalError {
   return new WalError('STANDBY_FORKED', message, { hint: HINT });
 }
 
-/** Whether the source may be read again after it: all but what says that its target can't be put right, and bugs. */
+const ENDING: ReadonlySet<ErrorCode> = new Set(['STANDBY_FORKED', 'STANDBY_LOOP']);
+
+/** Whether the source may be read again after it: all but what says that the target can't be put right or may not be fed, and bugs. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof WalError) return error.code !== 'STANDBY_FORKED';
+  if (error instanceof WalError) return !ENDING.has(error.code);
   return (error as NodeJS.ErrnoException).code !== undefined;
 }

@@ -6,6 +6,7 @@ import { WalError } from '../runtime/errors.ts';
 import { endOf, type FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import { lacking, type Place } from './place.ts';
+import { type SeenLane, SeenLanes } from './seen-lanes.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 
 /** The log of a data directory, while some process writes it or while none does. Its lanes follow each other. */
@@ -19,6 +20,7 @@ export class LogSource implements StandbySource {
   #aheadAfter: Position | undefined;
   /** Of what was read last; epoch ms. */
   #readToMs = -Infinity;
+  readonly #seen = new SeenLanes();
 
   constructor(log: PublishedLog) {
     this.#log = log;
@@ -27,6 +29,10 @@ export class LogSource implements StandbySource {
   }
 
   heldSinceMs = undefined;
+
+  get lanes(): ReadonlyMap<string, SeenLane> {
+    return this.#seen.all;
+  }
 
   get unread(): number {
     const after = this.#after;
@@ -65,6 +71,7 @@ export class LogSource implements StandbySource {
       }
       const frame = copyOf(read);
       this.#after = endOf(read);
+      this.#seen.note(frame);
       this.#readToMs = frame.lastReceivedAt;
       const wanted = this.#place === undefined ? frame : lacking(frame, this.#place);
       if (wanted !== undefined) return { kind: 'frame', frame: wanted };
@@ -78,7 +85,10 @@ export class LogSource implements StandbySource {
     while (!signal.aborted) {
       const read = await this.#aheadReader.next(after);
       if (read === undefined) break;
-      if (read.kind === 'frame') forks.push(...forksIn(read));
+      if (read.kind === 'frame') {
+        this.#seen.note({ ...read, ...receiveTimesOf(read.body) });
+        forks.push(...forksIn(read));
+      }
       after = endOf(read);
     }
     this.#aheadAfter = after;

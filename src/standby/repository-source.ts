@@ -10,6 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
 import { type CoveredLanes, coveredLanes, lateLanes } from './late-objects.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
+import { type SeenLane, SeenLanes } from './seen-lanes.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 import { WritePacker } from './write-packer.ts';
 
@@ -58,7 +59,13 @@ export class RepositorySource implements StandbySource {
     this.#options = options;
   }
 
+  readonly #seen = new SeenLanes();
+
   readonly unread = 0;
+
+  get lanes(): ReadonlyMap<string, SeenLane> {
+    return this.#seen.all;
+  }
 
   /** It lags as the archive does: what was received behind its safe time isn't there. */
   get heldSinceMs(): number | undefined {
@@ -92,7 +99,7 @@ export class RepositorySource implements StandbySource {
   async seek(place: Place): Promise<void> {
     await this.#end();
     await assertInPlace(this.#options.repository);
-    const catalog = await readCatalog(this.#options.repository.store);
+    const catalog = await this.#catalog();
     const start = startOf(catalog, place);
     this.#covered = coveredLanes(computeCoverage(catalog));
     this.#sought = place;
@@ -124,6 +131,18 @@ export class RepositorySource implements StandbySource {
     this.#options.duckdb.close();
   }
 
+  async #catalog(): Promise<Catalog> {
+    const catalog = await readCatalog(this.#options.repository.store);
+    for (const [lane, { begin, objects }] of catalog.lanes) {
+      const toMs = objects.reduce(
+        (latest, one) => Math.max(latest, one.toMs),
+        begin?.openedAt ?? 0,
+      );
+      this.#seen.see(lane, toMs, objects.length > 0);
+    }
+    return catalog;
+  }
+
   async #end(): Promise<void> {
     const reads = this.#reads;
     this.#reads = undefined;
@@ -136,7 +155,7 @@ export class RepositorySource implements StandbySource {
     if (clock.monotonicMs() < this.#nextLookMs) return undefined;
     this.#nextLookMs = clock.monotonicMs() + LOOK_MS;
     await assertInPlace(repository);
-    const catalog = await readCatalog(repository.store);
+    const catalog = await this.#catalog();
     const coverage = computeCoverage(catalog);
     const safeMs = coverage.safeTimeMs ?? latestOf(catalog);
     if (safeMs < this.#readToMs) return undefined;

@@ -2,6 +2,7 @@ import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Fork } from '../record/fork.ts';
 import type { Hole } from '../record/control.ts';
 import type { Place } from './place.ts';
+import type { SeenLane } from './seen-lanes.ts';
 
 export type SourceRead =
   | { readonly kind: 'frame'; readonly frame: LaneFrame }
@@ -28,6 +29,9 @@ export interface StandbySource {
 
   /** What comes next is all that `place` lacks, from its oldest on. */
   seek(place: Place): Promise<void>;
+
+  /** The lanes that were met so far, also by `forksAhead`: not more than 1,000. */
+  readonly lanes: ReadonlyMap<string, SeenLane>;
 
   /** Records that are known to be there, and were not given yet. */
   readonly unread: number;

@@ -16,6 +16,7 @@ import { Arrivals } from './arrivals.ts';
 import { type DrainState, drainLookMs, type Promotion } from './drain.ts';
 import { Draining } from './draining.ts';
 import type { Gate } from './gate.ts';
+import { LoopWatch } from './loop-watch.ts';
 import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
 import type { StandbySource } from './standby-source.ts';
@@ -69,10 +70,11 @@ export class Standby {
   /** All that are known, also those that are only being written down. */
   #forks: readonly Fork[];
   readonly #draining: Draining;
+  readonly #loop: LoopWatch;
   readonly #watching = new Nudge();
 
   constructor(options: StandbyOptions) {
-    const { source, clock, gate, place, state, events } = options;
+    const { source, target, clock, gate, place, state, events } = options;
     const { promotion, forks, sentToMs } = state.state;
     // Nothing later may pass before the first look.
     if (promotion.kind === 'draining' && promotion.fork !== undefined)
@@ -81,6 +83,7 @@ export class Standby {
     this.#place = place;
     this.#forks = forks;
     this.#letters = new DeadLetters(state.path);
+    this.#loop = new LoopWatch(target, source);
     this.#arrivals = new Arrivals({
       source,
       clock,
@@ -92,6 +95,7 @@ export class Standby {
         sending: (toMs) => this.#save({ sentToMs: toMs }),
         forked: (fork) => this.#onForked(fork),
         released: () => this.#feed.wake(),
+        looked: () => this.#loop.look(),
         again: (reason) => this.#onAgain(reason),
         missing: (hole) => events.hole(hole),
         trouble: (reason) => this.#onTrouble(reason),
@@ -258,6 +262,10 @@ export class Standby {
       promptMs: limits.requestTimeoutMs / 2,
       flushIntervalMs: () => this.#facts?.flushIntervalMs ?? FLUSH_INTERVAL_MS,
       isContinued: place.latestMs !== null,
+      barred: async (through) => {
+        this.#loop.answered(through);
+        return Promise.resolve(undefined);
+      },
       events: {
         delivered: (_last, refused) => this.#unknown(refused),
         rejected: (suspects) => this.#onRejected(suspects),

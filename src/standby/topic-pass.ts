@@ -10,6 +10,7 @@ import { type LaneBeginning, type LaneMemory, LaneQueue, type LateStart } from '
 import type { PassRead } from './pass-read.ts';
 import type { Place } from './place.ts';
 import { Patience } from './patience.ts';
+import type { SeenLanes } from './seen-lanes.ts';
 import type { Strand } from './strand.ts';
 import { Strands } from './strands.ts';
 import { type KnownEnd, UnfinishedLanes } from './unfinished-lanes.ts';
@@ -26,6 +27,8 @@ export interface TopicPassOptions {
   readonly lanes: ReadonlyMap<string, LaneMemory>;
   /** Whether lanes may begin anywhere. */
   readonly isAnyBeginningRight: boolean;
+  /** Told of all that is read. */
+  readonly seen: SeenLanes;
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
   /** What is said to be undone, as soon as it is read; it may be told again. */
   readonly onForks: (forks: readonly Fork[]) => void;
@@ -273,6 +276,7 @@ export class TopicPass {
 
   #take(strand: Strand, frame: TopicFrame): void {
     strand.note(frame);
+    this.#options.seen.note(frame);
     const forks = forksIn(frame);
     if (forks.length > 0) this.#options.onForks(forks);
     if (!this.#strands.isFor(strand, frame)) return;

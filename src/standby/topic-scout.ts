@@ -3,17 +3,20 @@ import { forksIn } from '../record/lane-control.ts';
 import { CLOCK_MS_MAX, type TopicFrame } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
+import type { SeenLanes } from './seen-lanes.ts';
 import type { PartitionReads, SharedTopic } from './shared-topic.ts';
 
 export interface TopicScoutOptions {
   readonly topic: SharedTopic;
   readonly clock: Clock;
+  /** Told of all that is looked at. */
+  readonly seen: SeenLanes;
 }
 
 const AHEAD_BYTES = 1_048_576;
 const POLL_MS = 10;
 
-/** Reads the partitions of a topic beside whoever reads them in order, only for what they say to be undone. */
+/** Reads the partitions of a topic beside whoever reads them in order, only for what they say to be undone, and who writes there. */
 export class TopicScout {
   readonly #options: TopicScoutOptions;
   /** Each goes on where it ended. */
@@ -30,6 +33,7 @@ export class TopicScout {
     for (const [partition, { low, high }] of await this.#options.topic.ranges()) {
       const reads = await this.#readsFrom(partition, Math.max(low, taken.get(partition) ?? low));
       await this.#read(reads, { high, partition, signal }, (frame) => {
+        this.#options.seen.note(frame);
         this.#found.push(...forksIn(frame));
         return false;
       });

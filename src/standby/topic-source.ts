@@ -8,6 +8,7 @@ import type { LaneMemory, LaneQueue } from './lane-queue.ts';
 import type { PassRead } from './pass-read.ts';
 import { SILENT_MS } from './patience.ts';
 import type { Place } from './place.ts';
+import { type SeenLane, SeenLanes } from './seen-lanes.ts';
 import type { SharedTopic } from './shared-topic.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
 import { Strand } from './strand.ts';
@@ -63,13 +64,18 @@ export class TopicSource implements StandbySource {
   #isAnyBeginningRight: boolean | undefined;
   #memory = new Map<string, LaneMemory>();
   #refreshedMs = 0;
+  readonly #seen = new SeenLanes();
   readonly #scout: TopicScout;
   /** Told by what was read, and isn't given yet. */
   #forks: Fork[] = [];
 
   constructor(options: TopicSourceOptions) {
     this.#options = options;
-    this.#scout = new TopicScout(options);
+    this.#scout = new TopicScout({ ...options, seen: this.#seen });
+  }
+
+  get lanes(): ReadonlyMap<string, SeenLane> {
+    return this.#seen.all;
   }
 
   get unread(): number {
@@ -230,6 +236,7 @@ export class TopicSource implements StandbySource {
       strands,
       lanes: this.#memory,
       isAnyBeginningRight: this.#isAnyBeginningRight === true,
+      seen: this.#seen,
       onForeign,
       onForks: (forks) => this.#forks.push(...forks),
     });

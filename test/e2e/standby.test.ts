@@ -43,6 +43,7 @@ describeOnStack('a standby', (offered) => {
   test('of a log has what the primary has, though it is killed, and holds to its delay, pause and end', async () => {
     await using proxy = await start('--archive', 'off');
     const from = ['--data', proxy.dataDirectory, '--target', target.url];
+    await expectLoop(['--data', proxy.dataDirectory, '--target', proxy.url]);
     await using standby = await StandbyProcess.start(from);
     await underLoad([proxy], 'log', async () => {
       await standby.until(({ contains }) => contains.latest !== null);
@@ -93,6 +94,7 @@ describeOnStack('a standby', (offered) => {
     const kafka = ['--kafka', brokers, '--topic', topic];
     await using first = await start(...kafka, '--archive', 'off');
     await using second = await start(...kafka, '--archive', 'off');
+    await expectLoop([...kafka, '--target', second.url]);
     await using standby = await StandbyProcess.start([...kafka, '--target', target.url]);
     await underLoad([first, second], 'topic', async () => {
       await standby.until(({ contains }) => contains.lanes.length >= 2);
@@ -208,6 +210,13 @@ async function put(proxy: ProxyProcess, metric: string, n: number): Promise<void
   const error = await collector.put([`put ${metric} ${1_700_000_000 + n} ${n} h=a`]);
   collector.close();
   expect(error).toBeUndefined();
+}
+
+/** A standby that would feed what it follows ends. */
+async function expectLoop(flags: readonly string[]): Promise<void> {
+  await using standby = await StandbyProcess.start(flags);
+  expect(await standby.ended()).toBe(1);
+  expect(standby.lines.join('\n')).toContain('STANDBY_LOOP');
 }
 
 async function kill(standby: StandbyProcess): Promise<void> {

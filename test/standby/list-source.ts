@@ -6,6 +6,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { Arrivals } from '../../src/standby/arrivals.ts';
 import { Gate } from '../../src/standby/gate.ts';
 import { beginningAt, lacking, type Place } from '../../src/standby/place.ts';
+import type { SeenLane } from '../../src/standby/seen-lanes.ts';
 import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
 
 /** Gives frames in their order; `agains` says before which of them all since another one is given again. */
@@ -17,6 +18,7 @@ export class ListSource implements StandbySource {
   #place: Place = beginningAt(null);
   unread = 0;
   heldSinceMs = undefined;
+  readonly lanes = new Map<string, SeenLane>();
   /** What comes late isn't there yet. */
   isLateAway = false;
 
@@ -133,6 +135,7 @@ export function arrivalsOf(
       sending: () => Promise.resolve(),
       forked: () => undefined,
       released: () => undefined,
+      looked: () => undefined,
       again: () => undefined,
       missing: () => undefined,
       trouble: () => undefined,

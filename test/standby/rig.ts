@@ -25,6 +25,8 @@ export interface StartOptions {
   /** What the target contains, when its state tells nothing yet. */
   readonly begin?: Place;
   readonly source?: StandbySource;
+  /** Where it finds the target, when not at the fake itself. */
+  readonly target?: URL;
 }
 
 /** A log that is written, a standby that follows it, and the fake OpenTSDB that it feeds. */
@@ -80,7 +82,7 @@ export class StandbyRig implements AsyncDisposable {
   }
 
   async start(options: StartOptions = {}): Promise<void> {
-    const target = new URL(this.tsd.url);
+    const target = options.target ?? new URL(this.tsd.url);
     const state = await StateDirectory.open(this.statePath, target, false);
     const { delayMs = 0, stopAtMs = Infinity } = options;
     const { isPaused, place = options.begin ?? beginningAt(null) } = state.state;

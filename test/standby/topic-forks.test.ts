@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { beginningAt } from '../../src/standby/place.ts';
+import { SeenLanes } from '../../src/standby/seen-lanes.ts';
 import { TopicScout } from '../../src/standby/topic-scout.ts';
 import { TopicSource } from '../../src/standby/topic-source.ts';
 import { frameOf, type MadeRecord } from '../kit/frames.ts';
@@ -47,7 +48,7 @@ describe('what a topic says to be undone', () => {
     topic.send(0, frameOf('a', 1, [at(1, 'a1'), said(90_000)]));
     topic.send(1, frameOf('b', 1, [at(1, 'b1')]));
     topic.hindered.set(1, 'away');
-    const scout = new TopicScout({ topic, clock });
+    const scout = new TopicScout({ topic, clock, seen: new SeenLanes() });
     await expect(scout.look(new Map(), signal)).rejects.toThrow('partition 1: away');
     topic.hindered.clear();
     expect(await scout.look(new Map(), signal)).toMatchObject([fork]);

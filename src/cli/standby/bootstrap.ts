@@ -8,6 +8,7 @@ import { Metrics } from '../../runtime/metrics.ts';
 import type { RestoreRequest, RestoreResult } from '../../restore/restore-request.ts';
 import { beginningAt, type Place } from '../../standby/place.ts';
 import type { StateDirectory } from '../../standby/state-directory.ts';
+import { assertNoLoop } from './assert-no-loop.ts';
 import { BootstrapReport } from './bootstrap-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
 
@@ -42,6 +43,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Place | unde
   });
   try {
     await admin.start(config.admin);
+    await assertNoLoop(request.target, options.repository);
     // DuckDB is loaded for it only.
     const { restore } = await import('../../restore/restore.ts');
     let place: Place | undefined;
