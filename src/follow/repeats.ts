@@ -2,10 +2,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applied, Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
-import { type Compacted, CompactionWatch } from './compaction-watch.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
 import type { Doubt } from './doubt.ts';
-import { endedBefore } from './ended-hours.ts';
+import { EndedMends, type OpenMends } from './ended-mends.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
 import { type LookThrough, WINNERS_MAX } from './look-through.ts';
@@ -32,23 +31,14 @@ export type Repeated =
   | Extract<NotSent, { kind: 'too large' }>
   | Extract<Applied, { kind: 'failed' }>;
 
-interface DueMends {
-  readonly mends: readonly Mend[];
-  /** What was compacted until then; undefined where it doesn't matter. */
-  readonly compacted: number | undefined;
-}
-
 interface SendAt {
   readonly nowMs: number;
   readonly limits: BatchLimits;
 }
 
-const NOTHING: Compacted = { cells: undefined };
-const NO_MENDS: DueMends = { mends: [], compacted: undefined };
+const NO_MENDS: OpenMends = { mends: [], compacted: undefined };
 
 const RETRIES_AT_ONCE = 100;
-/** So often is a write to an hour that is over put once more, should the TSD compact all the while. */
-const ENDED_PUTS_MAX = 6;
 /** After so long nothing more is sent until the TSD is quiet. */
 const QUIET_PATIENCE_MS = 3_000;
 const DONE: Repeated = { kind: 'done' };
@@ -59,17 +49,15 @@ export class Repeats {
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
   readonly #quiet: QuietWatch;
-  readonly #compaction: CompactionWatch;
+  readonly #ended: EndedMends;
   readonly #narrowing: Narrowing;
   readonly #givingWay: GivingWay;
-  /** Whether mends that are due wait for the TSD to have done with compacting: what is new need not wait for that. */
-  #isCompacting = false;
 
   constructor(options: RepeatsOptions) {
     const { applier, canary, events } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
-    this.#compaction = new CompactionWatch(options);
+    this.#ended = new EndedMends({ ...options, mends: this.mends });
     this.#narrowing = new Narrowing(canary, applier);
     this.#givingWay = new GivingWay({
       ...options,
@@ -82,7 +70,7 @@ export class Repeats {
 
   /** Whether so much is open, or so long, that nothing more should be sent. */
   isFull(nowMs: number): boolean {
-    const mendsSinceMs = this.#isCompacting ? undefined : this.mends.nextDueMs();
+    const mendsSinceMs = this.#ended.isWaiting ? undefined : this.mends.nextDueMs();
     const sinceMs = Math.min(mendsSinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
     const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
     return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
@@ -101,9 +89,7 @@ export class Repeats {
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
     const waiting = [this.mends.nextDueMs(), this.#givingWayDueMs].filter(isKnown);
-    const quiet = waiting.map((dueMs) =>
-      Math.max(dueMs, this.#quiet.untilMs, this.#compaction.untilMs),
-    );
+    const quiet = waiting.map((dueMs) => Math.max(dueMs, this.#quiet.untilMs, this.#ended.untilMs));
     const due = [...quiet, this.suspects.nextDueMs()].filter(isKnown);
     return due.length > 0 ? Math.min(...due) : undefined;
   }
@@ -196,7 +182,7 @@ export class Repeats {
   /**
    * Those due once they surely come behind their writes, without those which the canary on its way may overtake: they wait again.
    */
-  async #dueMends(nowMs: number, max: number): Promise<DueMends> {
+  async #dueMends(nowMs: number, max: number): Promise<OpenMends> {
     const due = this.mends.due(nowMs, Infinity);
     const [first] = due;
     if (first === undefined) return NO_MENDS;
@@ -204,57 +190,21 @@ export class Repeats {
     const { dueMs: sinceMs } = first;
     if (!(await this.#quiet.isBehind({ handled, sinceMs }, nowMs))) return NO_MENDS;
     const proven = due.filter((mend) => mend.handled <= handled);
-    const compacted = await this.#untilCompacted(proven, nowMs);
-    const open = this.#open(proven, compacted).slice(0, max);
-    const mends = open.filter((mend) => {
+    const open = await this.#ended.open(proven, nowMs);
+    const mends = open.mends.slice(0, max).filter((mend) => {
       if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
       this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
       return false;
     });
-    return { mends, compacted: compacted?.cells };
-  }
-
-  /** How much was compacted, once that stands still; only what goes to hours that are over needs to know. */
-  async #untilCompacted(mends: readonly Mend[], nowMs: number): Promise<Compacted | undefined> {
-    const before = this.#endedBefore;
-    const first = mends.find(({ instant }) => instant < before);
-    const compacted =
-      first === undefined ? NOTHING : await this.#compaction.still(nowMs, first.dueMs);
-    this.#isCompacting = compacted === undefined;
-    return compacted;
-  }
-
-  /** Those to be put now. Lets go of those since whose last put nothing was compacted. */
-  #open(mends: readonly Mend[], compacted: Compacted | undefined): readonly Mend[] {
-    const before = this.#endedBefore;
-    if (compacted === undefined) return mends.filter(({ instant }) => instant >= before);
-    const isSure = ({ put }: Mend): boolean =>
-      put !== undefined && put.compacted === compacted.cells;
-    for (const mend of mends) if (isSure(mend)) this.mends.remove(mend);
-    return mends.filter((mend) => !isSure(mend));
-  }
-
-  get #endedBefore(): number {
-    return endedBefore(this.#options.clock.now());
-  }
-
-  /** It was put once more, and taken: to an hour that is over perhaps not for the last time. */
-  #mended(mend: Mend, compacted: number | undefined, nowMs: number): void {
-    this.mends.remove(mend);
-    const times = (mend.put?.times ?? 0) + 1;
-    const isLast = times === ENDED_PUTS_MAX || mend.instant >= this.#endedBefore;
-    if (compacted === undefined || isLast) return;
-    const { handled } = this.#options.canary;
-    const dueMs = nowMs + this.#compaction.spanMs;
-    this.mends.add({ ...mend, dueMs, handled, put: { compacted, times } });
+    return { ...open, mends };
   }
 
   async #putAgain(
     mends: readonly Mend[],
     suspects: readonly Suspect[],
-    { nowMs, limits, compacted }: Pick<DueMends, 'compacted'> & SendAt,
+    { nowMs, limits, compacted }: Pick<OpenMends, 'compacted'> & SendAt,
   ): Promise<Repeated> {
-    const { canary, recent, events, flushSpanMs } = this.#options;
+    const { canary, recent, events, clock, flushSpanMs } = this.#options;
     // Nothing was handled then.
     if (mends.length + suspects.length === 0) return DONE;
     for (const { high, low } of mends) recent.registerAgain(high, low);
@@ -265,7 +215,7 @@ export class Repeats {
     canary.note();
     for (const [index, mend] of mends.entries()) {
       const error = sent.errors.get(index);
-      if (error === undefined) this.#mended(mend, compacted, this.#options.clock.monotonicMs());
+      if (error === undefined) this.#ended.mended(mend, compacted, clock.monotonicMs());
       else this.mends.remove(mend);
       // What others wrote is theirs to tell their clients of.
       const isOwn = mend.isOfOthers !== true;
