@@ -11,7 +11,7 @@ import type { RestorePlan } from './restore-request.ts';
 import type { TrustedSegments } from './trusted-segments.ts';
 
 /** Part of the meaning of a checkpoint. */
-const FORMAT = 1;
+const FORMAT = 2;
 const BYPASSES_SHOWN = 1_000;
 
 /** A state at a time, ready to be computed. */

@@ -1,10 +1,12 @@
 import { literal } from '../archive/duckdb.ts';
 import { parquetFiles } from '../archive/parquet-files.ts';
 import type { UndoneRange } from '../record/fork.ts';
+import { orderedRowsQuery, setBackStatements } from './set-back.ts';
 
 /**
  * The questions that a restore asks of the archive, in DuckDB's SQL. State at T = of all points received by T and not refused,
- * the last of each (metric, tags, instant) by (received_at, lane, seq, idx).
+ * the last of each (metric, tags, instant) by (ordered_at, lane, seq, idx); `ordered_at` is the receive time, but for lanes that a
+ * clock was ahead in.
  */
 
 /** A part of the points, small enough for one fold. All bounds are inclusive. */
@@ -48,6 +50,8 @@ export interface FoldInput {
   readonly throughMs: number;
   /** What was written there counts no more. */
   readonly undone: readonly UndoneRange[];
+  /** Lanes that a clock was ahead in, with the time that their records are ordered by at the latest, epoch ms. */
+  readonly setBack: ReadonlyMap<string, number>;
   /** Lanes of which not all is confirmed by the primary, with the last sequence that is. */
   readonly unconfirmed: ReadonlyMap<string, number>;
   readonly isOnlyConfirmed: boolean;
@@ -116,11 +120,12 @@ export function viewStatements(input: FoldInput): string[] {
     ...(isOnlyConfirmed ? [`not (${isProvisional})`] : []),
   ];
   return [
+    ...setBackStatements(input.setBack),
     `create view rows as ${countingRows(input)}`,
     `create table refused as select r.* from (${refusedQuery(input.outcomeFiles)}) r
      semi join (select * from rows where received_at <= ${throughMs}) p
      on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx`,
-    `create view points as select p.*, ${isProvisional} as provisional from rows p
+    `create view points as select p.*, ${isProvisional} as provisional from (${orderedRowsQuery(input.setBack)}) p
      anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
      where ${conditions.join(' and ')}`,
   ];
@@ -176,7 +181,7 @@ export function provisionalQuery(range: FoldRange): string {
 function foldQuery(range: FoldRange, join = ''): string {
   return `select * from (
       select *, lead(instant_ms) over (
-        partition by metric, tags order by instant_ms, received_at, lane, seq, idx) as next_ms
+        partition by metric, tags order by instant_ms, ordered_at, lane, seq, idx) as next_ms
       from points ${join} where ${rangeCondition(range)})
     where next_ms is null or next_ms <> instant_ms`;
 }
@@ -200,7 +205,7 @@ export function lookUpStatement(wantedPath: string, path: string): string {
   const key = 'using (metric, tags, instant_ms)';
   return `copy (with wanted as materialized ${wanted},
       written as (select w.n, p.*, row_number() over (
-          partition by w.n order by received_at desc, lane desc, seq desc, idx desc) as place
+          partition by w.n order by ordered_at desc, lane desc, seq desc, idx desc) as place
         from (select *, ${LINE} as line from points) p join wanted w ${key}),
       spurned as (select distinct w.n from (select p.* from rows p semi join refused r
           on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx) p join wanted w ${key})

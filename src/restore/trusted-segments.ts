@@ -8,6 +8,7 @@ import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
 import type { FoldFile, FoldInput } from './fold-query.ts';
+import { timesSetBack } from './set-back.ts';
 import { type Selection, selectSegments, unconfirmedLanes, withoutDamaged } from './plan.ts';
 
 export interface TrustOptions {
@@ -150,6 +151,7 @@ function assemble(
       outcomeFiles: [...outcomeFiles],
       throughMs: targetMs,
       undone: forks.flatMap(({ undone }) => undone),
+      setBack: timesSetBack(catalog.lanes),
       unconfirmed,
       isOnlyConfirmed,
     },

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fabricated, type MadeObject } from './kit/fabricated.ts';
 import { asMap, Folded, sorted } from './kit/folded.ts';
-import { forkedHistories, histories, objectsOf, START_MS } from './kit/histories.ts';
+import {
+  forkedHistories,
+  histories,
+  objectsOf,
+  setBackHistories,
+  START_MS,
+} from './kit/histories.ts';
 import { type MadeLane, seriesOf, stateAt } from './kit/history.ts';
 
 const MINUTE: (lane: MadeLane) => readonly MadeObject[] = ({ records }) => [
@@ -43,6 +49,32 @@ describe('the fold', () => {
               0,
             ),
           });
+        },
+      ),
+      { numRuns: 25 },
+    );
+  }, 120_000);
+
+  test('has what was written last, though a clock was ahead before and was set back', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        setBackHistories,
+        fc.oneof(fc.constant(9_999), fc.nat(400)),
+        async (history, at) => {
+          await using made = await Fabricated.create();
+          await made.write(history.lanes, (lane) => objectsOf(lane, history));
+          const targetMs = (history.lanes[0]?.records[0]?.receivedAt ?? 0) + at;
+          fc.pre(targetMs < START_MS + 10_000);
+          await using folded = await Folded.open(made, { targetMs });
+          const expected = stateAt(history.lanes, targetMs, () => true, 'by lane');
+          expect(asMap(await folded.lines())).toEqual(
+            new Map(
+              [...expected].map(([key, { line, transport }]) => [
+                key,
+                `${transport} ${sorted(line)}`,
+              ]),
+            ),
+          );
         },
       ),
       { numRuns: 25 },

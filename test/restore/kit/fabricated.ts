@@ -58,22 +58,24 @@ export class Fabricated implements AsyncDisposable {
     return join(this.#directory, 'scratch');
   }
 
-  /** Registers the lanes, each behind the one before it, and writes the objects of each. */
+  /** Registers the lanes, each behind the one before it, and writes the objects of each. Where one begins earlier, the clock was set back. */
   async write(
     lanes: readonly MadeLane[],
     objects: (lane: MadeLane) => readonly MadeObject[],
   ): Promise<void> {
     for (const [index, lane] of lanes.entries()) {
       const before = lanes[index - 1];
+      const openedAt = lane.records[0]?.receivedAt ?? 0;
+      const from = before?.records.at(-1)?.receivedAt ?? openedAt;
       const begin = {
         lane: lane.lane,
         ordinal: index + 1,
         firstSeq: 1,
-        openedAt: lane.records[0]?.receivedAt ?? 0,
+        openedAt,
         previous:
           before === undefined ? null : { lane: before.lane, lastSeq: before.records.length },
         reason: 'start',
-        disputed: null,
+        disputed: openedAt < from ? { from, to: openedAt } : null,
         host: 'test',
       };
       await this.repository.store.create(

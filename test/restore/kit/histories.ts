@@ -93,6 +93,24 @@ export const forkedHistories: fc.Arbitrary<MadeHistory> = fc
   )
   .map(([{ lanes, cuts, hours }, forks]) => ({ lanes: withForks(lanes, forks), cuts, hours }));
 
+/** The same, where the clock was set back, or on, between lanes; a last record is received behind all others. */
+export const setBackHistories: fc.Arbitrary<MadeHistory> = fc
+  .tuple(histories, fc.array(fc.integer({ min: -60, max: 60 }), { minLength: 3, maxLength: 3 }))
+  .map(([{ lanes, cuts, hours }, leaps]) => {
+    let leapt = 0;
+    const moved = lanes.map(({ lane, records: all }, index): MadeLane => {
+      // A lane begins behind the one before, unless the clock was set back.
+      if (index > 0) leapt += 1 + (leaps[index] ?? 0);
+      const own = all.map((record): MadeRecord =>
+        Object.assign({}, record, { receivedAt: record.receivedAt + leapt }),
+      );
+      if (index < lanes.length - 1) return { lane, records: own };
+      const end = { receivedAt: START_MS + 10_000, transport: 'log', lines: ['!tick {}'] } as const;
+      return { lane, records: [...own, end] };
+    });
+    return { lanes: moved, cuts, hours };
+  });
+
 /** `forks`: behind which lane, how far back, and whether it is said once more, behind the last lane. */
 function withForks(
   lanes: readonly MadeLane[],

@@ -24,11 +24,15 @@ export interface StateCell {
   readonly at: string;
 }
 
-/** The state at a time by the plainest reading of the rule: the last write of each instant that nobody refused. By `instantKey`. */
+/**
+ * The state at a time by the plainest reading of the rule: the last write of each instant that nobody refused. By `instantKey`.
+ * `order`: what comes last is told by receive times, or by the lanes, each of which was written behind the one before.
+ */
 export function stateAt(
   lanes: readonly MadeLane[],
   atMs: number,
   isTaken: (lane: string, seq: number) => boolean = () => true,
+  order: 'by receive time' | 'by lane' = 'by receive time',
 ): Map<string, StateCell> {
   const refused = new Set<string>();
   for (const { records } of lanes) {
@@ -50,13 +54,17 @@ export function stateAt(
   const all = lanes.flatMap(({ lane, records }) =>
     records.map((record, index) => ({ lane, seq: index + 1, ...record })),
   );
-  const inOrder = all
+  const taken = all
     .filter(({ receivedAt, lane, seq }) => receivedAt <= atMs && isTaken(lane, seq))
-    .filter(({ lane, seq }) => !isUndone(lane, seq))
-    .toSorted(
-      (a, b) =>
-        a.receivedAt - b.receivedAt || (a.lane < b.lane ? -1 : a.lane > b.lane ? 1 : a.seq - b.seq),
-    );
+    .filter(({ lane, seq }) => !isUndone(lane, seq));
+  const inOrder =
+    order === 'by lane'
+      ? taken
+      : taken.toSorted(
+          (a, b) =>
+            a.receivedAt - b.receivedAt ||
+            (a.lane < b.lane ? -1 : a.lane > b.lane ? 1 : a.seq - b.seq),
+        );
   const state = new Map<string, StateCell>();
   for (const { lane, seq, transport, lines } of inOrder) {
     for (const [index, line] of lines.entries()) {
