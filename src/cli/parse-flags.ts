@@ -1,3 +1,5 @@
+import type { Command } from 'commander';
+import { objectToPath } from '../config/local-path.ts';
 import { parseDuration } from '../config/quantity.ts';
 import { WalError } from '../runtime/errors.ts';
 
@@ -25,6 +27,18 @@ export function parseWait(flag: string, text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw wrong(`${flag} ${text} is no duration`, 'Write 10s or 1h, say.');
   return ms;
+}
+
+/** Looks at what a command takes as a folder or a file, other than by the table of options. Throws CONFIG_INVALID. */
+export function assertPaths(command: Command): void {
+  for (const option of command.options) {
+    const text: unknown = command.getOptionValue(option.attributeName());
+    if (!/<(DIR|FILE)>/.test(option.flags) || typeof text !== 'string') continue;
+    const objection = objectToPath(text);
+    if (objection !== undefined) {
+      throw wrong(`${option.long} ${text} is no path: ${objection}`, 'Name a local path.');
+    }
+  }
 }
 
 export function wrong(message: string, hint: string): WalError {

@@ -5,6 +5,7 @@ import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
 import { addConfigFlags, addTopicFlags, configOf, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
 import type { RetireFlags } from './history/lane-retire.ts';
+import { assertPaths } from './parse-flags.ts';
 import { addInfo, addLog, addRestore } from './read-commands.ts';
 import type { VerifyFlags } from './history/verify.ts';
 import { addPromote } from './promote/promote-command.ts';
@@ -24,6 +25,7 @@ export function createProgram(settle: (code: ExitCode) => void): Command {
     )
     .version(VERSION)
     .exitOverride()
+    .hook('preAction', (_program, command) => assertPaths(command))
     .showHelpAfterError('hint: with --help the command tells its options, and shows an example')
     .addHelpText('after', EXIT_HELP)
     .addHelpText(

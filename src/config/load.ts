@@ -151,12 +151,12 @@ function explain(
       .map((name) => (key === '' ? name : `${key}.${name}`))
       .map((path) => `${path} (${placeOf(path)}) is not a known key${didYouMean(path, KEYS)}`);
   }
+  const option = NAMED.find((named) => named.key === key)?.option;
+  const given = valueAt(tree, issue.path);
   const expects =
-    NAMED.find((named) => named.key === key)?.option.expects ??
-    `a group with keys as ${KEYS.find((name) => name.startsWith(`${key}.`))}`;
-  return [
-    `${key}: ${show(valueAt(tree, issue.path))} (given ${placeOf(key)}); expected ${expects}`,
-  ];
+    option?.expects ?? `a group with keys as ${KEYS.find((name) => name.startsWith(`${key}.`))}`;
+  const objection = option?.objection?.(given) ?? `expected ${expects}`;
+  return [`${key}: ${show(given)} (given ${placeOf(key)}); ${objection}`];
 }
 
 function didYouMean(given: string, known: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { formatAddress, parseAddress, type Address } from './address.ts';
+import { objectToPath } from './local-path.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './quantity.ts';
 
 /** What an option is written as, in a file or in text. */
@@ -19,6 +20,8 @@ export interface Option<Value> {
   /** The flag, where it isn't the key's own. */
   readonly flag?: string;
   readonly schema: z.ZodType<Value>;
+  /** Why a value is not taken, where there is more to say than what a right one looks like. */
+  readonly objection?: (raw: unknown) => string | undefined;
   /** The value as it would be written, so that what is printed can be read back. */
   format(value: Value): Plain;
 }
@@ -74,10 +77,8 @@ export const option = {
   /** An absolute path; empty: there is none. */
   file: ({ describe }: Pick<Described<string>, 'describe'>): Option<string> => ({
     ...base('', describe, 'PATH', 'a path, absolute or from where the process is started'),
-    schema: schemaOf((raw) => {
-      if (typeof raw !== 'string') return undefined;
-      return raw === '' ? '' : resolve(raw);
-    }),
+    objection: objectionToPath,
+    schema: schemaOf((raw) => (raw === '' ? '' : parsePath(raw))),
     format: (value) => value,
   }),
 
@@ -153,7 +154,8 @@ export const option = {
   /** An absolute path. */
   path: ({ default: written, describe }: Described<string>): Option<string> => ({
     ...base(written, describe, 'PATH', 'a path, absolute or from where the process is started'),
-    schema: schemaOf((raw) => (typeof raw === 'string' && raw !== '' ? resolve(raw) : undefined)),
+    objection: objectionToPath,
+    schema: schemaOf(parsePath),
     format: (value) => value,
   }),
 
@@ -165,10 +167,10 @@ export const option = {
       'PATH',
       'a path, absolute, from where the process is started, or from DATA/ for what `data` names',
     ),
-    schema: schemaOf((raw) => {
-      if (typeof raw !== 'string' || raw === '') return undefined;
-      return raw.startsWith(DATA_PREFIX) ? raw : resolve(raw);
-    }),
+    objection: objectionToPath,
+    schema: schemaOf((raw) =>
+      typeof raw === 'string' && raw.startsWith(DATA_PREFIX) ? raw : parsePath(raw),
+    ),
     format: (value) => value,
   }),
 
@@ -201,6 +203,16 @@ function schemaOf<Value>(parse: (raw: unknown) => Value | undefined): z.ZodType<
     context.addIssue({ code: 'custom' });
     return z.NEVER;
   });
+}
+
+function objectionToPath(raw: unknown): string | undefined {
+  return typeof raw === 'string' ? objectToPath(raw) : undefined;
+}
+
+/** Absolute. */
+function parsePath(raw: unknown): string | undefined {
+  if (typeof raw !== 'string' || raw === '') return undefined;
+  return objectToPath(raw) === undefined ? resolve(raw) : undefined;
 }
 
 function between({ min, max }: { min?: Plain; max?: Plain }): string {

@@ -30,3 +30,20 @@ describe('the help', () => {
     expect(helpOf(command)).toContain(`Example:\n  $ ${path}`);
   });
 });
+
+describe('a command', () => {
+  test.each([
+    ['info --repository s3://bucket/x', '--repository s3://bucket/x is no path: that is a URL'],
+    ['wal inspect --data=~/x', '--data ~/x is no path: only a shell'],
+    ['verify --repository ~/x', '--repository ~/x is no path: only a shell'],
+    ['restore --to safe --data /d --work gs://x/y', '--work gs://x/y is no path: that is a URL'],
+    ['standby --target http://tsd:4242 --state ~/x', '--state ~/x is no path: only a shell'],
+    ['start --config ~/x.yaml', '--config ~/x.yaml is no path: only a shell'],
+  ])('takes no URL and no ~ for a path: %s', async (line, says) => {
+    const run = createProgram(() => undefined).parseAsync(line.split(' '), { from: 'user' });
+    await expect(run).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(says) as string,
+    });
+  });
+});

@@ -190,6 +190,23 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('takes no URL and no ~ for a path, and says what can be had', async () => {
+    const [s3] = await problemsOf({ flags: { repository: 's3://bucket/x' } });
+    expect(s3).toMatch(/^repository: "s3:\/\/bucket\/x" \(given by --repository\); that is a URL/);
+    expect(s3).toContain('there is no S3');
+    const home = await problemsOf({
+      yaml: 'kafka: {passwordFile: ~/password, tlsCa: "file:///ca.pem"}',
+      environment: { TSDB_WAL_DATA: '~/x' },
+    });
+    expect(home.map((problem) => problem.slice(0, problem.indexOf(';'))).toSorted()).toEqual([
+      'data: "~/x" (given by TSDB_WAL_DATA)',
+      'kafka.passwordFile: "~/password" (given in /wal.yaml)',
+      'kafka.tlsCa: "file:///ca.pem" (given in /wal.yaml)',
+    ]);
+    expect(home[0]).toContain('write the path in full');
+    expect((await load({ flags: { data: './~x' } })).data).toBe(resolve('./~x'));
+  });
+
   test('lets two processes-to-be share port 0', async () => {
     const config = await load({ flags: { listen: '127.0.0.1:0', admin: '127.0.0.1:0' } });
     expect(config.admin.port).toBe(0);
