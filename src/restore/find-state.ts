@@ -18,6 +18,8 @@ export interface FoundState extends FoundHistory {
   /** Segments made of what only the log or the topic has; none before that was read. */
   readonly local: LocalSegments;
   readonly targetMs: number;
+  /** When it was looked for, by this machine's clock; epoch ms. */
+  readonly nowMs: number;
 }
 
 const HOLES_SHOWN = 3;
@@ -33,19 +35,20 @@ export async function findState(
   const { allowHoles, to } = request;
   const targetMs =
     to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);
-  const found = { sources, ...history, local: new Map(), targetMs };
+  const found = { sources, ...history, local: new Map(), targetMs, nowMs: now };
   checkState(found, allowHoles);
   return found;
 }
 
 /** Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY. */
 export function checkState(found: FoundState, allowHoles: boolean): void {
-  const { catalog, targetMs, sources } = found;
+  const { catalog, targetMs, nowMs, sources } = found;
   const coverage = computeCoverage(catalog);
   const check = checkTarget(coverage, targetMs, { allowHoles });
   if (check.kind === 'reachable') return;
   const faults = catalog.faults.filter(isDamage);
-  throw refusal(check, targetMs, { faults, sources, heldBackBy: lanesBefore(found, coverage) });
+  const heldBackBy = lanesBefore(found, coverage);
+  throw refusal(check, targetMs, { faults, sources, heldBackBy, nowMs });
 }
 
 /** NaN when there is none, not even one with a hole in the way. */
@@ -84,10 +87,12 @@ function refusal(
     faults,
     sources: { data, topic },
     heldBackBy,
+    nowMs,
   }: {
     readonly faults: readonly ObjectFault[];
     readonly sources: Sources;
     readonly heldBackBy: readonly HeldBack[];
+    readonly nowMs: number;
   },
 ): WalError {
   const maybe = suspicion(faults);
@@ -105,7 +110,10 @@ function refusal(
           : `The nearest time without a hole is ${formatInstant(nearestBefore)} (--to ${nearestBefore}). --allow-holes restores without these records.${maybe}`,
     });
   }
-  const { nearestAfter, why } = check;
+  const { nearestAfter } = check;
+  // Nothing holds it back then, and no remedy brings it.
+  const isFuture = targetMs > nowMs;
+  const why = isFuture ? `it is in the future: now is ${formatInstant(nowMs)}` : check.why;
   const times = [nearestBefore, nearestAfter].flatMap((ms) =>
     ms === undefined ? [] : [`${formatInstant(ms)} (--to ${ms})`],
   );
@@ -116,7 +124,7 @@ function refusal(
       : '';
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
     context: { nearestBefore, nearestAfter, damaged: faults, heldBackBy },
-    hint: `${nearest}${sayHeldBack(heldBackBy)}\`tsdb-wal info\` shows what the repository holds${more}.${maybe}`,
+    hint: `${nearest}${isFuture ? '' : sayHeldBack(heldBackBy)}\`tsdb-wal info\` shows what the repository holds${more}.${maybe}`,
   });
 }
 
