@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -250,7 +251,10 @@ describe('the command line', { timeout: 30_000 }, () => {
       const data = join(folder, 'a', 'b');
       await mkdir(data, { recursive: true });
       const lock = await DirectoryLock.acquire(data);
-      const taken = primaryUrl.slice('http://'.length);
+      const proxy = createTcpServer().listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const address = proxy.address();
+      const taken = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
       const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--listen', taken];
       const { code, stderr } = await run(args);
       expect(stderr).toContain(
@@ -259,6 +263,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(stderr).toContain(`ok: data ${data} is in use by the tsdb-wal that runs, process `);
       expect(code).toBe(0);
       await lock.release();
+      proxy.close();
     });
 
     test('looks at what a standby looks at, and tells one that runs from what else has its address', async () => {
