@@ -71,13 +71,15 @@ async function lookAtMetrics({
   const listed = new Set(Array.isArray(known) ? (known as readonly unknown[]) : []);
   const unknownMetrics: string[] = [];
   const heldMetrics: string[] = [];
-  const rest = metrics[Symbol.iterator]();
+  // What an earlier run wrote of another state may be of metrics that this one does not have.
+  const others = demands.earlier === 'another state' ? othersOf(listed, metrics) : [];
+  const rest = [...metrics, ...others][Symbol.iterator]();
   const worker = async (): Promise<void> => {
     for (const span of { [Symbol.iterator]: () => rest }) {
       // A listing without a start leaves out names that do not begin with ASCII; one that isn't there is asked for, too.
       const mayBeUnlisted = !/^[!-~]/.test(span.metric) || !Array.isArray(known);
       if (!listed.has(span.metric) && !mayBeUnlisted) unknownMetrics.push(span.metric);
-      else if (!demands.isResumed) {
+      else if (demands.earlier !== 'this state') {
         const held = await holds(client, span);
         if (held === 'unknown name') unknownMetrics.push(span.metric);
         if (held === true) heldMetrics.push(span.metric);
@@ -86,6 +88,21 @@ async function lookAtMetrics({
   };
   await Promise.all(Array.from({ length: QUESTIONS_MAX }, worker));
   return { unknownMetrics, heldMetrics };
+}
+
+/** Listed metrics besides these, to be looked for about where these have their data. */
+function othersOf(listed: ReadonlySet<unknown>, metrics: readonly MetricSpan[]): MetricSpan[] {
+  const wanted = new Set(metrics.map(({ metric }) => metric));
+  let [fromMs, toMs] = [Infinity, 0];
+  for (const { firstMs, lastMs } of metrics) {
+    fromMs = Math.min(fromMs, firstMs);
+    toMs = Math.max(toMs, lastMs);
+  }
+  return [...listed].flatMap((metric) =>
+    typeof metric === 'string' && !wanted.has(metric)
+      ? [{ metric, firstMs: Math.min(fromMs, toMs), lastMs: toMs }]
+      : [],
+  );
 }
 
 /** First where data are likely, so that a full target is not asked to read all of it. */

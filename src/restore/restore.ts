@@ -19,6 +19,7 @@ import type {
 } from './restore-request.ts';
 import { readLog } from './read-log.ts';
 import { SafeTarget } from './safe-target.ts';
+import type { EarlierRun } from './target-rules.ts';
 import { QUERY_LIMITS, verifyState } from './verify-state.ts';
 import { type Checkpoint, WorkDirectory } from './work-directory.ts';
 
@@ -102,21 +103,24 @@ class Run {
     await using state = await this.#openState(found);
     report({ event: 'planned', ...state.plan });
     const { target } = request;
-    const checkpoint = request.isDryRun ? undefined : await this.#checkpoint(state);
+    const checkpoint = request.isDryRun ? undefined : await this.#work.checkpoint();
+    const earlier = earlierRun(checkpoint, state);
+    if (target !== undefined) await this.#judge(target, state, earlier);
+    if (earlier === 'another state') await this.#beginAnew();
+    const sameRun = earlier === 'this state' ? checkpoint : undefined;
     const known = {
       format: 1,
       plan: state.plan,
       target: target?.origin ?? null,
-      isResumed: checkpoint !== undefined,
+      isResumed: sameRun !== undefined,
       refused: { count: 0, list: null },
       verification: null,
     } as const;
-    if (target !== undefined) await this.#judge(target, state, checkpoint !== undefined);
     if (request.isDryRun || target === undefined) {
       return { ...known, outcome: 'planned', counts: await this.#count(state) };
     }
     const running = { clock, report, signal, target, state, work: this.#work };
-    const counts = await loadState({ ...running, checkpoint, rate: request.rate });
+    const counts = await loadState({ ...running, checkpoint: sameRun, rate: request.rate });
     const refused = await this.#work.count(this.#work.refusedPath);
     const list = refused > 0 ? this.#work.refusedPath : null;
     const verification = request.isVerified ? await verifyState(running) : null;
@@ -148,20 +152,15 @@ class Run {
     }
   }
 
-  /** What an earlier run has left, if it was of the very same content. */
-  async #checkpoint(state: ExpectedState): Promise<Checkpoint | undefined> {
-    const { report } = this.#options;
-    const checkpoint = await this.#work.checkpoint();
-    if (checkpoint === undefined) return undefined;
-    if (checkpoint.plan === state.plan.plan) return checkpoint;
+  /** What an earlier run of another state wrote is not in the target any more. */
+  async #beginAnew(): Promise<void> {
     const reason =
-      'what the repository tells of the time has changed since the earlier run: it begins anew, over what that wrote';
-    report({ event: 'restarting', reason });
+      'what the log tells of the time has changed since an earlier run, of which the target holds nothing: it begins anew';
+    this.#options.report({ event: 'restarting', reason });
     await this.#work.reset();
-    return { ...checkpoint, plan: state.plan.plan, phase: 'loading', position: null, stored: null };
   }
 
-  async #judge(target: URL, { fold, demands }: ExpectedState, isResumed: boolean): Promise<void> {
+  async #judge(target: URL, { fold, demands }: ExpectedState, earlier: EarlierRun): Promise<void> {
     const client = new QueryClient({ target, ...QUERY_LIMITS });
     try {
       const characters = await fold.characters();
@@ -171,7 +170,7 @@ class Run {
         client,
         target,
         metrics,
-        demands: { tags, characters, isResumed },
+        demands: { tags, characters, earlier },
       });
       for (const finding of findings) this.#options.report({ event: 'target', ...finding });
       refuseFaults(target, findings);
@@ -203,4 +202,10 @@ class Run {
     const { clock, report } = this.#options;
     return phaseProgress({ clock, report, phase, measure });
   }
+}
+
+/** Whose checkpoint it is. */
+function earlierRun(checkpoint: Checkpoint | undefined, { plan }: ExpectedState): EarlierRun {
+  if (checkpoint === undefined) return 'none';
+  return checkpoint.plan === plan.plan ? 'this state' : 'another state';
 }

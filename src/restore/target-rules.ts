@@ -13,7 +13,7 @@ export interface TargetFacts {
   readonly config: Readonly<Record<string, unknown>> | undefined;
   /** Of the metrics to be restored, those that have no UID yet. */
   readonly unknownMetrics: readonly string[];
-  /** And those that hold data. */
+  /** And those that hold data; after a run of another state, whatever holds data. */
   readonly heldMetrics: readonly string[];
   /** It answers through a tsdb-wal. */
   readonly isProxied: boolean;
@@ -22,9 +22,11 @@ export interface TargetFacts {
 export interface RestoreDemands extends Pick<Demands, 'tags'> {
   /** Every character of the names, except `=` and space between them. */
   readonly characters: string;
-  /** An interrupted run of the same restore wrote what is there. */
-  readonly isResumed: boolean;
+  /** What an interrupted run of the same restore meant to write: what is there may be of it. */
+  readonly earlier: EarlierRun;
 }
+
+export type EarlierRun = 'none' | 'this state' | 'another state';
 
 interface SettingRule {
   readonly key: string;
@@ -161,12 +163,16 @@ export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Findin
   return findings.toSorted((a, b) => Number(b.kind === 'fault') - Number(a.kind === 'fault'));
 }
 
-function judgeContent({ heldMetrics }: TargetFacts, { isResumed }: RestoreDemands): Finding[] {
-  if (heldMetrics.length === 0 || isResumed) return [];
+function judgeContent({ heldMetrics }: TargetFacts, { earlier }: RestoreDemands): Finding[] {
+  if (heldMetrics.length === 0 || earlier === 'this state') return [];
+  const why =
+    earlier === 'none'
+      ? ''
+      : ': since an interrupted run of this restore wrote to it, what the log tells of that time has changed, and what that run wrote may be more than belongs there';
   return [
     {
       kind: 'fault',
-      says: `it holds data already, of ${list(heldMetrics)}; a restore cannot take back what is there`,
+      says: `it holds data already, of ${list(heldMetrics)}${why}; a restore cannot take back what is there`,
       remedy:
         'Restore into empty tables: create new ones, name them in tsd.storage.hbase.data_table, .uid_table, .tree_table and .meta_table, and restart the TSD.',
     },

@@ -55,6 +55,12 @@ export class TsdStorage {
     for (const resolve of synced) resolve();
   }
 
+  /** New tables take the place of these. */
+  empty(): void {
+    this.#waiting = [];
+    this.#rows.clear();
+  }
+
   /** The process dies: what was not flushed is gone. */
   crash(): void {
     this.#waiting = [];

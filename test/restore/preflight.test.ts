@@ -7,7 +7,7 @@ import { openDoor } from '../ingest/door.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { freePort } from '../kit/ports.ts';
 
-const DEMANDS: RestoreDemands = { tags: 2, characters: 'abcz.-_/é', isResumed: false };
+const DEMANDS: RestoreDemands = { tags: 2, characters: 'abcz.-_/é', earlier: 'none' };
 const METRICS = ['a', 'b', 'é'].map((metric) => ({
   metric,
   firstMs: 1_500_000_000_000,
@@ -37,7 +37,22 @@ describe('a target', () => {
         },
       ]);
     }
-    expect(await look(tsd.url, { ...DEMANDS, isResumed: true })).toEqual([]);
+    expect(await look(tsd.url, { ...DEMANDS, earlier: 'this state' })).toEqual([]);
+  });
+
+  test('that a run of another state was writing to must hold nothing at all', async () => {
+    await using tsd = await FakeTsd.start();
+    const demands = { ...DEMANDS, earlier: 'another state' } as const;
+    expect(await look(tsd.url, demands)).toEqual([]);
+    for (const metric of ['other', 'a']) {
+      store(tsd, metric, '1400000000');
+      expect(await look(tsd.url, demands)).toMatchObject([
+        {
+          kind: 'fault',
+          says: expect.stringMatching(`${metric}.*: since an interrupted`) as string,
+        },
+      ]);
+    }
   });
 
   test.each([
