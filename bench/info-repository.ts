@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { indexClosedMonths } from '../src/archive/month-index.ts';
 import {
@@ -12,7 +12,7 @@ import { formatBegin, formatSidecar } from '../src/archive/sidecar.ts';
 
 /**
  * A repository of years as `info` sees it: begins, sidecars and the indexes of closed months, made by the code that makes
- * real ones. Data objects are empty: `info` reads none. Closed months hold days, and with `hasAllSidecars` also the minutes and
+ * real ones. Data objects are sparse: `info` looks at their sizes. Closed months hold days, and with `hasAllSidecars` also the minutes and
  * hours these were merged of; the open month, thirty days of it, holds all levels.
  */
 export interface YearsPlan {
@@ -107,7 +107,7 @@ function putDay(files: Files, { lane, ordinal, level, dayMs, startMs }: LaneDay)
         writer: 'tsdb-wal bench',
       }),
     );
-    files.put(formatDataName(segment, '00000000'), '');
+    files.put(formatDataName(segment, '00000000'), '', points * 3);
   }
 }
 
@@ -120,7 +120,7 @@ class Files {
     this.#place = place;
   }
 
-  put(name: string, content: string): void {
+  put(name: string, content: string, bytes = content.length): void {
     const path = join(this.#place, name);
     const folder = dirname(path);
     if (!this.#folders.has(folder)) {
@@ -128,6 +128,7 @@ class Files {
       this.#folders.add(folder);
     }
     writeFileSync(path, content);
+    if (bytes > content.length) truncateSync(path, bytes);
     this.count += 1;
   }
 }

@@ -201,6 +201,6 @@ export function stranger(object: string): ObjectFault {
   return { kind: 'stranger', object, reason: 'no object of a repository has such a name' };
 }
 
-function missing(object: string): ObjectFault {
+export function missing(object: string): ObjectFault {
   return { kind: 'missing', object, reason: 'it is missing' };
 }

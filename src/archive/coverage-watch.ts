@@ -6,7 +6,7 @@ import { type CoverageReport, reportCoverage } from './coverage-report.ts';
 import type { SegmentName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
 import { readSummary } from './summary.ts';
-import { tallyNames } from './tally.ts';
+import { tallyPresent } from './tally.ts';
 
 export interface CoverageWatchOptions {
   readonly repository: Repository;
@@ -34,12 +34,14 @@ const SILENT = 'the repository does not answer';
 
 /**
  * Keeps an eye on what a repository holds: what is archived here shows within a second, and what happens to it
- * otherwise, as a segment that is removed, within a second, or ten times as long as listing it takes.
+ * otherwise, as a sidecar or data that are removed, within a second, or ten times as long as listing it takes.
  */
 export class CoverageWatch {
   readonly #options: CoverageWatchOptions;
   #lanes = new Map<string, LaneHoldings>();
   #faults: readonly ObjectFault[] = [];
+  /** Sidecars of segments that have no data, as of the last listing. */
+  #dataless: ReadonlySet<string> = new Set();
   /** Committed since the listing that is shown began. */
   #added: SegmentName[] = [];
   #told = '';
@@ -98,8 +100,10 @@ export class CoverageWatch {
     const added = this.#added.length;
     try {
       await assertInPlace(repository);
-      const options = { useIndex: true, tally: tallyNames };
-      const { lanes, faults } = await readSummary(repository.store, options);
+      const dataless = new Set<string>();
+      const tally = tallyPresent(this.#dataless, (sidecar) => dataless.add(sidecar));
+      const { lanes, faults } = await readSummary(repository.store, { useIndex: true, tally });
+      this.#dataless = dataless;
       this.#lanes = new Map(lanes);
       this.#faults = faults;
       this.#added.splice(0, added);

@@ -1,11 +1,10 @@
 import type { LoggedFork } from '../record/fork.ts';
-import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { damaged, type ObjectFault, readSidecar, segmentOf, stranger } from './catalog.ts';
+import { missing, type ObjectFault, segmentOf, stranger } from './catalog.ts';
 import { type ListLane, listOutermost } from './lane-listing.ts';
 import { outermost } from './lane-spans.ts';
 import { formatSidecarName, parseObjectName, type SegmentName, type Span } from './object-names.ts';
-import type { Sidecar } from './sidecar.ts';
+import { checkSegment, type SegmentCheck } from './segment-check.ts';
 
 /** What some of a lane's segments come to. */
 export interface Tally {
@@ -26,8 +25,6 @@ export interface Totals {
 
 export const NO_TOTALS: Totals = { segments: 0, bytes: 0, records: 0, points: 0 };
 
-const SIDECARS_AT_ONCE = 32;
-
 /** Sums up objects of one lane; what is wrong is added to `faults`. */
 export type TallyObjects = (
   store: ObjectStore,
@@ -37,39 +34,126 @@ export type TallyObjects = (
 
 /** By their names alone: bytes, records and points stay 0, and forks unknown. */
 export const tallyNames: TallyObjects = async (_store, objects, faults) => {
-  const spans = await segmentsIn(objects, faults);
-  return { spans, totals: { ...NO_TOTALS, segments: outermost(spans).length }, forks: [] };
+  const { segments } = await listSegments(objects, faults);
+  return {
+    spans: segments,
+    totals: { ...NO_TOTALS, segments: outermost(segments).length },
+    forks: [],
+  };
 };
 
-/** Reads the sidecars that count. */
+/**
+ * The same, without segments whose data are gone. A sidecar is read where the listing shows no data: `known` are names of
+ * those that are to have none, and `dataless` is told them.
+ */
+export function tallyPresent(
+  known: ReadonlySet<string>,
+  dataless: (sidecar: string) => void,
+): TallyObjects {
+  return async (store, objects, faults) => {
+    const { segments, stems } = await listSegments(objects, faults);
+    const look = async (segment: SegmentName): Promise<SegmentCheck | undefined> => {
+      const name = formatSidecarName(segment);
+      if (stems.has(name.slice(0, -SIDECAR_END.length))) return undefined;
+      const check = known.has(name) ? undefined : await checkSegment(store, segment, QUICK);
+      if (check === undefined || (check.kind === 'whole' && check.path === undefined))
+        dataless(name);
+      return check;
+    };
+    const { usable, counted } = await lookAtOutermost(segments, look, faults);
+    return { spans: usable, totals: { ...NO_TOTALS, segments: counted.length }, forks: [] };
+  };
+}
+
+/** Reads the sidecars that count, and looks at the sizes of their data; what can't be used doesn't. */
 export const tallyObjects: TallyObjects = async (store, objects, faults) => {
-  const segments = await segmentsIn(objects, faults);
-  const counted = outermost(segments);
+  const { segments } = await listSegments(objects, faults);
+  const checks = new Map<SegmentName, SegmentCheck>();
+  const look = async (segment: SegmentName): Promise<SegmentCheck> => {
+    const check = await checkSegment(store, segment, QUICK);
+    checks.set(segment, check);
+    return check;
+  };
+  const { usable, counted } = await lookAtOutermost(segments, look, faults);
   const totals = { ...NO_TOTALS, segments: counted.length };
   const forks: LoggedFork[] = [];
-  for (let at = 0; at < counted.length; at += SIDECARS_AT_ONCE) {
-    const some = counted.slice(at, at + SIDECARS_AT_ONCE);
-    for (const sidecar of await Promise.all(some.map((segment) => read(store, segment, faults)))) {
-      totals.bytes += sidecar?.data?.bytes ?? 0;
-      totals.records += sidecar?.records ?? 0;
-      totals.points += sidecar?.points ?? 0;
-      forks.push(...(sidecar?.forks ?? []));
-    }
+  for (const segment of counted) {
+    const check = checks.get(segment);
+    if (check?.kind !== 'whole') continue;
+    totals.bytes += check.sidecar.data?.bytes ?? 0;
+    totals.records += check.sidecar.records;
+    totals.points += check.sidecar.points;
+    forks.push(...(check.sidecar.forks ?? []));
   }
-  return { spans: segments, totals, forks };
+  return { spans: usable, totals, forks };
 };
 
-async function segmentsIn(
+const QUICK = { isQuick: true } as const;
+const LOOKS_AT_ONCE = 32;
+
+interface Looked {
+  /** All that were listed, but for those that were found to be damaged. */
+  readonly usable: readonly SegmentName[];
+  /** The outermost of these. */
+  readonly counted: readonly SegmentName[];
+}
+
+/** Looks at each that lies in no other; at those in it where it can't be used. `look` gives undefined for what needs none. */
+async function lookAtOutermost(
+  segments: readonly SegmentName[],
+  look: (segment: SegmentName) => Promise<SegmentCheck | undefined>,
+  faults: ObjectFault[],
+): Promise<Looked> {
+  const seen = new Set<SegmentName>();
+  const damage = new Set<SegmentName>();
+  for (;;) {
+    const usable = damage.size === 0 ? segments : segments.filter((one) => !damage.has(one));
+    const counted = outermost(usable);
+    const found = damage.size;
+    const unseen = counted.filter((segment) => !seen.has(segment));
+    for (let at = 0; at < unseen.length; at += LOOKS_AT_ONCE) {
+      const lookAt = async (segment: SegmentName): Promise<void> => {
+        const fault = faultOf(await look(segment));
+        seen.add(segment);
+        if (fault === undefined) return;
+        faults.push(fault);
+        damage.add(segment);
+      };
+      await Promise.all(unseen.slice(at, at + LOOKS_AT_ONCE).map(lookAt));
+    }
+    if (damage.size === found) return { usable, counted };
+  }
+}
+
+function faultOf(check: SegmentCheck | undefined): ObjectFault | undefined {
+  if (check?.kind === 'missing') return missing(check.object);
+  if (check?.kind !== 'damaged') return undefined;
+  const { kind, object, reason } = check;
+  return { kind, object, reason };
+}
+
+interface Listed {
+  readonly segments: readonly SegmentName[];
+  /** Of the names of data objects. */
+  readonly stems: ReadonlySet<string>;
+}
+
+const SIDECAR_END = '.json';
+const DATA_END = '.89abcdef.parquet';
+
+async function listSegments(
   objects: AsyncIterable<ObjectInfo>,
   faults: ObjectFault[],
-): Promise<SegmentName[]> {
+): Promise<Listed> {
   const segments: SegmentName[] = [];
-  for await (const object of objects) {
-    const parsed = parseObjectName(object.name);
-    if (parsed === undefined) faults.push(stranger(object.name));
+  const stems = new Set<string>();
+  for await (const { name } of objects) {
+    const parsed = parseObjectName(name);
+    if (parsed === undefined) faults.push(stranger(name));
     else if (parsed.kind === 'sidecar') segments.push(segmentOf(parsed));
+    else if (parsed.kind === 'data') stems.add(name.slice(0, -DATA_END.length));
   }
-  return segments;
+  return { segments, stems };
 }
 
 export interface LaneMonth {
@@ -102,18 +186,4 @@ export function addTallies(tallies: readonly Tally[]): Tally {
     totals,
     forks: tallies.flatMap(({ forks }) => forks),
   };
-}
-
-async function read(
-  store: ObjectStore,
-  segment: SegmentName,
-  faults: ObjectFault[],
-): Promise<Sidecar | undefined> {
-  try {
-    return await readSidecar(store, segment);
-  } catch (error) {
-    if (!(error instanceof WalError)) throw error;
-    faults.push(damaged(formatSidecarName(segment)));
-    return undefined;
-  }
 }

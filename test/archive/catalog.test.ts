@@ -5,7 +5,12 @@ import { describe, expect, test } from 'vitest';
 import { readCatalog, readSidecar } from '../../src/archive/catalog.ts';
 import { computeCoverage } from '../../src/archive/coverage.ts';
 import { indexClosedMonths } from '../../src/archive/month-index.ts';
-import { formatSidecarName, type SegmentName, type Span } from '../../src/archive/object-names.ts';
+import {
+  formatDataName,
+  formatSidecarName,
+  type SegmentName,
+  type Span,
+} from '../../src/archive/object-names.ts';
 import { readSummary } from '../../src/archive/summary.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
@@ -190,6 +195,28 @@ describe('what the listing shows to be wrong', () => {
     expect((await readSummary(files, { useIndex: true })).faults).toMatchObject([
       { kind: 'missing', object: `lanes/${laneId(2)}` },
     ]);
+  });
+
+  test('includes data that are gone or of another size, whose records count where other segments hold them', async () => {
+    await using folder = await tempDirectory('index');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    for (let n = 0; n < 3; n += 1) await putSegment(files, segmentAt(n));
+    const hour = { ...segmentAt(0), level: 'hour' as const };
+    await putSegment(files, hour);
+    const [ofHour, ofLast] = [hour, segmentAt(2)].map((one) => formatDataName(one, '89abcdef'));
+    await rm(join(folder.path, ofHour ?? ''));
+    await writeFile(join(folder.path, ofLast ?? ''), 'torn');
+    const summary = await readSummary(files, { useIndex: true });
+    expect(summary.faults).toMatchObject([
+      { kind: 'damaged', object: ofLast, reason: `${ofLast} has 4 bytes instead of 1000` },
+      { kind: 'missing', object: ofHour },
+    ]);
+    expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 2, points: 20 });
+    expect(computeCoverage(summary)).toMatchObject({
+      holes: [],
+      safeTimeMs: segmentAt(1).toMs - 1,
+    });
   });
 
   test('is told by name: begins, hole markers and names, never passed over', async () => {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CoverageReport } from '../../src/archive/coverage-report.ts';
 import { CoverageWatch } from '../../src/archive/coverage-watch.ts';
-import type { SegmentName } from '../../src/archive/object-names.ts';
+import { formatDataName, type SegmentName } from '../../src/archive/object-names.ts';
 import { createRepository, type Repository } from '../../src/archive/repository.ts';
-import { putBegin, putSegment } from '../kit/repository.ts';
+import { putBegin, putEmptySegment, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { ManualClock } from '../kit/wal-clock.ts';
 
@@ -122,6 +122,24 @@ describe('the watch over a repository', () => {
     ]);
     await putSegment(scene.repository.store, segment(2));
     await scene.until(() => scene.last?.holes === 0);
+    expect(scene.troubles).toEqual([]);
+  });
+
+  test('tells that data are gone, and that they are back; and nothing of segments that have none', async () => {
+    await using folder = await tempDirectory('watch');
+    await using scene = await Scene.begin(folder.path);
+    await putEmptySegment(scene.repository.store, segment(2));
+    await putSegment(scene.repository.store, segment(3));
+    await scene.until(() => scene.last?.safeTimeMs === AT + 239_999);
+    expect(scene.last?.faults).toBe(0);
+    const data = formatDataName(segment(1), '89abcdef');
+    await rename(join(folder.path, data), join(folder.path, 'away'));
+    await scene.until(() => scene.last?.faults === 1);
+    expect(scene.last).toMatchObject({ holes: 1, restorable: { toMs: AT + 59_999 } });
+    expect(scene.last?.told).toContain(`${data}: it is missing`);
+    await rename(join(folder.path, 'away'), join(folder.path, data));
+    await scene.until(() => scene.last?.faults === 0);
+    expect(scene.last).toMatchObject({ holes: 0, restorable: { toMs: AT + 239_999 } });
     expect(scene.troubles).toEqual([]);
   });
 

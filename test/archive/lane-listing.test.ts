@@ -51,7 +51,9 @@ test('what is listed to tell what a lane holds is all but the hours and minutes 
       const expected = all.filter((name) => name.includes('/day/') || !whole.has(folderOf(name)));
       expect(await namesOf(listOutermost(store, LANE, days))).toEqual(expected.toSorted());
       const inBounds = made.filter(({ day }) => day >= (from ?? 0) && day <= (through ?? 8));
-      expect(all).toHaveLength(new Set(inBounds.map((one) => JSON.stringify(one))).size);
+      expect(all.filter((name) => name.endsWith('.json'))).toHaveLength(
+        new Set(inBounds.map((one) => JSON.stringify(one))).size,
+      );
     }),
     { numRuns: 60 },
   );

@@ -11,7 +11,10 @@ import { fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 
-/** A sidecar that says it has 10 points in a data object, which is not there. */
+const RANDOM = '89abcdef';
+const DATA_BYTES = 1_000;
+
+/** A sidecar that says it has 10 points in a data object. */
 function fabricatedSidecar(segment: SegmentName): Sidecar {
   return {
     ...segment,
@@ -23,8 +26,8 @@ function fabricatedSidecar(segment: SegmentName): Sidecar {
     confirmed: null,
     instants: { from: segment.fromMs, to: segment.toMs },
     data: {
-      object: formatDataName(segment, '89abcdef'),
-      bytes: 1_000,
+      object: formatDataName(segment, RANDOM),
+      bytes: DATA_BYTES,
       sha256: '0'.repeat(64),
       rows: 10,
     },
@@ -37,12 +40,14 @@ export async function putBegin(store: ObjectStore, begin: Begin): Promise<void> 
   await store.create(formatBeginName(begin.lane), Buffer.from(formatBegin(begin)));
 }
 
+/** Its data are zeros of the size that the sidecar tells. Returns the sidecar's name. */
 export async function putSegment(
   store: ObjectStore,
   segment: SegmentName,
   forks: readonly LoggedFork[] = [],
 ): Promise<string> {
   const name = formatSidecarName(segment);
+  await store.create(formatDataName(segment, RANDOM), Buffer.alloc(DATA_BYTES));
   await store.create(
     name,
     Buffer.from(
@@ -50,6 +55,12 @@ export async function putSegment(
     ),
   );
   return name;
+}
+
+/** Of records that give no row. */
+export async function putEmptySegment(store: ObjectStore, segment: SegmentName): Promise<void> {
+  const sidecar = { ...fabricatedSidecar(segment), points: 0, instants: null, data: null };
+  await store.create(formatSidecarName(segment), Buffer.from(formatSidecar(sidecar)));
 }
 
 /** Files that no power cut is to hit: many are made in no time. */

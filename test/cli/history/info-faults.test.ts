@@ -1,0 +1,50 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { formatDataName, type SegmentName } from '../../../src/archive/object-names.ts';
+import { createRepository } from '../../../src/archive/repository.ts';
+import { showInfo } from '../../../src/cli/history/info.ts';
+import { hastyStore, putBegin, putSegment } from '../../kit/repository.ts';
+import { type TempDirectory, tempDirectory } from '../../kit/temp.ts';
+
+const START = Date.parse('2025-06-01T12:00:00.000Z');
+const LANE = '00112233445566ff';
+
+const segment = (minute: number): SegmentName => ({
+  lane: LANE,
+  level: 'minute',
+  firstSeq: minute * 100 - 99,
+  lastSeq: minute * 100,
+  fromMs: START + (minute - 1) * 60_000,
+  toMs: START + minute * 60_000,
+});
+
+/** Three minutes of a lane. */
+async function repository(): Promise<TempDirectory> {
+  const folder = await tempDirectory('info');
+  const store = hastyStore(folder.path);
+  await createRepository(folder.path, START, store);
+  const begin = { lane: LANE, ordinal: 1, firstSeq: 1, openedAt: START, previous: null };
+  await putBegin(store, { ...begin, reason: 'start', disputed: null, host: 'tsdb-1' });
+  for (const minute of [1, 2, 3]) await putSegment(store, segment(minute));
+  return folder;
+}
+
+async function show(place: string): Promise<{ code: number; text: string }> {
+  let text = '';
+  const code = await showInfo({ repository: place, index: true }, (more) => {
+    text += more;
+    return Promise.resolve(true);
+  });
+  return { code, text };
+}
+
+test('info exits with 7 when data are gone, and what needs them is not restorable', async () => {
+  await using folder = await repository();
+  const data = formatDataName(segment(2), '89abcdef');
+  await rm(join(folder.path, data));
+  const { code, text } = await show(folder.path);
+  expect(code).toBe(7);
+  expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:00:59.999Z\n');
+  expect(text).toContain(`  missing ${data}: it is missing\n`);
+});
