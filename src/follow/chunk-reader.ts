@@ -3,6 +3,7 @@ import { isUndone, type Undone } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { endOf, type LogFrame, type ReadableLog } from '../wal/log-reader.ts';
 import type { Chunk } from './chunk.ts';
+import type { DeliveryFault } from './delivery-options.ts';
 
 export interface ChunkLimits {
   readonly lines: number;
@@ -129,6 +130,13 @@ export class ChunkReader {
     const isMarked = ordinal === frame.ordinal && firstSeq === frame.firstSeq && seq <= passed + 1;
     return isMarked ? { seq, offset } : { seq: frame.firstSeq, offset: 0 };
   }
+}
+
+/** What a failed read of the log means; throws what is no such failure. */
+export function logFault(error: unknown): DeliveryFault {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  return { fault: 'log', reason: `the log can't be read: ${message}` };
 }
 
 /** Whether there are more than so many lines in [start, end). They are counted only where it may matter. */

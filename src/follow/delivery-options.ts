@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applier, Fault } from './applier.ts';
 import type { ChunkSource } from './chunk-reader.ts';
 import type { Doubt } from './doubt.ts';
+import type { PastLog } from './past-hours.ts';
 import type { LookThrough } from './look-through.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import type { Suspect } from './suspects.ts';
@@ -55,6 +56,8 @@ export interface DeliveryOptions {
   readonly bytesMax: number;
   /** Whether the log has no more than one write of any instant, as a folded state has. */
   readonly isFolded?: boolean;
+  /** Where it can be read what the log had before it is delivered from here. */
+  readonly past?: PastLog | undefined;
   /** Whether what comes next is read while an HTTP batch is under way, instead of gathering until it can be sent. */
   readonly readsAhead: boolean;
   /** A batch answered later than this shows a primary that answers should not wait for. */

@@ -2,6 +2,7 @@ import { comparePositions, lastBefore, NOWHERE, type Position } from '../record/
 import { type Batch, ChunkBatches } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
+import { logFault } from './chunk-reader.ts';
 import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
 import { EndedHours } from './ended-hours.ts';
@@ -62,7 +63,7 @@ export class Delivery {
     this.#read = this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = (this.#recent = new RecentWrites(flushSpanMs, clock.monotonicMs()));
-    this.#ended = new EndedHours({ isFolded: options.isFolded === true });
+    this.#ended = new EndedHours(options);
     this.repeats = new Repeats({ ...options, canary, recent, look });
   }
 
@@ -166,29 +167,28 @@ export class Delivery {
   async #load(signal: AbortSignal): Promise<void> {
     const chunk = this.#chunks.take(this.#flights.map(({ batch }) => batch.chunk));
     if (chunk === undefined) return;
-    const { sentBodies, bytesMax } = this.#options;
-    const isFolding = this.#isFolding;
+    const { reader, clock, sentBodies, bytesMax } = this.#options;
+    const backlog = this.#isFolding ? signal : undefined;
     // A longer stretch folds better.
-    const more = isFolding ? 2 : 1;
+    const more = backlog === undefined ? 1 : 2;
     const limits = { lines: this.#size.limits.points * more, bytes: bytesMax * more };
     try {
-      const backlog = isFolding ? signal : undefined;
-      await this.#options.reader.fill(chunk, this.#read, limits, backlog);
+      await reader.fill(chunk, this.#read, limits, backlog);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === undefined) throw error;
-      this.#fault = { fault: 'log', reason: `the log can't be read: ${message}` };
+      this.#fault = logFault(error);
       return;
     }
     if (chunk.last === undefined) return;
+    this.repeats.suspects.leaveOut(chunk);
+    const taken = { nowMs: clock.now(), from: this.#read, backlog };
+    this.#late = await this.#ended.rewrites(chunk, taken);
+    if (backlog?.aborted === true) return;
     this.#read = chunk.last;
-    if (isFolding && comparePositions(chunk.last, this.#options.end()) >= 0) {
+    if (backlog !== undefined && comparePositions(chunk.last, this.#options.end()) >= 0) {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
-    this.repeats.suspects.leaveOut(chunk);
-    const batches = new ChunkBatches(chunk, isFolding, sentBodies);
-    this.#late = this.#ended.rewrites(chunk, this.#options.clock.now());
+    const batches = new ChunkBatches(chunk, backlog !== undefined, sentBodies);
     if (batches.nextIsTelnet !== undefined) this.#current = batches;
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));

@@ -12,6 +12,7 @@ import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
 import { Delivery } from './delivery.ts';
 import { Doubt, type DoubtState } from './doubt.ts';
+import type { PastLog } from './past-hours.ts';
 import { Foresight } from './foresight.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { Barred } from './probe.ts';
@@ -33,6 +34,8 @@ export interface FeedOptions {
   readonly sentBodies?: SentBodies;
   /** See DeliveryOptions. */
   readonly isFolded?: boolean;
+  /** See DeliveryOptions. */
+  readonly past?: PastLog;
   /** See DeliveryOptions. */
   readonly readsAhead: boolean;
   readonly promptMs: number;
@@ -138,6 +141,7 @@ export class Feed {
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
         isFolded: options.isFolded === true,
+        past: options.past,
         readsAhead: options.readsAhead,
         promptMs: options.promptMs,
         look,

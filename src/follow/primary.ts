@@ -6,6 +6,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import { LogReader } from '../wal/log-reader.ts';
 import type { Wal } from '../wal/log.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import type { PastLog } from './past-hours.ts';
 import { Feed, type FeedEvents, type FeedLimits, type Shared } from './feed.ts';
 import type { DoubtState } from './doubt.ts';
 import type { FollowerState } from './follower.ts';
@@ -171,6 +173,7 @@ export class Primary {
       end: () => wal.durable,
       from: cursor.position,
       sentBodies,
+      past: pastOf(wal, undone),
       limits: this.#options,
       readsAhead: false,
       promptMs: ackTimeoutMs / 2,
@@ -197,4 +200,15 @@ export class Primary {
       },
     });
   }
+}
+
+function pastOf(wal: Wal, undone: Undone): PastLog {
+  const log = new LogReader(wal);
+  // Holes are told when they are delivered.
+  const reader = new ChunkReader(log, { hole: () => undefined }, undone);
+  return {
+    before: (ms) => log.before(ms),
+    readInto: (chunk, after, limits) => reader.fill(chunk, after, limits),
+    close: () => log.close(),
+  };
 }

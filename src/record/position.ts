@@ -41,3 +41,9 @@ export function lastBefore(
 export function formatPosition(position: Position): string {
   return `${position.lane}/${position.seq}`;
 }
+
+/** Up to which record of the lane with that ordinal a position is. */
+export function seqIn(position: Position, ordinal: number): number {
+  if (position.ordinal === ordinal) return position.seq;
+  return position.ordinal > ordinal ? Infinity : 0;
+}

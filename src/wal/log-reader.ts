@@ -99,6 +99,14 @@ export class LogReader implements ReadableLog {
     return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, mutations, body };
   }
 
+  /** All that was received since then stands behind it, as far as the log reaches back; undefined: there is nothing. `ms`: epoch. */
+  before(ms: number): Position | undefined {
+    const { segments } = this.#log;
+    const later = segments.findIndex(({ createdAt }) => createdAt > ms);
+    const segment = segments.at(later < 0 ? -1 : Math.max(0, later - 1));
+    return segment && startOf(segment);
+  }
+
   async close(): Promise<void> {
     await this.#reader?.close();
     this.#reader = undefined;
@@ -130,7 +138,7 @@ export class LogReader implements ReadableLog {
 
   #oldest(): Position | undefined {
     const [first] = this.#log.segments;
-    return first && { lane: first.lane, ordinal: first.ordinal, seq: first.firstSeq - 1 };
+    return first && startOf(first);
   }
 
   /** What stood between `position` and the next lane's first file, and is in no file any more. */
@@ -164,6 +172,10 @@ export function offsetOf(
   // Only headers begin with `@`.
   for (let before = firstSeq; before < seq; before += 1) at = body.indexOf('\n@', at) + 1;
   return at;
+}
+
+function startOf({ lane, ordinal, firstSeq }: Segment): Position {
+  return { lane, ordinal, seq: firstSeq - 1 };
 }
 
 const MISSING = 'missing from the log';

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { EndedHours, endedBefore } from '../../src/follow/ended-hours.ts';
+import type { PastLog } from '../../src/follow/past-hours.ts';
 
 const HOUR_MS = 3_600_000;
 /** Half past an hour. */
 const NOW = 500_000 * HOUR_MS + HOUR_MS / 2;
+const CURRENT = NOW / 1_000;
+const LATER = NOW + HOUR_MS;
 const OVER = NOW / 1_000 - 7_200;
 
 /** Each of a record of its own, from `firstSeq` on. */
@@ -22,58 +25,177 @@ function chunkOf(firstSeq: number, lines: readonly string[]): Chunk {
 const put = (instant: number, value: string, host = 'a'): string =>
   `put m ${instant} ${value} h=${host}`;
 
+async function rewrites(ended: EndedHours, chunk: Chunk, nowMs: number): Promise<number[]> {
+  return [...(await ended.rewrites(chunk, { nowMs, from: undefined, backlog: undefined }))];
+}
+
+async function deliver(
+  ended: EndedHours,
+  [from, lines]: readonly [number, readonly string[]],
+  nowMs: number,
+  backlog = new AbortController().signal,
+): Promise<number[]> {
+  const position = { lane: 'a', ordinal: 1, seq: from };
+  const chunk = chunkOf(from + 1, lines);
+  return [...(await ended.rewrites(chunk, { nowMs, from: position, backlog }))];
+}
+
 describe('writes to hours that are over', () => {
-  test('are rewrites when they are not later than all of their series', () => {
+  test('are rewrites when they are not later than all of their series', async () => {
     const ended = new EndedHours();
     const first = [put(OVER, '1'), put(OVER + 1, '1'), put(OVER, '1', 'b')];
-    expect([...ended.rewrites(chunkOf(1, first), NOW)]).toEqual([]);
+    expect(await rewrites(ended, chunkOf(1, first), NOW)).toEqual([]);
     const second = [put(OVER + 1, '300'), put(OVER + 2, '300'), put(OVER, '2', 'b')];
-    expect([...ended.rewrites(chunkOf(4, second), NOW)]).toEqual([0, 2]);
+    expect(await rewrites(ended, chunkOf(4, second), NOW)).toEqual([0, 2]);
   });
 
-  test('are none of themselves when the log is delivered again, and are again what they were', () => {
+  test('are none of themselves when the log is delivered again, and are again what they were', async () => {
     const ended = new EndedHours();
     const lines = [put(OVER, '1'), put(OVER + 1, '1'), put(OVER, '300'), put(OVER + 2, '1')];
-    expect([...ended.rewrites(chunkOf(1, lines), NOW)]).toEqual([2]);
-    expect([...ended.rewrites(chunkOf(1, lines), NOW)]).toEqual([0, 2]);
-    expect([...ended.rewrites(chunkOf(3, lines.slice(2)), NOW)]).toEqual([0]);
-    expect([...ended.rewrites(chunkOf(5, [put(OVER + 2, '2')]), NOW)]).toEqual([0]);
+    expect(await rewrites(ended, chunkOf(1, lines), NOW)).toEqual([2]);
+    expect(await rewrites(ended, chunkOf(1, lines), NOW)).toEqual([0, 2]);
+    expect(await rewrites(ended, chunkOf(3, lines.slice(2)), NOW)).toEqual([0]);
+    expect(await rewrites(ended, chunkOf(5, [put(OVER + 2, '2')]), NOW)).toEqual([0]);
   });
 
-  test('are none where a series that is live gets what it lacked, hour by hour in any order', () => {
+  test('are none where a series that is live gets what it lacked, hour by hour in any order', async () => {
     const ended = new EndedHours();
     const end = (Math.floor(NOW / HOUR_MS) + 1) * 3_600;
     // In the last seconds of an hour what is live counts as of one that is over.
     const live = [put(end - 5, '1')];
-    expect([...ended.rewrites(chunkOf(1, live), (end - 5) * 1_000)]).toEqual([]);
+    expect(await rewrites(ended, chunkOf(1, live), (end - 5) * 1_000)).toEqual([]);
     const day = 86_400;
     const lacked = [0, 1, 3_600, 3_601].map((after) => put(OVER - day + after, '1'));
     const earlier = [0, 1].map((after) => put(OVER - 2 * day + after, '1'));
-    expect([...ended.rewrites(chunkOf(2, [...lacked, ...earlier]), NOW)]).toEqual([]);
+    expect(await rewrites(ended, chunkOf(2, [...lacked, ...earlier]), NOW)).toEqual([]);
   });
 
-  test('are none where two collectors send the same', () => {
+  test('are none where two collectors send the same', async () => {
     const ended = new EndedHours();
     const pair = [put(OVER, '1'), put(OVER, '1'), put(OVER + 1, '2'), put(OVER + 1, '2')];
-    expect([...ended.rewrites(chunkOf(1, pair), NOW)]).toEqual([]);
-    expect([...ended.rewrites(chunkOf(5, [put(OVER + 1, '3')]), NOW)]).toEqual([0]);
+    expect(await rewrites(ended, chunkOf(1, pair), NOW)).toEqual([]);
+    expect(await rewrites(ended, chunkOf(5, [put(OVER + 1, '3')]), NOW)).toEqual([0]);
   });
 
-  test('are none where the log has one write of each instant', () => {
+  test('are none where the log has one write of each instant', async () => {
     const ended = new EndedHours({ isFolded: true });
     const lines = [put(OVER + 1, '1'), put(OVER, '1')];
-    expect([...ended.rewrites(chunkOf(1, lines), NOW)]).toEqual([]);
+    expect(await rewrites(ended, chunkOf(1, lines), NOW)).toEqual([]);
   });
 
-  test('are those alone: what OpenTSDB does not compact is not looked at', () => {
+  test('are those alone: what OpenTSDB does not compact is not looked at', async () => {
     const ended = new EndedHours();
-    const current = NOW / 1_000;
-    const lines = [put(current, '1'), put(current, '300')];
-    expect([...ended.rewrites(chunkOf(1, lines), NOW)]).toEqual([]);
-    // The same, when that hour is over.
-    const later = NOW + HOUR_MS;
-    const again = [put(current, '1'), put(current, '300')];
-    expect([...ended.rewrites(chunkOf(3, again), later)]).toEqual([1]);
+    const lines = [put(CURRENT, '1'), put(CURRENT, '300')];
+    expect(await rewrites(ended, chunkOf(1, lines), NOW)).toEqual([]);
+  });
+});
+
+describe('a backlog that reaches an hour that is over', () => {
+  /** A log of one record a chunk. */
+  function logOf(lines: readonly string[]): PastLog & { asked: number[] } {
+    const asked: number[] = [];
+    return {
+      asked,
+      before: (ms) => {
+        asked.push(ms);
+        return { lane: 'a', ordinal: 1, seq: 0 };
+      },
+      readInto: async (chunk, { seq }) => {
+        const line = lines[seq];
+        if (line === undefined) return;
+        const bytes = Buffer.from(`${line}\n`);
+        chunk.add(bytes, 0, bytes.length, { seq: seq + 1, telnet: false, receivedAt: NOW });
+        chunk.last = { lane: 'a', ordinal: 1, seq: seq + 1 };
+      },
+      close: async () => undefined,
+    };
+  }
+
+  const HOUR_START = NOW - HOUR_MS / 2;
+  const log = [
+    put(CURRENT, '1'),
+    put(CURRENT + 1, '1'),
+    put(CURRENT, '300'),
+    put(CURRENT + 2, '1'),
+    put(CURRENT + 1, '300'),
+  ];
+
+  test('and lasted when the process started, is compared with what the log has of it, read once', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
+    const next = [put(CURRENT + 3, '1'), put(CURRENT, '2')];
+    expect(await deliver(ended, [5, next], LATER)).toEqual([1]);
+    expect(past.asked).toEqual([HOUR_START]);
+  });
+
+  test('and had its first writes while it lasted, is compared with those', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    expect(await deliver(ended, [0, log.slice(0, 2)], NOW)).toEqual([]);
+    expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
+    expect(past.asked).toEqual([HOUR_START]);
+  });
+
+  test('and is delivered again, is read once for as far as it goes back', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    expect(await deliver(ended, [0, log], NOW)).toEqual([]);
+    expect(await deliver(ended, [3, log.slice(3)], LATER)).toEqual([1]);
+    expect(await deliver(ended, [3, log.slice(3)], LATER)).toEqual([1]);
+    expect(past.asked).toEqual([HOUR_START]);
+    // Before what was read.
+    expect(await deliver(ended, [1, log.slice(1)], LATER)).toEqual([0, 1, 3]);
+    expect(await deliver(ended, [1, log.slice(1)], LATER)).toEqual([0, 1, 3]);
+    expect(past.asked).toEqual([HOUR_START, HOUR_START]);
+  });
+
+  test('long over, or that still lasts, has nothing read back', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    expect(await deliver(ended, [2, [put(OVER - 7_200, '1')]], NOW)).toEqual([]);
+    expect(await deliver(ended, [3, [put(CURRENT, '2')]], NOW)).toEqual([]);
+    expect(past.asked).toEqual([]);
+  });
+
+  test('and begins with it, needs nothing read back', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    const next = [put(CURRENT + 3_600, '1'), put(CURRENT + 3_600, '300')];
+    expect(await deliver(ended, [2, next], LATER + HOUR_MS)).toEqual([1]);
+    expect(past.asked).toEqual([]);
+  });
+
+  test('is none for the time in which it is live', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    expect(await rewrites(ended, chunkOf(3, log.slice(2, 4)), LATER)).toEqual([]);
+    expect(past.asked).toEqual([]);
+  });
+
+  test('has the log read again where reading was broken off', async () => {
+    const over = new AbortController();
+    const whole = logOf(log);
+    const past: PastLog = {
+      ...whole,
+      readInto: async (chunk, after, limits) => {
+        over.abort();
+        await whole.readInto(chunk, after, limits);
+      },
+    };
+    const ended = new EndedHours({ past });
+    await deliver(ended, [2, log.slice(2)], LATER, over.signal);
+    expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
+    expect(whole.asked).toEqual([HOUR_START, HOUR_START]);
+  });
+
+  test('is delivered also where what was delivered before it can no longer be read', async () => {
+    const whole = logOf(log);
+    const past: PastLog = { ...whole, readInto: () => Promise.reject(new Error('EIO')) };
+    const ended = new EndedHours({ past });
+    expect(await deliver(ended, [2, log.slice(2, 4)], LATER)).toEqual([]);
+    expect(await deliver(ended, [5, [put(CURRENT + 1, '5')]], LATER)).toEqual([0]);
+    expect(whole.asked).toEqual([HOUR_START]);
   });
 });
 

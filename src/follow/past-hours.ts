@@ -1,0 +1,168 @@
+import { comparePositions, type Position, seqIn } from '../record/position.ts';
+import { Chunk } from './chunk.ts';
+import type { ChunkLimits } from './chunk-reader.ts';
+import { SeriesClock } from './series-clock.ts';
+
+export const HOUR_MS = 3_600_000;
+const HOURS_MAX = 3;
+/** Of an hour: twenty-four bytes each. */
+const SERIES_MAX = 524_288;
+/** So much earlier than the backlog may hours have begun. */
+const REACH_MS = 2 * HOUR_MS;
+const READ_LIMITS = { lines: 20_000, bytes: 1_048_576 };
+
+/** What the log has of earlier times. */
+export interface PastLog {
+  /** All that was received since then stands behind it, as far as the log reaches back. `ms`: epoch. */
+  before(ms: number): Position | undefined;
+  /** As a ChunkSource fills it. */
+  readInto(chunk: Chunk, after: Position, limits: ChunkLimits): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** An hour of which all is known that the log has. */
+interface PastHour {
+  /** The latest instant of each series in that hour. */
+  readonly clock: SeriesClock;
+  /** It was read up to this record; what came behind was noted as it was delivered. */
+  readonly readTo: Position;
+  /** Of lines up to here it is known whether they are rewrites. */
+  judgedTo: Position;
+}
+
+/** A stretch of backlog that is delivered without going back. */
+interface Stretch {
+  /** Receive time of its first record, epoch ms. */
+  readonly receivedMs: number;
+  /** Instants before this were of hours that were over when it began, epoch ms. */
+  readonly endedMs: number;
+  readonly last: Position;
+}
+
+export interface Backlog {
+  readonly chunk: Chunk;
+  /** After what record it was read. */
+  readonly from: Position;
+  /** Instants before this are of hours that are over, epoch ms. */
+  readonly endedMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What the log has of hours that are over and that a backlog writes to, from before that backlog, or from when they lasted: it is read back
+ * from the beginning of such an hour, once.
+ */
+export class PastHours {
+  readonly #log: PastLog;
+  readonly #noteWrite: (chunk: Chunk, line: number) => void;
+  readonly #hours = new Map<number, PastHour>();
+  /** Reading these failed, or they have too many series. */
+  readonly #givenUp = new Set<number>();
+  #stretch: Stretch | undefined;
+
+  /** `noteWrite`: called for each line of such an hour, in the order of the log. */
+  constructor(log: PastLog, noteWrite: (chunk: Chunk, line: number) => void) {
+    this.#log = log;
+    this.#noteWrite = noteWrite;
+  }
+
+  /** What is known of the hour that begins then, epoch ms; undefined where the log was not read. */
+  of(startMs: number): PastHour | undefined {
+    return this.#hours.get(startMs);
+  }
+
+  /** Reads what must be known for this part of a backlog. Resolves early when the signal aborts. */
+  async prepare(backlog: Backlog): Promise<void> {
+    const { chunk, from, endedMs, signal } = backlog;
+    const before = this.#stretch;
+    const isNext = before !== undefined && comparePositions(before.last, from) === 0;
+    const [receivedMs = 0] = chunk.times;
+    const begun = isNext ? before : { receivedMs, endedMs };
+    if (chunk.count > 0 || isNext) this.#stretch = { ...begun, last: chunk.last ?? from };
+    // What came behind is delivered again.
+    for (const [startMs, { readTo }] of this.#hours)
+      if (comparePositions(from, readTo) < 0) this.#hours.delete(startMs);
+    for (const startMs of this.#lacking(chunk, endedMs, begun)) {
+      const hour = await this.#read(startMs, from, signal);
+      if (signal.aborted) return;
+      if (hour === undefined) this.#givenUp.add(startMs);
+      else this.#keep(startMs, hour);
+    }
+  }
+
+  /** What is needed of it is read again. */
+  forget(): void {
+    this.#hours.clear();
+  }
+
+  /** These lines were looked at. */
+  judged(last: Position): void {
+    for (const hour of this.#hours.values())
+      if (comparePositions(last, hour.judgedTo) > 0) hour.judgedTo = last;
+  }
+
+  /** Hours of which the log has more than was looked at since they are over. */
+  #lacking(chunk: Chunk, endedMs: number, stretch: Omit<Stretch, 'last'>): ReadonlySet<number> {
+    const found = new Set<number>();
+    let lastMs: number | undefined;
+    for (let line = 0; line < chunk.count; line += 1) {
+      const instant = chunk.instants[line] ?? Infinity;
+      if (instant >= endedMs || chunk.isBeaten[line] === 1) continue;
+      const startMs = Math.floor(instant / HOUR_MS) * HOUR_MS;
+      if (startMs === lastMs) continue;
+      lastMs = startMs;
+      const isEarlier = startMs < stretch.receivedMs && startMs >= stretch.receivedMs - REACH_MS;
+      const isNew = startMs >= stretch.endedMs;
+      const isKnown = this.#hours.has(startMs) || this.#givenUp.has(startMs);
+      if ((isEarlier || isNew) && !isKnown) found.add(startMs);
+    }
+    return found;
+  }
+
+  /** Undefined when that can't be had, or the signal aborted. */
+  async #read(startMs: number, to: Position, signal: AbortSignal): Promise<PastHour | undefined> {
+    const clock = new SeriesClock(SERIES_MAX);
+    const chunk = new Chunk(READ_LIMITS.bytes, READ_LIMITS.lines);
+    let place = this.#log.before(startMs);
+    try {
+      while (place !== undefined && comparePositions(place, to) < 0) {
+        chunk.clear();
+        await this.#log.readInto(chunk, place, READ_LIMITS);
+        this.#note(chunk, { startMs, to, clock });
+        place = chunk.last;
+        // What is in memory is read without a pause.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (signal.aborted || clock.isFull) return undefined;
+      }
+    } catch {
+      // It was delivered, and need not be readable any more.
+      return undefined;
+    } finally {
+      await this.#log.close();
+    }
+    return { clock, readTo: to, judgedTo: to };
+  }
+
+  #note(
+    chunk: Chunk,
+    { startMs, to, clock }: Pick<PastHour, 'clock'> & { startMs: number; to: Position },
+  ): void {
+    const endMs = startMs + HOUR_MS;
+    const lastSeq = seqIn(to, chunk.last?.ordinal ?? 0);
+    for (let line = 0; line < chunk.count; line += 1) {
+      if ((chunk.seqs[line] ?? 0) > lastSeq) return;
+      const instant = chunk.instants[line] ?? 0;
+      if (instant < startMs || instant >= endMs) continue;
+      clock.advance(chunk.seriesHigh[line] ?? 0, chunk.seriesLow[line] ?? 0, instant);
+      this.#noteWrite(chunk, line);
+    }
+  }
+
+  #keep(startMs: number, hour: PastHour): void {
+    this.#hours.set(startMs, hour);
+    const [oldest] = this.#hours.keys();
+    if (this.#hours.size <= HOURS_MAX || oldest === undefined) return;
+    this.#hours.delete(oldest);
+    this.#givenUp.add(oldest);
+  }
+}
