@@ -51,7 +51,7 @@ export interface DeliveryOptions {
   /** The end of the durable log. */
   readonly end: () => Position;
   /** Bodies of the newest records, as they were sent. */
-  readonly sentBodies: SentBodies | undefined;
+  readonly sentBodies?: SentBodies | undefined;
   readonly pointsMax: number;
   readonly bytesMax: number;
   /** Whether the log has no more than one write of any instant, as a folded state has. */

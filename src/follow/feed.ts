@@ -127,23 +127,17 @@ export class Feed {
     this.#look = look;
     this.#delivery = new Delivery(
       {
+        ...options,
         reader: this.#createReader(options, look),
         applier: new Applier({ http: this.#http, telnet: this.#telnet }),
-        clock,
         doubt: this.#doubt,
         events: {
           ...deliveryEvents(events),
           gaveWay: (points) => options.shared?.onLater(points),
           caughtUp: () => this.#follower.caughtUp(),
         },
-        end: options.end,
-        sentBodies: options.sentBodies,
         pointsMax: limits.batchPointsMax,
         bytesMax: limits.batchBytesMax,
-        isFolded: options.isFolded === true,
-        past: options.past,
-        readsAhead: options.readsAhead,
-        promptMs: options.promptMs,
         look,
         flushSpanMs,
       },

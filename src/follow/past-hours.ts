@@ -9,7 +9,11 @@ const HOURS_MAX = 3;
 const SERIES_MAX = 524_288;
 /** So much earlier than the backlog may hours have begun. */
 const REACH_MS = 2 * HOUR_MS;
+/** What a client's clock may be ahead of ours. */
+const AHEAD_MS = 60_000;
 const READ_LIMITS = { lines: 20_000, bytes: 1_048_576 };
+/** So long may delivery wait for the log to be read back, also in several tries: some 40 million points. */
+const READ_MS_MAX = 20_000;
 
 /** What the log has of earlier times. */
 export interface PastLog {
@@ -18,14 +22,16 @@ export interface PastLog {
   /** As a ChunkSource fills it. */
   readInto(chunk: Chunk, after: Position, limits: ChunkLimits): Promise<void>;
   close(): Promise<void>;
+  /** It isn't known what went to this hour before; `startMs`: epoch. */
+  gaveUp(startMs: number, reason: string): void;
 }
 
 /** An hour of which all is known that the log has. */
-interface PastHour {
+export interface PastHour {
   /** The latest instant of each series in that hour. */
   readonly clock: SeriesClock;
   /** It was read up to this record; what came behind was noted as it was delivered. */
-  readonly readTo: Position;
+  readTo: Position;
   /** Of lines up to here it is known whether they are rewrites. */
   judgedTo: Position;
 }
@@ -56,8 +62,11 @@ export class PastHours {
   readonly #log: PastLog;
   readonly #noteWrite: (chunk: Chunk, line: number) => void;
   readonly #hours = new Map<number, PastHour>();
-  /** Reading these failed, or they have too many series. */
+  /** These were known, and must be read again. */
+  readonly #outdated = new Set<number>();
   readonly #givenUp = new Set<number>();
+  /** In tries that came to no end. */
+  #spentMs = 0;
   #stretch: Stretch | undefined;
 
   /** `noteWrite`: called for each line of such an hour, in the order of the log. */
@@ -79,20 +88,19 @@ export class PastHours {
     const [receivedMs = 0] = chunk.times;
     const begun = isNext ? before : { receivedMs, endedMs };
     if (chunk.count > 0 || isNext) this.#stretch = { ...begun, last: chunk.last ?? from };
-    // What came behind is delivered again.
-    for (const [startMs, { readTo }] of this.#hours)
-      if (comparePositions(from, readTo) < 0) this.#hours.delete(startMs);
-    for (const startMs of this.#lacking(chunk, endedMs, begun)) {
-      const hour = await this.#read(startMs, from, signal);
-      if (signal.aborted) return;
-      if (hour === undefined) this.#givenUp.add(startMs);
-      else this.#keep(startMs, hour);
+    for (const [startMs, { readTo }] of this.#hours) {
+      // Either what came behind is delivered again, or the wall clock was set back.
+      if (comparePositions(from, readTo) >= 0 && startMs < endedMs) continue;
+      this.#hours.delete(startMs);
+      this.#outdated.add(startMs);
     }
+    const lacking = this.#lacking(chunk, endedMs, begun);
+    if (lacking.size > 0) await this.#read(lacking, from, signal);
   }
 
-  /** What is needed of it is read again. */
-  forget(): void {
-    this.#hours.clear();
+  /** Of the lines up to here it isn't known any more which are rewrites. */
+  forget(last: Position): void {
+    for (const hour of this.#hours.values()) hour.readTo = last;
   }
 
   /** These lines were looked at. */
@@ -114,46 +122,66 @@ export class PastHours {
       const isEarlier = startMs < stretch.receivedMs && startMs >= stretch.receivedMs - REACH_MS;
       const isNew = startMs >= stretch.endedMs;
       const isKnown = this.#hours.has(startMs) || this.#givenUp.has(startMs);
-      if ((isEarlier || isNew) && !isKnown) found.add(startMs);
+      const isOutdated = this.#outdated.has(startMs);
+      if ((isEarlier || isNew || isOutdated) && !isKnown) found.add(startMs);
     }
     return found;
   }
 
-  /** Undefined when that can't be had, or the signal aborted. */
-  async #read(startMs: number, to: Position, signal: AbortSignal): Promise<PastHour | undefined> {
-    const clock = new SeriesClock(SERIES_MAX);
-    const chunk = new Chunk(READ_LIMITS.bytes, READ_LIMITS.lines);
-    let place = this.#log.before(startMs);
-    try {
-      while (place !== undefined && comparePositions(place, to) < 0) {
-        chunk.clear();
-        await this.#log.readInto(chunk, place, READ_LIMITS);
-        this.#note(chunk, { startMs, to, clock });
-        place = chunk.last;
-        // What is in memory is read without a pause.
-        await new Promise((resolve) => setImmediate(resolve));
-        if (signal.aborted || clock.isFull) return undefined;
-      }
-    } catch {
-      // It was delivered, and need not be readable any more.
-      return undefined;
-    } finally {
-      await this.#log.close();
+  /** Reads these hours in one pass, unless the signal aborts. */
+  async #read(starts: ReadonlySet<number>, to: Position, signal: AbortSignal): Promise<void> {
+    const hours = new Map<number, PastHour>();
+    for (const startMs of starts)
+      hours.set(startMs, { clock: new SeriesClock(SERIES_MAX), readTo: to, judgedTo: to });
+    const failure = await this.#readInto(hours, to, signal);
+    if (signal.aborted) return;
+    this.#spentMs = 0;
+    for (const [startMs, hour] of hours) {
+      this.#outdated.delete(startMs);
+      if (failure === undefined) this.#keep(startMs, hour);
+      else this.#giveUp(startMs, failure);
     }
-    return { clock, readTo: to, judgedTo: to };
   }
 
-  #note(
-    chunk: Chunk,
-    { startMs, to, clock }: Pick<PastHour, 'clock'> & { startMs: number; to: Position },
-  ): void {
-    const endMs = startMs + HOUR_MS;
+  /** Resolves with why that can't be had; or early when the signal aborts. */
+  async #readInto(
+    hours: ReadonlyMap<number, PastHour>,
+    to: Position,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const chunk = new Chunk(READ_LIMITS.bytes, READ_LIMITS.lines);
+    let place = this.#log.before(Math.min(...hours.keys()) - AHEAD_MS);
+    try {
+      while (place !== undefined && comparePositions(place, to) < 0 && !signal.aborted) {
+        const begunMs = performance.now();
+        chunk.clear();
+        await this.#log.readInto(chunk, place, READ_LIMITS);
+        this.#note(chunk, hours, to);
+        place = chunk.last;
+        this.#spentMs += performance.now() - begunMs;
+        if (this.#spentMs > READ_MS_MAX) return 'to read the log back takes too long';
+        if ([...hours.values()].some(({ clock }) => clock.isFull)) return 'too many series';
+        // What is in memory is read without a pause.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await this.#log.close();
+      return undefined;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      // It was delivered, and need not be readable any more.
+      return message;
+    }
+  }
+
+  #note(chunk: Chunk, hours: ReadonlyMap<number, PastHour>, to: Position): void {
     const lastSeq = seqIn(to, chunk.last?.ordinal ?? 0);
     for (let line = 0; line < chunk.count; line += 1) {
       if ((chunk.seqs[line] ?? 0) > lastSeq) return;
       const instant = chunk.instants[line] ?? 0;
-      if (instant < startMs || instant >= endMs) continue;
-      clock.advance(chunk.seriesHigh[line] ?? 0, chunk.seriesLow[line] ?? 0, instant);
+      const hour = hours.get(Math.floor(instant / HOUR_MS) * HOUR_MS);
+      if (hour === undefined) continue;
+      hour.clock.advance(chunk.seriesHigh[line] ?? 0, chunk.seriesLow[line] ?? 0, instant);
       this.#noteWrite(chunk, line);
     }
   }
@@ -163,6 +191,11 @@ export class PastHours {
     const [oldest] = this.#hours.keys();
     if (this.#hours.size <= HOURS_MAX || oldest === undefined) return;
     this.#hours.delete(oldest);
-    this.#givenUp.add(oldest);
+    this.#giveUp(oldest, 'too many hours');
+  }
+
+  #giveUp(startMs: number, reason: string): void {
+    this.#givenUp.add(startMs);
+    this.#log.gaveUp(startMs, reason);
   }
 }

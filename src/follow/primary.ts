@@ -38,6 +38,8 @@ export interface PrimaryOptions extends FeedLimits {
 export interface PrimaryEvents extends Omit<FeedEvents, 'facts'> {
   /** The primary was reached and told of itself. */
   reached(facts: ServerFacts): void;
+  /** What went to the hour that begins then, epoch ms, was not read back: rewrites of it may lose against OpenTSDB's compaction. */
+  unread(startMs: number, reason: string): void;
 }
 
 /**
@@ -173,7 +175,7 @@ export class Primary {
       end: () => wal.durable,
       from: cursor.position,
       sentBodies,
-      past: pastOf(wal, undone),
+      past: pastOf(wal, undone, events),
       limits: this.#options,
       readsAhead: false,
       promptMs: ackTimeoutMs / 2,
@@ -202,7 +204,7 @@ export class Primary {
   }
 }
 
-function pastOf(wal: Wal, undone: Undone): PastLog {
+function pastOf(wal: Wal, undone: Undone, events: Pick<PrimaryEvents, 'unread'>): PastLog {
   const log = new LogReader(wal);
   // Holes are told when they are delivered.
   const reader = new ChunkReader(log, { hole: () => undefined }, undone);
@@ -210,5 +212,6 @@ function pastOf(wal: Wal, undone: Undone): PastLog {
     before: (ms) => log.before(ms),
     readInto: (chunk, after, limits) => reader.fill(chunk, after, limits),
     close: () => log.close(),
+    gaveUp: (startMs, reason) => events.unread(startMs, reason),
   };
 }

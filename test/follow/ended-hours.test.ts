@@ -92,10 +92,13 @@ describe('writes to hours that are over', () => {
 
 describe('a backlog that reaches an hour that is over', () => {
   /** A log of one record a chunk. */
-  function logOf(lines: readonly string[]): PastLog & { asked: number[] } {
+  function logOf(lines: readonly string[]): PastLog & { asked: number[]; unread: string[] } {
     const asked: number[] = [];
+    const unread: string[] = [];
     return {
       asked,
+      unread,
+      gaveUp: (startMs, reason) => unread.push(`${startMs} ${reason}`),
       before: (ms) => {
         asked.push(ms);
         return { lane: 'a', ordinal: 1, seq: 0 };
@@ -112,6 +115,8 @@ describe('a backlog that reaches an hour that is over', () => {
   }
 
   const HOUR_START = NOW - HOUR_MS / 2;
+  /** Where reading begins: clients' clocks may be ahead. */
+  const ASKED = HOUR_START - 60_000;
   const log = [
     put(CURRENT, '1'),
     put(CURRENT + 1, '1'),
@@ -126,7 +131,7 @@ describe('a backlog that reaches an hour that is over', () => {
     expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
     const next = [put(CURRENT + 3, '1'), put(CURRENT, '2')];
     expect(await deliver(ended, [5, next], LATER)).toEqual([1]);
-    expect(past.asked).toEqual([HOUR_START]);
+    expect(past.asked).toEqual([ASKED]);
   });
 
   test('and had its first writes while it lasted, is compared with those', async () => {
@@ -134,7 +139,7 @@ describe('a backlog that reaches an hour that is over', () => {
     const ended = new EndedHours({ past });
     expect(await deliver(ended, [0, log.slice(0, 2)], NOW)).toEqual([]);
     expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
-    expect(past.asked).toEqual([HOUR_START]);
+    expect(past.asked).toEqual([ASKED]);
   });
 
   test('and is delivered again, is read once for as far as it goes back', async () => {
@@ -143,11 +148,11 @@ describe('a backlog that reaches an hour that is over', () => {
     expect(await deliver(ended, [0, log], NOW)).toEqual([]);
     expect(await deliver(ended, [3, log.slice(3)], LATER)).toEqual([1]);
     expect(await deliver(ended, [3, log.slice(3)], LATER)).toEqual([1]);
-    expect(past.asked).toEqual([HOUR_START]);
+    expect(past.asked).toEqual([ASKED]);
     // Before what was read.
     expect(await deliver(ended, [1, log.slice(1)], LATER)).toEqual([0, 1, 3]);
     expect(await deliver(ended, [1, log.slice(1)], LATER)).toEqual([0, 1, 3]);
-    expect(past.asked).toEqual([HOUR_START, HOUR_START]);
+    expect(past.asked).toEqual([ASKED, ASKED]);
   });
 
   test('long over, or that still lasts, has nothing read back', async () => {
@@ -173,6 +178,30 @@ describe('a backlog that reaches an hour that is over', () => {
     expect(past.asked).toEqual([]);
   });
 
+  test('and was delivered while it lasted, is judged anew where the delivery begins before it', async () => {
+    const past = logOf(log);
+    const ended = new EndedHours({ past });
+    const first = put(CURRENT - 3_600, '1');
+    const early = (nowMs: number, received: number): Promise<number[]> => {
+      const chunk = chunkOf(1, [first, ...log]);
+      chunk.times.fill(received);
+      const taken = { nowMs, from: undefined, backlog: new AbortController().signal };
+      return ended.rewrites(chunk, taken).then((found) => [...found]);
+    };
+    expect(await early(NOW, HOUR_START - 1)).toEqual([]);
+    expect(await early(LATER, HOUR_START - 1)).toEqual([3, 5]);
+    // All writes of those instants.
+    expect(await early(LATER, HOUR_START - 1)).toEqual([1, 2, 3, 5]);
+  });
+
+  test('of two hours has both read in one pass', async () => {
+    const past = logOf([put(CURRENT - 3_600, '1'), ...log]);
+    const ended = new EndedHours({ past });
+    const lines = [put(CURRENT, '7'), put(CURRENT - 3_600, '7'), put(CURRENT + 9, '7')];
+    expect(await deliver(ended, [6, lines], LATER)).toEqual([0, 1]);
+    expect(past.asked).toEqual([ASKED - HOUR_MS]);
+  });
+
   test('has the log read again where reading was broken off', async () => {
     const over = new AbortController();
     const whole = logOf(log);
@@ -186,16 +215,20 @@ describe('a backlog that reaches an hour that is over', () => {
     const ended = new EndedHours({ past });
     await deliver(ended, [2, log.slice(2)], LATER, over.signal);
     expect(await deliver(ended, [2, log.slice(2)], LATER)).toEqual([0, 2]);
-    expect(whole.asked).toEqual([HOUR_START, HOUR_START]);
+    expect(whole.asked).toEqual([ASKED, ASKED]);
   });
 
   test('is delivered also where what was delivered before it can no longer be read', async () => {
     const whole = logOf(log);
-    const past: PastLog = { ...whole, readInto: () => Promise.reject(new Error('EIO')) };
+    const past: PastLog = {
+      ...whole,
+      readInto: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })),
+    };
     const ended = new EndedHours({ past });
     expect(await deliver(ended, [2, log.slice(2, 4)], LATER)).toEqual([]);
     expect(await deliver(ended, [5, [put(CURRENT + 1, '5')]], LATER)).toEqual([0]);
-    expect(whole.asked).toEqual([HOUR_START]);
+    expect(whole.asked).toEqual([ASKED]);
+    expect(whole.unread).toEqual([`${HOUR_START} EIO`]);
   });
 });
 

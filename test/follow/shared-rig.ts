@@ -145,6 +145,7 @@ export class SharedLane implements AsyncDisposable {
         answered: () => undefined,
         state: () => undefined,
         reached: () => undefined,
+        unread: () => undefined,
         resumed: () => undefined,
         doubted: () => undefined,
         stored: () => undefined,

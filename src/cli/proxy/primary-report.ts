@@ -1,6 +1,7 @@
 import type { DeadLetters } from '../../follow/dead-letters.ts';
 import type { FollowerState } from '../../follow/follower.ts';
 import type { PrimaryFacts } from '../../follow/primary-facts.ts';
+import { formatInstant } from '../../runtime/instant.ts';
 import type { PrimaryEvents } from '../../follow/primary.ts';
 import type { Suspect } from '../../follow/suspects.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
@@ -61,6 +62,11 @@ export class PrimaryReport {
         logger.info({ ...facts, primary: primary() }, 'primary reached');
         void known.learn(facts);
       },
+      unread: (startMs, reason) =>
+        logger.warn(
+          { hour: formatInstant(startMs), reason },
+          'what this hour has is not known: where it is written again OpenTSDB may keep the value before',
+        ),
       hole: (hole) => this.#options.hole(hole),
       outcome: (outcome) => this.#onOutcome(outcome),
     };
