@@ -7,10 +7,12 @@ import { WalError } from '../runtime/errors.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { assertOneLog } from '../wal/worker-logs.ts';
+import type { ArchiveHome } from './archive-home.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
 import { type LaneOpening, readOpenings } from './lane-opening.ts';
 import { measureRecords } from './measure-records.ts';
+import { uniteSpans } from './lane-spans.ts';
 import type { Span } from './object-names.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
 import { type TailRead, walkTail } from './tail-walk.ts';
@@ -58,15 +60,22 @@ export async function openLog(data: string): Promise<PublishedLog> {
   }
 }
 
-/** Reads all that isn't in `holdings`, which has to be listed after the log was opened: what is archived meanwhile is then in one of them. */
-export async function readTail(log: PublishedLog, { lanes }: Holdings): Promise<LogTail> {
+/**
+ * Reads all that isn't in `holdings`, which has to be listed after the log was opened: what is archived meanwhile is then in one of them.
+ * `home`: where the log was archived to last, as its data directory says.
+ */
+export async function readTail(
+  log: PublishedLog,
+  { lanes }: Holdings,
+  home?: ArchiveHome,
+): Promise<LogTail> {
   const openings = new Map((await readOpenings(log.segments)).map((one) => [one.lane, one]));
   const found: LaneTail[] = [];
   let isMoved = false;
   for (const lane of new Set(log.segments.map((segment) => segment.lane))) {
     const holdings = lanes.get(lane) ?? NOTHING;
     const opening = openings.get(lane);
-    const begin = holdings.begin ?? (opening && beginOf(opening));
+    const begin = holdings.begin ?? (opening && beginOf(opening, lanes, home));
     // Nothing of it can be read: the lane behind it names it.
     if (begin === undefined) continue;
     const scan = new LaneScan(log, begin, holdings);
@@ -92,21 +101,37 @@ export async function isGone(files: readonly Segment[], hole: Hole): Promise<boo
 const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
 const EXPIRED = 'no longer in the log, and not archived';
 
-/** Of a lane that no repository knows: what its own first record says. */
-function beginOf(opening: LaneOpening): Begin {
-  const {
-    lane,
-    ordinal,
-    firstSeq,
-    receivedAt,
-    notBefore = 0,
-    previous,
-    reason,
-    disputed,
-  } = opening;
-  const openedAt = firstSeq === 1 ? receivedAt : Math.min(receivedAt, notBefore);
-  const known = { lane, ordinal, reason, disputed, host: '' };
-  return { ...known, firstSeq: 1, openedAt, previous: previous ?? null };
+/**
+ * Of a lane that no repository knows: what its own first record says. Without that one, it is behind the lane of this directory that was
+ * registered last, as it will be when it is registered; what is gone of it was received no earlier than anything known.
+ */
+function beginOf(
+  opening: LaneOpening,
+  lanes: Holdings['lanes'],
+  home: ArchiveHome | undefined,
+): Begin {
+  const { lane, ordinal, firstSeq, receivedAt, notBefore, reason, disputed } = opening;
+  const known = { lane, ordinal, reason, disputed, host: '', firstSeq: 1 };
+  const previous = opening.previous ?? null;
+  if (firstSeq === 1) return { ...known, openedAt: receivedAt, previous };
+  const before = home && home.ordinal < ordinal ? endOf(lanes.get(home.lane)) : undefined;
+  const sinceMs = notBefore ?? before?.toMs ?? firstOpened(lanes) ?? receivedAt;
+  const behind = home && before && { lane: home.lane, lastSeq: before.lastSeq };
+  const openedAt = Math.min(receivedAt, sinceMs);
+  return { ...known, openedAt, previous: previous ?? behind ?? null };
+}
+
+function endOf(
+  holdings: LaneHoldings | undefined,
+): { readonly toMs: number; readonly lastSeq: number } | undefined {
+  const last = uniteSpans(holdings?.objects ?? []).covered.at(-1);
+  return last ?? (holdings?.begin && { toMs: holdings.begin.openedAt, lastSeq: 0 });
+}
+
+/** Undefined when no lane is known. */
+function firstOpened(lanes: Holdings['lanes']): number | undefined {
+  const opened = [...lanes.values()].map(({ begin }) => begin?.openedAt ?? 0);
+  return opened.length === 0 ? undefined : Math.min(...opened);
 }
 
 /** Reads what the log has of one lane, to know what is there. */

@@ -1,3 +1,4 @@
+import { readArchiveHome } from './archive-home.ts';
 import type { Holdings } from './coverage.ts';
 import { type LogTail, openLog, readTail } from './log-tail.ts';
 import type { TopicLog } from './topic-log.ts';
@@ -27,11 +28,12 @@ export async function readTails<Archived extends Holdings>(
   }: { readonly data?: string | undefined; readonly topic?: TopicLog | undefined },
   { list, knownOf, signal = NEVER }: ReadTailsOptions<Archived>,
 ): Promise<Tails & { readonly archived: Archived }> {
+  const home = data === undefined ? undefined : await readArchiveHome(data);
   for (let look = 1; ; look += 1) {
     const log = data === undefined ? undefined : await openLog(data);
     const ranges = await named?.ranges();
     const archived = await list();
-    const tail = log && (await readTail(log, archived));
+    const tail = log && (await readTail(log, archived, home));
     const known = knownOf(archived, tail);
     const topic =
       named && ranges && (await readTopicTail(named, { ranges, archived, known, signal }));
