@@ -157,7 +157,7 @@ export class LaneFind {
     const known = this.#known;
     if (known?.begin !== undefined) return known.begin;
     const found = this.#opening;
-    const opened = found && beginOf(found, this.#histories.get(found.partition));
+    const opened = found && beginOf(found, this.#histories.get(found.begin.partition));
     const { lane } = this;
     const opening = opened ?? { lane, ordinal: 0, firstSeq: 1, openedAt: 0, host: '' };
     const begin = { reason: 'unknown', disputed: null, ...opening, previous };

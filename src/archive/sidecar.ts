@@ -60,6 +60,8 @@ export interface Begin {
   readonly host: string;
   /** The Kafka topic by which its records come; absent when they are archived from their own data directory. */
   readonly topic?: string;
+  /** Where in the topic it was first met: it stays there, also when the topic is given more partitions. */
+  readonly partition?: number;
 }
 
 /**
@@ -157,7 +159,8 @@ export function formatBegin(begin: Begin): string {
 /** Undefined for anything that is no whole begin. */
 export function parseBegin(content: Buffer): Begin | undefined {
   const fields = fieldsOf(content);
-  const { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host, topic } = fields;
+  const { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host } = fields;
+  const { topic, partition } = fields;
   if (!isLane(lane) || !isCount(ordinal) || !isCount(firstSeq) || !isCount(openedAt)) {
     return undefined;
   }
@@ -165,8 +168,10 @@ export function parseBegin(content: Buffer): Begin | undefined {
   if (disputed !== null && !isRange(disputed)) return undefined;
   if (typeof reason !== 'string' || typeof host !== 'string') return undefined;
   if (topic !== undefined && typeof topic !== 'string') return undefined;
+  if (partition !== undefined && !isCount(partition)) return undefined;
   const begin = { lane, ordinal, firstSeq, openedAt, previous, reason, disputed, host };
-  return topic === undefined ? begin : { ...begin, topic };
+  if (topic === undefined) return begin;
+  return { ...begin, topic, ...(partition !== undefined && { partition }) };
 }
 
 export function formatRetirement(retirement: Retirement): string {

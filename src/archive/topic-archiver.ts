@@ -12,6 +12,7 @@ import { assertInPlace, type Repository } from './repository.ts';
 import type { Sidecar } from './sidecar.ts';
 import { readSummary } from './summary.ts';
 import { tallyNames } from './tally.ts';
+import { partitionIn } from './topic-opening.ts';
 import { TopicPartition, type PartitionStart } from './topic-partition.ts';
 import { TopicRegistration } from './topic-registration.ts';
 import type { TopicSource } from './topic-source.ts';
@@ -192,23 +193,26 @@ export class TopicArchiver {
     const { source } = this.#options;
     if (this.#lookedAt.has(partition)) return settled;
     const lanes = await this.#openLanes();
-    const times = lanes.flatMap(({ lane, coveredToMs }) =>
-      source.partitionOf(lane) === partition && coveredToMs !== 'ended' ? [coveredToMs] : [],
+    const times = lanes.flatMap((one) =>
+      one.partition === partition && one.coveredToMs !== 'ended' ? [one.coveredToMs] : [],
     );
     if (times.length === 0) return settled;
     return source.offsetAt(partition, Math.max(0, Math.min(...times) - CLOCK_MS_MAX));
   }
 
   /** Lanes of the topic that hold the safe time back. */
-  async #openLanes(): Promise<LaneCoverage[]> {
+  async #openLanes(): Promise<(LaneCoverage & { readonly partition: number })[]> {
     const { repository, source } = this.#options;
     await assertInPlace(repository);
     const reading = readSummary(repository.store, { useIndex: true, tally: tallyNames });
     const summary = await this.#persistence.timely(reading);
-    return computeCoverage(summary).lanes.filter(
-      ({ lane, coveredToMs }) =>
-        coveredToMs !== 'ended' && summary.lanes.get(lane)?.begin?.topic === source.topic,
-    );
+    return computeCoverage(summary).lanes.flatMap((one) => {
+      const { lane, coveredToMs } = one;
+      if (coveredToMs === 'ended') return [];
+      if (summary.lanes.get(lane)?.begin?.topic !== source.topic) return [];
+      const partition = partitionIn(summary, lane, (name) => source.partitionOf(name));
+      return [{ ...one, partition }];
+    });
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
@@ -234,8 +238,8 @@ export class TopicArchiver {
     if (this.#partitions.size === 0) return;
     await this.#ends.refresh();
     const followed = new Set(this.#ends.followed(source.topic));
-    for (const { lane } of await this.#openLanes()) {
-      const partition = this.#partitions.get(source.partitionOf(lane));
+    for (const { lane, partition: n } of await this.#openLanes()) {
+      const partition = this.#partitions.get(n);
       if (followed.has(lane) && partition?.has(lane) === false) await partition.adopt(lane);
     }
   }

@@ -1,6 +1,6 @@
 import { CLOCK_MS_MAX } from '../record/topic-read.ts';
 import { computeCoverage, type Holdings } from './coverage.ts';
-import type { TopicOpening } from './topic-opening.ts';
+import { partitionIn, type TopicOpening } from './topic-opening.ts';
 
 /** What a repository has of one partition of a topic; epoch ms. */
 export interface PartitionHistory {
@@ -22,7 +22,7 @@ export function partitionHistories(
   const lacking = new Map<number, number>();
   for (const { lane, openedAt, covered, coveredToMs } of lanes) {
     if (archived.lanes.get(lane)?.begin?.topic !== topic) continue;
-    const partition = partitionOf(lane);
+    const partition = partitionIn(archived, lane, partitionOf);
     keepLeast(starts, partition, openedAt);
     const endMs = covered.at(-1)?.toMs ?? openedAt;
     ends.set(partition, Math.max(ends.get(partition) ?? endMs, endMs));

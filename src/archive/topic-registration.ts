@@ -72,7 +72,7 @@ export class TopicRegistration {
 
   async #beginOf(opening: TopicOpening): Promise<TopicOpening['begin']> {
     const isWhole = opening.begin.firstSeq === 1;
-    return beginOf(opening, isWhole ? undefined : await this.#historyOf(opening.partition));
+    return beginOf(opening, isWhole ? undefined : await this.#historyOf(opening.begin.partition));
   }
 
   async #historyOf(partition: number): Promise<PartitionHistory | undefined> {

@@ -1,6 +1,7 @@
 import { CLOCK_MS_MAX } from '../record/topic-read.ts';
 import { computeCoverage, type Holdings } from './coverage.ts';
 import { LaneArchive } from './lane-archive.ts';
+import { partitionIn } from './topic-opening.ts';
 
 /**
  * Since when a partition has to be read for what the repository lacks of it, epoch ms; a partition that isn't named from its oldest
@@ -19,7 +20,7 @@ export function startTimes(
   for (const { lane, coveredToMs, covered } of computeCoverage(archived).lanes) {
     const { begin, holes = [] } = archived.lanes.get(lane) ?? {};
     if (begin?.topic !== topic) continue;
-    const partition = partitionOf(lane);
+    const partition = partitionIn(archived, lane, partitionOf);
     const archive = new LaneArchive(begin, covered, holes);
     seen.set(partition, Math.max(seen.get(partition) ?? 0, archive.fromMs(Infinity)));
     // The topic may have what is in gaps that no marker tells of.

@@ -2,6 +2,7 @@ import type { Holdings } from './coverage.ts';
 import { LaneFind, type TopicLaneTail } from './lane-find.ts';
 import type { Begin } from './sidecar.ts';
 import type { OffsetSpan, TopicLog } from './topic-log.ts';
+import { partitionIn } from './topic-opening.ts';
 import { type PartitionHistory, partitionHistories } from './topic-history.ts';
 import { startTimes } from './topic-starts.ts';
 
@@ -101,8 +102,10 @@ class TopicScan {
     const wanted = new Set<number>();
     for (const [lane, find] of this.#lanes) {
       if (find.missing(this.#expected.get(lane) ?? 0).length === 0) continue;
-      const guess = this.#topic.partitionOf(lane, ranges.size);
-      for (const partition of [...find.partitions, guess]) wanted.add(partition);
+      const own = partitionIn({ lanes: this.#known }, lane, (one) =>
+        this.#topic.partitionOf(one, ranges.size),
+      );
+      for (const partition of [...find.partitions, own]) wanted.add(partition);
     }
     const isAll = [...this.#lanes.values()].some((find) => this.#isBeforeUnknown(find));
     for (const [partition, { low }] of ranges) {

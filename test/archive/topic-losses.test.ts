@@ -91,3 +91,33 @@ describe('what retention took of a lane that no archiver had met', () => {
     expect(group.holes).toEqual([]);
   });
 });
+
+describe('a topic that was given more partitions', () => {
+  test('looks for the end of a lane where that is, though it would be elsewhere in a topic that was given more partitions', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const topic = new FakeTopic(2);
+    const first = madeLane(laneId(0, 1), 'h', shape({ isClosed: false }));
+    const second = madeLane(laneId(0, 2), 'h', shape({ ordinal: 2, previous: first }));
+    topic.send(first, 1, 10, 1);
+    const stop = group.startAlone(topic);
+    await group.until((one) => holds(one, first, 9));
+    stop.abort();
+    topic.send(first, 11, lengthOf(first), 1);
+    topic.send(second, 1, lengthOf(second));
+    // The other partition is behind.
+    const member = topic.member();
+    member.assign([0]);
+    group.start(member);
+    await group.until((one) => holds(one, second, lengthOf(second)));
+    // Longer than quiet lanes and open ones are left alone, for a clock that is hasty.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(group.holes).toEqual([]);
+    const other = topic.member();
+    other.assign([1]);
+    group.start(other);
+    await group.until((one) => holds(one, first, lengthOf(first)));
+    await expectRecords(rig, recordsOf(first, second));
+    expect(group.holes).toEqual([]);
+  });
+});
