@@ -156,6 +156,11 @@ export class Arrivals {
     return source.completeToMs(clock.now()) > ms;
   }
 
+  /** Whether all of the source was looked at, to its end of a moment ago. */
+  get isLooked(): boolean {
+    return this.#forks.isFresh;
+  }
+
   /** What is known to be there behind `position`: records, and when the oldest was received. */
   behind(position: Position): { readonly records: number; readonly sinceMs: number | undefined } {
     const { unread } = this.#options.source;

@@ -19,6 +19,7 @@ import type { Gate } from './gate.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
+import type { SeenLane } from './seen-lanes.ts';
 import type { StandbySource } from './standby-source.ts';
 import type { StateDirectory } from './state-directory.ts';
 
@@ -137,6 +138,11 @@ export class Standby {
   /** What is known to be undone of the log: the target has none of it. */
   get forks(): readonly Fork[] {
     return this.#forks;
+  }
+
+  /** Who was seen to write to what it follows, applied or not; `isComplete`: as far as the end of that a moment ago. */
+  get seen(): { readonly isComplete: boolean; readonly lanes: ReadonlyMap<string, SeenLane> } {
+    return { isComplete: this.#arrivals.isLooked, lanes: this.#options.source.lanes };
   }
 
   get open(): { readonly suspects: number; readonly mends: number } {

@@ -10,7 +10,7 @@ import { tempDirectory } from '../kit/temp.ts';
 import { randomTopic } from '../kit/topic.ts';
 import { HttpCollector, Load } from './kit/clients.ts';
 import { instantOf, Ledger, type Line, missingIn } from './kit/ledger.ts';
-import { MainProcess } from './kit/main-process.ts';
+import { MainProcess, runMain } from './kit/main-process.ts';
 import { RestoreProcess } from './kit/restore-process.ts';
 import { tell } from './kit/run.ts';
 import { StandbyProcess } from './kit/standby-process.ts';
@@ -50,6 +50,7 @@ describeOnStack('a promotion with writes going on', (stack) => {
       await using twoLoad = loadOf(two, ledger, 'promote.two');
       const proxies = [one, two];
       const standby = await follow(next, topic, proxies);
+      await expectBothNamed(next, topic, [one, two]);
       const before = [...ledger.acknowledged];
       await using promotion = MainProcess.start('promote', ...namesOf(standby, proxies));
       expect([await promotion.end(), promotion.lines]).toEqual([0, expect.anything()]);
@@ -177,6 +178,27 @@ async function follow(
     if (Date.now() > deadline) throw new Error([...look.lines, ...standby.lines].join('\n'));
     await sleep(500);
   }
+}
+
+/** A standby that begins now and has applied nothing knows of two proxies that write; none of them may be left out as of then. */
+async function expectBothNamed(
+  { url }: Tsd,
+  source: readonly string[],
+  [one, two]: readonly [ProxyProcess, ProxyProcess],
+): Promise<void> {
+  const asOf = Date.now();
+  const begin = ['--begin', new Date(asOf).toISOString(), '--delay', '1h'];
+  await using standby = await StandbyProcess.start([...source, '--target', url], begin);
+  await standby.until(({ seen }) => seen.complete && seen.lanes.length === 2);
+  const promote = async (...proxies: readonly ProxyProcess[]) =>
+    runMain('promote', ...namesOf(standby.admin, proxies), '--as-of', String(asOf), '--dry-run');
+  for (const left of [one, two]) {
+    const { code, stderr } = await promote(left);
+    expect({ code, stderr }).toMatchObject({ code: 1 });
+    expect(stderr).toContain('has written since');
+  }
+  const { code, stderr } = await promote(one, two);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
 }
 
 function loadOf({ port }: ProxyProcess, ledger: Ledger, metric: string): Load {

@@ -104,3 +104,18 @@ describe('a standby of a topic whose target is a proxy', () => {
     await expect(rig.ended()).rejects.toMatchObject({ code: 'STANDBY_LOOP' });
   });
 });
+
+test('a standby that is to apply nothing for an hour has seen who writes to the topic, to its end', async () => {
+  const rig = await rigged();
+  const nowMs = Date.now();
+  const topic = new FakeSharedTopic(2, systemClock);
+  const lines = [line(1)];
+  topic.send(0, frameOf('aaaaaaaaaaaaaaaa', 1, [{ receivedAt: nowMs - 9, lines }]));
+  topic.send(1, frameOf(OTHER, 1, [{ receivedAt: nowMs - 5, lines }]));
+  await rig.start({ source: sourceOf(topic), delayMs: 3_600_000 });
+  await until(() => rig.standby.seen.isComplete, 'looked');
+  expect([...rig.standby.seen.lanes.keys()].toSorted()).toEqual(['aaaaaaaaaaaaaaaa', OTHER]);
+  topic.send(0, frameOf('cccccccccccccccc', 1, [{ receivedAt: nowMs, lines }]));
+  await until(() => rig.standby.seen.lanes.size === 3, 'seen');
+  expect(rig.tsd.points).toEqual([]);
+});

@@ -48,7 +48,27 @@ export function asOfProblems(
       problems.push(`Kafka is ${kafka} for proxy ${address}: it is to be told what is undone`);
     }
   }
+  if (promotion !== 'promoted') problems.push(...writerProblems(asOf, standby, proxies));
   return problems;
+}
+
+/** What others than these proxies have written since could not be undone; the standby may have applied nothing of them, and knows of them all the same. */
+function writerProblems(
+  { ms }: AsOf,
+  { seen }: StandbyView,
+  proxies: readonly ProxyView[],
+): string[] {
+  if (!seen.isComplete) {
+    return [
+      'the standby has not looked at all that it follows yet, so it is not known who has written: try again in some seconds, and see its /health',
+    ];
+  }
+  return seen.lanes
+    .filter(({ lane, wroteMs }) => wroteMs > ms && !proxies.some(({ own }) => own.has(lane)))
+    .map(
+      ({ lane, wroteMs }) =>
+        `lane ${lane} has written since, up to ${formatInstant(wroteMs)}, and none of these proxies has it: what it received after the moment could not be undone. Name its proxy`,
+    );
 }
 
 /** What the standby has to apply first is applied while proxies are held. */

@@ -128,15 +128,24 @@ function proxyProblems(
       `the standby contains nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
     );
   }
-  const named = new Set(proxies.flatMap(({ lanes }) => lanes.map(({ lane }) => lane)));
-  const latestMs = Math.max(...standby.lanes.values());
-  for (const [lane, receivedMs] of standby.lanes) {
-    if (named.has(lane) || receivedMs < latestMs - RUNNING_MS) continue;
+  for (const lane of runningLanes(standby)) {
+    if (proxies.some(({ own }) => own.has(lane))) continue;
     problems.push(
       `lane ${lane}, which the standby follows, belongs to none of these proxies: name them all`,
     );
   }
   return problems;
+}
+
+/** Of which the target contains something of the last moments, or that were seen to say something then and have not ended. */
+function runningLanes({ lanes, seen }: StandbyView): ReadonlySet<string> {
+  const containedMs = Math.max(...lanes.values());
+  const seenMs = Math.max(...seen.lanes.map(({ receivedMs }) => receivedMs));
+  const contained = [...lanes].filter(([, ms]) => ms >= containedMs - RUNNING_MS);
+  const running = seen.lanes.filter(
+    ({ receivedMs, isEnded }) => !isEnded && receivedMs >= seenMs - RUNNING_MS,
+  );
+  return new Set([...contained.map(([lane]) => lane), ...running.map(({ lane }) => lane)]);
 }
 
 function isOfSameLog({ lanes, allUpToMs }: StandbyView, proxy: ProxyView): boolean {

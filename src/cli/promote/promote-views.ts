@@ -24,7 +24,10 @@ export interface ProxyView {
   readonly kafka: string | undefined;
   /** Why it takes no writes; undefined: it does. */
   readonly refusal: string | undefined;
+  /** While it is held, as they were then: a start since has opened others. */
   readonly lanes: readonly LaneEnd[];
+  /** Those, and all others of its log. */
+  readonly own: ReadonlySet<string>;
 }
 
 /** A standby, as far as a promotion is concerned with it. */
@@ -50,8 +53,26 @@ export interface StandbyView {
   readonly allUpToMs: number | null;
   /** By lane, when the last record of it that the target contains was received, epoch ms. */
   readonly lanes: ReadonlyMap<string, number>;
+  readonly seen: SeenView;
   readonly deadLetters: number;
   readonly holes: number;
+}
+
+/** Who writes to what a standby follows, whether it has applied anything of that or not. */
+interface SeenView {
+  /** As far as the end of what it follows. */
+  readonly isComplete: boolean;
+  /** Those with records that the target may lack, and those of the last minutes. */
+  readonly lanes: readonly SeenLaneView[];
+}
+
+interface SeenLaneView {
+  readonly lane: string;
+  /** Of its last record, epoch ms. */
+  readonly receivedMs: number;
+  /** Of its last write, epoch ms; -Infinity: none was seen. */
+  readonly wroteMs: number;
+  readonly isEnded: boolean;
 }
 
 /** How a drain stands. */
@@ -71,7 +92,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
   const held = fieldsOf(primary);
   const lanes = parseLaneEnds(held['lanes']);
   if (lanes === undefined || typeof held['url'] !== 'string') return undefined;
-  const { taking, refusal } = fieldsOf(log);
+  const { taking, refusal, lanes: logged } = fieldsOf(log);
   return {
     address,
     version: String(version),
@@ -83,6 +104,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     kafka: textOf(fieldsOf(fieldsOf(kafka)['state'])['kind']),
     refusal: taking === true ? undefined : String(refusal),
     lanes,
+    own: new Set([...lanes.map(({ lane }) => lane), ...(textsOf(logged) ?? [])]),
   };
 }
 
@@ -116,8 +138,27 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     forks: textsOf(fields['forks']) ?? [],
     allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),
+    seen: seenView(fields['seen']),
     deadLetters: Number(fields['deadLetters']),
     holes: Array.isArray(holes) ? holes.length : 0,
+  };
+}
+
+/** A standby of an earlier version says nothing of it. */
+function seenView(seen: unknown): SeenView {
+  const { complete, lanes } = fieldsOf(seen);
+  const told = Array.isArray(lanes) ? (lanes as readonly unknown[]) : [];
+  return {
+    isComplete: complete === true,
+    lanes: told.map((one) => {
+      const { lane, receivedAt, wroteAt, ended } = fieldsOf(one);
+      return {
+        lane: String(lane),
+        receivedMs: Date.parse(String(receivedAt)),
+        wroteMs: typeof wroteAt === 'string' ? Date.parse(wroteAt) : -Infinity,
+        isEnded: ended === true,
+      };
+    }),
   };
 }
 

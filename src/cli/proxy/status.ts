@@ -24,6 +24,7 @@ export function statusOf(config: Config, proxy: Proxy, connections: number): unk
       durableAt: new Date(proxy.durableAt).toISOString(),
       bytes: wal.bytes,
       segments: wal.segments.length,
+      lanes: [...new Set(wal.segments.map(({ lane }) => lane))],
       holes: proxy.holes,
     },
     primary: {

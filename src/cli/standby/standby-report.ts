@@ -127,6 +127,7 @@ export class StandbyReport {
           return { lane, ordinal, seq, receivedAt: formatInstant(receivedAt) };
         }),
       },
+      seen: describeSeen(standby),
       deadLetters: standby.deadLetters,
       holes: this.#holes.list,
     };
@@ -161,6 +162,29 @@ export class StandbyReport {
 const DRAINING = 'it comes to contain all that the primary was sent, to take its place';
 export const BYPASSED = 'a change went round the log: the target does not get it';
 export const PROMOTED = 'its target was made the primary: it follows no more';
+
+/** A lane that has sent nothing for longer is told only where the target may lack something of it. */
+const SEEN_MS = 600_000;
+
+/** Of the lanes those that say something now, or since what the target may have. */
+export function describeSeen({ seen, sentToMs }: Pick<Standby, 'seen' | 'sentToMs'>): object {
+  const all = [...seen.lanes];
+  const latestMs = Math.max(...all.map(([, { receivedAt }]) => receivedAt));
+  const told = all.filter(
+    ([, { receivedAt }]) => receivedAt > Math.min(sentToMs, latestMs - SEEN_MS),
+  );
+  return {
+    complete: seen.isComplete,
+    lanes: told.map(([lane, { receivedAt, wroteAt, endedAt }]) => {
+      return {
+        lane,
+        receivedAt: formatInstant(receivedAt),
+        wroteAt: wroteAt === undefined ? null : formatInstant(wroteAt),
+        ended: endedAt !== undefined && receivedAt <= endedAt,
+      };
+    }),
+  };
+}
 
 function promotionOf(standby: Standby): object {
   const { promotion } = standby;

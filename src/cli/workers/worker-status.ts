@@ -16,6 +16,7 @@ export function mergeStatus(statuses: readonly unknown[]): object {
     log: {
       taking: refusals.length === 0,
       ...(refusals.length > 0 && { refusal: refusals.join('; ') }),
+      lanes: logs.flatMap(({ lanes }) => lanes ?? []),
     },
     primary: {
       ...mergeFeedings(primaries),

@@ -110,6 +110,16 @@ describe('a promotion as of a moment', () => {
     ['a standby of a repository', () => (standby.source = 'repository'), /follows a repository/],
     ['a moment that is to come', () => undefined, /is not past/],
     [
+      'a proxy that is not named and wrote since, though nothing of it is applied, and it has ended',
+      () => standby.seen.push({ lane: 'c', receivedAt: 1_500, wroteAt: 1_001, ended: true }),
+      /lane c has written since.*Name its proxy/,
+    ],
+    [
+      'a standby that has not looked at all yet',
+      () => (standby.hasLooked = false),
+      /has not looked at all/,
+    ],
+    [
       'a moment that a proxy can not tell any more',
       () => b.answers.set('/primary/ends', [REFUSED]),
       /b:4244: it cannot/,
@@ -124,6 +134,25 @@ describe('a promotion as of a moment', () => {
     const ms = what.startsWith('a moment that is to') ? Date.now() * 2 : AS_OF.ms;
     await expect(promote({ asOf: { ...AS_OF, ms } })).rejects.toThrow(message);
     expect(stands()).toEqual([OLD, OLD]);
+  });
+
+  test('goes on with a proxy that was started again while it is held, and has another lane since', async () => {
+    b.isHeld = true;
+    b.until = b.end;
+    b.later.push('c');
+    standby.seen.push({ lane: 'c', receivedAt: 9_900, wroteAt: 9_900, ended: false });
+    await promote({ asOf: AS_OF });
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('does not miss a proxy that wrote nothing since, and ended', async () => {
+    standby.seen.push(
+      { lane: a.lane, receivedAt: 9_000, wroteAt: 9_000, ended: false },
+      { lane: 'c', receivedAt: 1_500, wroteAt: 1_000, ended: true },
+      { lane: 'd', receivedAt: 1_500, wroteAt: null, ended: true },
+    );
+    await promote({ asOf: AS_OF });
+    expect(stands()).toEqual([NEW, NEW]);
   });
 
   test('is refused for a lane that went on past it and is of none of the proxies', async () => {

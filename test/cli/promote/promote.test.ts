@@ -67,6 +67,11 @@ describe('a promotion', () => {
       /lane c.*name them all/,
     ],
     [
+      'a proxy that is not named and of which nothing is applied yet',
+      () => standby.seen.push({ lane: 'c', receivedAt: 9_400, wroteAt: null, ended: false }),
+      /lane c.*name them all/,
+    ],
+    [
       'a target that a proxy does not reach',
       () => b.answers.set('/primary/probe', [{ kind: 'answered', value: { trouble: 'no route' } }]),
       /b:4244 does not reach http:\/\/new:4242: no route/,
@@ -98,6 +103,11 @@ describe('a promotion', () => {
 
   test('does not miss a proxy that ended long ago', async () => {
     standby.lanes.set('c', { seq: 1, receivedAt: -30_000 });
+    standby.seen.push(
+      { lane: a.lane, receivedAt: 9_400, wroteAt: 9_400, ended: false },
+      { lane: 'd', receivedAt: -30_000, wroteAt: -30_000, ended: false },
+      { lane: 'e', receivedAt: 9_400, wroteAt: 9_400, ended: true },
+    );
     await promote();
     expect(stands()).toEqual([NEW, NEW]);
   });

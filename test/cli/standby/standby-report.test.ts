@@ -1,64 +1,38 @@
-import { expect, test } from 'vitest';
-import {
-  addStandbyGauges,
-  createStandbyMetrics,
-} from '../../../src/cli/standby/standby-metrics.ts';
-import {
-  StandbyReport,
-  type StandbyReportOptions,
-} from '../../../src/cli/standby/standby-report.ts';
-import { createLogger } from '../../../src/runtime/logger.ts';
-import { Metrics } from '../../../src/runtime/metrics.ts';
-import { Gate } from '../../../src/standby/gate.ts';
-import { beginningAt } from '../../../src/standby/place.ts';
-import type { Standby } from '../../../src/standby/standby.ts';
+import { describe, expect, test } from 'vitest';
+import { describeSeen } from '../../../src/cli/standby/standby-report.ts';
+import type { SeenLane } from '../../../src/standby/seen-lanes.ts';
 
-const SINCE = Date.parse('2026-06-01T12:00:00Z');
+const NOW_MS = 1_700_000_000_000;
+const HOUR_MS = 3_600_000;
 
-/** One that follows, and has nothing yet. */
-function standbyWith(doubt: Standby['doubt']): Standby {
-  return {
-    doubt,
-    state: { kind: 'live' },
-    open: { suspects: 1, mends: 2 },
-    promotion: { kind: 'none' },
-    place: beginningAt(null),
-    lag: { records: 0, seconds: 0 },
-    forks: [],
-    sentToMs: SINCE,
-  } as unknown as Standby;
-}
+const tell = (lanes: Readonly<Record<string, SeenLane>>, sentToMs: number): unknown =>
+  describeSeen({ sentToMs, seen: { isComplete: true, lanes: new Map(Object.entries(lanes)) } });
 
-test.each([
-  [undefined, null, 0],
-  [
-    { reason: 'it counts storage errors', since: SINCE },
-    { reason: 'it counts storage errors', since: '2026-06-01T12:00:00.000Z' },
-    1,
-  ],
-])(
-  'whether its target is in doubt is told by /status and the metrics: %o',
-  async (doubt, told, gauge) => {
-    const metrics = new Metrics();
-    const gate = new Gate({ delayMs: 0, stopAtMs: Infinity, isPaused: false });
-    const standby = standbyWith(doubt);
-    const report = new StandbyReport({
-      request: { target: new URL('http://new:4242') } as StandbyReportOptions['request'],
-      logger: createLogger('error'),
-      metrics: createStandbyMetrics(metrics),
-      gate,
-      source: { kind: 'data', place: '/data' },
+describe('what a standby tells of the lanes that it has met', () => {
+  test('is when they wrote last, and whether they have ended', () => {
+    const lanes = {
+      a: { receivedAt: NOW_MS, wroteAt: NOW_MS - 5, endedAt: undefined },
+      b: { receivedAt: NOW_MS, wroteAt: undefined, endedAt: NOW_MS },
+      c: { receivedAt: NOW_MS, wroteAt: undefined, endedAt: NOW_MS - 1 },
+    };
+    const receivedAt = '2023-11-14T22:13:20.000Z';
+    expect(tell(lanes, NOW_MS)).toEqual({
+      complete: true,
+      lanes: [
+        { lane: 'a', receivedAt, wroteAt: '2023-11-14T22:13:19.995Z', ended: false },
+        { lane: 'b', receivedAt, wroteAt: null, ended: true },
+        { lane: 'c', receivedAt, wroteAt: null, ended: false },
+      ],
     });
-    addStandbyGauges(metrics, standby, () => gate.isPaused);
-    expect(report.status(standby)).toMatchObject({
-      target: {
-        url: 'http://new:4242',
-        state: { kind: 'live' },
-        doubt: told,
-        suspects: 1,
-        mends: 2,
-      },
+  });
+
+  test('leaves out those that ended long ago, but for what the target may lack of them', () => {
+    const old = { receivedAt: NOW_MS - HOUR_MS, wroteAt: NOW_MS - HOUR_MS, endedAt: undefined };
+    const lanes = { old, now: { ...old, receivedAt: NOW_MS } };
+    expect(tell(lanes, NOW_MS)).toMatchObject({ lanes: [{ lane: 'now' }] });
+    expect(tell(lanes, NOW_MS - 2 * HOUR_MS)).toMatchObject({
+      lanes: [{ lane: 'old' }, { lane: 'now' }],
     });
-    expect((await metrics.scrape()).text).toContain(`\ntsdb_wal_standby_in_doubt ${gauge}\n`);
-  },
-);
+    expect(tell({}, NOW_MS)).toEqual({ complete: true, lanes: [] });
+  });
+});

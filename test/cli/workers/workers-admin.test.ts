@@ -35,7 +35,7 @@ class FakeWorker implements WorkerView {
       status: () => ({
         version: '1',
         connections: 3,
-        log: { taking: true },
+        log: { taking: true, lanes: [`later-${this.place.number}`] },
         primary: { ...this.#feeding(), state: { kind: 'live' } },
         kafka: { topic: 't' },
       }),
@@ -99,6 +99,7 @@ describe('workers, to a promotion', () => {
       hasTopic: true,
       refusal: undefined,
       lanes: [{ lane: 'lane-1' }, { lane: 'lane-2' }],
+      own: new Set(['lane-1', 'lane-2', 'later-1', 'later-2']),
     });
     const held = await all.post('/primary/hold');
     expect(held).toMatchObject({

@@ -17,6 +17,7 @@ export interface StandbyStatus {
     readonly latest: string | null;
     readonly lanes: readonly { readonly lane: string; readonly seq: number }[];
   };
+  readonly seen: { readonly complete: boolean; readonly lanes: readonly object[] };
   readonly holes: readonly object[];
 }
 

@@ -57,6 +57,8 @@ export class FakeProxy extends FakeAdmin {
   /** With which it was switched. */
   fork: Fork | undefined;
   readonly lane: string;
+  /** Lanes that it has opened since it is held. */
+  readonly later: string[] = [];
 
   constructor(name: string, end: number) {
     super(`${name}:4244`);
@@ -97,7 +99,7 @@ export class FakeProxy extends FakeAdmin {
     if (path !== '/status') return primary;
     return {
       version: VERSION,
-      log: { taking: true },
+      log: { taking: true, lanes: [this.lane, ...this.later] },
       kafka: {},
       primary: { ...primary, state: { kind: 'live' } },
     };
@@ -111,6 +113,10 @@ export class FakeStandby extends FakeAdmin {
   lagSeconds = 1;
   /** By lane, the last record and when it was received. */
   readonly lanes = new Map<string, { seq: number; receivedAt: number }>();
+  /** Lanes that it has seen besides those of which its target contains something. */
+  readonly seen: { lane: string; receivedAt: number; wroteAt: number | null; ended: boolean }[] =
+    [];
+  hasLooked = true;
   /** How often a drain is asked for until it is over. */
   drains = 3;
   sentToMs = 500;
@@ -138,6 +144,13 @@ export class FakeStandby extends FakeAdmin {
             return Object.assign(one, { receivedAt: new Date(receivedAt).toISOString() });
           }),
         },
+        seen: {
+          complete: this.hasLooked,
+          lanes: this.seen.map(({ receivedAt, wroteAt, ...one }) => {
+            const times = { receivedAt: textOf(receivedAt), wroteAt: textOf(wroteAt) };
+            return Object.assign(one, times);
+          }),
+        },
         deadLetters: 0,
         holes: [],
       };
@@ -162,6 +175,10 @@ export class FakeStandby extends FakeAdmin {
   #list() {
     return [...this.lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
   }
+}
+
+function textOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 export const SILENT = (reason: 'before' | 'after'): AdminAnswer => ({ kind: 'silent', reason });
