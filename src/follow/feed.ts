@@ -295,6 +295,7 @@ function deliveryEvents(events: FeedEvents): Omit<DeliveryEvents, 'caughtUp' | '
     delivered: (last, refused) => events.delivered(last, refused),
     rejected: (suspects) => events.rejected(suspects),
     mended: (points) => events.mended(points),
+    unsettled: (points) => events.unsettled(points),
     answered: (points, durationMs) => events.answered(points, durationMs),
   };
 }

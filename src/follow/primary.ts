@@ -188,6 +188,7 @@ export class Primary {
         delivered: (last, refused) => events.delivered(last, refused),
         rejected: (suspects) => events.rejected(suspects),
         mended: (points) => events.mended(points),
+        unsettled: (points) => events.unsettled(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
         state: (state) => {
           if (this.#held === undefined) events.state(state);

@@ -22,7 +22,7 @@ export interface RepeatsOptions {
   readonly look: LookThrough | undefined;
   readonly clock: Clock;
   readonly doubt: Pick<Doubt, 'state' | 'isPartial'>;
-  readonly events: Pick<DeliveryEvents, 'rejected' | 'mended' | 'gaveWay'>;
+  readonly events: Pick<DeliveryEvents, 'rejected' | 'mended' | 'unsettled' | 'gaveWay'>;
   readonly flushSpanMs: () => number;
 }
 

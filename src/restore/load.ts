@@ -157,6 +157,8 @@ export class Load {
         delivered: (_last, refused) => refused,
         rejected: (suspects) => events.refused(suspects),
         mended: () => undefined,
+        // Folded, it has no rewrites.
+        unsettled: () => undefined,
         answered: (points) => events.answered(points),
         state: (state) => {
           if (!this.#over.signal.aborted) events.state(state);

@@ -38,7 +38,7 @@ export interface StandbyOptions {
 
 export interface StandbyEvents extends Pick<
   FeedEvents,
-  'state' | 'facts' | 'resumed' | 'doubted' | 'mended' | 'answered' | 'hole'
+  'state' | 'facts' | 'resumed' | 'doubted' | 'mended' | 'unsettled' | 'answered' | 'hole'
 > {
   /** What was applied is applied again, together with what came late. */
   again(reason: string): void;
@@ -276,6 +276,7 @@ export class Standby {
         delivered: (_last, refused) => this.#unknown(refused),
         rejected: (suspects) => this.#onRejected(suspects),
         mended: (points) => events.mended(points),
+        unsettled: (points) => events.unsettled(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
         state: (state) => {
           if (!this.#draining.isOver) events.state(state);

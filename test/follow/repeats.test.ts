@@ -14,6 +14,7 @@ const LIMITS = { points: 100, bytes: 65_536 };
 const UNHEARD = {
   rejected: () => Promise.resolve(),
   mended: () => undefined,
+  unsettled: () => undefined,
   gaveWay: () => undefined,
 };
 
@@ -33,6 +34,7 @@ test('what is refused for good is told of when it is of this lane, not when it i
     events: {
       rejected: async (points) => void told.push(...points.map(({ line }) => line)),
       mended: () => undefined,
+      unsettled: () => undefined,
       gaveWay: () => undefined,
     },
     flushSpanMs: () => 0,
@@ -93,6 +95,7 @@ describe('a write to an hour that is over', () => {
   let nowMs = 0;
   let compacted: number | undefined = 0;
   let puts: number[] = [];
+  let unsettled = 0;
   let read: () => Promise<number | undefined>;
   /** What the TSD compacts as it takes the put. */
   let onPut: (() => void) | undefined;
@@ -104,6 +107,7 @@ describe('a write to an hour that is over', () => {
   ): Promise<{ readonly mends: Mends; readonly isFull: boolean }> {
     nowMs = 0;
     puts = [];
+    unsettled = 0;
     const canary = new Canary();
     const repeats = new Repeats({
       doubt: { state: undefined, isPartial: () => false },
@@ -120,7 +124,7 @@ describe('a write to an hour that is over', () => {
       recent: new RecentWrites(() => SPAN_MS, 0),
       look: undefined,
       clock: { ...systemClock, monotonicMs: () => nowMs, now: () => 1_700_000_000_000 },
-      events: UNHEARD,
+      events: { ...UNHEARD, unsettled: (points) => (unsettled += points) },
       flushSpanMs: () => SPAN_MS,
     });
     const position = { lane: 'a', ordinal: 1, seq: 1 };
@@ -150,6 +154,7 @@ describe('a write to an hour that is over', () => {
   test('is put once more when nothing was compacted for two flushes, and is over when nothing was for two others', async () => {
     await runUntil(20_000, ENDED);
     expect(puts).toEqual([3 * SPAN_MS]);
+    expect(unsettled).toBe(0);
     expect(nowMs).toBeGreaterThanOrEqual(5 * SPAN_MS);
     expect(nowMs).toBeLessThan(6 * SPAN_MS);
   });
@@ -187,12 +192,22 @@ describe('a write to an hour that is over', () => {
     expect(isFull).toBe(false);
   });
 
-  test('is let go where the TSD compacts without an end', async () => {
+  test('is let go where the TSD compacts without an end, which is told', async () => {
     let cells = 0;
     onPut = () => void (compacted = cells += 1);
     const { mends } = await runUntil(600_000, ENDED);
     expect(puts).toHaveLength(6);
     expect(mends.size).toBe(0);
+    expect(unsettled).toBe(1);
+  });
+
+  test('is not told of where nothing was compacted after the last time that it is put', async () => {
+    let cells = 0;
+    onPut = () => void (compacted = Math.min(5, (cells += 1)));
+    const { mends } = await runUntil(600_000, ENDED);
+    expect(puts).toHaveLength(6);
+    expect(mends.size).toBe(0);
+    expect(unsettled).toBe(0);
   });
 
   test('is put once more, and no more, where the TSD compacts nothing', async () => {

@@ -142,6 +142,7 @@ export class SharedLane implements AsyncDisposable {
         delivered: (_last, refused) => refused,
         rejected: () => Promise.resolve(),
         mended: () => undefined,
+        unsettled: () => undefined,
         answered: () => undefined,
         state: () => undefined,
         reached: () => undefined,

@@ -108,6 +108,7 @@ export class StandbyRig implements AsyncDisposable {
         resumed: () => undefined,
         doubted: () => undefined,
         mended: () => undefined,
+        unsettled: () => undefined,
         answered: () => undefined,
         hole: (hole) => this.holes.push(hole),
         again: (reason) => this.agains.push(reason),

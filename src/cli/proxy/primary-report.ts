@@ -7,12 +7,15 @@ import type { Suspect } from '../../follow/suspects.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
 import type { Hole, Outcome } from '../../record/control.ts';
 import type { Position } from '../../record/position.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cursor } from '../../wal/cursor.ts';
 import type { Wal } from '../../wal/log.ts';
+import { UnsettledPoints } from '../unsettled-points.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 
 export interface PrimaryReportOptions {
+  readonly clock: Clock;
   readonly primary: () => string;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
@@ -40,11 +43,14 @@ export class PrimaryReport {
   }
 
   events(): PrimaryEvents {
-    const { logger, metrics, writePath, primary, facts: known } = this.#options;
+    const { logger, metrics, writePath, primary, facts: known, clock } = this.#options;
+    const count = (points: number): void => metrics.unsettled.inc(points);
+    const unsettled = new UnsettledPoints({ logger, clock, count });
     return {
       delivered: (last, refused) => writePath.delivered(last, refused),
       rejected: (suspects) => this.#onRejected(suspects),
       mended: (points) => metrics.mended.inc(points),
+      unsettled: (points) => unsettled.note(points),
       answered: (points, durationMs) => {
         metrics.delivered.inc(points);
         metrics.upstream.observe(durationMs / 1_000);

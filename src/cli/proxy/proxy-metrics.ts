@@ -69,6 +69,10 @@ export function createProxyMetrics(metrics: Metrics) {
       name: 'primary_points_mended_total',
       help: 'Points put once more, because two writes of their instant could have tied in the primary.',
     }),
+    unsettled: metrics.counter({
+      name: 'primary_points_unsettled_total',
+      help: 'Points of hours that are over which may show an older value: the primary compacted whenever they were put once more.',
+    }),
     givenWay: metrics.counter({
       name: 'primary_points_given_way_total',
       help: 'Points of other proxies put over an earlier write of this one, or in place of it; repeats included.',

@@ -19,6 +19,10 @@ export function createStandbyMetrics(metrics: Metrics) {
       name: 'standby_points_mended_total',
       help: 'Points put once more, because two writes of their instant could have tied in the target.',
     }),
+    unsettled: metrics.counter({
+      name: 'standby_points_unsettled_total',
+      help: 'Points of hours that are over which may show an older value: the target compacted whenever they were put once more.',
+    }),
     deadLetters: metrics.counter({
       name: 'standby_dead_letters_total',
       help: 'Points that the target refused for good and the primary did not; they are in dead-letters/.',

@@ -1,6 +1,7 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { Hole } from '../../record/control.ts';
 import { formatInstant } from '../../runtime/instant.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { DrainState } from '../../standby/drain.ts';
 import type { Gate } from '../../standby/gate.ts';
@@ -9,11 +10,13 @@ import { KnownHoles } from '../known-holes.ts';
 import { showDoubt } from '../show-doubt.ts';
 import type { StandbyMetrics } from './standby-metrics.ts';
 import type { StandbyRequest } from './standby-request.ts';
+import { UnsettledPoints } from '../unsettled-points.ts';
 import { VERSION } from '../version.ts';
 
 export interface StandbyReportOptions {
   readonly request: StandbyRequest;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly metrics: StandbyMetrics;
   readonly gate: Gate;
   /** What is followed, as people name it. */
@@ -26,14 +29,17 @@ const BYPASS = Buffer.from('\n!bypass ');
 export class StandbyReport {
   readonly #options: StandbyReportOptions;
   readonly #holes: KnownHoles;
+  readonly #unsettled: UnsettledPoints;
   /** Why what is contained could not be written down the last time. */
   #unsaved: string | undefined;
   #isEnding = false;
 
   constructor(options: StandbyReportOptions) {
-    const { logger, metrics } = options;
+    const { logger, clock, metrics } = options;
     this.#options = options;
     this.#holes = new KnownHoles({ logger, count: (records) => metrics.holes.inc(records) });
+    const count = (points: number): void => metrics.unsettled.inc(points);
+    this.#unsettled = new UnsettledPoints({ logger, clock, count });
   }
 
   get events(): StandbyEvents {
@@ -53,6 +59,7 @@ export class StandbyReport {
       doubted: (reason) =>
         logger.warn({ reason }, 'what the target took is in doubt, and is delivered again later'),
       mended: (points) => metrics.mended.inc(points),
+      unsettled: (points) => this.#unsettled.note(points),
       answered: (points, durationMs) => {
         metrics.sent.inc(points);
         metrics.request.observe(durationMs / 1_000);

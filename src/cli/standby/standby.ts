@@ -65,7 +65,8 @@ async function follow(
   });
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
-  const report = new StandbyReport({ request, logger, metrics: counters, gate, source: named });
+  const parts = { request, logger, clock: systemClock, metrics: counters, gate };
+  const report = new StandbyReport({ ...parts, source: named });
   const standby = new Standby({
     target,
     source,
