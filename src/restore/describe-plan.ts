@@ -29,17 +29,10 @@ export async function describePlan(
 ): Promise<RestorePlan> {
   const { sources, catalog, targetMs } = found;
   const { repository = null } = sources;
-  const { selection, input, forks, laterForks, bypassFiles } = segments;
-  const gaps = selection.holes.map(({ lane, firstSeq, lastSeq }) => [lane, firstSeq, lastSeq]);
-  const confirmed = input.isOnlyConfirmed ? [...input.unconfirmed] : null;
-  const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, gaps, confirmed];
-  const undoneRanges = input.undone.map(({ lane, from, to }) => [lane, from, to]);
-  const digest = await fold.refusedDigest();
-  const plan = createHash('sha256')
-    .update(
-      JSON.stringify([...content, digest, ...(undoneRanges.length > 0 ? [undoneRanges] : [])]),
-    )
-    .digest('hex');
+  const { selection, forks, laterForks, bypassFiles } = segments;
+  const { rows, digest } = demands;
+  const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, rows, digest];
+  const plan = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const bypasses = await fold.bypasses(bypassFiles, targetMs);
   return {
     to: formatInstant(targetMs),

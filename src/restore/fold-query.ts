@@ -79,6 +79,8 @@ export interface Demands {
   readonly lastMs: number;
   /** When the last of them was received, epoch ms. */
   readonly receivedMs: number;
+  /** With `rows`, the same for the same points in the same order of writes, and for no others. */
+  readonly digest: string;
 }
 
 export interface MetricSpan {
@@ -216,17 +218,13 @@ export function lookUpStatement(wantedPath: string, path: string): string {
     to ${literal(path)} ${AS_LINES}`;
 }
 
-/** Names the refused points that would otherwise count. */
-export const REFUSED_QUERY = `select md5(coalesce(string_agg(lane || '/' || seq || '/' || idx, ' ' order by lane, seq, idx), '')) as digest
-  from refused`;
-
 /** What of the names and instants a target must be able to take, over all points. */
 export const DEMANDS_QUERY = `select coalesce(sum(n), 0)::bigint as rows, count(distinct metric) as metrics, count(*) as series,
   coalesce(max(len(string_split(tags, ' '))), 0) as tags,
   coalesce(min(first_ms), 0) as first_ms, coalesce(max(last_ms), 0) as last_ms,
-  coalesce(max(received_ms), 0) as received_ms from (
+  coalesce(max(received_ms), 0) as received_ms, coalesce(sum(hashes), 0)::varchar as digest from (
     select metric, tags, count(*) as n, min(instant_ms) as first_ms, max(instant_ms) as last_ms,
-      max(received_at) as received_ms
+      max(received_at) as received_ms, sum(hash(lane, seq, idx, ordered_at)::hugeint) as hashes
     from points group by metric, tags)`;
 
 /** The characters of names; those of tags that are encoded are asked for apart. */

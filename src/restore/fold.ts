@@ -18,7 +18,6 @@ import {
   type MetricSpan,
   provisionalQuery,
   rangeOfHours,
-  REFUSED_QUERY,
   seriesRangesQuery,
   viewStatements,
   writeCellsStatement,
@@ -73,15 +72,8 @@ export class Fold {
         last_ms: lastMs = 0,
         received_ms: receivedMs = 0,
       } = numbers(row);
-      return { rows, metrics, series, tags, firstMs, lastMs, receivedMs };
-    });
-  }
-
-  /** The same for the same refused points. */
-  refusedDigest(): Promise<string> {
-    return this.#alone(async () => {
-      const [row = {}] = await this.#database.rows(REFUSED_QUERY);
-      return textOf(row['digest']);
+      const digest = textOf(row['digest']);
+      return { rows, metrics, series, tags, firstMs, lastMs, receivedMs, digest };
     });
   }
 

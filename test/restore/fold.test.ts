@@ -77,7 +77,7 @@ describe('the fold', () => {
           );
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   }, 120_000);
 
@@ -114,7 +114,26 @@ describe('the fold', () => {
       firstMs: 1_500_000_000_000,
       lastMs: (1_500_000_000 + 399 * 600) * 1_000,
       receivedMs: START_MS,
+      digest: expect.stringMatching(/^\d+$/) as string,
     });
+  });
+
+  test('is named by which points it is made of, however they are stored', async () => {
+    const one = await digestOf([refusal(1)]);
+    expect(
+      await digestOf(
+        [refusal(1), refusal(1)],
+        [
+          { level: 'minute', firstSeq: 1, lastSeq: 1 },
+          { level: 'minute', firstSeq: 2, lastSeq: 2 },
+          { level: 'hour', firstSeq: 1, lastSeq: 2 },
+          { level: 'minute', firstSeq: 3, lastSeq: 4 },
+        ],
+      ),
+    ).toBe(one);
+    const others = [['!tick {}'], [refusal(2)], [refusal(1), refusal(2)], [refusal(3)]];
+    const digests = await Promise.all(others.map((told) => digestOf(told)));
+    expect(new Set([one, ...digests]).size).toBe(5);
   });
 
   test('leaves out, or counts, what the primary had not confirmed', async () => {
@@ -215,4 +234,23 @@ function putRecord(
     lines: [line],
     ...(confirmed !== undefined && { confirmed }),
   };
+}
+
+/** Of three points received at once, and what is told of them behind that. */
+async function digestOf(
+  told: readonly string[],
+  objects: readonly MadeObject[] = [{ level: 'minute', firstSeq: 1, lastSeq: 4 }],
+): Promise<string> {
+  const outcome = { receivedAt: START_MS + 9, transport: 'log', lines: told } as const;
+  const puts = ['put m 1 1 h=a', 'put m 2 1 h=a', 'put m 3 1 h=a'];
+  const records = [...puts.map((line) => putRecord(START_MS, line)), outcome];
+  await using made = await Fabricated.create();
+  await made.write([{ lane: 'aaaaaaaaaaaaaaaa', records }], () => objects);
+  await using folded = await Folded.open(made, { targetMs: START_MS });
+  const { rows, digest } = await folded.demands();
+  return `${rows} ${digest}`;
+}
+
+function refusal(seq: number): string {
+  return `!outcome {"lane":"aaaaaaaaaaaaaaaa","seq":${seq},"refused":[{"index":0,"error":"no"}]}`;
 }
