@@ -85,6 +85,20 @@ export class FileStore implements ObjectStore {
     }
   }
 
+  /** Removes those that nobody has written to since then, epoch ms, and returns how many. */
+  async removeLeftovers(since: number, signal: AbortSignal): Promise<number> {
+    let removed = 0;
+    for await (const name of this.leftovers()) {
+      if (signal.aborted) break;
+      const path = join(this.root, name);
+      const found = await orUndefined(stat(path));
+      if (found === undefined || found.mtimeMs >= since) continue;
+      await this.#operations.remove(path);
+      removed += 1;
+    }
+    return removed;
+  }
+
   async #create(
     name: string,
     fill: (temporary: string) => Promise<void>,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -125,6 +125,22 @@ describe('on a disk in trouble', () => {
     expect(await store.read(NAME)).toBeUndefined();
     expect(await collect(store.list(''))).toEqual([]);
     expect(await collect(store.leftovers())).toHaveLength(1);
+  });
+
+  test('what a crash left long ago is removed, and nothing else', async () => {
+    await using folder = await tempDirectory('sweep');
+    const store = new FileStore(folder.path);
+    await store.create(NAME, CONTENT);
+    const [old, fresh] = ['lanes/x/.tmp-0000', 'lanes/x/.tmp-1111'];
+    await writeFile(join(folder.path, old), CONTENT);
+    await writeFile(join(folder.path, fresh), CONTENT);
+    await utimes(join(folder.path, old), 1_000, 1_000);
+    await utimes(join(folder.path, NAME), 1_000, 1_000);
+    const { signal } = new AbortController();
+    expect(await store.removeLeftovers(2_000_000, signal)).toBe(1);
+    expect(await collect(store.leftovers())).toEqual([fresh]);
+    expect(await store.read(NAME)).toEqual(CONTENT);
+    expect(await store.removeLeftovers(2_000_000, signal)).toBe(0);
   });
 
   test('a source file that is not there is told', async () => {

@@ -23,6 +23,8 @@ const LIMITS = {
   /** The first lane is waited for so long before the rest begins. */
   registerMsMax: 10_000,
   memoryIntervalMs: 10_000,
+  /** What a killed process left half written is removed once it is so old: nothing takes that long to write. */
+  leftoverMsMin: 86_400_000,
 } as const;
 
 export interface Surroundings {
@@ -100,7 +102,20 @@ async function archiveAndMerge(
       : await createTopicArchiver(around, around.topic, { watch, backlog }),
     await createMerger(around, { watch, backlog }),
   ]);
-  await Promise.all((workers ?? []).map((worker) => worker.run(signal)));
+  const running = (workers ?? []).map((worker) => worker.run(signal));
+  await Promise.all([...running, sweepLeftovers(around)]);
+}
+
+/** Of a merge that is killed each time, these would fill the disk. */
+async function sweepLeftovers({ repository, logger, signal }: Surroundings): Promise<void> {
+  try {
+    const since = systemClock.now() - LIMITS.leftoverMsMin;
+    const files = await repository.store.removeLeftovers(since, signal);
+    if (files > 0) logger.info({ files }, 'what killed processes left half written is removed');
+  } catch (error) {
+    const reason = (error as Error).message;
+    logger.warn({ reason }, 'what killed processes left half written cannot be removed');
+  }
 }
 
 interface Followed {
