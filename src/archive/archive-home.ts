@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../runtime/durable-file.ts';
-import { seal, unseal } from './sealed-json.ts';
+import { assertFormat, seal, unseal } from './sealed-json.ts';
 import { isCount, isLane } from './sidecar.ts';
 
 /** Where a data directory archives to: DATA/archive.json, written once its first lane is registered there. */
@@ -17,12 +17,13 @@ export interface ArchiveHome {
 
 const FORMAT = 1;
 
-/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. */
+/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. Throws FORMAT_NEWER. */
 export async function readArchiveHome(data: string): Promise<ArchiveHome | undefined> {
   const content = await readFile(pathOf(data)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
+  assertFormat(content, pathOf(data));
   const { format, repository, place, lane, ordinal } = unseal(content) ?? {};
   if (format !== FORMAT || !isLane(repository) || typeof place !== 'string') return undefined;
   return isLane(lane) && isCount(ordinal) ? { repository, place, lane, ordinal } : undefined;

@@ -10,6 +10,7 @@ import {
   parseObjectName,
   type SegmentName,
 } from './object-names.ts';
+import { assertFormat } from './sealed-json.ts';
 import {
   type Begin,
   type HoleMarker,
@@ -139,7 +140,7 @@ async function readNotes<T>(
   return notes;
 }
 
-/** Undefined when there is none; throws REPOSITORY_DAMAGED when it isn't what was written. */
+/** Undefined when there is none; throws REPOSITORY_DAMAGED when it isn't what was written, FORMAT_NEWER when a newer version did. */
 export async function readSidecar(
   store: ObjectStore,
   segment: SegmentName,
@@ -154,8 +155,14 @@ export async function readSidecar(
   return sidecar;
 }
 
-/** Empty when the disk does not give it back. */
+/** Empty when the disk does not give it back. Throws FORMAT_NEWER. */
 export async function readWhole(store: ObjectStore, name: string): Promise<Buffer | undefined> {
+  const content = await readIfReadable(store, name);
+  if (content !== undefined) assertFormat(content, name);
+  return content;
+}
+
+async function readIfReadable(store: ObjectStore, name: string): Promise<Buffer | undefined> {
   try {
     return await store.read(name);
   } catch (error) {

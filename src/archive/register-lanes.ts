@@ -1,6 +1,7 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type ArchiveHome, readArchiveHome, writeArchiveHome } from './archive-home.ts';
+import { readWhole } from './catalog.ts';
 import type { LaneOpening } from './lane-opening.ts';
 import { uniteSpans } from './lane-spans.ts';
 import {
@@ -95,7 +96,7 @@ async function endOf(
   store: ObjectStore,
   lane: string,
 ): Promise<{ readonly lastSeq: number; readonly toMs: number }> {
-  const content = await store.read(formatBeginName(lane));
+  const content = await readWhole(store, formatBeginName(lane));
   const begin = content && parseBegin(content);
   const last = await lastSpan(store, lane, 0);
   return { lastSeq: last?.lastSeq ?? 0, toMs: last?.toMs ?? begin?.openedAt ?? 0 };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { WalError } from '../runtime/errors.ts';
 import { FileStore } from '../storage/file-store.ts';
 import { REPOSITORY_NAME } from './object-names.ts';
+import { assertFormat } from './sealed-json.ts';
 import { formatRepositoryFile, parseRepositoryFile, type RepositoryFile } from './sidecar.ts';
 
 /** A place that holds the archived log, and later bases and restore points. */
@@ -11,7 +12,7 @@ export interface Repository extends RepositoryFile {
   readonly store: FileStore;
 }
 
-/** For reading; writes nothing. Throws REPOSITORY_MISSING, _UNUSABLE or _DAMAGED. */
+/** For reading; writes nothing. Throws REPOSITORY_MISSING, _UNUSABLE or _DAMAGED, or FORMAT_NEWER. */
 export async function openRepository(place: string): Promise<Repository> {
   const found = await findRepository(place);
   if (found !== undefined) return found;
@@ -85,10 +86,11 @@ async function readRepositoryFile(
   } catch (cause) {
     throw unusable(place, cause);
   }
+  if (content !== undefined) assertFormat(content, `${REPOSITORY_NAME} of ${place}`);
   const file = content && parseRepositoryFile(content);
   if (content !== undefined && file === undefined) {
     throw new WalError('REPOSITORY_DAMAGED', `${REPOSITORY_NAME} of ${place} is damaged`, {
-      hint: 'It holds an id and a time only. Put back a copy; or move the file away, and the next start writes a new one.',
+      hint: 'It holds an id and a time only: put it back from a copy of the repository, and leave all else there as it is.',
     });
   }
   return file;

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { WalError } from '../runtime/errors.ts';
 
 /**
  * A sealed object: one line of JSON whose last field, `sha256`, is over the bytes before it, so that any
@@ -28,6 +29,21 @@ export function unseal(text: Buffer | string): Readonly<Record<string, unknown>>
     // Sealed by someone else: no object of ours.
     return undefined;
   }
+}
+
+const FORMAT = 1;
+/** As every object that this version writes begins. */
+const FORMAT_START = Buffer.from(`{"format":${FORMAT},`);
+
+/** Throws FORMAT_NEWER when the content is whole, and of a later format than this version knows. */
+export function assertFormat(content: Buffer, name: string): void {
+  if (content.subarray(0, FORMAT_START.length).equals(FORMAT_START)) return;
+  const format = unseal(content)?.['format'];
+  if (typeof format !== 'number' || format <= FORMAT) return;
+  throw new WalError('FORMAT_NEWER', `${name} was written by a newer tsdb-wal (format ${format})`, {
+    context: { object: name, format },
+    hint: 'Use that version. Nothing of the object is damaged: leave it where it is.',
+  });
 }
 
 function sealOf(bytes: Buffer): string {

@@ -31,7 +31,7 @@ export interface SegmentCheckOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads the sidecar, and every byte of the data that it names. */
+/** Reads the sidecar, and every byte of the data that it names. Throws FORMAT_NEWER. */
 export async function checkSegment(
   store: ObjectStore,
   segment: SegmentName,
@@ -62,7 +62,7 @@ async function readIfWhole(
   try {
     return (await readSidecar(store, segment)) ?? 'gone';
   } catch (error) {
-    if (error instanceof WalError) return 'damaged';
+    if (error instanceof WalError && error.code === 'REPOSITORY_DAMAGED') return 'damaged';
     throw error;
   }
 }

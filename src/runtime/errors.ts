@@ -11,6 +11,8 @@ export const ERROR_CODES = {
     'The log ends before a position that a cursor has already passed. Put back the newer files of the data directory.',
   WAL_UNAVAILABLE:
     'The log cannot take writes now: the disk is full, failing, or at its limit. Make room; it takes writes again by itself.',
+  FORMAT_NEWER:
+    'A file of the log or an object of the repository was written by a newer tsdb-wal. It is not damaged: leave it as it is, and use that version for all that reads or writes the place.',
   REPOSITORY_MISSING:
     'There is no repository at the place named. Name the folder that is archived to, or mount it.',
   REPOSITORY_UNUSABLE:

@@ -74,6 +74,7 @@ export async function inspectLog(data: string): Promise<InspectedLog> {
     const cursors = await readCursors(join(data, 'cursors'), segments);
     return { data, holder, segments, holes, tornBytes, strangers, cursors };
   } catch (cause) {
+    if (cause instanceof WalError) throw cause;
     const directory = join(data, 'wal');
     throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
       cause,

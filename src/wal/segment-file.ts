@@ -17,10 +17,13 @@ import { readUint64, writeUint64 } from '../record/frame.ts';
  *     84  8        zeros
  *     92  u32      crc32 of bytes 0-91
  *
- * Each file names the one before, so a missing one shows from the headers alone.
+ * Each file names the one before, so a missing one shows from the headers alone. Of any version the magic and the
+ * checksum stay where they are, so that a file of a newer one is not taken for a damaged one.
  */
 export const SEGMENT_HEADER_BYTES = 96;
-const MAGIC = Buffer.from('TSDBWAL\x01', 'latin1');
+const VERSION = 1;
+const VERSION_AT = 7;
+const MAGIC = Buffer.from(`TSDBWAL${String.fromCodePoint(VERSION)}`, 'latin1');
 const CHECKED_BYTES = 92;
 
 export interface SegmentLink {
@@ -76,6 +79,16 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
           },
     seed: bytes.readUInt32LE(80),
   };
+}
+
+/** The version of a whole header that this one can't read; undefined for any other bytes. */
+export function foreignVersion(bytes: Buffer): number | undefined {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
+  const isOurs = bytes.subarray(0, VERSION_AT).equals(MAGIC.subarray(0, VERSION_AT));
+  const version = bytes.readUInt8(VERSION_AT);
+  if (!isOurs || version === VERSION) return undefined;
+  const isWhole = bytes.readUInt32LE(CHECKED_BYTES) === crc32(bytes.subarray(0, CHECKED_BYTES));
+  return isWhole ? version : undefined;
 }
 
 const NAME = /^(\d{8})-([0-9a-f]{16})-(\d{15})\.wal$/;

@@ -11,8 +11,10 @@ import {
   followsChain,
   laneSeed,
 } from '../record/frame.ts';
+import { WalError } from '../runtime/errors.ts';
 import {
   decodeSegmentHeader,
+  foreignVersion,
   parseSegmentName,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
@@ -65,11 +67,14 @@ export class SegmentReader {
     this.#chain = header?.seed;
   }
 
+  /** Throws FORMAT_NEWER for a file of another version. */
   static async open(path: string): Promise<SegmentReader> {
     const file = await open(path, 'r');
     try {
       const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
       const { bytesRead } = await file.read(head, 0, SEGMENT_HEADER_BYTES, 0);
+      const version = foreignVersion(head.subarray(0, bytesRead));
+      if (version !== undefined) throw newer(path, version);
       const header = decodeSegmentHeader(head.subarray(0, bytesRead));
       const id = header ?? parseSegmentName(basename(path));
       return new SegmentReader(file, header, id ?? { lane: '', firstSeq: 1 });
@@ -211,6 +216,17 @@ export class SegmentReader {
       this.#windowBytes += bytesRead;
     }
   }
+}
+
+function newer(path: string, version: number): WalError {
+  return new WalError(
+    'FORMAT_NEWER',
+    `${path} was written by a newer tsdb-wal (format ${version})`,
+    {
+      context: { path, version },
+      hint: 'Use that version. Nothing of the file is damaged: leave it where it is.',
+    },
+  );
 }
 
 if (WINDOW_BYTES < FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES) {

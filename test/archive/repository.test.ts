@@ -2,6 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createRepository, openRepository } from '../../src/archive/repository.ts';
+import { seal, unseal } from '../../src/archive/sealed-json.ts';
+import { readSummary } from '../../src/archive/summary.ts';
+import { putBegin, putSegment } from '../kit/repository.ts';
 import { fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import { tempDirectory } from '../kit/temp.ts';
@@ -35,6 +38,28 @@ describe('a repository', () => {
     const damaged = { code: 'REPOSITORY_DAMAGED' };
     await expect(openRepository(folder.path)).rejects.toMatchObject(damaged);
     await expect(createRepository(folder.path, 2_000)).rejects.toMatchObject(damaged);
+  });
+
+  test('of a newer version is told as that, whichever object shows it, and not as damage', async () => {
+    await using folder = await tempDirectory('repository');
+    const { store } = await createRepository(folder.path, 1_000);
+    const lane = '00112233445566ff';
+    const span = { firstSeq: 1, lastSeq: 10, fromMs: 1_000, toMs: 2_000 };
+    const begin = { lane, ordinal: 1, firstSeq: 1, openedAt: 1_000, previous: null };
+    await putBegin(store, { ...begin, reason: 'start', disputed: null, host: 'h' });
+    const sidecar = await putSegment(store, { lane, level: 'minute', ...span });
+    const newer = { code: 'FORMAT_NEWER', hint: expect.stringContaining('Use that') as string };
+    for (const name of [sidecar, `lanes/${lane}/begin.json`]) {
+      const path = join(folder.path, name);
+      const before = await readFile(path);
+      await writeFile(path, seal({ ...unseal(before), format: 2 }));
+      await expect(readSummary(store, { useIndex: true })).rejects.toMatchObject(newer);
+      await writeFile(path, before);
+    }
+    const path = join(folder.path, 'repository.json');
+    await writeFile(path, seal({ ...unseal(await readFile(path)), format: 2 }));
+    await expect(openRepository(folder.path)).rejects.toMatchObject(newer);
+    await expect(createRepository(folder.path, 2_000)).rejects.toMatchObject(newer);
   });
 
   test('on a file system without hard links is refused before anything is written', async () => {

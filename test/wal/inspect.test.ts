@@ -1,10 +1,13 @@
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type FilterOptions, parseFilter } from '../../src/cli/history/inspect-filter.ts';
 import { inspectWal, type InspectOptions } from '../../src/cli/history/wal-inspect.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { PublishedLog } from '../../src/wal/published-log.ts';
+import { recoverLog } from '../../src/wal/recovery.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { listSegments, type SegmentPlace, writeLog } from '../kit/wal-files.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
@@ -38,6 +41,21 @@ async function makeData(path: string): Promise<SegmentPlace[]> {
   await cursor.move({ lane: segments[0]?.lane ?? '', ordinal: 1, seq: 4 });
   return segments;
 }
+
+test('a file of a newer version is told as that by whoever opens the log, and left as it is', async () => {
+  await using folder = await tempDirectory('inspect');
+  const [first] = await makeData(folder.path);
+  const path = join(folder.path, 'wal', present(first).name);
+  const bytes = await readFile(path);
+  bytes.writeUInt8(2, 7);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 92);
+  await writeFile(path, bytes);
+  const newer = { code: 'FORMAT_NEWER', message: expect.stringContaining('(format 2)') as string };
+  await expect(inspect(folder.path)).rejects.toMatchObject(newer);
+  await expect(PublishedLog.open(folder.path)).rejects.toMatchObject(newer);
+  await expect(recoverLog(join(folder.path, 'wal'), { repair: true })).rejects.toMatchObject(newer);
+  expect(await readFile(path)).toEqual(bytes);
+});
 
 test('the summary names lanes, cursors and that nothing is damaged, and changes nothing', async () => {
   await using folder = await tempDirectory('inspect');
