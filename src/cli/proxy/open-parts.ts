@@ -10,6 +10,7 @@ import { Archiving } from './archiving.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
+import { Unarchived } from './unarchived.ts';
 import { openTopic, Replication, type ReplicationEvents } from './replication.ts';
 
 export interface PartsOptions {
@@ -33,6 +34,7 @@ export interface Parts {
   readonly facts: PrimaryFacts;
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
+  readonly unarchived: Unarchived;
   /** Undefined when there is no Kafka. */
   readonly replication: Replication | undefined;
   readonly gate: LaneGate;
@@ -47,6 +49,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
   const topic = kafkaCursor && (await openTopic(config, logger));
+  const unarchived = await Unarchived.open(config, logger);
   const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
   const wal = await openWal(options, known, events.wal);
   // From here on nothing waits: what the log tells goes to nobody until the proxy is made.
@@ -68,5 +71,5 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
           events: events.replication,
         })
       : undefined;
-  return { wal, cursor, choice, facts, archiving, replication, gate };
+  return { wal, cursor, choice, facts, archiving, unarchived, replication, gate };
 }

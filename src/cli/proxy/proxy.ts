@@ -17,6 +17,7 @@ import { LogReport } from './log-report.ts';
 import { openParts, type Parts, type PartsOptions } from './open-parts.ts';
 import type { Replication, ReplicationEvents } from './replication.ts';
 import { sharingOf } from './sharing.ts';
+import type { Unarchived } from './unarchived.ts';
 
 const BEAT_MS = 1_000;
 const SLOW_CHECK_MS = 100;
@@ -36,6 +37,7 @@ export class Proxy {
   readonly feeding: Feeding;
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
+  readonly unarchived: Unarchived;
   /** Undefined when there is no Kafka. */
   readonly replication: Replication | undefined;
   readonly #gate: LaneGate;
@@ -53,6 +55,7 @@ export class Proxy {
     this.#wal = parts.wal;
     this.#cursor = parts.cursor;
     this.archiving = parts.archiving;
+    this.unarchived = parts.unarchived;
     this.replication = parts.replication;
     this.#gate = parts.gate;
     this.#report = parts.report;
@@ -219,6 +222,7 @@ export class Proxy {
       );
       this.archiving?.beat();
       this.replication?.beat();
+      await this.unarchived.look();
       await this.#wal.maintain(this.passed);
       await clock.sleep(BEAT_MS, signal);
     }

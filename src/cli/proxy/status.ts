@@ -80,7 +80,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
 }
 
 export function healthOf(proxy: Proxy): Health {
-  const { wal, feeding, archiving, replication } = proxy;
+  const { wal, feeding, archiving, replication, unarchived } = proxy;
   const { refusal } = wal;
   const holes = proxy.holes.map(
     ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
@@ -93,6 +93,7 @@ export function healthOf(proxy: Proxy): Health {
       ...holes,
       ...(replication?.troubles ?? []),
       ...(archiving?.troubles ?? []),
+      ...unarchived.troubles,
     ],
   };
 }
