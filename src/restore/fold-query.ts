@@ -109,7 +109,10 @@ const AS_LINES = `(format csv, header false, quote '', escape '', delimiter '\x0
 const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
   else ((instant_ms // 1000) % 4294967296) * 1000 + instant_ms % 1000 end`;
 
-/** Statements that make the view `points` (and the table `refused` that it needs). */
+/**
+ * Statements that make the views `points` and `refused_points` (and the table `refused` that they need: as it is told, some twice
+ * and some of other times, since to sort that out takes more memory than to pass it by).
+ */
 export function viewStatements(input: FoldInput): string[] {
   const { throughMs, unconfirmed, isOnlyConfirmed } = input;
   const open = [...unconfirmed].map(
@@ -124,9 +127,9 @@ export function viewStatements(input: FoldInput): string[] {
   return [
     ...setBackStatements(input.setBack),
     `create view rows as ${countingRows(input)}`,
-    `create table refused as select r.* from (${refusedQuery(input.outcomeFiles)}) r
-     semi join (select * from rows where received_at <= ${throughMs}) p
-     on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx`,
+    `create table refused as ${refusedQuery(input.outcomeFiles)}`,
+    `create view refused_points as select p.* from rows p
+     semi join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx where p.received_at <= ${throughMs}`,
     `create view points as select p.*, ${isProvisional} as provisional from (${orderedRowsQuery(input.setBack)}) p
      anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
      where ${conditions.join(' and ')}`,
@@ -209,8 +212,7 @@ export function lookUpStatement(wantedPath: string, path: string): string {
       written as (select w.n, p.*, row_number() over (
           partition by w.n order by ordered_at desc, lane desc, seq desc, idx desc) as place
         from (select *, ${LINE} as line from points) p join wanted w ${key}),
-      spurned as (select distinct w.n from (select p.* from rows p semi join refused r
-          on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx) p join wanted w ${key})
+      spurned as (select distinct w.n from refused_points p join wanted w ${key})
     select concat_ws(chr(9), coalesce(w.n, s.n), case when s.n is null then 0 else 1 end,
       coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
     from (select * from written where place = 1) w full join spurned s on w.n = s.n
@@ -288,7 +290,7 @@ function rowsQuery(files: readonly FoldFile[]): string {
 
 function refusedQuery(files: readonly string[]): string {
   if (files.length === 0) return "select '' as lane, 0 as seq, 0 as idx where false";
-  return `select distinct payload ->> '$.lane' as lane, (payload ->> '$.seq')::bigint as seq,
+  return `select payload ->> '$.lane' as lane, (payload ->> '$.seq')::bigint as seq,
     unnest(from_json(payload -> '$.refused', '[{"index":"INTEGER"}]')).index as idx
     from ${readParquet(files)} where kind = 'outcome'`;
 }
