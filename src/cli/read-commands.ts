@@ -85,7 +85,7 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
     .option('--target <URL>', 'The OpenTSDB to restore into, as http://tsdb-new:4242.')
     .requiredOption(
       '--to <TIME>',
-      'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch milliseconds, or safe for the latest that is complete.',
+      'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch milliseconds, or safe for the latest that is complete: before the first hole.',
     )
     .option(
       '--dry-run',

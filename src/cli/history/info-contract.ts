@@ -18,6 +18,8 @@ export interface Info {
   readonly state: 'whole' | 'hole' | 'damaged';
   readonly start: string | null;
   readonly safeTime: string | null;
+  /** What `restore --to safe` brings back of the repository alone: before the first hole, where there is one. */
+  readonly safeTarget: string | null;
   readonly restorable: readonly InfoRange[];
   readonly lagSeconds: number | null;
   /** Null without --data. */
@@ -85,6 +87,7 @@ export function describeRepository(
     state: faults.some(isDamage) ? 'damaged' : hasHole ? 'hole' : 'whole',
     start: startMs === undefined ? null : timeOf(startMs),
     safeTime: safeTimeMs === undefined ? null : timeOf(safeTimeMs),
+    safeTarget: restorable.map(rangeOf).at(-1)?.to ?? null,
     restorable: restorable.map(rangeOf),
     lagSeconds: safeTimeMs === undefined ? null : (now - safeTimeMs) / 1_000,
     log,

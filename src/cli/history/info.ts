@@ -107,6 +107,7 @@ function formatInfo(info: Info): string {
     `repository ${repository.place}: id ${repository.id}, made ${repository.createdAt}`,
     `restorable: ${restorable.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'nothing'}`,
     `safe time: ${safeTime ?? 'none'}${lag}`,
+    ...formatSafeTarget(info),
     ...formatHeldBack(info),
     `holds: points ${points}, records ${records}, bytes ${bytes}, segments ${segments}, lanes ${totals.lanes}`,
     ...(info.indexedMonths === 0
@@ -124,6 +125,15 @@ function formatInfo(info: Info): string {
     ...faults.map(({ kind, object, reason }) => `  ${kind} ${object}: ${reason}`),
     '',
   ].join('\n');
+}
+
+/** Where a hole makes `safe` of a restore another moment than the safe time. */
+function formatSafeTarget({ safeTime, safeTarget }: Info): string[] {
+  if (safeTime === null || safeTarget === safeTime) return [];
+  const means = safeTarget === null ? 'nothing' : `the state of ${safeTarget}`;
+  return [
+    `  up to then all is there or stated below to be missing; \`restore --to safe\` brings back ${means}, before the first hole, and with --allow-holes what there is up to the safe time`,
+  ];
 }
 
 /** By which lane, when that is for longer than an archiver takes while nothing comes in. */

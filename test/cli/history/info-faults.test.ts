@@ -1,7 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { formatDataName, type SegmentName } from '../../../src/archive/object-names.ts';
+import {
+  formatDataName,
+  formatSidecarName,
+  type SegmentName,
+} from '../../../src/archive/object-names.ts';
 import { createRepository } from '../../../src/archive/repository.ts';
 import { showInfo } from '../../../src/cli/history/info.ts';
 import { hastyStore, putBegin, putSegment } from '../../kit/repository.ts';
@@ -38,6 +42,19 @@ async function show(place: string): Promise<{ code: number; text: string }> {
   });
   return { code, text };
 }
+
+test('info tells the safe time from what `restore --to safe` brings back, where there is a hole', async () => {
+  await using folder = await repository();
+  const whole = await show(folder.path);
+  expect(whole.text).not.toContain('--to safe');
+  await rm(join(folder.path, formatSidecarName(segment(2))));
+  const { code, text } = await show(folder.path);
+  expect(code).toBe(4);
+  expect(text).toContain('safe time: 2025-06-01T12:02:59.999Z, ');
+  expect(text).toContain('`restore --to safe` brings back the state of 2025-06-01T12:00:59.999Z,');
+  await rm(join(folder.path, formatSidecarName(segment(1))));
+  expect((await show(folder.path)).text).toContain('brings back nothing, before the first hole');
+});
 
 test('info exits with 7 when data are gone, and what needs them is not restorable', async () => {
   await using folder = await repository();
