@@ -36,7 +36,7 @@ async function assertPresent(id: string, place: string): Promise<void> {
     if (!(cause instanceof WalError) || cause.code !== 'REPOSITORY_MISSING') throw cause;
     throw new WalError('REPOSITORY_MISSING', `repository ${id} is gone from ${place}`, {
       cause,
-      hint: 'Mount it, or put it back. If it is lost for good, remove DATA/archive.json to begin a new one there, or name another place.',
+      hint: 'Is its share not mounted? Mount it, or put it back: archiving goes on by itself then. Only if it is lost for good: move DATA/archive.json away and start again, which begins a new one without its history.',
     });
   }
 }

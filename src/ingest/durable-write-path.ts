@@ -81,7 +81,7 @@ export class DurableWritePath implements WritePath {
     }
     const logged = this.#append(submission, records);
     if (logged === undefined) {
-      return { kind: 'unavailable', reason: wal.refusal ?? 'the log is behind' };
+      return { kind: 'unavailable', reason: shorten(wal.refusal ?? 'the log is behind') };
     }
     if (submission.sent !== undefined && records.length === 1) {
       sentBodies?.keep(logged.first, { points: submission.count, bytes: submission.sent });
@@ -254,4 +254,10 @@ export class DurableWritePath implements WritePath {
     ticket.forgetRefused();
     this.#options.onUnlogged();
   }
+}
+
+/** What a client is told of why data is not taken: places and remedies, which come behind a colon, are for the log and /health. */
+function shorten(refusal: string): string {
+  const [short = refusal] = refusal.split(':', 1);
+  return short;
 }

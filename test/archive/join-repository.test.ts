@@ -62,6 +62,7 @@ describe('a data directory that joins a repository', () => {
     await rename(place, `${place}-away`);
     await expect(joinRepository(folder.path, place, 1_000)).rejects.toMatchObject({
       code: 'REPOSITORY_MISSING',
+      hint: expect.stringMatching(/^Is its share not mounted\? Mount it/) as string,
     });
     await expect(stat(place)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await archivedBefore(folder.path)).toEqual(POSITION);
