@@ -37,6 +37,9 @@ type FindingKind =
   | 'stranger';
 
 export const PUT_BACK = 'put it back from a copy of the repository';
+/** The archiver goes through the whole log at each start, and makes what no sidecar tells of. */
+export const ARCHIVE_ANEW =
+  "while the proxy's log still holds the records, move the sidecar (the .json of that name) away, too, and start the proxy again: it archives them anew";
 
 /** Of a segment that a restore can't use; `isHeld`: others that are whole hold its records. */
 export function unusableSegment(
@@ -51,7 +54,7 @@ export function unusableSegment(
     effect: isHeld
       ? 'none now: restores take other objects, which hold the same records'
       : `nothing else holds records ${lane}/${firstSeq} to ${lastSeq}: restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
-    remedy: PUT_BACK,
+    remedy: isHeld ? PUT_BACK : `${PUT_BACK}; or, ${ARCHIVE_ANEW}`,
   };
 }
 

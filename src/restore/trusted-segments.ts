@@ -1,5 +1,6 @@
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
 import { checkDataObject } from '../archive/data-object.ts';
+import { ARCHIVE_ANEW } from '../archive/finding.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
@@ -170,7 +171,8 @@ function unusable(damaged: ReadonlyMap<string, string>): WalError {
   return new WalError('REPOSITORY_DAMAGED', `${first[1]}${others}`, {
     context: { damaged: [...damaged.keys()] },
     hint:
-      'Nothing else in the repository holds these records. Put the objects back from a copy of it; or choose an earlier ' +
-      'time, or --allow-holes to do without them. `tsdb-wal verify` names all that is damaged.',
+      'Nothing else in the repository holds these records. Put the objects back from a copy of it; or, ' +
+      `${ARCHIVE_ANEW}. Else choose an earlier time, or --allow-holes to do without them. ` +
+      '`tsdb-wal verify` names all that is damaged.',
   });
 }

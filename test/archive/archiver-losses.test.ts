@@ -51,6 +51,20 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     expect(rig.holes).toEqual([{ ...hole, reason: 'no longer in the log' }]);
   });
 
+  test('an object that the repository lost is made again from the log once its sidecar is away, too', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 40);
+    await rig.archiveAll();
+    const names = await readdir(rig.place, { recursive: true });
+    const data = present(names.find((name) => name.endsWith('.parquet')));
+    const sidecar = `${data.slice(0, data.lastIndexOf('.', data.length - 9))}.json`;
+    for (const name of [data, sidecar]) await rm(join(rig.place, name));
+    const { length } = rig.archived;
+    await rig.archiveUntil(() => rig.archived.length > length);
+    expect(formatSidecarName(present(rig.archived.at(-1))[1])).toBe(sidecar);
+    await expectSame(rig, []);
+  });
+
   test('a file that comes back is archived after all, up to what is there already', async () => {
     await using rig = await ArchiveRig.create();
     await writeLane(rig.wal, 60, 40);

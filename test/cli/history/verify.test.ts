@@ -89,7 +89,7 @@ describe('verify', { timeout: 60_000 }, () => {
       expect(out).toContain(
         `damaged ${MINUTE}.json: it is not what was written\n  restores: nothing else holds records`,
       );
-      expect(out).toContain('  remedy: put it back from a copy of the repository\nDAMAGED: ');
+      expect(out).toContain('  remedy: put it back from a copy of the repository; or, while the ');
       expect(out).toContain('restorable: 2026-05-28T10:48:00.000Z to 2026-05-28T11:35:59.999Z\n');
     });
   });
