@@ -26,9 +26,20 @@ async function hold(server: Server, flag: string, { host, port }: Address): Prom
     await once(server, 'listening');
   } catch (cause) {
     const message = `--${flag} ${formatAddress({ host, port })} cannot be had`;
-    const hint = 'Is another process listening there? `tsdb-wal check-config` says what has it.';
+    const hint = hintOf((cause as NodeJS.ErrnoException).code, port);
     throw new WalError('LISTEN_FAILED', message, { context: { host, port }, hint, cause });
   }
+}
+
+/** Of an error code of listen(2). */
+export function hintOf(code: string | undefined, port: number): string {
+  if (code === 'EACCES') {
+    return `This user may not listen on port ${port}: below 1024 it takes CAP_NET_BIND_SERVICE, or root. Name another port.`;
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return 'This machine has no such address. Name one of its own, or 0.0.0.0 for all.';
+  }
+  return 'Is another process listening there? `tsdb-wal check-config` says what has it.';
 }
 
 async function close(server: Server): Promise<void> {
