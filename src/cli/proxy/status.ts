@@ -1,5 +1,6 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { Config } from '../../config/options.ts';
+import type { Hole } from '../../record/control.ts';
 import { formatPosition, type Position } from '../../record/position.ts';
 import { describeCoverage } from '../archive/coverage-status.ts';
 import { showDoubt } from '../show-doubt.ts';
@@ -82,9 +83,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
 export function healthOf(proxy: Proxy): Health {
   const { wal, feeding, archiving, replication, unarchived } = proxy;
   const { refusal } = wal;
-  const holes = proxy.holes.map(
-    ({ lane, from, to, reason }) => `records ${lane}/${from} to ${to} are lost: ${reason}`,
-  );
+  const holes = proxy.holes.map((hole) => tellLost(hole, archiving !== undefined));
   return {
     ok: refusal === undefined,
     reasons: refusal === undefined ? [] : [refusal],
@@ -96,6 +95,12 @@ export function healthOf(proxy: Proxy): Health {
       ...unarchived.troubles,
     ],
   };
+}
+
+/** Of records that the log no longer has; a repository may have some. */
+export function tellLost({ lane, from, to, reason }: Hole, isArchived: boolean): string {
+  const rest = isArchived ? '; `tsdb-wal info` tells which of them are archived' : '';
+  return `records ${lane}/${from} to ${to} are lost: ${reason}${rest}`;
 }
 
 /** Our own answer to telnet `stats`, in OpenTSDB's form, while the primary gives none. */
