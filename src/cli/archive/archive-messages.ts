@@ -9,7 +9,13 @@ export type ToArchiver =
 
 export type FromArchiver =
   /** The repository is open; `position`: what it holds already, as the cursor says. */
-  | { readonly kind: 'joined'; readonly id: string; readonly position: Position | null }
+  | {
+      readonly kind: 'joined';
+      readonly id: string;
+      readonly position: Position | null;
+      /** The data directory was archived to another repository before. */
+      readonly isOther: boolean;
+    }
   | { readonly kind: 'registered'; readonly lane: string }
   | { readonly kind: 'unregistered'; readonly lane: string; readonly reason: string }
   | { readonly kind: 'archived'; readonly segment: ArchivedSegment }

@@ -30,6 +30,8 @@ const LIMITS = {
 export interface Surroundings {
   readonly config: Config;
   readonly repository: Repository;
+  /** The data directory was archived to another one before. */
+  readonly isOther: boolean;
   /** The archiver's own, below the data directory. */
   readonly folder: string;
   readonly report: ArchiverReport;
@@ -47,10 +49,10 @@ interface TopicPlace {
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
 export async function runWorkers(around: Surroundings): Promise<void> {
-  const { config, repository, report, signal } = around;
+  const { config, repository, isOther, report, signal } = around;
   const { data } = config;
   const position = (await archivedBefore(data)) ?? null;
-  report.send({ kind: 'joined', id: repository.id, position });
+  report.send({ kind: 'joined', id: repository.id, position, isOther });
   const registrar = new LaneRegistrar({
     repository,
     data,
