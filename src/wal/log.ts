@@ -82,6 +82,8 @@ export class Wal {
   #lane = '';
   #ordinal: number;
   #durable: Position;
+  /** What the first record of the current lane says, until that is durable. */
+  #opening: Opening | undefined;
   readonly #intake: Intake;
   /** Seen by this process. */
   readonly #leaps: ClockLeap[] = [];
@@ -265,6 +267,7 @@ export class Wal {
     this.#ring.openLane(lane, ordinal);
     this.#lane = lane;
     this.#writer = writer;
+    this.#opening = opening;
     const position = this.appendControl(openRecord(this.#options.version, opening));
     assert(position !== undefined, 'an empty lane has room for its first record');
     this.#intake.bar(this.#options.barredAtFirst);
@@ -288,6 +291,7 @@ export class Wal {
     this.#segments.grow(frame);
     const { lane, ordinal, lastSeq } = frame;
     this.#durable = { lane, ordinal, seq: lastSeq };
+    this.#opening = undefined;
     this.#published.publish({
       lane,
       ordinal,
@@ -305,7 +309,8 @@ export class Wal {
     this.#options.events.lost(last);
     // Otherwise whoever stopped the writer opens the next lane, or none.
     if (!isCurrent) return;
-    this.#reopening = this.#reopen({ reason: 'write failed', previous: writer.link, holes: [] });
+    const unsaid = this.#opening ?? { holes: [] };
+    this.#reopening = this.#reopen({ ...unsaid, reason: 'write failed', previous: writer.link });
   }
 
   /** A new lane, tried once a second until the disk takes it. */

@@ -4,6 +4,7 @@ import { parseControl } from '../../src/record/control.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { tempDirectory } from '../kit/temp.ts';
+import { ManualClock } from '../kit/wal-clock.ts';
 import { dataOf, readLog, TestLog } from '../kit/wal-log.ts';
 import { diskError, failingSink } from '../kit/wal-sink.ts';
 
@@ -55,6 +56,36 @@ describe.each([
     expect(dataOf(later.entries).map(([, text]) => text)).toEqual(expected);
     await next.wal.close();
   });
+});
+
+test('what the first record of a lane has to say is said by the next when that record fails', async () => {
+  await using folder = await tempDirectory('unsaid');
+  const clock = new ManualClock();
+  let fails = false;
+  const openSink = failingSink(({ offset }) => {
+    if (!fails || offset === 0) return;
+    fails = false;
+    throw diskError('EIO');
+  });
+  const log = await TestLog.open(folder.path, { openSink, clock });
+  await log.write(['put before 1 1 a=b']);
+  fails = true;
+  clock.wall -= 3_600_000;
+  await log.wal.maintain(undefined);
+  await vi.waitUntil(() => {
+    clock.pass(1_000);
+    return log.opened.length === 3;
+  });
+  expect(log.opened).toEqual(['start', 'clock leap', 'write failed']);
+  await log.write(['put after 1 1 a=b']);
+  const { entries } = await readLog(log.wal);
+  const open = entries.find(({ position }) => position.ordinal === 3)?.lines[0] ?? '';
+  const control = parseControl(open);
+  if (control?.kind !== 'open') throw new Error(open);
+  expect(control.reason).toBe('write failed');
+  const { from = 0, to = 0 } = control.disputed ?? {};
+  expect(from - to).toBeGreaterThan(3_500_000);
+  await log.wal.close();
 });
 
 test('on a full disk nothing is taken until there is room again, and no files pile up', async () => {
