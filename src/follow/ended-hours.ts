@@ -137,6 +137,7 @@ export class EndedHours {
     this.#young.clear();
     this.#old.clear();
     this.#rewritten.clear();
+    this.#past?.clear();
     this.#lastMs = Infinity;
   }
 

@@ -98,6 +98,11 @@ export class PastHours {
     if (lacking.size > 0) await this.#read(lacking, from, signal);
   }
 
+  /** Nothing was written to hours that are over for long. */
+  clear(): void {
+    this.#hours.clear();
+  }
+
   /** Of the lines up to here it isn't known any more which are rewrites. */
   forget(last: Position): void {
     for (const hour of this.#hours.values()) hour.readTo = last;
@@ -133,7 +138,7 @@ export class PastHours {
     const hours = new Map<number, PastHour>();
     for (const startMs of starts)
       hours.set(startMs, { clock: new SeriesClock(SERIES_MAX), readTo: to, judgedTo: to });
-    const failure = await this.#readInto(hours, to, signal);
+    const failure = await this.#readInto(hours, to, signal).catch(failureOf);
     if (signal.aborted) return;
     this.#spentMs = 0;
     for (const [startMs, hour] of hours) {
@@ -143,7 +148,7 @@ export class PastHours {
     }
   }
 
-  /** Resolves with why that can't be had; or early when the signal aborts. */
+  /** Resolves with why it was given up, if it was; or early when the signal aborts. Rejects when the log can't be read. */
   async #readInto(
     hours: ReadonlyMap<number, PastHour>,
     to: Position,
@@ -164,13 +169,9 @@ export class PastHours {
         // What is in memory is read without a pause.
         await new Promise((resolve) => setImmediate(resolve));
       }
-      await this.#log.close();
       return undefined;
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === undefined) throw error;
-      // It was delivered, and need not be readable any more.
-      return message;
+    } finally {
+      await this.#log.close();
     }
   }
 
@@ -198,4 +199,11 @@ export class PastHours {
     this.#givenUp.add(startMs);
     this.#log.gaveUp(startMs, reason);
   }
+}
+
+/** What was delivered need not be readable any more. Throws what is no such failure. */
+function failureOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  return message;
 }
