@@ -81,7 +81,7 @@ export class DurableWritePath implements WritePath {
     }
     const logged = this.#append(submission, records);
     if (logged === undefined) {
-      return { kind: 'unavailable', reason: shorten(wal.refusal ?? 'the log is behind') };
+      return { kind: 'unavailable', reason: shortRefusal(wal) };
     }
     if (submission.sent !== undefined && records.length === 1) {
       sentBodies?.keep(logged.first, { points: submission.count, bytes: submission.sent });
@@ -257,7 +257,7 @@ export class DurableWritePath implements WritePath {
 }
 
 /** What a client is told of why data is not taken: places and remedies, which come behind a colon, are for the log and /health. */
-function shorten(refusal: string): string {
+export function shortRefusal({ refusal = 'the log is behind' }: Pick<Wal, 'refusal'>): string {
   const [short = refusal] = refusal.split(':', 1);
   return short;
 }

@@ -71,7 +71,8 @@ export class PassThrough {
     try {
       await this.#options.bypassMarker(method, url, exchange.connection.source);
     } catch (error) {
-      return exchange.answerBusy(`Not passed on, its marker can't be logged: ${String(error)}`);
+      const { message } = error as Error;
+      return exchange.answerBusy(`Not passed on, its marker can't be logged: ${message}`);
     }
     return this.#forward(exchange, body);
   }

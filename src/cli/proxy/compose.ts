@@ -3,6 +3,7 @@ import { createAdminServer } from '../../admin/admin-server.ts';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { createFrontDoor, type FrontDoor } from '../../ingest/front-door.ts';
+import { shortRefusal } from '../../ingest/durable-write-path.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { systemClock, untilAborted } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -156,10 +157,10 @@ function openDoor(
     telnetVersion: () => proxy.primary.version ?? OWN_VERSION,
     telnetStats: () => telnetStats(proxy),
     bypassMarker: async (method, path, source) => {
-      if (!proxy.wal.isAdmitted) throw new Error(proxy.wal.refusal);
+      if (!proxy.wal.isAdmitted) throw new Error(shortRefusal(proxy.wal));
       if (proxy.primary.isHeld) throw new Error(HELD);
       const isDurable = await proxy.writePath.logControl({ kind: 'bypass', method, path, source });
-      if (!isDurable) throw new Error(proxy.wal.refusal ?? 'the log is behind');
+      if (!isDurable) throw new Error(shortRefusal(proxy.wal));
       if (proxy.primary.isHeld) throw new Error(HELD);
     },
   });
