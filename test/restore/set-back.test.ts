@@ -38,6 +38,28 @@ describe('the order of lanes whose clock was set back', () => {
     expect(timesSetBack(lanes)).toEqual(new Map([['b', 3_999]]));
   });
 
+  test('moves nothing for a clock from before all that there is', () => {
+    const day = 86_400_000;
+    const before = [
+      { lane: 'a', openedAt: 10 * day, toMs: 11 * day },
+      { lane: 'b', openedAt: 11 * day, toMs: 12 * day },
+    ];
+    const to = (openedAt: number): MadeLane => {
+      return {
+        lane: 'c',
+        openedAt,
+        toMs: openedAt + 1,
+        disputed: { from: 12 * day, to: openedAt },
+      };
+    };
+    expect(timesSetBack(holdings([...before, to(1)]))).toEqual(new Map());
+    const late = new Map([
+      ['b', 10.5 * day - 1],
+      ['a', 10.5 * day - 2],
+    ]);
+    expect(timesSetBack(holdings([...before, to(10.5 * day)]))).toEqual(late);
+  });
+
   test('says nothing of other data directories', () => {
     const one = holdings([{ lane: 'x', openedAt: 1_000, toMs: 9_000 }]);
     const other = holdings([
