@@ -167,6 +167,15 @@ function dayPath(epochMs: number): string {
   return lastDay.folder;
 }
 
+/** Tells folders of months that ended more than a month before then, epoch ms: in years of data these are nearly all. */
+export function mayBeWrittenTo(sinceMs: number): (folder: string) => boolean {
+  const month = new Date(sinceMs - 31 * DAY_MS).toISOString().slice(0, 7).replace('-', '/');
+  return (folder) => {
+    const [found] = /(?<=^lanes\/[^/]+\/[^/]+\/)\d{4}\/\d\d/.exec(folder) ?? [];
+    return found === undefined || found >= month;
+  };
+}
+
 function sequence(seq: number): string {
   return String(seq).padStart(15, '0');
 }

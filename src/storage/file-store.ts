@@ -77,18 +77,26 @@ export class FileStore implements ObjectStore {
   }
 
   /** Names of files left by a crash in the middle of a write, or in use by one that is under way. */
-  async *leftovers(folder = ''): AsyncGenerator<string> {
+  async *leftovers(
+    folder = '',
+    isWanted: (folder: string) => boolean = () => true,
+  ): AsyncGenerator<string> {
+    if (!isWanted(folder)) return;
     for (const entry of await this.#entriesOf(folder)) {
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && !entry.name.startsWith('.')) yield* this.leftovers(name);
+      if (entry.isDirectory() && NAME.test(entry.name)) yield* this.leftovers(name, isWanted);
       else if (entry.name.startsWith(TEMPORARY_PREFIX)) yield name;
     }
   }
 
-  /** Removes those that nobody has written to since then, epoch ms, and returns how many. */
-  async removeLeftovers(since: number, signal: AbortSignal): Promise<number> {
+  /** Removes those in folders that are wanted which nobody has written to since then, epoch ms, and returns how many. */
+  async removeLeftovers(
+    since: number,
+    signal: AbortSignal,
+    isWanted?: (folder: string) => boolean,
+  ): Promise<number> {
     let removed = 0;
-    for await (const name of this.leftovers()) {
+    for await (const name of this.leftovers('', isWanted)) {
       if (signal.aborted) break;
       const path = join(this.root, name);
       const found = await orUndefined(stat(path));

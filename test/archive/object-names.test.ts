@@ -5,6 +5,7 @@ import {
   formatObjectName,
   formatSidecarName,
   LEVELS,
+  mayBeWrittenTo,
   monthFolder,
   monthOf,
   type ObjectName,
@@ -120,4 +121,22 @@ test.each([
   ['a file of someone else', 'lanes/README.txt'],
 ])('%s is no name', (_what, name) => {
   expect(parseObjectName(name)).toBeUndefined();
+});
+
+test('folders of months that ended long ago are written to no more', () => {
+  const isWrittenTo = mayBeWrittenTo(Date.UTC(2026, 10, 15));
+  const folders = [
+    '',
+    'lanes',
+    'lanes/0a',
+    'lanes/0a/minute',
+    'lanes/0a/minute/2025',
+    'index/2025-01',
+  ];
+  expect(folders.filter(isWrittenTo)).toEqual(folders);
+  const months = ['2025/11', '2026/09', '2026/10', '2026/11', '2027/01'].map(
+    (month) => `lanes/0a/minute/${month}`,
+  );
+  expect(months.filter(isWrittenTo)).toEqual(months.slice(2));
+  expect(isWrittenTo(`${months[1]}/30`)).toBe(false);
 });

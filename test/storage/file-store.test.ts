@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -137,6 +137,8 @@ describe('on a disk in trouble', () => {
     await utimes(join(folder.path, old), 1_000, 1_000);
     await utimes(join(folder.path, NAME), 1_000, 1_000);
     const { signal } = new AbortController();
+    const isWanted = (name: string): boolean => name !== dirname(old);
+    expect(await store.removeLeftovers(2_000_000, signal, isWanted)).toBe(0);
     expect(await store.removeLeftovers(2_000_000, signal)).toBe(1);
     expect(await collect(store.leftovers())).toEqual([fresh]);
     expect(await store.read(NAME)).toEqual(CONTENT);

@@ -10,6 +10,7 @@ import type { KafkaConnection } from '../../kafka/connection.ts';
 import { GroupSource } from '../../kafka/group-source.ts';
 import { explainMissing } from '../../kafka/topic-check.ts';
 import { RetentionWatch } from '../../kafka/retention-watch.ts';
+import { mayBeWrittenTo } from '../../archive/object-names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
@@ -112,7 +113,7 @@ async function archiveAndMerge(
 async function sweepLeftovers({ repository, logger, signal }: Surroundings): Promise<void> {
   try {
     const since = systemClock.now() - LIMITS.leftoverMsMin;
-    const files = await repository.store.removeLeftovers(since, signal);
+    const files = await repository.store.removeLeftovers(since, signal, mayBeWrittenTo(since));
     if (files > 0) logger.info({ files }, 'what killed processes left half written is removed');
   } catch (error) {
     const reason = (error as Error).message;
