@@ -28,7 +28,7 @@ export class UnsettledPoints {
     if (nowMs - this.#toldMs < PAUSE_MS) return;
     logger.warn(
       { points: this.#untold },
-      'points of hours that are over may show an older value: OpenTSDB compacted whenever they were put again',
+      'points of hours that are over may show an older value: OpenTSDB compacted, or did not say whether, after each put of them',
     );
     this.#untold = 0;
     this.#toldMs = nowMs;

@@ -67,7 +67,7 @@ function writerProblems(
     .filter(({ lane, wroteMs }) => wroteMs > ms && !proxies.some(({ own }) => own.has(lane)))
     .map(
       ({ lane, wroteMs }) =>
-        `lane ${lane} has written since, up to ${formatInstant(wroteMs)}, and none of these proxies has it: what it received after the moment could not be undone. Name its proxy`,
+        `lane ${lane} has written since, up to ${formatInstant(wroteMs)}, and none of these proxies has it: what it received after the moment could not be undone. Name its proxy; one that is gone: docs/PROMOTE.md`,
     );
 }
 
@@ -138,7 +138,7 @@ export function assertAllNamed(
   for (const [lane, { receivedAt }] of contained.lanes) {
     if (named.has(lane) || receivedAt < ms - RUNNING_MS) continue;
     throw new Error(
-      `lane ${lane} was written to at ${formatInstant(ms)}, and none of these proxies has it: what it received since cannot be undone. Name its proxy`,
+      `lane ${lane} was written to at ${formatInstant(ms)}, and none of these proxies has it: what it received since cannot be undone. Name its proxy; one that is gone: docs/PROMOTE.md`,
     );
   }
 }
