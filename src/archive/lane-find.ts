@@ -8,7 +8,6 @@ import { measureRecords } from './measure-records.ts';
 import type { Span } from './object-names.ts';
 import { type SequenceRange, SequenceSet } from './sequence-set.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
-import { beginOf, type PartitionHistory } from './topic-history.ts';
 import { openingOf, type TopicOpening } from './topic-opening.ts';
 
 /** Records of one lane that came one behind the other, and which nothing else has. */
@@ -35,7 +34,6 @@ export class LaneFind {
   readonly lane: string;
   readonly #topic: string;
   readonly #known: LaneHoldings | undefined;
-  readonly #histories: ReadonlyMap<number, PartitionHistory>;
   readonly #covered: SequenceSet;
   readonly #marked: SequenceSet;
   readonly #pieces: Piece[] = [];
@@ -48,16 +46,10 @@ export class LaneFind {
   /** The record with which it stopped in order. */
   #closedSeq: number | undefined;
 
-  constructor(
-    lane: string,
-    topic: string,
-    known: LaneHoldings | undefined,
-    histories: ReadonlyMap<number, PartitionHistory>,
-  ) {
+  constructor(lane: string, topic: string, known: LaneHoldings | undefined) {
     this.lane = lane;
     this.#topic = topic;
     this.#known = known;
-    this.#histories = histories;
     this.#covered = new SequenceSet(known?.objects);
     this.#marked = new SequenceSet(known?.holes);
   }
@@ -156,8 +148,7 @@ export class LaneFind {
   #beginWith(previous: Begin['previous']): Begin {
     const known = this.#known;
     if (known?.begin !== undefined) return known.begin;
-    const found = this.#opening;
-    const opened = found && beginOf(found, this.#histories.get(found.begin.partition));
+    const opened = this.#opening?.begin;
     const { lane } = this;
     const opening = opened ?? { lane, ordinal: 0, firstSeq: 1, openedAt: 0, host: '' };
     const begin = { reason: 'unknown', disputed: null, ...opening, previous };

@@ -3,9 +3,6 @@ import type { Persistence } from './persistence.ts';
 import { formatBeginName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
 import { type Begin, formatBegin } from './sidecar.ts';
-import { readSummary } from './summary.ts';
-import { tallyNames } from './tally.ts';
-import { beginOf, type PartitionHistory, partitionHistories } from './topic-history.ts';
 import { openingOf, type TopicOpening } from './topic-opening.ts';
 import type { TopicSource } from './topic-source.ts';
 
@@ -20,7 +17,7 @@ export interface TopicRegistrationOptions {
  *
  * A lane that the repository or the topic has is named as `previous`, and registered before the one behind it. One that neither has is
  * from before the history: should the repository know an earlier lane of that proxy all the same, that one has no end then, and
- * holds the safe time back until someone looks. Records of a lane that the topic has dropped unread are missing from then on.
+ * holds the safe time back until someone looks.
  */
 export class TopicRegistration {
   readonly #options: TopicRegistrationOptions;
@@ -35,11 +32,9 @@ export class TopicRegistration {
     const opening = openingOf(frame, topic);
     const chain = [opening];
     for (const opened of await this.#lanesBefore(opening, signal)) chain.push(opened);
-    for (const [index, opened] of [...chain.entries()].toReversed()) {
-      const { previous } = opened;
+    for (const [index, { begin, previous }] of [...chain.entries()].toReversed()) {
       const isLast = index === chain.length - 1;
       const isKnown = previous !== null && (!isLast || (await this.#isRegistered(previous.lane)));
-      const begin = await this.#beginOf(opened);
       await this.#create({ ...begin, previous: isKnown ? previous : null });
     }
   }
@@ -68,20 +63,6 @@ export class TopicRegistration {
       openings.set(frame.lane, openingOf(frame, source.topic));
     }
     return openings;
-  }
-
-  async #beginOf(opening: TopicOpening): Promise<TopicOpening['begin']> {
-    const isWhole = opening.begin.firstSeq === 1;
-    return beginOf(opening, isWhole ? undefined : await this.#historyOf(opening.begin.partition));
-  }
-
-  async #historyOf(partition: number): Promise<PartitionHistory | undefined> {
-    const { repository, source, persistence } = this.#options;
-    await assertInPlace(repository);
-    const reading = readSummary(repository.store, { useIndex: true, tally: tallyNames });
-    const archived = await persistence.timely(reading);
-    const partitionOf = (lane: string): number => source.partitionOf(lane);
-    return partitionHistories(archived, source.topic, partitionOf).get(partition);
   }
 
   async #isRegistered(lane: string): Promise<boolean> {

@@ -3,7 +3,6 @@ import { LaneFind, type TopicLaneTail } from './lane-find.ts';
 import type { Begin } from './sidecar.ts';
 import type { OffsetSpan, TopicLog } from './topic-log.ts';
 import { partitionIn } from './topic-opening.ts';
-import { type PartitionHistory, partitionHistories } from './topic-history.ts';
 import { startTimes } from './topic-starts.ts';
 
 /** What a topic holds beyond a repository, and beyond the log of a data directory where one was read, too. */
@@ -40,8 +39,7 @@ export async function readTopicTail(
   { ranges, archived, known, signal }: TopicTailOptions,
 ): Promise<TopicTail> {
   const partitionOf = (lane: string): number => topic.partitionOf(lane, ranges.size);
-  const histories = partitionHistories(archived, topic.topic, partitionOf);
-  const scan = new TopicScan(topic, { lanes: known.lanes, histories, signal });
+  const scan = new TopicScan(topic, known, signal);
   const starts = startTimes(archived, topic.topic, partitionOf);
   const offsets = await topic.offsetsSince(starts);
   for (const [partition, { low, high }] of ranges) {
@@ -62,15 +60,9 @@ export async function readTopicTail(
   return scan.tail();
 }
 
-interface TopicScanOptions extends Holdings {
-  readonly histories: ReadonlyMap<number, PartitionHistory>;
-  readonly signal: AbortSignal;
-}
-
 class TopicScan {
   readonly #topic: TopicLog;
   readonly #known: Holdings['lanes'];
-  readonly #histories: ReadonlyMap<number, PartitionHistory>;
   readonly #signal: AbortSignal;
   readonly #lanes = new Map<string, LaneFind>();
   /** The oldest offset that was read, by partition. */
@@ -79,10 +71,9 @@ class TopicScan {
   #expected: ReadonlyMap<string, number> = new Map();
   #isMoved = false;
 
-  constructor(topic: TopicLog, { lanes, histories, signal }: TopicScanOptions) {
+  constructor(topic: TopicLog, { lanes }: Holdings, signal: AbortSignal) {
     this.#topic = topic;
     this.#known = lanes;
-    this.#histories = histories;
     this.#signal = signal;
   }
 
@@ -163,7 +154,7 @@ class TopicScan {
   }
 
   #newFind(lane: string): LaneFind {
-    return new LaneFind(lane, this.#topic.topic, this.#known.get(lane), this.#histories);
+    return new LaneFind(lane, this.#topic.topic, this.#known.get(lane));
   }
 
   /** One that neither the repository nor the topic has is from before the history. */

@@ -11,7 +11,7 @@ const BASE = Math.floor(Date.now() / 1_000 / HOUR - 3) * HOUR;
 const SERIES = 300;
 /** Instants that are written together. */
 const BLOCK = 10;
-const BLOCKS = 200;
+const BLOCKS = 120;
 /** So many blocks later they are written again: more than a flush of OpenTSDB. */
 const LATER = 20;
 /** Of so many blocks one is written again. */
