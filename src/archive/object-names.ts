@@ -169,7 +169,7 @@ function dayPath(epochMs: number): string {
 
 /** Tells folders of months that ended more than a month before then, epoch ms: in years of data these are nearly all. */
 export function mayBeWrittenTo(sinceMs: number): (folder: string) => boolean {
-  const month = new Date(sinceMs - 31 * DAY_MS).toISOString().slice(0, 7).replace('-', '/');
+  const month = monthOf(sinceMs - 31 * DAY_MS).replace('-', '/');
   return (folder) => {
     const [found] = /(?<=^lanes\/[^/]+\/[^/]+\/)\d{4}\/\d\d/.exec(folder) ?? [];
     return found === undefined || found >= month;
