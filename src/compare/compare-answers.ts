@@ -1,7 +1,7 @@
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
 import { seriesKey } from '../restore/expected-cell.ts';
 import type { DifferenceKind, DifferentPoint, HourDifference } from './difference.ts';
-import { hourOf } from './difference.ts';
+import { hourOf } from '../opentsdb/row-hour.ts';
 
 /** A stretch of time of one metric; epoch ms, both ends included. */
 export interface Span {

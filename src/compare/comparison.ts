@@ -6,7 +6,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { compareAnswers, countCells, type Span } from './compare-answers.ts';
 import { cutInHalves, cutLastSecond } from './cut-span.ts';
-import { HOUR_MS, type HourDifference, hourOf } from './difference.ts';
+import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
+import type { HourDifference } from './difference.ts';
 import type { WindowSize } from './window-size.ts';
 
 export interface ComparisonOptions {

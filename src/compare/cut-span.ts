@@ -1,5 +1,5 @@
 import type { Span } from './compare-answers.ts';
-import { HOUR_MS } from './difference.ts';
+import { HOUR_MS } from '../opentsdb/row-hour.ts';
 
 const SECOND_MS = 1_000;
 

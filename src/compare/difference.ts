@@ -35,7 +35,3 @@ export interface DifferentPoint {
   /** False when the source may hold a long whose last digits the API doesn't show. */
   readonly isShownExactly: boolean;
 }
-
-export const HOUR_MS = 3_600_000;
-
-export const hourOf = (instantMs: number): number => instantMs - (instantMs % HOUR_MS);

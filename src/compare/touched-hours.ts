@@ -1,5 +1,6 @@
 import type { Span } from './compare-answers.ts';
-import { HOUR_MS, type HourDifference } from './difference.ts';
+import { HOUR_MS } from '../opentsdb/row-hour.ts';
+import type { HourDifference } from './difference.ts';
 
 /** Hours this close are looked at in one stretch. */
 const NEAR_MS = 24 * HOUR_MS;

@@ -1,4 +1,4 @@
-import { HOUR_MS } from './difference.ts';
+import { HOUR_MS } from '../opentsdb/row-hour.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * HOUR_MS;

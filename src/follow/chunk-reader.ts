@@ -134,9 +134,14 @@ export class ChunkReader {
 
 /** What a failed read of the log means; throws what is no such failure. */
 export function logFault(error: unknown): DeliveryFault {
+  return { fault: 'log', reason: `the log can't be read: ${readFailure(error)}` };
+}
+
+/** Why the log can't be read; throws what says nothing of that. */
+export function readFailure(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
-  return { fault: 'log', reason: `the log can't be read: ${message}` };
+  return message;
 }
 
 /** Whether there are more than so many lines in [start, end). They are counted only where it may matter. */

@@ -1,8 +1,9 @@
+import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
 import { comparePositions, NOWHERE, type Position, seqIn } from '../record/position.ts';
 import { CellTable, FILL_MAX } from './cell-table.ts';
 import type { Chunk } from './chunk.ts';
 import { cellGroup, isSameWrite } from './point-key.ts';
-import { HOUR_MS, type PastHour, PastHours, type PastLog } from './past-hours.ts';
+import { type PastHour, PastHours, type PastLog } from './past-hours.ts';
 import { SeriesClock } from './series-clock.ts';
 
 /** OpenTSDB compacts the rows of an hour once it is over by its own clock; what is put shortly before may be written then. */
@@ -20,7 +21,7 @@ const LATEST_FILLED = LATEST_MAX * FILL_MAX;
 
 /** Instants before this, in epoch ms, are of hours whose rows OpenTSDB compacts at a time of its own choice. */
 export function endedBefore(nowMs: number): number {
-  return Math.floor((nowMs + EARLY_MS) / HOUR_MS) * HOUR_MS;
+  return hourOf(nowMs + EARLY_MS);
 }
 
 export interface EndedHoursOptions {
@@ -154,7 +155,7 @@ export class EndedHours {
 
   /** What was looked at before is no rewrite of itself. */
   #isRewrite(chunk: Chunk, line: number): boolean {
-    const startMs = Math.floor((chunk.instants[line] ?? 0) / HOUR_MS) * HOUR_MS;
+    const startMs = hourOf(chunk.instants[line] ?? 0);
     const past = this.#past?.of(startMs);
     const isLater = this.#advance(chunk, line, past?.clock);
     const high = chunk.keyHigh[line] ?? 0;

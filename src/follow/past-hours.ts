@@ -1,9 +1,9 @@
+import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
 import { comparePositions, type Position, seqIn } from '../record/position.ts';
 import { Chunk } from './chunk.ts';
-import type { ChunkLimits } from './chunk-reader.ts';
+import { type ChunkLimits, readFailure } from './chunk-reader.ts';
 import { SeriesClock } from './series-clock.ts';
 
-export const HOUR_MS = 3_600_000;
 const HOURS_MAX = 3;
 /** Of an hour: twenty-four bytes each. */
 const SERIES_MAX = 524_288;
@@ -121,7 +121,7 @@ export class PastHours {
     for (let line = 0; line < chunk.count; line += 1) {
       const instant = chunk.instants[line] ?? Infinity;
       if (instant >= endedMs || chunk.isBeaten[line] === 1) continue;
-      const startMs = Math.floor(instant / HOUR_MS) * HOUR_MS;
+      const startMs = hourOf(instant);
       if (startMs === lastMs) continue;
       lastMs = startMs;
       const isEarlier = startMs < stretch.receivedMs && startMs >= stretch.receivedMs - REACH_MS;
@@ -138,7 +138,8 @@ export class PastHours {
     const hours = new Map<number, PastHour>();
     for (const startMs of starts)
       hours.set(startMs, { clock: new SeriesClock(SERIES_MAX), readTo: to, judgedTo: to });
-    const failure = await this.#readInto(hours, to, signal).catch(failureOf);
+    // What was delivered need not be readable any more.
+    const failure = await this.#readInto(hours, to, signal).catch(readFailure);
     if (signal.aborted) return;
     this.#spentMs = 0;
     for (const [startMs, hour] of hours) {
@@ -180,7 +181,7 @@ export class PastHours {
     for (let line = 0; line < chunk.count; line += 1) {
       if ((chunk.seqs[line] ?? 0) > lastSeq) return;
       const instant = chunk.instants[line] ?? 0;
-      const hour = hours.get(Math.floor(instant / HOUR_MS) * HOUR_MS);
+      const hour = hours.get(hourOf(instant));
       if (hour === undefined) continue;
       hour.clock.advance(chunk.seriesHigh[line] ?? 0, chunk.seriesLow[line] ?? 0, instant);
       this.#noteWrite(chunk, line);
@@ -199,11 +200,4 @@ export class PastHours {
     this.#givenUp.add(startMs);
     this.#log.gaveUp(startMs, reason);
   }
-}
-
-/** What was delivered need not be readable any more. Throws what is no such failure. */
-function failureOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined) throw error;
-  return message;
 }

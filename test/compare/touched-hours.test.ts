@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HOUR_MS, type HourDifference } from '../../src/compare/difference.ts';
+import type { HourDifference } from '../../src/compare/difference.ts';
+import { HOUR_MS } from '../../src/opentsdb/row-hour.ts';
 import { TouchedHours } from '../../src/compare/touched-hours.ts';
 
 const BOUNDS = { fromMs: 0, toMs: 10_000 * HOUR_MS };
