@@ -149,7 +149,7 @@ export class Delivery {
     const telnet = this.#current?.nextIsTelnet;
     const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
     if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet)) {
-      const waitMs = this.#recent.waitMs(this.#size.limits.points, nowMs);
+      const waitMs = this.#recent.waitMs(nowMs);
       return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);
     }
     const [first] = this.#flights;

@@ -5,6 +5,8 @@ import { SeriesClock } from './series-clock.ts';
 /** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
 const ENTRIES_MAX = 2_097_152;
 const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
+/** So many writes of a span are taken for rewrites because there was no room to know better. */
+const DOUBTS_MAX = 10_000;
 /** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
 const RUNNING_MS_MAX = 500;
 
@@ -25,7 +27,8 @@ export interface Writes {
  * (1 in 2^44) costs a needless repeat.
  *
  * Nearly every write is of a later instant than all of its series before it, and so rewrites nothing. It is only
- * noted, and looked up by nobody until a write comes that may be a rewrite: then what was noted is indexed.
+ * noted, and looked up by nobody until a write comes that may be a rewrite: then what was noted is indexed. What
+ * there is no room for is forgotten, and a write that may be a rewrite is then taken for one.
  */
 export class RecentWrites {
   readonly #spanMs: () => number;
@@ -34,6 +37,8 @@ export class RecentWrites {
   #youngSince: number;
   /** When the TSD last gave an answer. */
   #seenMs: number;
+  /** Writes taken for rewrites for want of room, since the generations turned. */
+  #doubts = 0;
   /** Generations until the clocks know every series of both. */
   #unknown = 0;
 
@@ -54,6 +59,7 @@ export class RecentWrites {
     this.#young.clear();
     if (isAllOld) this.#old.clear();
     this.#unknown = isAllOld ? 0 : Math.max(0, this.#unknown - 1);
+    this.#doubts = 0;
     this.#youngSince = nowMs;
   }
 
@@ -71,11 +77,11 @@ export class RecentWrites {
     this.#seenMs = nowMs;
   }
 
-  /** Milliseconds until there is room again for `writes` more; 0 when there is. */
-  waitMs(writes: number, nowMs: number): number {
-    if (this.#young.count + writes <= WRITES_MAX) return 0;
+  /** Milliseconds until more may be written: 0, unless too much had to be taken for rewrites. */
+  waitMs(nowMs: number): number {
+    if (this.#doubts < DOUBTS_MAX) return 0;
     this.age(nowMs);
-    if (this.#young.count + writes <= WRITES_MAX) return 0;
+    if (this.#doubts < DOUBTS_MAX) return 0;
     return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }
 
@@ -98,7 +104,10 @@ export class RecentWrites {
 
   #lookUp(high: number, low: number): boolean {
     const before = this.#young.put(high, low) ?? this.#old.get(high, low);
-    return before !== undefined && !isSameWrite(before, low);
+    if (before !== undefined) return !isSameWrite(before, low);
+    const isDoubtful = this.#young.isPartial || this.#old.isPartial;
+    if (isDoubtful) this.#doubts += 1;
+    return isDoubtful;
   }
 
   /** Whether what was registered since then is known for a whole span from now on. */
@@ -158,12 +167,15 @@ class Generation {
   readonly #table = new CellTable(ENTRIES_MAX);
   readonly #blocks: Uint32Array[] = [];
   #words = 0;
+  #isPartial = false;
 
-  get count(): number {
-    return this.#table.count + this.#words / 2;
+  /** Whether there was no room for some of them. */
+  get isPartial(): boolean {
+    return this.#isPartial;
   }
 
   clear(): void {
+    this.#isPartial = false;
     this.clock.clear();
     this.#table.clear();
     // What the last span needed serves again; one that came at a burst is let go.
@@ -172,6 +184,10 @@ class Generation {
   }
 
   note(high: number, low: number): void {
+    if (this.#isFull) {
+      this.#isPartial = true;
+      return;
+    }
     const at = this.#words % BLOCK_WORDS;
     const index = (this.#words - at) / BLOCK_WORDS;
     const block = (this.#blocks[index] ??= new Uint32Array(BLOCK_WORDS));
@@ -185,9 +201,18 @@ class Generation {
     return this.#table.get(high, low);
   }
 
+  /** Returns the word that it replaces. */
   put(high: number, low: number): number | undefined {
     this.#index();
+    if (this.#isFull && this.#table.get(high, low) === undefined) {
+      this.#isPartial = true;
+      return undefined;
+    }
     return this.#table.put(high, low);
+  }
+
+  get #isFull(): boolean {
+    return this.#table.count + this.#words / 2 >= WRITES_MAX;
   }
 
   #index(): void {

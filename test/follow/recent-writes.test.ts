@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { RecentWrites, type Writes } from '../../src/follow/recent-writes.ts';
 
 const SPAN_MS = 100;
+const MORE_THAN_FIT = 1_400_000;
 
 describe('recent writes', () => {
   test('find every other form within the span, and nothing older than two, in whatever order instants come', () => {
@@ -115,25 +116,48 @@ describe('recent writes', () => {
     expect(recent.registerAgain(1, 0x11)).toBe(true);
   });
 
+  test('take what comes in order without an end, and a write that may be of what was forgotten for a rewrite', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    let rewrites = 0;
+    for (let at = 0; at < MORE_THAN_FIT; at += 1) rewrites += Number(recent.register(later(at), 0));
+    expect([rewrites, recent.waitMs(10)]).toEqual([0, 0]);
+    const [known, forgotten] = [later(5), later(MORE_THAN_FIT - 1)];
+    expect(recent.register(known, 0)).toBe(false);
+    expect(recent.register(forgotten, 0)).toBe(true);
+    recent.age(SPAN_MS);
+    expect(recent.register(forgotten, 0)).toBe(true);
+    // Noted, this time.
+    expect(recent.register(forgotten, 0)).toBe(false);
+    recent.age(2 * SPAN_MS);
+    recent.age(3 * SPAN_MS);
+    expect(recent.register(later(MORE_THAN_FIT - 2), 0)).toBe(false);
+  });
+
   test(
-    'grow, ask to wait when they are full, and have room again after the span',
+    'ask to wait when too much had to be taken for rewrites, and have room again after the span',
     { timeout: 20_000 },
     () => {
       const recent = new RecentWrites(() => SPAN_MS, 0);
       let count = 0;
-      while (recent.waitMs(1_000, 10) === 0) {
-        for (let at = 0; at < 1_000; at += 1, count += 1) {
-          recent.registerAgain(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
-        }
+      let rewrites = 0;
+      for (; recent.waitMs(10) === 0; count += 1) {
+        const [high, low] = [Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0];
+        if (recent.registerAgain(high, low)) rewrites += 1;
       }
-      expect(count).toBeGreaterThan(1_000_000);
-      expect(recent.waitMs(1_000, 10)).toBe(90);
+      expect(count - rewrites).toBeGreaterThan(1_000_000);
+      expect(rewrites).toBe(10_000);
+      expect(recent.waitMs(10)).toBe(90);
       expect(recent.registerAgain(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
-      recent.age(110);
-      expect(recent.waitMs(1_000, 110)).toBe(0);
+      expect(recent.waitMs(110)).toBe(0);
     },
   );
 });
+
+/** A write of one of a thousand series, always of a later instant. */
+function later(at: number): Writes {
+  const [series, instant] = [at % 1_000, 1 + Math.floor(at / 1_000)];
+  return writesOf({ series, instant, high: Math.imul(at, 0x9e37_79b1) >>> 0, low: at << 4 });
+}
 
 function writeOf(series: number, instant: number, form: number): Writes {
   const cell = series * 10 + instant;
