@@ -16,5 +16,5 @@ RUN mkdir -p /var/lib/tsdb-wal /var/lib/repository && chown -R node:node /var/li
 USER node
 # As `npm start` does it.
 ENV MALLOC_MMAP_THRESHOLD_=131072
-ENTRYPOINT ["node", "--max-semi-space-size=2", "--v8-pool-size=1", "--enable-source-maps", "dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--v8-pool-size=1", "--enable-source-maps", "dist/main.js"]
 CMD ["start"]

@@ -134,7 +134,7 @@ function builtProgram(main: string): string {
 }
 
 /** As `npm start` does it. */
-const NODE = [process.execPath, '--max-semi-space-size=2', '--v8-pool-size=1'];
+const NODE = [process.execPath, '--max-semi-space-size=4', '--v8-pool-size=1'];
 const PROGRAM = { environment: { MALLOC_MMAP_THRESHOLD_: '131072' } } as const;
 
 interface StartOptions {
