@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Doubt } from '../../src/follow/doubt.ts';
 import type { Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -11,74 +11,92 @@ const LANE = 'a'.repeat(16);
 const place = (seq: number): Position => ({ lane: LANE, ordinal: 1, seq });
 const moment = (): Promise<void> => systemClock.sleep(60, new AbortController().signal);
 
-describe('while the primary has trouble with some of its storage', { timeout: 60_000 }, () => {
-  const clock = new SkippingClock();
-  let rig: Rig;
+/** A proxy and its OpenTSDB, in a time of their own. */
+class Scene implements AsyncDisposable {
+  readonly rig: Rig;
+  readonly clock: SkippingClock;
 
-  beforeEach(async () => {
-    rig = await Rig.start({ clock, flags: { 'delivery.healWindow': '10s' } });
+  private constructor(rig: Rig, clock: SkippingClock) {
+    this.rig = rig;
+    this.clock = clock;
+  }
+
+  static async start(): Promise<Scene> {
+    const clock = new SkippingClock();
+    const rig = await Rig.start({ clock, flags: { 'delivery.healWindow': '10s' } });
     await rig.live();
-  });
-  afterEach(() => rig[Symbol.asyncDispose]());
+    return new Scene(rig, clock);
+  }
 
-  const resumes = async (): Promise<number> =>
-    Number(/^tsdb_wal_primary_resumes_total (\d+)/m.exec(await rig.scrape())?.[1]);
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rig[Symbol.asyncDispose]();
+  }
+
+  async resumes(): Promise<number> {
+    return Number(/^tsdb_wal_primary_resumes_total (\d+)/m.exec(await this.rig.scrape())?.[1]);
+  }
 
   /** How often a telnet point was sent; canaries go by HTTP. */
-  function sent(metric: string): number {
-    const { points } = rig.tsd;
+  sent(metric: string): number {
+    const { points } = this.rig.tsd;
     return points.filter((one) => one.metric === metric && one.transport === 'telnet').length;
   }
 
   /** Instants of a metric that it took. */
-  function metrics(name: string): number {
-    const { points } = rig.tsd;
+  metrics(name: string): number {
+    const { points } = this.rig.tsd;
     return new Set(points.filter(({ metric }) => metric === name).map((one) => one.timestamp)).size;
   }
 
   /** Counts an error each second, for so long, with a new write in each. */
-  async function trouble(seconds: number): Promise<void> {
+  async trouble(seconds: number): Promise<void> {
     for (let second = 0; second < seconds; second += 1) {
-      rig.tsd.nsre += 1;
-      await rig.put('telnet', line('new', second));
-      clock.skip(1_000);
+      this.rig.tsd.nsre += 1;
+      await this.rig.put('telnet', line('new', second));
+      this.clock.skip(1_000);
       await moment();
     }
   }
 
   /** Without trouble, for as long as it takes. */
-  async function calm(isReached: () => boolean): Promise<void> {
-    for (let second = 0; second < 60 && !isReached(); second += 1) {
-      clock.skip(1_000);
+  async calm(isReached: () => boolean): Promise<void> {
+    await until(async () => {
+      this.clock.skip(1_000);
       await moment();
-    }
-    expect(isReached()).toBe(true);
+      return isReached();
+    });
   }
 
-  async function confirmed(): Promise<void> {
-    const { wal, primary } = rig.proxy;
+  async confirmed(): Promise<void> {
+    const { wal, primary } = this.rig.proxy;
     const { durable } = wal;
-    await calm(() => isAt(primary.confirmed, durable));
+    await this.calm(() => isAt(primary.confirmed, durable));
   }
+}
 
+describe.concurrent('while the primary has trouble with some of its storage', () => {
   test('what is new goes on to it, and what it took comes once more when the trouble is over', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
     await rig.put('telnet', line('old', 1));
-    await confirmed();
+    await scene.confirmed();
     const before = rig.proxy.primary.confirmed;
     await rig.put('telnet', line('a', 1));
-    await trouble(30);
+    await scene.trouble(30);
     expect(rig.proxy.primary.state.kind).toBe('live');
-    expect([sent('a'), sent('new')]).toEqual([1, 30]);
+    expect([scene.sent('a'), scene.sent('new')]).toEqual([1, 30]);
     expect(rig.proxy.primary.confirmed).toEqual(before);
     expect(rig.proxy.primary.doubt).toMatchObject({ reason: 'it counts storage errors' });
     expect(rig.proxy.feeding.troubles).toMatchObject([/in doubt.*storage errors/]);
-    await confirmed();
-    expect([sent('old'), sent('a'), sent('new')]).toEqual([1, 2, 60]);
+    await scene.confirmed();
+    expect([scene.sent('old'), scene.sent('a'), scene.sent('new')]).toEqual([1, 2, 60]);
     expect(rig.proxy.primary.doubt).toBeUndefined();
-    expect(await resumes()).toBe(1);
+    expect(await scene.resumes()).toBe(1);
   });
 
   test('`?sync` is not answered before that', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
     rig.tsd.nsre += 1;
     const outcome = await rig.put('telnet', line('a', 1));
     if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
@@ -86,11 +104,13 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
     const { writePath } = rig.proxy;
     expect(await writePath.awaitStored(outcome.last, 300)).toBe('timeout');
     const stored = writePath.awaitStored(outcome.last, 10_000);
-    await calm(() => sent('a') === 2);
+    await scene.calm(() => scene.sent('a') === 2);
     expect(await stored).toBe('stored');
   });
 
   test('no refusal is final', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
     await rig.put('http', line('neighbour', 0));
     await rig.tsd.stop();
     await rig.put('http', line('neighbour', 1));
@@ -99,7 +119,7 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
     await rig.put('http', line('x', 1));
     await rig.tsd.start();
     await until(() => rig.proxy.primary.open.suspects > 0, 'refused');
-    await trouble(90);
+    await scene.trouble(90);
     expect(rig.proxy.primary.open.suspects).toBe(1);
     expect(await deadLetters(rig)).toEqual([]);
   });
@@ -107,8 +127,10 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
   test.each(['http', 'telnet'] as const)(
     'points by %s that it says it cannot store do not hold up others, and come when it can',
     async (transport) => {
+      await using scene = await Scene.start();
+      const { rig, clock } = scene;
       await rig.put('http', line('neighbour', 0));
-      await confirmed();
+      await scene.confirmed();
       rig.tsd.faults = { away: { metrics: new Set(['x']), isTold: true } };
       for (let second = 0; second < 20; second += 1) {
         await rig.put(transport, line('x', second), line('a', second));
@@ -116,47 +138,51 @@ describe('while the primary has trouble with some of its storage', { timeout: 60
         clock.skip(1_000);
         await moment();
       }
-      await calm(() => metrics('b') === 20 && metrics('a') === 20);
+      await scene.calm(() => scene.metrics('b') === 20 && scene.metrics('a') === 20);
       expect(rig.proxy.primary.doubt).toBeDefined();
       for (let second = 0; second < 100; second += 1) {
         clock.skip(1_000);
         await moment();
       }
       await rig.put('http', line('c', 0));
-      await calm(() => metrics('c') === 1);
-      expect(metrics('x')).toBe(0);
+      await scene.calm(() => scene.metrics('c') === 1);
+      expect(scene.metrics('x')).toBe(0);
       rig.tsd.faults = {};
       for (let minute = 0; minute < 10; minute += 1) {
         clock.skip(60_000);
         await moment();
       }
-      await calm(() => metrics('x') === 20);
-      await confirmed();
+      await scene.calm(() => scene.metrics('x') === 20);
+      await scene.confirmed();
       expect(await deadLetters(rig)).toEqual([]);
     },
   );
 
   test('a point that is not stored, though nothing is counted, does not hold up others', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
     await rig.put('http', line('neighbour', 0));
-    await confirmed();
+    await scene.confirmed();
     rig.tsd.faults = { away: { metrics: new Set(['x']), isTold: false } };
     await rig.put('http', line('x', 0));
-    await calm(() => rig.proxy.primary.doubt !== undefined);
+    await scene.calm(() => rig.proxy.primary.doubt !== undefined);
     expect(rig.proxy.primary.doubt?.reason).toMatch(/did not store a point/);
     await rig.put('http', line('b', 0));
-    await calm(() => metrics('b') === 1);
+    await scene.calm(() => scene.metrics('b') === 1);
     rig.tsd.faults = {};
-    await calm(() => metrics('x') === 1);
-    await confirmed();
+    await scene.calm(() => scene.metrics('x') === 1);
+    await scene.confirmed();
   });
 
   test('a restart goes back at once', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
     await rig.put('telnet', line('a', 1));
-    await trouble(3);
+    await scene.trouble(3);
     await rig.tsd.crash();
     await rig.tsd.start();
     rig.tsd.nsre = 1;
-    await until(() => sent('a') === 2, 'sent again');
+    await until(() => scene.sent('a') === 2, 'sent again');
     await rig.live();
     rig.tsd.storage.flush();
     const stored = rig.tsd.storage.keys().map((key) => rig.tsd.storage.read(key)?.metric);

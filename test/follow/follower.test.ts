@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
@@ -6,29 +6,23 @@ import { line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
 import { isAt, Rig } from './rig.ts';
 
-let rig: Rig;
-
-beforeEach(async () => {
-  rig = await Rig.start();
-});
-afterEach(() => rig[Symbol.asyncDispose]());
-
-function metrics(): string[] {
+function metrics(rig: Rig): string[] {
   return rig.tsd.points.map(({ metric }) => metric);
 }
 
 /** How often a telnet point was sent; canaries go by HTTP. */
-function sent(name: string): number {
+function sent(rig: Rig, name: string): number {
   return rig.tsd.points.filter(({ metric, transport }) => metric === name && transport === 'telnet')
     .length;
 }
 
-describe('while the primary keeps up', () => {
+describe.concurrent('while the primary keeps up', () => {
   test('answers wait for it', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     await rig.put('http', line('a', 1));
     await rig.put('telnet', line('b', 1));
-    expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
+    expect(metrics(rig)).toEqual(expect.arrayContaining(['a', 'b']));
     rig.tsd.faults = { delayMs: 200 };
     const startMs = Date.now();
     await rig.put('http', line('a', 2));
@@ -38,17 +32,19 @@ describe('while the primary keeps up', () => {
   test.each(['http', 'telnet'] as const)(
     'an unknown metric by %s is the client’s error, and an outcome record is durable before it',
     async (transport) => {
+      await using rig = await Rig.start();
       await rig.live();
       rig.tsd.faults = { unknownMetrics: new Set(['x']) };
       const outcome = await rig.put(transport, line('a', 1), line('x', 1), line('b', 1));
       const error = expect.stringMatching(/unknown metric/i) as string;
       expect(outcome).toMatchObject({ kind: 'accepted', refusals: [{ line: 1, error }] });
       expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1, error }] }]);
-      expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
+      expect(metrics(rig)).toEqual(expect.arrayContaining(['a', 'b']));
     },
   );
 
   test('a plain body arrives as it was sent, and the errors in it find their lines', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']) };
     const points = Array.from({ length: 20 }, (_, at) => {
@@ -62,10 +58,11 @@ describe('while the primary keeps up', () => {
     expect(lines[1]?.text).toBe('put x 1700000010 9007199254740993 h=a');
     const sentBody = rig.tsd.bodies.find((body) => body.includes(' , '));
     expect(sentBody).toBe(`[${points.join(' , ')}]`);
-    expect(metrics().filter((metric) => metric === 'a').length).toBeGreaterThanOrEqual(17);
+    expect(metrics(rig).filter((metric) => metric === 'a').length).toBeGreaterThanOrEqual(17);
   });
 
   test('telnet errors find their lines, also when many batches are under way', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 2 };
     const outcomesOf = Array.from({ length: 12 }, (_, at) =>
@@ -78,6 +75,7 @@ describe('while the primary keeps up', () => {
   });
 
   test('a batch whose errors are located keeps its place before the next', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 30 };
     const answers: Promise<unknown>[] = [];
@@ -92,6 +90,7 @@ describe('while the primary keeps up', () => {
   });
 
   test('of three writes within one flush the last stays, though the second alone was in doubt', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('a', 1, '301'));
     await rig.put('telnet', line('b', 1, '1'));
@@ -102,6 +101,7 @@ describe('while the primary keeps up', () => {
   });
 
   test('the cursor moves on under steady load', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     const { wal, primary } = rig.proxy;
     const { durable } = wal;
@@ -115,6 +115,7 @@ describe('while the primary keeps up', () => {
   });
 
   test('a telnet point that HTTP would store otherwise is read back as proof', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     await rig.put('telnet', line('a', 1, '1.5'));
     await rig.confirmed();
@@ -122,7 +123,8 @@ describe('while the primary keeps up', () => {
     expect(rig.tsd.requests.some((text) => text.includes('sync'))).toBe(false);
   });
 
-  test('`?sync` waits for proof', { timeout: 20_000 }, async () => {
+  test('`?sync` waits for proof', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     rig.tsd.storage.isOut = true;
     const outcome = await rig.put('http', line('a', 1));
@@ -136,22 +138,24 @@ describe('while the primary keeps up', () => {
 });
 
 /** As the fake stores it. */
-function shown(metric: string): string | undefined {
+function shown(rig: Rig, metric: string): string | undefined {
   const { storage } = rig.tsd;
   return storage.read(storage.keys().find((key) => key.includes(`"${metric}"`)) ?? '')?.value;
 }
 
-describe('when the primary stands still', { timeout: 30_000 }, () => {
-  const clock = new SkippingClock();
+async function start(clock: SkippingClock, flags: Readonly<Record<string, string>>): Promise<Rig> {
+  const rig = await Rig.start({ clock, flags });
+  await rig.live();
+  return rig;
+}
 
-  async function restart(flags: Readonly<Record<string, string>>): Promise<void> {
-    await rig[Symbol.asyncDispose]();
-    rig = await Rig.start({ clock, flags });
-    await rig.live();
-  }
-
+describe.concurrent('when the primary stands still', () => {
   test('a put that it handles only afterwards, and nobody waits for, does not undo a later one', async () => {
-    await restart({ 'delivery.requestTimeout': '300ms', 'delivery.ackTimeout': '100ms' });
+    const clock = new SkippingClock();
+    await using rig = await start(clock, {
+      'delivery.requestTimeout': '300ms',
+      'delivery.ackTimeout': '100ms',
+    });
     rig.tsd.freeze();
     await rig.put('http', line('a', 1, '1'));
     await until(() => rig.proxy.primary.state.kind === 'down', 'down');
@@ -161,11 +165,15 @@ describe('when the primary stands still', { timeout: 30_000 }, () => {
     // Nor does it wait long for the next look at the primary.
     clock.skip(5_000);
     await rig.confirmed();
-    expect(shown('a')).toBe('2');
+    expect(shown(rig, 'a')).toBe('2');
   });
 
   test('nor does a canary', async () => {
-    await restart({ 'delivery.syncTimeout': '100ms', 'delivery.ackTimeout': '100ms' });
+    const clock = new SkippingClock();
+    await using rig = await start(clock, {
+      'delivery.syncTimeout': '100ms',
+      'delivery.ackTimeout': '100ms',
+    });
     await rig.put('http', line('a', 1, '1'));
     rig.tsd.freeze();
     await until(() => rig.proxy.primary.state.kind === 'down', 'down');
@@ -174,11 +182,15 @@ describe('when the primary stands still', { timeout: 30_000 }, () => {
     rig.tsd.thaw();
     clock.skip(5_000);
     await rig.confirmed();
-    expect(shown('a')).toBe('2');
+    expect(shown(rig, 'a')).toBe('2');
   });
 
   test('what it had not flushed before ties with nothing that comes after', async () => {
-    await restart({ 'delivery.syncTimeout': '30s', 'delivery.ackTimeout': '30s' });
+    const clock = new SkippingClock();
+    await using rig = await start(clock, {
+      'delivery.syncTimeout': '30s',
+      'delivery.ackTimeout': '30s',
+    });
     rig.tsd.storage.isOut = true;
     await rig.put('telnet', line('a', 1, '1'), line('b', 1, '1'), line('c', 1, '1'));
     clock.skip(1_500);
@@ -193,39 +205,38 @@ describe('when the primary stands still', { timeout: 30_000 }, () => {
     await rig.put('telnet', line('b', 1, '300'), line('e', 2));
     rig.tsd.storage.isOut = false;
     await rig.confirmed();
-    expect([shown('a'), shown('b')]).toEqual(['300', '300']);
+    expect([shown(rig, 'a'), shown(rig, 'b')]).toEqual(['300', '300']);
   });
 
   test('a rewrite is mended only once both writes of it are stored', async () => {
-    await restart({ 'delivery.syncTimeout': '30s' });
+    const clock = new SkippingClock();
+    await using rig = await start(clock, { 'delivery.syncTimeout': '30s' });
     rig.tsd.storage.isOut = true;
     await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('b', 1, '1'));
     clock.skip(3_000);
     await until(() => rig.tsd.requests.some((text) => text.includes('sync')), 'asked for proof');
     rig.tsd.storage.isOut = false;
     await rig.confirmed();
-    expect(shown('a')).toBe('300');
+    expect(shown(rig, 'a')).toBe('300');
   });
 });
 
-describe('when the primary fails', () => {
-  test(
-    'it is degraded after the ack timeout, and live again after',
-    { timeout: 20_000 },
-    async () => {
-      await rig.live();
-      rig.tsd.faults = { delayMs: 1_500 };
-      const answers = [rig.put('http', line('a', 1)), rig.put('telnet', line('b', 1))];
-      await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
-      await Promise.all(answers);
-      rig.tsd.faults = {};
-      await rig.live();
-      await rig.put('http', line('a', 2));
-      expect(metrics()).toEqual(expect.arrayContaining(['a', 'b']));
-    },
-  );
+describe.concurrent('when the primary fails', () => {
+  test('it is degraded after the ack timeout, and live again after', async () => {
+    await using rig = await Rig.start();
+    await rig.live();
+    rig.tsd.faults = { delayMs: 1_500 };
+    const answers = [rig.put('http', line('a', 1)), rig.put('telnet', line('b', 1))];
+    await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+    await Promise.all(answers);
+    rig.tsd.faults = {};
+    await rig.live();
+    await rig.put('http', line('a', 2));
+    expect(metrics(rig)).toEqual(expect.arrayContaining(['a', 'b']));
+  });
 
   test('it is live again after a lost connection to the same process', async () => {
+    await using rig = await Rig.start();
     await using proxy = await TcpProxy.start(rig.tsd.port);
     await using own = await Rig.start({ primary: () => proxy.url });
     await own.live();
@@ -234,10 +245,11 @@ describe('when the primary fails', () => {
     await until(() => own.proxy.primary.state.kind === 'down', 'down');
     await proxy.set({ kind: 'pass' });
     await own.live();
-    expect(metrics()).toContain('a');
+    expect(metrics(rig)).toContain('a');
   });
 
   test('a restart sends again from the cursor, an idle close does not', async () => {
+    await using rig = await Rig.start();
     await using proxy = await TcpProxy.start(rig.tsd.port);
     await using own = await Rig.start({
       primary: () => proxy.url,
@@ -251,36 +263,32 @@ describe('when the primary fails', () => {
     await own.put('http', line('c', 1));
     await own.live();
     await own.put('telnet', line('d', 1));
-    expect(sent('a')).toBe(1);
+    expect(sent(rig, 'a')).toBe(1);
     await rig.tsd.crash();
     await rig.tsd.start();
-    await until(() => sent('a') === 2, 'sent again');
+    await until(() => sent(rig, 'a') === 2, 'sent again');
     await own.live();
     rig.tsd.storage.flush();
     const stored = rig.tsd.storage.keys().map((key) => rig.tsd.storage.read(key)?.metric);
     expect(new Set(stored)).toEqual(new Set(['a', 'b', 'c', 'd']));
   });
 
-  test(
-    'moved exception counters send a stretch again, but only once',
-    { timeout: 20_000 },
-    async () => {
-      await rig.close();
-      await using own = await Rig.start({ flags: { 'delivery.healWindow': '2s' } });
-      await own.live();
-      await own.put('http', line('a', 1));
-      const sends = (): number =>
-        own.tsd.requests.filter((text) => text.includes('put?details')).length;
-      for (let at = 0; at < 40; at += 1) {
-        own.tsd.exceptions += 1;
-        await systemClock.sleep(60, new AbortController().signal);
-      }
-      await own.confirmed();
-      expect(sends()).toBe(2);
-    },
-  );
+  test('moved exception counters send a stretch again, but only once', async () => {
+    await using rig = await Rig.start({ flags: { 'delivery.healWindow': '2s' } });
+    await rig.live();
+    await rig.put('http', line('a', 1));
+    const sends = (): number =>
+      rig.tsd.requests.filter((text) => text.includes('put?details')).length;
+    for (let at = 0; at < 40; at += 1) {
+      rig.tsd.exceptions += 1;
+      await systemClock.sleep(60, new AbortController().signal);
+    }
+    await rig.confirmed();
+    expect(sends()).toBe(2);
+  });
 
   test('storage errors on telnet are never refusals', async () => {
+    await using rig = await Rig.start();
     await rig.live();
     rig.tsd.faults = { storage: 'gone' };
     await rig.put('telnet', line('a', 1));
@@ -293,17 +301,16 @@ describe('when the primary fails', () => {
   });
 
   test('the cursor waits for Kafka, since other proxies see only what is there', async () => {
-    await rig.close();
     const flags = {
       'kafka.brokers': '127.0.0.1:9',
       'kafka.topic.name': 't',
       'archiver.unregistered': 'allow',
     };
-    await using own = await Rig.start({ flags });
-    await own.live();
-    const { primary, writePath, wal } = own.proxy;
+    await using rig = await Rig.start({ flags });
+    await rig.live();
+    const { primary, writePath, wal } = rig.proxy;
     await until(() => wal.isAdmitted, 'taking data');
-    await own.put('http', line('a', 1));
+    await rig.put('http', line('a', 1));
     expect(await writePath.awaitStored(wal.durable, 5_000)).toBe('stored');
     await systemClock.sleep(3_500, new AbortController().signal);
     expect(primary.confirmed).toBeUndefined();

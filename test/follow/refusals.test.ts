@@ -1,23 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
 import { Rig } from './rig.ts';
 
-let clock: SkippingClock;
-let rig: Rig;
-
-beforeEach(async () => {
-  clock = new SkippingClock();
-  rig = await Rig.start({ clock });
-});
-afterEach(() => rig[Symbol.asyncDispose]());
-
 const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** Lets this much time pass, in small steps, with what must be done in between. */
-async function pass(seconds: number): Promise<void> {
+async function pass(clock: SkippingClock, seconds: number): Promise<void> {
   for (let at = 0; at < seconds; at += 5) {
     clock.skip(5_000);
     await moment();
@@ -25,7 +16,7 @@ async function pass(seconds: number): Promise<void> {
 }
 
 /** Writes while the primary is away, so that refusals come too late. */
-async function writeBehind(...lines: readonly string[]): Promise<void> {
+async function writeBehind(rig: Rig, ...lines: readonly string[]): Promise<void> {
   await rig.live();
   await rig.put('http', line('neighbour', 0));
   await rig.tsd.stop();
@@ -37,92 +28,82 @@ async function writeBehind(...lines: readonly string[]): Promise<void> {
   await until(() => rig.proxy.primary.open.suspects > 0, 'refused');
 }
 
-describe('a refusal that comes too late for an error', () => {
-  test(
-    'is tried for a minute and at least three times, then a dead letter and an outcome record',
-    { timeout: 30_000 },
-    async () => {
-      await writeBehind(line('b', 1), line('x', 1), line('c', 1));
-      await pass(45);
-      expect(await deadLetters(rig)).toEqual([]);
-      await pass(45);
-      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
-      const [letter, ...more] = await deadLetters(rig);
-      expect(more).toEqual([]);
-      expect(letter).toMatchObject({ line: line('x', 1), error: 'Unknown metric' });
-      expect(letter?.tries).toBeGreaterThanOrEqual(3);
-      expect(await outcomes(rig)).toMatchObject([
-        { refused: [{ index: 1, error: 'Unknown metric' }] },
-      ]);
-      await rig.confirmed();
-    },
-  );
+describe.concurrent('a refusal that comes too late for an error', () => {
+  test('is tried for a minute and at least three times, then a dead letter and an outcome record', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await writeBehind(rig, line('b', 1), line('x', 1), line('c', 1));
+    await pass(clock, 45);
+    expect(await deadLetters(rig)).toEqual([]);
+    await pass(clock, 45);
+    await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+    const [letter, ...more] = await deadLetters(rig);
+    expect(more).toEqual([]);
+    expect(letter).toMatchObject({ line: line('x', 1), error: 'Unknown metric' });
+    expect(letter?.tries).toBeGreaterThanOrEqual(3);
+    expect(await outcomes(rig)).toMatchObject([
+      { refused: [{ index: 1, error: 'Unknown metric' }] },
+    ]);
+    await rig.confirmed();
+  });
 
-  test(
-    'is none when the client had the error at an earlier delivery',
-    { timeout: 30_000 },
-    async () => {
-      await rig.live();
-      rig.tsd.faults = { unknownMetrics: new Set(['x']) };
-      expect(await rig.put('http', line('a', 1), line('x', 1))).toMatchObject({
-        refusals: [{ line: 1 }],
-      });
-      await rig.tsd.stop();
-      await rig.tsd.start();
-      await until(
-        () => rig.tsd.points.filter(({ metric }) => metric === 'a').length > 1,
-        'sent again',
-      );
-      await rig.confirmed();
-      expect(rig.proxy.primary.open.suspects).toBe(0);
-      expect(await outcomes(rig)).toHaveLength(1);
-    },
-  );
+  test('is none when the client had the error at an earlier delivery', async () => {
+    await using rig = await Rig.start();
+    await rig.live();
+    rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+    expect(await rig.put('http', line('a', 1), line('x', 1))).toMatchObject({
+      refusals: [{ line: 1 }],
+    });
+    await rig.tsd.stop();
+    await rig.tsd.start();
+    await until(
+      () => rig.tsd.points.filter(({ metric }) => metric === 'a').length > 1,
+      'sent again',
+    );
+    await rig.confirmed();
+    expect(rig.proxy.primary.open.suspects).toBe(0);
+    expect(await outcomes(rig)).toHaveLength(1);
+  });
 
-  test(
-    'so does one that the log could not take: it is delivered again, and ends in an outcome record',
-    { timeout: 30_000 },
-    async () => {
-      await rig.live();
-      await rig.put('http', line('neighbour', 0));
-      rig.tsd.faults = { unknownMetrics: new Set(['x']) };
-      // As between two lanes.
-      const { wal } = rig.proxy;
-      const append = wal.appendControl.bind(wal);
-      const appending = vi
-        .spyOn(wal, 'appendControl')
-        .mockImplementation((control) =>
-          control.kind === 'outcome' ? undefined : append(control),
-        );
-      const outcome = await rig.put('http', line('a', 1), line('x', 1));
-      appending.mockRestore();
-      expect(outcome).toMatchObject({ kind: 'accepted', refusals: [] });
-      await until(() => rig.proxy.primary.open.suspects > 0, 'refused again');
-      await pass(90);
-      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
-      expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1 }] }]);
-      await rig.confirmed();
-    },
-  );
+  test('so does one that the log could not take: it is delivered again, and ends in an outcome record', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await rig.live();
+    await rig.put('http', line('neighbour', 0));
+    rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+    // As between two lanes.
+    const { wal } = rig.proxy;
+    const append = wal.appendControl.bind(wal);
+    const appending = vi
+      .spyOn(wal, 'appendControl')
+      .mockImplementation((control) => (control.kind === 'outcome' ? undefined : append(control)));
+    const outcome = await rig.put('http', line('a', 1), line('x', 1));
+    appending.mockRestore();
+    expect(outcome).toMatchObject({ kind: 'accepted', refusals: [] });
+    await until(() => rig.proxy.primary.open.suspects > 0, 'refused again');
+    await pass(clock, 90);
+    await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+    expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1 }] }]);
+    await rig.confirmed();
+  });
 
-  test(
-    'is written down once, however often the log does not take its outcome',
-    { timeout: 30_000 },
-    async () => {
-      await writeBehind(line('x', 1));
-      const { writePath } = rig.proxy;
-      const logging = vi.spyOn(writePath, 'logRefused').mockResolvedValue(false);
-      await pass(90);
-      await until(() => logging.mock.calls.length > 1, 'tried again');
-      logging.mockRestore();
-      await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
-      expect(await deadLetters(rig)).toHaveLength(1);
-      expect(await outcomes(rig)).toHaveLength(1);
-    },
-  );
+  test('is written down once, however often the log does not take its outcome', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await writeBehind(rig, line('x', 1));
+    const { writePath } = rig.proxy;
+    const logging = vi.spyOn(writePath, 'logRefused').mockResolvedValue(false);
+    await pass(clock, 90);
+    await until(() => logging.mock.calls.length > 1, 'tried again');
+    logging.mockRestore();
+    await until(() => rig.proxy.primary.open.suspects === 0, 'given up');
+    expect(await deadLetters(rig)).toHaveLength(1);
+    expect(await outcomes(rig)).toHaveLength(1);
+  });
 
   test('holds back the cursor, but nobody who waits for other points to be stored', async () => {
-    await writeBehind(line('x', 1));
+    await using rig = await Rig.start();
+    await writeBehind(rig, line('x', 1));
     await rig.live();
     const outcome = await rig.put('http', line('d', 1));
     if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
@@ -130,39 +111,42 @@ describe('a refusal that comes too late for an error', () => {
     expect(rig.proxy.primary.open.suspects).toBe(1);
   });
 
-  test('is taken when the metric appears', { timeout: 30_000 }, async () => {
-    await writeBehind(line('x', 1));
+  test('is taken when the metric appears', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await writeBehind(rig, line('x', 1));
     rig.tsd.faults = {};
-    await pass(25);
+    await pass(clock, 25);
     await until(() => rig.proxy.primary.open.suspects === 0, 'taken');
     expect(rig.tsd.points.map(({ metric }) => metric)).toContain('x');
     expect(await deadLetters(rig)).toEqual([]);
   });
 
-  test(
-    'is not final while nothing shows that the primary stores',
-    { timeout: 30_000 },
-    async () => {
-      await writeBehind(line('x', 1));
-      rig.tsd.storage.isOut = true;
-      await pass(120);
-      expect(await deadLetters(rig)).toEqual([]);
-    },
-  );
+  test('is not final while nothing shows that the primary stores', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await writeBehind(rig, line('x', 1));
+    rig.tsd.storage.isOut = true;
+    await pass(clock, 120);
+    expect(await deadLetters(rig)).toEqual([]);
+  });
 
-  test('is let go when its instant is written again', { timeout: 30_000 }, async () => {
-    await writeBehind(line('x', 1, '1'));
+  test('is let go when its instant is written again', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await writeBehind(rig, line('x', 1, '1'));
     await rig.live();
     rig.tsd.faults = {};
     await rig.put('http', line('x', 1, '2'));
     await until(() => rig.proxy.primary.open.suspects === 0, 'let go');
-    await pass(60);
+    await pass(clock, 60);
     const values = rig.tsd.points.filter(({ metric }) => metric === 'x').map(({ value }) => value);
     expect(new Set(values)).toEqual(new Set(['2']));
   });
 
-  test('holds the cursor, also across a start', { timeout: 30_000 }, async () => {
-    await writeBehind(line('x', 1));
+  test('holds the cursor, also across a start', async () => {
+    await using rig = await Rig.start();
+    await writeBehind(rig, line('x', 1));
     await moment(3_000);
     await rig.close();
     rig.tsd.faults = {};
@@ -171,11 +155,12 @@ describe('a refusal that comes too late for an error', () => {
   });
 });
 
-describe('a point that kills the connection', () => {
+describe.concurrent('a point that kills the connection', () => {
   test.each(['http', 'telnet'] as const)(
     'by %s is set aside, its neighbours are delivered, and it ends as a dead letter',
-    { timeout: 60_000 },
     async (transport) => {
+      const clock = new SkippingClock();
+      await using rig = await Rig.start({ clock });
       await rig.live();
       await rig.put('http', line('neighbour', 0));
       rig.tsd.faults = { poisonMetrics: new Set(['x']) };
@@ -194,7 +179,8 @@ describe('a point that kills the connection', () => {
         30_000,
       );
       expect(await deadLetters(rig)).toEqual([]);
-      for (let at = 0; at < 30 && rig.proxy.primary.open.suspects > 0; at += 1) await pass(10);
+      for (let at = 0; at < 30 && rig.proxy.primary.open.suspects > 0; at += 1)
+        await pass(clock, 10);
       expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }]);
       expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 20 }] }]);
       await rig.live();
@@ -202,84 +188,82 @@ describe('a point that kills the connection', () => {
   );
 });
 
-test(
-  'two points of one backlog that kill the connection are both set aside',
-  { timeout: 60_000 },
-  async () => {
-    await rig.live();
-    await rig.put('http', line('neighbour', 0));
-    await rig.tsd.stop();
-    await rig.put('http', line('a', 0));
-    await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
-    rig.tsd.faults = { poisonMetrics: new Set(['x']) };
-    await rig.put('http', line('x', 1), line('b', 1), line('x', 2), line('c', 1));
-    await rig.tsd.start();
-    for (let at = 0; at < 60 && (await deadLetters(rig)).length < 2; at += 1) await pass(10);
-    expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }, { line: line('x', 2) }]);
-    await rig.confirmed();
-  },
-);
-
-describe('a point that kills the connection and is put besides the log', () => {
-  test(
-    'since it may tie with an earlier write of its instant, ends as a dead letter, too',
-    { timeout: 60_000 },
-    async () => {
-      await rig.live();
-      await rig.put('http', line('x', 1, '1'), line('neighbour', 0));
-      rig.tsd.faults = { poisonValues: new Set(['666']) };
-      const others = Array.from({ length: 20 }, (_, at) => line('a', at));
-      await rig.put('http', ...others, line('x', 1, '666'));
-      for (let at = 0; at < 60 && (await deadLetters(rig)).length === 0; at += 1) await pass(10);
-      expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1, '666') }]);
-      await rig.put('http', line('b', 1));
-      await until(() => rig.tsd.points.some(({ metric }) => metric === 'b'), 'delivered');
-      await rig.confirmed();
-    },
-  );
+test.concurrent('two points of one backlog that kill the connection are both set aside', async () => {
+  const clock = new SkippingClock();
+  await using rig = await Rig.start({ clock });
+  await rig.live();
+  await rig.put('http', line('neighbour', 0));
+  await rig.tsd.stop();
+  await rig.put('http', line('a', 0));
+  await until(() => rig.proxy.primary.state.kind !== 'live', 'degraded');
+  rig.tsd.faults = { poisonMetrics: new Set(['x']) };
+  await rig.put('http', line('x', 1), line('b', 1), line('x', 2), line('c', 1));
+  await rig.tsd.start();
+  for (let at = 0; at < 60 && (await deadLetters(rig)).length < 2; at += 1) await pass(clock, 10);
+  expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }, { line: line('x', 2) }]);
+  await rig.confirmed();
 });
 
-describe('an outage that breaks every request', () => {
-  test(
-    'of telnet alone costs no point, though the primary stores what comes by HTTP',
-    { timeout: 60_000 },
-    async () => {
-      await rig.live();
-      await rig.put('http', line('neighbour', 0));
-      await rig.confirmed();
-      rig.tsd.faults = { cut: (transport) => (transport === 'telnet' ? 'before' : undefined) };
-      await rig.put('telnet', line('a', 1));
-      for (let at = 0; at < 18; at += 1) {
-        await rig.put('http', line('neighbour', at + 1));
-        await pass(10);
-      }
-      expect(await deadLetters(rig)).toEqual([]);
-      expect(await outcomes(rig)).toEqual([]);
-      rig.tsd.faults = {};
-      const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
-      await until(async () => (await pass(5), isThere()), 'delivered', 30_000);
-    },
-  );
-
-  test('from the start on costs no point either', { timeout: 60_000 }, async () => {
-    await rig.close();
-    rig.tsd.faults = { status: 503 };
-    await rig.open();
-    await rig.put('http', line('a', 1));
-    await pass(300);
-    expect(await deadLetters(rig)).toEqual([]);
-    expect(await outcomes(rig)).toEqual([]);
-    rig.tsd.faults = {};
-    const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
-    await until(async () => (await pass(5), isThere()), 'delivered', 30_000);
+describe.concurrent('a point that kills the connection and is put besides the log', () => {
+  test('since it may tie with an earlier write of its instant, ends as a dead letter, too', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await rig.live();
+    await rig.put('http', line('x', 1, '1'), line('neighbour', 0));
+    rig.tsd.faults = { poisonValues: new Set(['666']) };
+    const others = Array.from({ length: 20 }, (_, at) => line('a', at));
+    await rig.put('http', ...others, line('x', 1, '666'));
+    for (let at = 0; at < 60 && (await deadLetters(rig)).length === 0; at += 1)
+      await pass(clock, 10);
+    expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1, '666') }]);
+    await rig.put('http', line('b', 1));
+    await until(() => rig.tsd.points.some(({ metric }) => metric === 'b'), 'delivered');
     await rig.confirmed();
   });
 });
 
-describe('the size of bodies', () => {
+describe.concurrent('an outage that breaks every request', () => {
+  test('of telnet alone costs no point, though the primary stores what comes by HTTP', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await rig.live();
+    await rig.put('http', line('neighbour', 0));
+    await rig.confirmed();
+    rig.tsd.faults = { cut: (transport) => (transport === 'telnet' ? 'before' : undefined) };
+    await rig.put('telnet', line('a', 1));
+    for (let at = 0; at < 18; at += 1) {
+      await rig.put('http', line('neighbour', at + 1));
+      await pass(clock, 10);
+    }
+    expect(await deadLetters(rig)).toEqual([]);
+    expect(await outcomes(rig)).toEqual([]);
+    rig.tsd.faults = {};
+    const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
+    await until(async () => (await pass(clock, 5), isThere()), 'delivered', 30_000);
+  });
+
+  test('from the start on costs no point either', async () => {
+    const clock = new SkippingClock();
+    await using rig = await Rig.start({ clock });
+    await rig.close();
+    rig.tsd.faults = { status: 503 };
+    await rig.open();
+    await rig.put('http', line('a', 1));
+    await pass(clock, 300);
+    expect(await deadLetters(rig)).toEqual([]);
+    expect(await outcomes(rig)).toEqual([]);
+    rig.tsd.faults = {};
+    const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'a');
+    await until(async () => (await pass(clock, 5), isThere()), 'delivered', 30_000);
+    await rig.confirmed();
+  });
+});
+
+describe.concurrent('the size of bodies', () => {
   const many = Array.from({ length: 800 }, (_, at) => line('metric.with.a.longer.name', at));
 
   test('stays within 8 KiB when the primary takes no chunks', async () => {
+    await using rig = await Rig.start();
     rig.tsd.settings['tsd.http.request.enable_chunked'] = 'false';
     await rig.close();
     await rig.open();
@@ -290,6 +274,7 @@ describe('the size of bodies', () => {
   });
 
   test('is learnt from a refusal when the primary does not tell', async () => {
+    await using rig = await Rig.start();
     await rig.close();
     rig.tsd.settings['tsd.http.request.enable_chunked'] = 'false';
     rig.tsd.faults = { noConfig: true };

@@ -14,7 +14,7 @@ async function pass(rig: Rig, clock: SkippingClock, seconds: number): Promise<vo
   }
 }
 
-describe('a refusal that comes up again is no news', { timeout: 30_000 }, () => {
+describe.concurrent('a refusal that comes up again is no news', () => {
   test('after a start, when its client was told', async () => {
     const clock = new SkippingClock();
     await using rig = await Rig.start({ clock });
