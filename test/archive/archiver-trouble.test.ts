@@ -54,7 +54,7 @@ function diskFault(fate: Fate): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: simulated`), { code, syscall: 'write' });
 }
 
-describe('storage in trouble', { timeout: 120_000 }, () => {
+describe.concurrent('storage in trouble', { timeout: 120_000 }, () => {
   test('whatever fails, and whenever: it is told, and in the end everything is there once', async () => {
     const fates = fc.constantFrom<Fate[]>(
       'ENOSPC',
@@ -202,7 +202,7 @@ async function writeOn(rig: ArchiveRig): Promise<() => Promise<void>> {
   };
 }
 
-describe('archivers in processes of their own', { timeout: 120_000 }, () => {
+describe.concurrent('archivers in processes of their own', { timeout: 120_000 }, () => {
   test('killed at random moments, they lose nothing and repeat nothing', async () => {
     await using rig = await ArchiveRig.create();
     const stop = await writeOn(rig);

@@ -22,7 +22,7 @@ async function damaged(): Promise<Pair> {
   return pair;
 }
 
-describe('a repair', { timeout: 60_000 }, () => {
+describe.concurrent('a repair', { timeout: 60_000 }, () => {
   test('sends what is missing or different, says what it cannot do, and what is left', async () => {
     await using pair = await damaged();
     const { result, told } = await pair.compare({ repair: NOW });

@@ -9,6 +9,7 @@ import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
+import { until } from '../kit/until.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { writeLineFile } from './kit/line-files.ts';
 
@@ -25,7 +26,7 @@ const RANGES = [
   ],
 ];
 
-describe('a load', { timeout: 60_000 }, () => {
+describe.concurrent('a load', { timeout: 60_000 }, () => {
   test('brings each line over once, by the transport it came by, and ends when the last is stored', async () => {
     await using scene = await Scene.open();
     const load = scene.load();
@@ -106,7 +107,7 @@ describe('a load', { timeout: 60_000 }, () => {
     await using scene = await Scene.open();
     const load = scene.load({ rate: 3_000 });
     const running = load.run(NEVER);
-    await expect.poll(() => scene.tsd.points.length, { timeout: 5_000 }).toBeGreaterThan(2_000);
+    await until(() => scene.tsd.points.length > 2_000, 'half of it sent');
     await scene.tsd.crash();
     await scene.tsd.start();
     expect(await running).toBe(true);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
 import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
@@ -7,24 +7,17 @@ import { until } from '../kit/until.ts';
 import { readLog } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
 
-let rig: StandbyRig;
-
-beforeEach(async () => {
-  rig = await StandbyRig.open();
-});
-afterEach(() => rig[Symbol.asyncDispose]());
-
 const line = (n: number): string => `put m ${1_700_000_000 + n} ${n} a=b`;
 const moment = (ms: number): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** The end of the log as it is now. */
-function ends(): readonly LaneEnd[] {
+function ends(rig: StandbyRig): readonly LaneEnd[] {
   const { segments, durable } = rig.log.wal;
   return laneEnds(segments, durable, rig.log.wal.now());
 }
 
 /** Resolves once the drain is over; nothing that it was to contain is lacking then. */
-async function promoted(wanted: readonly LaneEnd[]): Promise<void> {
+async function promoted(rig: StandbyRig, wanted: readonly LaneEnd[]): Promise<void> {
   const { standby } = rig;
   expect(await rig.ended()).toBe('promoted');
   const { promotion, contained, lacking } = standby.drained;
@@ -44,7 +37,7 @@ test('a standby is looked at more often when something is to end it', () => {
   expect(ending).toEqual([200, 200, 200]);
 });
 
-describe('a standby that is drained', () => {
+describe.concurrent('a standby that is drained', () => {
   test('is looked at as soon as that begins', async () => {
     let isStill = false;
     let passing = 0;
@@ -69,10 +62,11 @@ describe('a standby that is drained', () => {
   });
 
   test('contains all up to the ends, whatever its delay, and sends nothing ever after', async () => {
+    await using rig = await StandbyRig.open();
     await rig.log.write([line(1), line(2)]);
     await rig.reopenLog();
     await rig.log.write([line(3)], 'telnet');
-    const wanted = ends();
+    const wanted = ends(rig);
     expect(wanted).toHaveLength(2);
     await rig.start({ delayMs: 3_600_000 });
     await moment(100);
@@ -81,19 +75,20 @@ describe('a standby that is drained', () => {
     expect([promotion.kind, lacking, isSent]).toEqual(['draining', wanted, false]);
     const isOnlyWatched = (): boolean =>
       rig.standby.drained.isSent && rig.standby.drained.lacking.length > 0;
-    await expect.poll(isOnlyWatched, { interval: 10, timeout: 5_000 }).toBe(true);
-    await promoted(wanted);
+    await until(isOnlyWatched, 'only watched', 5_000);
+    await promoted(rig, wanted);
     expect(rig.standby.drained.isSent).toBe(true);
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '2', '3']));
     const sent = rig.tsd.points.length;
     await rig.log.write([line(4)]);
     await rig.start();
-    await promoted(wanted);
+    await promoted(rig, wanted);
     await moment(100);
     expect(rig.tsd.points.length).toBe(sent);
   });
 
   test('takes in what comes meanwhile only as far as it says', async () => {
+    await using rig = await StandbyRig.open();
     await rig.start();
     let n = 0;
     const over = new AbortController();
@@ -101,10 +96,10 @@ describe('a standby that is drained', () => {
       while (!over.signal.aborted) await rig.log.write([line((n += 1))]);
     })();
     await until(() => rig.values('m').length > 20, 'followed');
-    const wanted = ends();
+    const wanted = ends(rig);
     const { standby } = rig;
     await standby.drain(wanted);
-    await promoted(wanted);
+    await promoted(rig, wanted);
     over.abort();
     await writing;
     const { lane } = rig.log.wal.durable;
@@ -120,29 +115,31 @@ describe('a standby that is drained', () => {
   });
 
   test('goes on with it after a kill, and after the target died with what it had not stored', async () => {
+    await using rig = await StandbyRig.open();
     rig.tsd.storage.isOut = true;
     await rig.log.write([line(1)]);
     await rig.start();
     await until(() => rig.values('m').includes('1'), 'sent');
-    await rig.standby.drain(ends());
+    await rig.standby.drain(ends(rig));
     await rig.stop();
     await rig.log.write([line(2)]);
     await rig.start();
     expect(rig.standby.drained.promotion.kind).toBe('draining');
-    const wanted = ends();
+    const wanted = ends(rig);
     await rig.standby.drain(wanted);
     await until(() => rig.values('m').includes('2'), 'sent');
     await rig.tsd.crash();
     rig.tsd.storage.isOut = false;
     await rig.tsd.start();
-    await promoted(wanted);
+    await promoted(rig, wanted);
     expect(rig.tsd.storage.keys()).toHaveLength(2);
   });
 
   test('follows on when that is given up', async () => {
+    await using rig = await StandbyRig.open();
     await rig.start();
     await rig.log.write([line(1)]);
-    const [end] = ends();
+    const [end] = ends(rig);
     const beyond = end && [{ ...end, seq: end.seq + 1_000_000 }];
     await rig.standby.drain(beyond ?? []);
     await moment(300);

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import { until } from '../kit/until.ts';
@@ -7,30 +7,22 @@ import { SkippingClock } from '../kit/skipping-clock.ts';
 import { present } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
 
-let clock: SkippingClock;
-let rig: StandbyRig;
-
-beforeEach(async () => {
-  clock = new SkippingClock();
-  rig = await StandbyRig.open(clock);
-});
-afterEach(() => rig[Symbol.asyncDispose]());
-
 const line = (metric: string, n: number, value: number | string = n): string =>
   `put ${metric} ${1_700_000_000 + n} ${value} a=b`;
 
 const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** Lets this much time pass, in small steps, with what must be done in between. */
-async function pass(seconds: number): Promise<void> {
+async function pass(clock: SkippingClock, seconds: number): Promise<void> {
   for (let at = 0; at < seconds; at += 5) {
     clock.skip(5_000);
     await moment();
   }
 }
 
-describe('a standby of a local log', () => {
+describe.concurrent('a standby of a local log', () => {
   test('gets everything by the transport it came by, over starts of the proxy, also what is written meanwhile', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.log.write([line('m', 1), line('m', 2)]);
     await rig.log.write([line('t', 1)], 'telnet');
     await rig.start();
@@ -44,6 +36,7 @@ describe('a standby of a local log', () => {
   });
 
   test('goes on where its state says, and sends nothing of before again', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.log.write([line('before', 1)]);
     await rig.start();
     await rig.contained();
@@ -57,6 +50,7 @@ describe('a standby of a local log', () => {
   });
 
   test('sends again what was not confirmed when it ended', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.log.write([line('m', 1)]);
     await rig.start();
     await until(() => rig.values('m').length > 0, 'sent');
@@ -69,6 +63,7 @@ describe('a standby of a local log', () => {
   });
 
   test('loses nothing when the target dies with what it had not stored, and says how far it is behind meanwhile', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.start();
     await rig.log.write([line('m', 1)]);
     await rig.contained();
@@ -85,6 +80,7 @@ describe('a standby of a local log', () => {
   });
 
   test('leaves the later of two values of one instant', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.start();
     for (const value of [1, 300, 2, 70_000, 3]) await rig.log.write([line('m', 1, value)]);
     await rig.contained();
@@ -93,6 +89,8 @@ describe('a standby of a local log', () => {
   });
 
   test('begins behind a time up to which the target has everything', async () => {
+    const clock = new SkippingClock();
+    await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
     clock.skip(1_000);
     const sinceMs = rig.log.wal.now();
@@ -104,6 +102,7 @@ describe('a standby of a local log', () => {
   });
 
   test('names the records that the log has lost, and goes on behind them', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.log.write([line('m', 1)]);
     await rig.start();
     await rig.contained();
@@ -120,8 +119,10 @@ describe('a standby of a local log', () => {
   });
 });
 
-describe('a state', () => {
+describe.concurrent('a state', () => {
   test('of another target, another log or an older copy of the log is refused', async () => {
+    const clock = new SkippingClock();
+    await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
     await rig.start();
     await rig.contained();
@@ -147,8 +148,10 @@ describe('a state', () => {
   });
 });
 
-describe('a gate', () => {
+describe.concurrent('a gate', () => {
   test('lets nothing pass before its delay is over, and everything then', async () => {
+    const clock = new SkippingClock();
+    await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
     clock.skip(600_000);
     await rig.log.write([line('m', 2)]);
@@ -167,6 +170,8 @@ describe('a gate', () => {
   });
 
   test('ends it once everything up to the time to stop at is contained, and nothing behind', async () => {
+    const clock = new SkippingClock();
+    await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
     clock.skip(1_000);
     const stopAtMs = rig.log.wal.now();
@@ -179,6 +184,7 @@ describe('a gate', () => {
   });
 
   test('stays closed while it is paused, over a start, until it is told to go on', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     await rig.start();
     await rig.standby.pause();
     await rig.log.write([line('m', 1)]);
@@ -193,8 +199,9 @@ describe('a gate', () => {
   });
 });
 
-describe('a point that the primary refused', () => {
+describe.concurrent('a point that the primary refused', () => {
   test('is left out when that is known, and its neighbours are not', async () => {
+    await using rig = await StandbyRig.open(new SkippingClock());
     const { position } = present(await rig.log.write([line('m', 1), line('x', 2), line('m', 3)]));
     rig.log.wal.appendControl({
       kind: 'outcome',
@@ -210,6 +217,8 @@ describe('a point that the primary refused', () => {
   });
 
   test('is no dead letter of the target, but one that only the target refuses is', async () => {
+    const clock = new SkippingClock();
+    await using rig = await StandbyRig.open(clock);
     rig.tsd.faults = { unknownMetrics: new Set(['x', 'y']) };
     const written = present(await rig.log.write([line('m', 1), line('x', 2), line('y', 3)]));
     const { lane, seq } = written.position;
@@ -222,7 +231,7 @@ describe('a point that the primary refused', () => {
       refused: [{ index: 1, error: 'Unknown metric' }],
     });
     await rig.log.settle();
-    await pass(90);
+    await pass(clock, 90);
     await until(() => rig.standby.open.suspects === 0, 'given up');
     await rig.contained();
     expect(await rig.letters()).toMatchObject([{ lane, seq, index: 2, line: line('y', 3) }]);
