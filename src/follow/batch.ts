@@ -1,7 +1,7 @@
 import { JsonPointWriter, jsonBytesMax } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
-import { foldedOrder, logOrder } from './fold.ts';
+import { foldedOrder, freeOrder, logOrder } from './fold.ts';
 import type { SentBodies, SentBody } from './sent-bodies.ts';
 
 /** Lines of one transport, as one request to an OpenTSDB. */
@@ -36,12 +36,12 @@ export class ChunkBatches {
   #next = 0;
   #taken = 0;
 
-  /** `sentBodies`: used where all points are sent, in the order of the log. */
-  constructor(chunk: Chunk, isFolded: boolean, sentBodies?: SentBodies) {
+  /** `isFolded`: `already` where no two lines write the same instant. `sentBodies`: used where all points are sent, in the order of the log. */
+  constructor(chunk: Chunk, isFolded: boolean | 'already', sentBodies?: SentBodies) {
     this.#chunk = chunk;
-    this.#isFolded = isFolded;
-    this.#order = isFolded ? foldedOrder(chunk) : logOrder(chunk);
-    this.#isWhole = !isFolded && this.#order.length === chunk.count;
+    this.#isFolded = isFolded !== false;
+    this.#order = orderOf(chunk, isFolded);
+    this.#isWhole = isFolded === false && this.#order.length === chunk.count;
     this.#sentBodies = this.#isWhole ? sentBodies : undefined;
   }
 
@@ -120,6 +120,11 @@ export class ChunkBatches {
     if (this.#isFolded) return undefined;
     return { ...last, seq: (this.#chunk.seqs[next] ?? 0) - 1 };
   }
+}
+
+function orderOf(chunk: Chunk, isFolded: boolean | 'already'): number[] {
+  if (isFolded === 'already') return freeOrder(chunk);
+  return isFolded ? foldedOrder(chunk) : logOrder(chunk);
 }
 
 /** Below this, a body's size decides how many points it holds, and is guessed with care. */

@@ -90,6 +90,42 @@ export class Chunk {
     this.starts[this.count] = stop;
   }
 
+  /** Adds a line of another chunk. */
+  addLine(from: Chunk, line: number): void {
+    const bytes = from.endOf(line) + 1 - (from.starts[line] ?? 0);
+    if (this.length + bytes + WORD_SLACK_BYTES > this.bytes.length)
+      this.#growBytes(this.length + bytes + WORD_SLACK_BYTES);
+    if (this.count === this.seqs.length) this.#growLines();
+    this.starts[this.count] = this.length;
+    this.length += bytes;
+    this.count += 1;
+    this.starts[this.count] = this.length;
+    this.replaceLine(this.count - 1, from, line);
+  }
+
+  /** Puts a line of another chunk in the place of one; false when it isn't as long. */
+  replaceLine(place: number, from: Chunk, line: number): boolean {
+    const start = from.starts[line] ?? 0;
+    const end = from.endOf(line);
+    const to = this.starts[place] ?? 0;
+    if (this.endOf(place) - to !== end - start) return false;
+    // A line is short: a view of it, which `copy` needs, costs more.
+    for (let at = start; at <= end; at += 1) this.bytes[to + at - start] = from.bytes[at] ?? 0;
+    this.seqs[place] = from.seqs[line] ?? 0;
+    this.indexes[place] = from.indexes[line] ?? 0;
+    this.keyHigh[place] = from.keyHigh[line] ?? 0;
+    this.keyLow[place] = from.keyLow[line] ?? 0;
+    this.seriesHigh[place] = from.seriesHigh[line] ?? 0;
+    this.seriesLow[place] = from.seriesLow[line] ?? 0;
+    this.instants[place] = from.instants[line] ?? 0;
+    this.times[place] = from.times[line] ?? 0;
+    this.telnet[place] = from.telnet[line] ?? 0;
+    this.isOfOthers[place] = from.isOfOthers[line] ?? 0;
+    this.isBeaten[place] = 0;
+    this.isAscii &&= from.isAscii;
+    return true;
+  }
+
   /** Memory for the body of the chunk's `index`-th batch; its content is the caller's until the chunk is cleared. */
   body(index: number, bytes: number): Buffer {
     const kept = this.#bodies[index];

@@ -84,7 +84,7 @@ export class Delivery {
 
   /** Up to here every point that isn't refused was put for the last time. */
   put(): Position | undefined {
-    return lastBefore(this.#delivered, this.repeats.mends.positions());
+    return lastBefore(this.#delivered, [this.repeats.mends.first()]);
   }
 
   /** Up to here nothing remains to be done but to be stored: no point may turn out to be refused, or to win over another lane's. */
@@ -309,13 +309,8 @@ export class Delivery {
 
   /** The flight has landed: its rewrites, but for those refused, are put once more after the flush. */
   #noteMends({ batch, rewrites }: Flight, refused: ReadonlySet<number>, nowMs: number): void {
-    const { mends } = this.repeats;
-    const dueMs = nowMs + this.#options.flushSpanMs();
-    for (const line of rewrites) {
-      const { error: _, ...point } = refusedPoint(batch, line, '');
-      mends.withdraw(point.high, point.low);
-      if (!refused.has(line)) mends.add({ ...point, dueMs, handled: this.canary.handled });
-    }
+    const due = { dueMs: nowMs + this.#options.flushSpanMs(), handled: this.canary.handled };
+    this.repeats.mends.land(batch.chunk, rewrites, refused, due);
   }
 
   #renew({ chunk, lines }: Batch): void {

@@ -4,7 +4,8 @@ import type { Canary } from './canary.ts';
 import { type Compacted, CompactionWatch } from './compaction-watch.ts';
 import { endedBefore } from './ended-hours.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
-import type { Mend, Mends } from './mends.ts';
+import type { MendPage } from './mend-page.ts';
+import type { Mends } from './mends.ts';
 
 export interface EndedMendsOptions {
   readonly applier: Pick<Applier, 'compacted'>;
@@ -15,14 +16,6 @@ export interface EndedMendsOptions {
   readonly flushSpanMs: () => number;
 }
 
-/** Mends that are put now. */
-export interface OpenMends {
-  readonly mends: readonly Mend[];
-  /** What was compacted until then; undefined where it doesn't matter. */
-  readonly compacted: number | undefined;
-}
-
-const NOTHING: Compacted = { cells: undefined };
 /** So often is a write to an hour that is over put once more, should the TSD compact all the while. */
 const ENDED_PUTS_MAX = 6;
 
@@ -51,35 +44,45 @@ export class EndedMends {
     return this.#compaction.untilMs;
   }
 
-  /** Those of due mends to be put now. Lets go of those since whose last put nothing was compacted, or that were put often enough. */
-  async open(mends: readonly Mend[], nowMs: number): Promise<OpenMends> {
+  /** Of a page of hours that lasted: the mends to hours that are over by now wait from here on. */
+  takeFrom(page: MendPage): void {
+    const { chunk, dueMs, handled } = page;
     const before = this.#endedBefore;
-    const first = mends.find(({ instant }) => instant < before);
-    const compacted =
-      first === undefined ? NOTHING : await this.#compaction.still(nowMs, first.dueMs);
-    this.#isWaiting = compacted === undefined;
-    if (compacted === undefined) {
-      return { mends: mends.filter(({ instant }) => instant >= before), compacted };
+    for (let line = 0; line < chunk.count; line += 1) {
+      const isEnded = page.has(line) && (chunk.instants[line] ?? Infinity) < before;
+      if (isEnded) this.#options.mends.add(chunk, line, { dueMs, handled }, 'ended');
     }
-    const { cells } = compacted;
-    const isSure = ({ put }: Mend): boolean => put !== undefined && put.compacted === cells;
-    const unsure = mends.filter((mend) => !isSure(mend));
-    const open = unsure.filter(({ put }) => (put?.times ?? 0) < ENDED_PUTS_MAX);
-    const stays = new Set(open);
-    for (const mend of mends) if (!stays.has(mend)) this.#options.mends.remove(mend);
-    const unsettled = unsure.length - open.length;
-    if (unsettled > 0) this.#options.events.unsettled(unsettled);
-    return { mends: open, compacted: cells };
   }
 
-  /** It was put once more, and taken: to an hour that is over perhaps not for the last time. */
-  mended(mend: Mend, compacted: number | undefined, nowMs: number): void {
+  /**
+   * Whether mends of a page that are due may be put: what was compacted until then. Undefined: not now. Lets go of those since whose
+   * last put nothing was compacted, or that were put often enough.
+   */
+  async open(page: MendPage, nowMs: number): Promise<Compacted | undefined> {
+    const { mends, events } = this.#options;
+    const compacted = await this.#compaction.still(nowMs, page.dueMs);
+    this.#isWaiting = compacted === undefined;
+    if (compacted === undefined) return undefined;
+    let unsettled = 0;
+    for (let line = 0; line < page.chunk.count; line += 1) {
+      if (!page.has(line)) continue;
+      const put = page.putBefore(line);
+      const isSure = put !== undefined && put.compacted === compacted.cells;
+      if (!isSure && (put?.times ?? 0) < ENDED_PUTS_MAX) continue;
+      mends.remove(page, line);
+      if (!isSure) unsettled += 1;
+    }
+    if (unsettled > 0) events.unsettled(unsettled);
+    return compacted;
+  }
+
+  /** A mend of such a page was put once more, and taken: perhaps not for the last time. */
+  mended(page: MendPage, line: number, { cells }: Compacted, nowMs: number): void {
     const { mends, canary } = this.#options;
-    mends.remove(mend);
-    if (compacted === undefined || mend.instant >= this.#endedBefore) return;
+    if (cells === undefined) return mends.remove(page, line);
     const dueMs = nowMs + this.#compaction.spanMs;
-    const put = { compacted, times: (mend.put?.times ?? 0) + 1 };
-    mends.add({ ...mend, dueMs, handled: canary.handled, put });
+    const put = { compacted: cells, times: (page.putBefore(line)?.times ?? 0) + 1 };
+    mends.add(page.chunk, line, { dueMs, handled: canary.handled, put }, 'ended');
   }
 
   get #endedBefore(): number {

@@ -2,9 +2,9 @@ import { assert } from '../runtime/errors.ts';
 import type { Applied, Applier, LineError, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Canary } from './canary.ts';
-import type { Chunk } from './chunk.ts';
+import { Chunk } from './chunk.ts';
 import type { RefusedPoint } from './delivery-options.ts';
-import type { Mends } from './mends.ts';
+import type { Mends, Rewrites } from './mends.ts';
 import { cellGroup } from './point-key.ts';
 import type { Departure } from './put-notes.ts';
 import type { RecentWrites } from './recent-writes.ts';
@@ -14,8 +14,8 @@ import type { Suspects } from './suspects.ts';
 export interface Flight {
   readonly batch: Batch;
   readonly sentMs: number;
-  /** Lines that may tie with an earlier write of their instant. */
-  readonly rewrites: readonly number[];
+  /** What may tie with an earlier write of its instant. */
+  readonly rewrites: Rewrites;
   readonly departure: Departure | undefined;
   /** Replaced when the batch must be applied again. */
   answer: Promise<Applied | Unlocated>;
@@ -37,9 +37,10 @@ export function noteRewrites(
   { chunk, lines }: Batch,
   late: ReadonlySet<number>,
   { recent, canary, mends, suspects }: PutsBefore,
-): readonly number[] {
+): Rewrites {
   const { keyHigh, keyLow } = chunk;
   const rewrites: number[] = [];
+  const cells: number[] = [];
   for (const line of lines) {
     const high = keyHigh[line] ?? 0;
     const low = keyLow[line] ?? 0;
@@ -47,18 +48,24 @@ export function noteRewrites(
     const isOvertaking = canary.overtake(high, low);
     if (isRewrite || isOvertaking || late.has(line) || mends.has(high, low)) {
       rewrites.push(line);
-      mends.announce(high, low);
+      cells.push(mends.announce(high, low));
     }
     suspects.supersede(high, low);
   }
-  return rewrites;
+  return { lines: rewrites, cells };
 }
 
 /** Keeps the place of records without points among the batches under way. */
 export function emptyFlight(chunk: Chunk): Flight {
   const batch = { telnet: true, body: Buffer.alloc(0), chunk, lines: [], last: chunk.last };
   const answer = Promise.resolve<Applied>({ kind: 'handled', refused: [] });
-  return { batch, sentMs: Infinity, rewrites: [], departure: undefined, answer };
+  return {
+    batch,
+    sentMs: Infinity,
+    rewrites: { lines: [], cells: [] },
+    departure: undefined,
+    answer,
+  };
 }
 
 /**
@@ -90,6 +97,16 @@ export function refusedPoint({ chunk, telnet }: Batch, line: number, error: stri
     isOfOthers: chunk.isOfOthers[line] === 1,
     error,
   };
+}
+
+/** The reverse: a chunk with that line alone. */
+export function chunkOf({ line, position, index, ...point }: Omit<RefusedPoint, 'error'>): Chunk {
+  const bytes = Buffer.from(`${line}\n`);
+  const chunk = new Chunk(bytes.length, 1);
+  chunk.add(bytes, 0, bytes.length, { ...point, seq: position.seq });
+  chunk.indexes[0] = index;
+  chunk.last = position;
+  return chunk;
 }
 
 /** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */

@@ -25,9 +25,18 @@ export function foldedOrder(chunk: Chunk): number[] {
   const kept = logOrder(chunk).filter((line) => superseded[line] === 0);
   // Two instants with one fingerprint hide other lines of theirs: what is kept goes in the order of the log.
   if (!isFree) return kept;
+  return byTransport(chunk, kept);
+}
+
+/** The lines of a chunk of which no two touch the same instant: HTTP first, then telnet. */
+export function freeOrder(chunk: Chunk): number[] {
+  return byTransport(chunk, logOrder(chunk));
+}
+
+function byTransport(chunk: Chunk, lines: readonly number[]): number[] {
   return [
-    ...kept.filter((line) => chunk.telnet[line] === 0),
-    ...kept.filter((line) => chunk.telnet[line] === 1),
+    ...lines.filter((line) => chunk.telnet[line] === 0),
+    ...lines.filter((line) => chunk.telnet[line] === 1),
   ];
 }
 

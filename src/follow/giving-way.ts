@@ -164,11 +164,8 @@ export class GivingWay {
     const refused = new Set(sent.refused.map(({ line }) => line));
     const stored = lines.find((line) => !refused.has(line));
     if (stored !== undefined) canary.offerAgain(refusedPoint(batch, stored, ''));
-    for (const line of doubtful) {
-      const { error: _, ...point } = refusedPoint(batch, line, '');
-      const dueMs = nowMs + flushSpanMs();
-      if (!refused.has(line)) mends.add({ ...point, dueMs, handled: canary.handled });
-    }
+    const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
+    for (const line of doubtful) if (!refused.has(line)) mends.add(chunk, line, due);
     return undefined;
   }
 }

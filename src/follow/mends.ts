@@ -1,87 +1,191 @@
 import type { Position } from '../record/position.ts';
-import type { RefusedPoint } from './delivery-options.ts';
-import { cellGroup } from './point-key.ts';
-
-/** A write that must be repeated, because it may tie with another of its instant in the TSD's flush. */
-export interface Mend extends Omit<RefusedPoint, 'error'> {
-  readonly dueMs: number;
-  /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
-  readonly handled: number;
-  /** Of one that was put once more to an hour that is over: how much had been compacted then, and how often it was put. */
-  readonly put?: { readonly compacted: number; readonly times: number };
-}
+import { CellNumbers, grown } from './cell-numbers.ts';
+import type { Chunk } from './chunk.ts';
+import { type MendDue, MendPage, PAGE_LINES } from './mend-page.ts';
+import { firstOf } from './put-stretch.ts';
 
 /** More instants in doubt at once stop the delivery until some are mended. */
 export const MENDS_MAX = 100_000;
+/** So do more pages of 0.6 MiB, which long lines fill sooner. */
+const PAGES_MAX = 48;
+/** More empty ones are not kept. */
+const PAGES_KEPT = 8;
+
+/** `lasting`: of hours that last; `ended`: of hours that are over, where the TSD may compact. */
+export type MendKind = 'lasting' | 'ended';
+
+interface Mend {
+  readonly chunk: Chunk;
+  readonly line: number;
+  readonly due: MendDue;
+  readonly kind: MendKind;
+}
+
+/** Lines of a batch that may tie with earlier writes, in order, and the numbers of their cells. */
+export interface Rewrites {
+  readonly lines: readonly number[];
+  readonly cells: readonly number[];
+}
 
 /**
  * The instants in doubt: for each the latest value, to be put once more when the flush is surely over. A
  * cursor must not pass that latest write before: it is enough that it would be sent again after a crash.
+ *
+ * Where all is written again and again nearly every mend is replaced before it is due. So one is no more than a line
+ * copied to the page of those that are due at the same time, often over the one that it replaces.
  */
 export class Mends {
-  readonly #byCell = new Map<number, Mend>();
-  /** How many writes under way will be mended, by cell. */
-  readonly #announced = new Map<number, number>();
+  readonly #cells = new CellNumbers();
+  /** By number of a cell: where its mend is, and one; 0: it has none. */
+  #places = new Uint32Array(this.#cells.capacity);
+  /** By number of a cell: its writes under way that will be mended. */
+  #underWay = new Uint32Array(this.#cells.capacity);
+  /** By number of a cell: the last landing that brought its mend. */
+  #landings = new Uint32Array(this.#cells.capacity);
+  #landing = 0;
+  #count = 0;
+  /** All there are, by number. */
+  readonly #pages: (MendPage | undefined)[] = [];
+  readonly #kept: MendPage[] = [];
+  /** Those with mends, in the order in which they were opened. */
+  readonly #queues: Record<MendKind, MendPage[]> = { lasting: [], ended: [] };
 
   get size(): number {
-    return this.#byCell.size;
+    return this.#count;
+  }
+
+  /** Whether there is no room for more. */
+  get isFull(): boolean {
+    const { lasting, ended } = this.#queues;
+    return this.#count >= MENDS_MAX || lasting.length + ended.length >= PAGES_MAX;
   }
 
   /** Whether the instant is in doubt, so that every later write of it is, too. */
   has(high: number, low: number): boolean {
-    if (this.#byCell.size === 0 && this.#announced.size === 0) return false;
-    const cell = cellGroup(high, low);
-    return this.#byCell.has(cell) || this.#announced.has(cell);
+    return this.#cells.count > 0 && this.#cells.find(high, low) >= 0;
   }
 
-  /** A write that may tie is being sent; `withdraw` comes with its answer. */
-  announce(high: number, low: number): void {
-    const cell = cellGroup(high, low);
-    this.#announced.set(cell, (this.#announced.get(cell) ?? 0) + 1);
+  /** A write that may tie is being sent; `land` comes with its answer. Returns the number of its cell. */
+  announce(high: number, low: number): number {
+    const cell = this.#enter(high, low);
+    this.#underWay[cell] = (this.#underWay[cell] ?? 0) + 1;
+    return cell;
   }
 
-  withdraw(high: number, low: number): void {
-    const cell = cellGroup(high, low);
-    const others = (this.#announced.get(cell) ?? 1) - 1;
-    if (others > 0) this.#announced.set(cell, others);
-    else this.#announced.delete(cell);
+  /** What was announced of a batch was answered: of each instant the last that isn't refused is to be put once more. */
+  land(chunk: Chunk, rewrites: Rewrites, refused: ReadonlySet<number>, due: MendDue): void {
+    this.#landing = (this.#landing + 1) >>> 0;
+    for (let at = rewrites.lines.length - 1; at >= 0; at -= 1) {
+      const line = rewrites.lines[at] ?? 0;
+      const cell = rewrites.cells[at] ?? 0;
+      this.#underWay[cell] = (this.#underWay[cell] ?? 1) - 1;
+      if (this.#landings[cell] !== this.#landing && !refused.has(line)) {
+        this.#landings[cell] = this.#landing;
+        this.#put(cell, { chunk, line, due, kind: 'lasting' });
+      }
+      this.#leave(cell);
+    }
   }
 
   /** A later write of the same instant takes the place of an earlier one, and waits its own time. */
-  add(mend: Mend): void {
-    const cell = cellGroup(mend.high, mend.low);
-    this.#byCell.delete(cell);
-    this.#byCell.set(cell, mend);
+  add(chunk: Chunk, line: number, due: MendDue, kind: MendKind = 'lasting'): void {
+    const cell = this.#enter(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
+    this.#put(cell, { chunk, line, due, kind });
   }
 
-  /** Those due, oldest first, at most `max`. They stay until `remove`. */
-  due(nowMs: number, max: number): Mend[] {
-    const due: Mend[] = [];
-    for (const mend of this.#byCell.values()) {
-      if (mend.dueMs > nowMs || due.length === max) break;
-      due.push(mend);
-    }
+  /** Those due that were opened first, which take no more from then on. They stay until `remove`. */
+  due(nowMs: number, kind: MendKind): MendPage | undefined {
+    const due = this.#queues[kind].find(({ dueMs }) => dueMs <= nowMs);
+    due?.close();
     return due;
   }
 
-  /** When the first is due. */
-  nextDueMs(): number | undefined {
-    for (const { dueMs } of this.#byCell.values()) return dueMs;
-    return undefined;
+  /** When the first of a kind are due. */
+  nextDueMs(kind: MendKind): number | undefined {
+    let first = this.#queues[kind][0]?.dueMs;
+    for (const { dueMs } of this.#queues[kind]) if (dueMs < (first ?? dueMs)) first = dueMs;
+    return first;
   }
 
-  /** Takes it out unless a later write has taken its place. */
-  remove(mend: Mend): void {
-    const cell = cellGroup(mend.high, mend.low);
-    if (this.#byCell.get(cell) === mend) this.#byCell.delete(cell);
+  /** Takes a line of a page out unless a later write has taken its place. */
+  remove(page: MendPage, line: number): void {
+    if (!page.has(line)) return;
+    const { keyHigh, keyLow } = page.chunk;
+    const cell = this.#cells.find(keyHigh[line] ?? 0, keyLow[line] ?? 0);
+    this.#places[cell] = 0;
+    this.#count -= 1;
+    this.#drop(page, line);
+    this.#leave(cell);
   }
 
   /** All of them will be put otherwise. */
   clear(): void {
-    this.#byCell.clear();
+    for (const page of Object.values(this.#queues).flat())
+      for (let line = 0; page.count > 0; line += 1) this.remove(page, line);
   }
 
-  positions(): Position[] {
-    return [...this.#byCell.values()].map(({ position }) => position);
+  /** The first record of which a write is in doubt. */
+  first(): Position | undefined {
+    let first: Position | undefined;
+    for (const { chunk, firstSeq } of Object.values(this.#queues).flat())
+      if (chunk.last !== undefined) first = firstOf(first, { ...chunk.last, seq: firstSeq });
+    return first;
+  }
+
+  #put(cell: number, mend: Mend): void {
+    const { chunk, line, due } = mend;
+    const page = this.#open(mend);
+    const before = (this.#places[cell] ?? 0) - 1;
+    const replaced = before < 0 ? undefined : this.#pages[Math.floor(before / PAGE_LINES)];
+    const beaten = before % PAGE_LINES;
+    if (replaced === page && page.replace(beaten, chunk, line, due)) return;
+    const place = page.number * PAGE_LINES + page.add(chunk, line, due);
+    this.#places[cell] = place + 1;
+    if (replaced === undefined) this.#count += 1;
+    else this.#drop(replaced, beaten);
+  }
+
+  /** The page for a mend. */
+  #open({ chunk, line, due: { dueMs }, kind }: Mend): MendPage {
+    const queue = this.#queues[kind];
+    const newest = queue.at(-1);
+    if (newest?.hasRoom(chunk, line, dueMs) === true) return newest;
+    newest?.close();
+    const page = this.#kept.pop() ?? this.#newPage();
+    page.open(chunk, dueMs);
+    queue.push(page);
+    return page;
+  }
+
+  #newPage(): MendPage {
+    const free = this.#pages.indexOf(undefined);
+    const page = new MendPage(free < 0 ? this.#pages.length : free);
+    this.#pages[page.number] = page;
+    return page;
+  }
+
+  #drop(page: MendPage, line: number): void {
+    page.drop(line);
+    if (page.count > 0) return;
+    for (const queue of Object.values(this.#queues)) {
+      const at = queue.indexOf(page);
+      if (at >= 0) queue.splice(at, 1);
+    }
+    if (this.#kept.length < PAGES_KEPT && !page.isLarge) this.#kept.push(page);
+    else this.#pages[page.number] = undefined;
+  }
+
+  #enter(high: number, low: number): number {
+    const cell = this.#cells.enter(high, low);
+    const { capacity } = this.#cells;
+    if (capacity === this.#places.length) return cell;
+    this.#places = grown(this.#places, capacity);
+    this.#underWay = grown(this.#underWay, capacity);
+    this.#landings = grown(this.#landings, capacity);
+    return cell;
+  }
+
+  #leave(cell: number): void {
+    if (this.#places[cell] === 0 && this.#underWay[cell] === 0) this.#cells.leave(cell);
   }
 }

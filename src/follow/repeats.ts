@@ -4,11 +4,12 @@ import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
 import type { Doubt } from './doubt.ts';
-import { EndedMends, type OpenMends } from './ended-mends.ts';
+import { chunkOf } from './flight.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
 import { type LookThrough, WINNERS_MAX } from './look-through.ts';
-import { type Mend, Mends, MENDS_MAX } from './mends.ts';
+import { earliest, Mending } from './mending.ts';
+import { type Mends, MENDS_MAX } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
@@ -36,8 +37,6 @@ interface SendAt {
   readonly limits: BatchLimits;
 }
 
-const NO_MENDS: OpenMends = { mends: [], compacted: undefined };
-
 const RETRIES_AT_ONCE = 100;
 /** After so long nothing more is sent until the TSD is quiet. */
 const QUIET_PATIENCE_MS = 3_000;
@@ -45,11 +44,10 @@ const DONE: Repeated = { kind: 'done' };
 
 /** What must be put besides the log: instants in doubt, points that were refused too late for an error, and what others wrote later. */
 export class Repeats {
-  readonly mends = new Mends();
   readonly suspects = new Suspects();
   readonly #options: RepeatsOptions;
   readonly #quiet: QuietWatch;
-  readonly #ended: EndedMends;
+  readonly #mending: Mending;
   readonly #narrowing: Narrowing;
   readonly #givingWay: GivingWay;
 
@@ -57,7 +55,13 @@ export class Repeats {
     const { applier, canary, events } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
-    this.#ended = new EndedMends({ ...options, mends: this.mends });
+    this.#mending = new Mending({
+      ...options,
+      quiet: this.#quiet,
+      suspect: (point, nowMs) => this.suspect([point], nowMs),
+      setAside: (point, nowMs) => this.setAside(point, nowMs),
+      aside: () => this.suspects.size,
+    });
     this.#narrowing = new Narrowing(canary, applier);
     this.#givingWay = new GivingWay({
       ...options,
@@ -68,12 +72,15 @@ export class Repeats {
     });
   }
 
+  get mends(): Mends {
+    return this.#mending.mends;
+  }
+
   /** Whether so much is open, or so long, that nothing more should be sent. */
   isFull(nowMs: number): boolean {
-    const mendsSinceMs = this.#ended.isWaiting ? undefined : this.mends.nextDueMs();
-    const sinceMs = Math.min(mendsSinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
+    const sinceMs = Math.min(this.#mending.sinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
     const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
-    return isLong || this.mends.size >= MENDS_MAX || this.suspects.size >= SUSPECTS_MAX;
+    return isLong || this.mends.isFull || this.suspects.size >= SUSPECTS_MAX;
   }
 
   /** Writes of other lanes are put over what was put to their instants. Resolves once they were, or the signal aborts. */
@@ -88,10 +95,11 @@ export class Repeats {
 
   /** When there is next something to do. */
   nextDueMs(): number | undefined {
-    const waiting = [this.mends.nextDueMs(), this.#givingWayDueMs].filter(isKnown);
-    const quiet = waiting.map((dueMs) => Math.max(dueMs, this.#quiet.untilMs, this.#ended.untilMs));
-    const due = [...quiet, this.suspects.nextDueMs()].filter(isKnown);
-    return due.length > 0 ? Math.min(...due) : undefined;
+    const givingWayMs = this.#givingWayDueMs;
+    return earliest(
+      earliest(this.#mending.nextDueMs(), this.suspects.nextDueMs()),
+      givingWayMs === undefined ? undefined : Math.max(givingWayMs, this.#quiet.untilMs),
+    );
   }
 
   /** Undefined, too, while what it may add to the mends would be too many. */
@@ -146,8 +154,8 @@ export class Repeats {
       const failure = await this.#givingWay.run(nowMs, limits);
       if (failure !== undefined) return failure;
     }
-    const { mends, compacted } = await this.#dueMends(nowMs, points);
-    return this.#putAgain(mends, suspects, { nowMs, limits, compacted });
+    const mended = await this.#mending.run(nowMs, limits);
+    return mended ?? this.#putAgain(suspects, { nowMs, limits });
   }
 
   async #giveUp(final: readonly Suspect[]): Promise<Repeated> {
@@ -179,80 +187,37 @@ export class Repeats {
     return DONE;
   }
 
-  /**
-   * Those due once they surely come behind their writes, without those which the canary on its way may overtake: they wait again.
-   */
-  async #dueMends(nowMs: number, max: number): Promise<OpenMends> {
-    const due = this.mends.due(nowMs, Infinity);
-    const [first] = due;
-    if (first === undefined) return NO_MENDS;
-    const handled = Math.max(...due.slice(0, max).map((mend) => mend.handled));
-    const { dueMs: sinceMs } = first;
-    if (!(await this.#quiet.isBehind({ handled, sinceMs }, nowMs))) return NO_MENDS;
-    const proven = due.filter((mend) => mend.handled <= handled);
-    const open = await this.#ended.open(proven, nowMs);
-    const mends = open.mends.slice(0, max).filter((mend) => {
-      if (!this.#options.canary.isUnderWay(mend.high, mend.low)) return true;
-      this.mends.add({ ...mend, dueMs: nowMs + this.#options.flushSpanMs() });
-      return false;
-    });
-    return { ...open, mends };
-  }
-
-  async #putAgain(
-    mends: readonly Mend[],
-    suspects: readonly Suspect[],
-    { nowMs, limits, compacted }: Pick<OpenMends, 'compacted'> & SendAt,
-  ): Promise<Repeated> {
-    const { canary, recent, events, clock, flushSpanMs } = this.#options;
+  async #putAgain(suspects: readonly Suspect[], { nowMs, limits }: SendAt): Promise<Repeated> {
+    const { canary, recent, flushSpanMs } = this.#options;
     // Nothing was handled then.
-    if (mends.length + suspects.length === 0) return DONE;
-    for (const { high, low } of mends) recent.registerAgain(high, low);
+    if (suspects.length === 0) return DONE;
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
-    const sent = await this.#send([...mends, ...suspects], this.#narrowing.within(limits));
-    if (sent.kind !== 'handled') return this.#setAside(sent, mends, suspects);
+    const sent = await this.#send(suspects, this.#narrowing.within(limits));
+    if (sent.kind !== 'handled') return this.#setAside(sent, suspects);
     this.#narrowing.passed();
     canary.note();
-    for (const [index, mend] of mends.entries()) {
-      const error = sent.errors.get(index);
-      if (error === undefined) this.#ended.mended(mend, compacted, clock.monotonicMs());
-      else this.mends.remove(mend);
-      // What others wrote is theirs to tell their clients of.
-      const isOwn = mend.isOfOthers !== true;
-      if (error === undefined) canary.offerAgain(mend);
-      if (error !== undefined && isOwn) this.suspect([{ ...mend, error }], nowMs);
-    }
-    if (mends.length > 0) events.mended(mends.length);
     for (const [index, suspect] of suspects.entries()) {
-      const error = sent.errors.get(mends.length + index);
+      const error = sent.errors.get(index);
       if (error !== undefined) this.#refuse(suspect, error, nowMs);
       else this.suspects.remove(suspect);
-      const isDoubtful = error === undefined && rewrites.has(suspect);
-      const dueMs = nowMs + flushSpanMs();
-      if (isDoubtful) this.mends.add({ ...suspect, dueMs, handled: canary.handled });
+      const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
+      if (error === undefined && rewrites.has(suspect)) this.mends.add(chunkOf(suspect), 0, due);
     }
     return DONE;
   }
 
   /** One that breaks every request it is in is tried alone from then on. */
-  async #setAside(
-    failure: NotSent,
-    mends: readonly Mend[],
-    suspects: readonly Suspect[],
-  ): Promise<Repeated> {
+  async #setAside(failure: NotSent, suspects: readonly Suspect[]): Promise<Repeated> {
     const now = { ms: this.#options.clock.monotonicMs(), aside: this.suspects.size };
     const error = await this.#narrowing.failed(failure, now);
     const { chunk, lines } = failure.batch;
-    const index = chunk.seqs[lines[0] ?? 0] ?? 0;
-    const mend = mends[index];
-    const point = mend ?? suspects[index - mends.length];
+    const point = suspects[chunk.seqs[lines[0] ?? 0] ?? 0];
     if (error === undefined || point === undefined) return failure;
-    if (mend !== undefined) this.mends.remove(mend);
     this.setAside({ ...point, error }, now.ms);
     return DONE;
   }
 
-  async #send(points: readonly (Mend | Suspect)[], limits: BatchLimits): Promise<SentAgain> {
+  async #send(points: readonly Suspect[], limits: BatchLimits): Promise<SentAgain> {
     const { applier, look, clock } = this.#options;
     const departure = look?.departAgain(points);
     const sent = await sendAgain(applier, points, limits);
@@ -281,8 +246,4 @@ function reasonOf(
   sent: Exclude<Awaited<ReturnType<typeof sendAgain>>, { kind: 'handled' }>,
 ): string {
   return sent.kind === 'failed' ? sent.reason : 'the point is too large for a request';
-}
-
-function isKnown(dueMs: number | undefined): dueMs is number {
-  return dueMs !== undefined;
 }

@@ -12,6 +12,7 @@ import { RecentWrites } from '../../src/follow/recent-writes.ts';
 import { Suspects } from '../../src/follow/suspects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { frameOf } from '../kit/frames.ts';
+import { addMend, takeMends } from './open-mends.ts';
 
 const START = 1_700_000_000_000;
 const LIMITS = { points: 100, bytes: 65_536 };
@@ -138,7 +139,7 @@ describe('giving way to others', () => {
     rig.put(1, '1', [0], 20);
     expect(await rig.run()).toBe('done');
     expect(valuesOf(rig.puts)).toEqual(['1700000000 2']);
-    expect(rig.mends.due(Infinity, 9)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
+    expect(takeMends(rig.mends)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
   });
 
   test('puts once more what goes to an hour that is over, where the TSD may compact it away', async () => {
@@ -147,7 +148,7 @@ describe('giving way to others', () => {
     rig.put(1, '1', [0], 10);
     rig.find('2', [0], 5);
     expect(await rig.run()).toBe('done');
-    expect(rig.mends.due(Infinity, 9)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
+    expect(takeMends(rig.mends)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
   });
 
   test('takes the place of what this one was to put once more', async () => {
@@ -158,15 +159,10 @@ describe('giving way to others', () => {
     const times = { receivedAt: START + 1, instant: 1_700_000_000_000 };
     const own = { line: lineOf(0, '1').trimEnd(), telnet: false, index: 0, ...times };
     const key = { high: writes.keyHigh[0] ?? 0, low: writes.keyLow[0] ?? 0 };
-    rig.mends.add({
-      ...own,
-      ...key,
-      position: { lane: 'a', ordinal: 1, seq: 1 },
-      dueMs: 0,
-      handled: 0,
-    });
+    const position = { lane: 'a', ordinal: 1, seq: 1 };
+    addMend(rig.mends, { ...own, ...key, position, dueMs: 0 });
     expect(await rig.run()).toBe('done');
-    expect(rig.mends.due(Infinity, 9).map(({ line }) => line.split(' ')[3])).toEqual(['2']);
+    expect(takeMends(rig.mends).map(({ line }) => line.split(' ')[3])).toEqual(['2']);
   });
 
   test('goes on waiting when it fails, and is not noted as refused when it is', async () => {
@@ -183,7 +179,7 @@ describe('giving way to others', () => {
     expect(await rig.givingWay.run(systemClock.monotonicMs(), LIMITS)).toBeUndefined();
     expect(rig.givingWay.sinceMs).toBeUndefined();
     // What was noted at the first try may have arrived: what was not refused is put once more.
-    expect(rig.mends.due(Infinity, 9).map(({ line }) => line)).toEqual([lineOf(1, '2').trimEnd()]);
+    expect(takeMends(rig.mends).map(({ line }) => line)).toEqual([lineOf(1, '2').trimEnd()]);
   });
 
   test('sets aside what breaks every request, and puts all else once', async () => {

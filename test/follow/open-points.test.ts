@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { Confirmation } from '../../src/follow/confirmation.ts';
-import { type Mend, Mends } from '../../src/follow/mends.ts';
 import { Suspects } from '../../src/follow/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 
@@ -17,12 +16,6 @@ const pointOf = (cell: number, seq = cell) => ({
   error: 'Unknown metric',
 });
 
-const mend = (cell: number, dueMs: number, seq = cell): Mend => ({
-  ...pointOf(cell, seq),
-  dueMs,
-  handled: 0,
-});
-
 function tried(times: readonly (readonly [number, number | undefined])[]): boolean {
   const suspects = new Suspects();
   suspects.add(pointOf(1), 0);
@@ -36,38 +29,6 @@ function tried(times: readonly (readonly [number, number | undefined])[]): boole
 const vitals = (startTime: number, storage: number, exceptions: number) => ({
   startTime,
   counters: { storage, exceptions },
-});
-
-describe('mends', () => {
-  test('hold the latest write of an instant, due by its own time', () => {
-    const mends = new Mends();
-    mends.add(mend(1, 10));
-    mends.add(mend(2, 20));
-    mends.add(mend(1, 30, 9));
-    expect(mends.due(25, 9).map(({ high }) => high)).toEqual([2]);
-    expect(mends.due(35, 9).map(({ position }) => position.seq)).toEqual([2, 9]);
-    expect(mends.nextDueMs()).toBe(20);
-    expect(mends.positions().map(({ seq }) => seq)).toEqual([2, 9]);
-  });
-
-  test('one that was replaced meanwhile is not removed', () => {
-    const mends = new Mends();
-    mends.add(mend(1, 10));
-    const [sent] = mends.due(10, 1);
-    mends.add(mend(1, 20));
-    if (sent !== undefined) mends.remove(sent);
-    expect(mends.size).toBe(1);
-  });
-
-  test('know an instant in doubt from when its write is sent until the last answer', () => {
-    const mends = new Mends();
-    mends.announce(1, 0);
-    mends.announce(1, 0);
-    mends.withdraw(1, 0);
-    expect(mends.has(1, 5)).toBe(true);
-    mends.withdraw(1, 0);
-    expect(mends.has(1, 5)).toBe(false);
-  });
 });
 
 describe('suspects', () => {

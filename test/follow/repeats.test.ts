@@ -5,10 +5,11 @@ import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
 import type { Chunk } from '../../src/follow/chunk.ts';
 import { Winners } from '../../src/follow/later-writes.ts';
 import { WINNERS_MAX } from '../../src/follow/look-through.ts';
-import { type Mend, type Mends, MENDS_MAX } from '../../src/follow/mends.ts';
+import { type Mends, MENDS_MAX } from '../../src/follow/mends.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
 import { Repeats } from '../../src/follow/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { addMend, type OpenMend } from './open-mends.ts';
 
 const LIMITS = { points: 100, bytes: 65_536 };
 const UNHEARD = {
@@ -73,7 +74,7 @@ test('where nothing could be sent nothing counts as handled', async () => {
     events: UNHEARD,
     flushSpanMs: () => 0,
   });
-  repeats.mends.add({
+  addMend(repeats.mends, {
     position: { lane: 'a', ordinal: 1, seq: 1 },
     receivedAt: 0,
     instant: 0,
@@ -83,7 +84,6 @@ test('where nothing could be sent nothing counts as handled', async () => {
     high: 1,
     line: 'put a 1700000000 1 h=x',
     dueMs: 0,
-    handled: 0,
   });
   expect(await repeats.run(100, LIMITS)).toEqual({ kind: 'done' });
   expect(repeats.mends.size).toBe(1);
@@ -131,8 +131,8 @@ describe('a write to an hour that is over', () => {
     const line = 'put a 1 1 h=x';
     const times = { receivedAt: 0, instant, dueMs: SPAN_MS };
     const rest = { index: 0, telnet: false, low: 0, high: 1, line, position };
-    repeats.mends.add({ ...times, ...rest, handled: 0 });
-    if (other !== undefined) repeats.mends.add({ ...times, ...rest, ...other, handled: 0 });
+    addMend(repeats.mends, { ...times, ...rest });
+    if (other !== undefined) addMend(repeats.mends, { ...times, ...rest, ...other });
     for (; nowMs < endMs && repeats.mends.size > 0; nowMs += 50) {
       const dueMs = repeats.nextDueMs() ?? Infinity;
       // What was put is proven stored before anything is put over it.
@@ -246,7 +246,7 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
   const at = { lane: 'a', ordinal: 1 };
   const [earlier, later] = ['put a 1 1 h=x', 'put a 1 2 h=x'];
   const doubtful = { ...point, line: earlier, position: { ...at, seq: 1 } };
-  repeats.mends.add({ ...doubtful, dueMs: 60_000, handled: 0 });
+  addMend(repeats.mends, { ...doubtful, dueMs: 60_000 });
   repeats.setAside({ ...point, line: later, position: { ...at, seq: 2 }, error: 'reset' }, 0);
   let runs = 0;
   for (let nowMs = 0; nowMs < 180_000;) {
@@ -273,17 +273,17 @@ test('what others wrote later waits while what it may add to the mends would be 
   });
   const position = { lane: 'a', ordinal: 1, seq: 1 };
   const rest = { receivedAt: 0, instant: 0, index: 0, telnet: false, line: 'put a 1 1 h=x' };
-  const mendOf = (high: number): Mend => {
-    return { ...rest, position, low: 0, high, dueMs: Infinity, handled: 0 };
+  const mendOf = (high: number): OpenMend => {
+    return { ...rest, position, low: 0, high, dueMs: Infinity };
   };
   for (let high = 0; repeats.mends.size <= MENDS_MAX - WINNERS_MAX; high += 1)
-    repeats.mends.add(mendOf(high));
+    addMend(repeats.mends, mendOf(high));
   const over = new AbortController();
   const given = repeats.giveWay(new Winners(), over.signal);
   expect(repeats.isFull(0)).toBe(false);
   expect(repeats.nextDueMs()).toBe(Infinity);
-  const [first] = repeats.mends.due(Infinity, 1);
-  if (first !== undefined) repeats.mends.remove(first);
+  const page = repeats.mends.due(Infinity, 'lasting');
+  if (page !== undefined) repeats.mends.remove(page, 0);
   expect(repeats.nextDueMs()).toBe(0);
   await repeats.run(systemClock.monotonicMs(), LIMITS);
   await given;

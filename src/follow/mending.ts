@@ -1,0 +1,164 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Applied, Applier } from './applier.ts';
+import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
+import type { Canary } from './canary.ts';
+import type { Compacted } from './compaction-watch.ts';
+import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import { EndedMends } from './ended-mends.ts';
+import { refusedPoint } from './flight.ts';
+import type { LookThrough } from './look-through.ts';
+import type { MendPage } from './mend-page.ts';
+import { type MendKind, Mends } from './mends.ts';
+import { Narrowing } from './narrowing.ts';
+import type { QuietWatch } from './quiet-watch.ts';
+import type { RecentWrites } from './recent-writes.ts';
+import { type NotSent, sendAlone } from './send-again.ts';
+
+export interface MendingOptions {
+  readonly applier: Applier;
+  readonly canary: Canary;
+  readonly recent: RecentWrites;
+  readonly look: Pick<LookThrough, 'departAgain'> | undefined;
+  readonly quiet: QuietWatch;
+  readonly clock: Clock;
+  readonly events: Pick<DeliveryEvents, 'mended' | 'unsettled'>;
+  readonly flushSpanMs: () => number;
+  /** It was refused, though not at first. */
+  readonly suspect: (point: RefusedPoint, nowMs: number) => void;
+  /** It breaks every request that it is in. */
+  readonly setAside: (point: RefusedPoint, nowMs: number) => void;
+  /** How many are set aside. */
+  readonly aside: () => number;
+}
+
+export type Mended =
+  | { readonly kind: 'done' }
+  | Extract<NotSent, { kind: 'too large' }>
+  | Extract<Applied, { kind: 'failed' }>;
+
+const DONE: Mended = { kind: 'done' };
+
+/** Puts mends, page by page, once they surely come behind their writes. */
+export class Mending {
+  readonly mends = new Mends();
+  readonly #options: MendingOptions;
+  readonly #ended: EndedMends;
+  readonly #narrowing: Narrowing;
+
+  constructor(options: MendingOptions) {
+    this.#options = options;
+    this.#ended = new EndedMends({ ...options, mends: this.mends });
+    this.#narrowing = new Narrowing(options.canary, options.applier);
+  }
+
+  /** Since when some wait for the TSD to be quiet, which what is new may hold up; undefined when none do. */
+  get sinceMs(): number | undefined {
+    const ended = this.#ended.isWaiting ? undefined : this.mends.nextDueMs('ended');
+    return earliest(this.mends.nextDueMs('lasting'), ended);
+  }
+
+  /** When there is next something to do. */
+  nextDueMs(): number | undefined {
+    const { untilMs } = this.#options.quiet;
+    const lasting = this.mends.nextDueMs('lasting');
+    const ended = this.mends.nextDueMs('ended');
+    return earliest(
+      lasting === undefined ? undefined : Math.max(lasting, untilMs),
+      ended === undefined ? undefined : Math.max(ended, untilMs, this.#ended.untilMs),
+    );
+  }
+
+  /** Puts some that are due; undefined: none may be put now. Nothing else may be under way. What fails remains. */
+  async run(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
+    const lasting = this.mends.due(nowMs, 'lasting');
+    if (lasting !== undefined && (await this.#isBehind(lasting, nowMs))) {
+      this.#ended.takeFrom(lasting);
+      this.#letWait(lasting, 'lasting', nowMs);
+      if (lasting.count > 0) return this.#put(lasting, limits, undefined);
+    }
+    const ended = this.#ended.untilMs <= nowMs ? this.mends.due(nowMs, 'ended') : undefined;
+    if (ended === undefined || !(await this.#isBehind(ended, nowMs))) return undefined;
+    const compacted = await this.#ended.open(ended, nowMs);
+    if (compacted === undefined) return undefined;
+    this.#letWait(ended, 'ended', nowMs);
+    return ended.count > 0 ? this.#put(ended, limits, compacted) : undefined;
+  }
+
+  async #isBehind({ handled, dueMs }: MendPage, nowMs: number): Promise<boolean> {
+    const { quiet } = this.#options;
+    return quiet.isBehind({ handled, flushedMs: dueMs, sinceMs: dueMs }, nowMs);
+  }
+
+  /** Those which the canary on its way may overtake wait again. */
+  #letWait(page: MendPage, kind: MendKind, nowMs: number): void {
+    const { canary, flushSpanMs } = this.#options;
+    const { keyHigh, keyLow, count } = page.chunk;
+    for (let line = 0; line < count; line += 1) {
+      if (!page.has(line) || !canary.isUnderWay(keyHigh[line] ?? 0, keyLow[line] ?? 0)) continue;
+      const dueMs = nowMs + flushSpanMs();
+      const due = { dueMs, handled: page.handled, put: page.putBefore(line) };
+      this.mends.add(page.chunk, line, due, kind);
+    }
+  }
+
+  /** `compacted`: until now; undefined: nothing compacts what the page writes to. */
+  async #put(
+    page: MendPage,
+    limits: BatchLimits,
+    compacted: Compacted | undefined,
+  ): Promise<Mended> {
+    const { applier, canary, recent, look, clock, events } = this.#options;
+    const batches = new ChunkBatches(page.chunk, 'already');
+    const batch = batches.take(this.#narrowing.within(limits));
+    for (const line of batch.lines) recent.register(page.chunk, line);
+    const departure = look?.departAgain(batch.lines.map((line) => refusedPoint(batch, line, '')));
+    const sent = await sendAlone(applier, batch);
+    const nowMs = clock.monotonicMs();
+    departure?.landed(nowMs);
+    if (sent.kind !== 'handled') return this.#setAside(sent, page, nowMs);
+    this.#narrowing.passed();
+    canary.note();
+    const errors = new Map(sent.refused.map(({ line, error }) => [line, error]));
+    this.#offer(batch, errors);
+    for (const line of batch.lines) {
+      const error = errors.get(line);
+      if (error !== undefined) this.#refuse(refusedPoint(batch, line, error), nowMs);
+      if (error === undefined && compacted !== undefined)
+        this.#ended.mended(page, line, compacted, nowMs);
+      else this.mends.remove(page, line);
+    }
+    events.mended(batch.lines.length);
+    return DONE;
+  }
+
+  #offer(batch: Batch, errors: ReadonlyMap<number, string>): void {
+    const { canary } = this.#options;
+    for (const line of batch.lines) {
+      if (canary.isReady) return;
+      if (!errors.has(line)) canary.offerAgain(refusedPoint(batch, line, ''));
+    }
+  }
+
+  #refuse(point: RefusedPoint, nowMs: number): void {
+    // What others wrote is theirs to tell their clients of.
+    if (point.isOfOthers !== true) this.#options.suspect(point, nowMs);
+  }
+
+  /** One that breaks every request it is in is tried alone from then on. */
+  async #setAside(failure: NotSent, page: MendPage, nowMs: number): Promise<Mended> {
+    const now = { ms: nowMs, aside: this.#options.aside() };
+    const error = await this.#narrowing.failed(failure, now);
+    const [line] = failure.batch.lines;
+    if (error === undefined || line === undefined) return failure;
+    const point = refusedPoint(failure.batch, line, error);
+    this.mends.remove(page, line);
+    this.#options.setAside(point, nowMs);
+    return DONE;
+  }
+}
+
+/** The smaller one, of those that there are. */
+export function earliest(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.min(one, other);
+}

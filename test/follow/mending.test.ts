@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import type { Applier } from '../../src/follow/applier.ts';
+import type { Batch } from '../../src/follow/batch.ts';
+import { Canary } from '../../src/follow/canary.ts';
+import { Mending, type MendingOptions } from '../../src/follow/mending.ts';
+import { QuietWatch } from '../../src/follow/quiet-watch.ts';
+import { RecentWrites } from '../../src/follow/recent-writes.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { addMend } from './open-mends.ts';
+
+const LIMITS = { points: 100, bytes: 65_536 };
+const POINT = {
+  position: { lane: 'a', ordinal: 1, seq: 1 },
+  receivedAt: 0,
+  instant: Date.now(),
+  index: 0,
+  low: 0,
+};
+
+function mendingWith(applier: Partial<Applier>, canary = new Canary()): Mending {
+  const options: MendingOptions = {
+    applier: applier as Applier,
+    canary,
+    recent: new RecentWrites(() => 1_000, 0),
+    look: undefined,
+    quiet: new QuietWatch(applier as Applier, canary),
+    clock: systemClock,
+    events: { mended: () => undefined, unsettled: () => undefined },
+    flushSpanMs: () => 1_000,
+    suspect: () => undefined,
+    setAside: () => undefined,
+    aside: () => 0,
+  };
+  return new Mending(options);
+}
+
+test('mends that are due together are put within the limits, each once, by the transports they came by, and the TSD is asked once', async () => {
+  const puts: string[] = [];
+  const sizes: number[] = [];
+  let asked = 0;
+  const mending = mendingWith({
+    isQuiet: () => Promise.resolve((asked += 1) > 0),
+    apply: ({ chunk, lines, telnet }: Batch) => {
+      puts.push(...lines.map((line) => `${telnet} ${chunk.text(line)}`));
+      sizes.push(lines.length);
+      return Promise.resolve({ kind: 'handled', refused: [] });
+    },
+  });
+  const wanted: string[] = [];
+  for (let high = 1; high <= 5_000; high += 1) {
+    const one = { telnet: high % 2 === 0, line: `put a ${high} 1 h=x` };
+    wanted.push(`${one.telnet} ${one.line}`);
+    addMend(mending.mends, { ...POINT, ...one, high, dueMs: 1_000 });
+  }
+  while (mending.mends.size > 0) expect(await mending.run(2_000, LIMITS)).toEqual({ kind: 'done' });
+  expect(puts.toSorted()).toEqual(wanted.toSorted());
+  expect(Math.max(...sizes)).toBe(LIMITS.points);
+  expect(asked).toBe(1);
+});
+
+test('a mend which the canary on its way may overtake waits again, others do not', async () => {
+  const puts: string[] = [];
+  const canary = new Canary();
+  const applier = {
+    isQuiet: () => Promise.resolve(true),
+    apply: ({ chunk, lines }: Batch) => {
+      puts.push(...lines.map((line) => chunk.text(line)));
+      return Promise.resolve({ kind: 'handled' as const, refused: [] });
+    },
+  };
+  const mending = mendingWith(applier, canary);
+  const [one, two] = ['put a 1 1 h=x', 'put a 2 1 h=x'];
+  addMend(mending.mends, { ...POINT, line: one, telnet: false, high: 1, dueMs: 0 });
+  addMend(mending.mends, { ...POINT, line: two, telnet: false, high: 2, dueMs: 0 });
+  canary.offerAgain({ ...POINT, line: one, telnet: false, high: 1 });
+  canary.send(0);
+  await mending.run(10, LIMITS);
+  expect(puts).toEqual([two]);
+  canary.landed(true, 20);
+  expect(await mending.run(1_009, LIMITS)).toBeUndefined();
+  await mending.run(1_010, LIMITS);
+  expect(puts).toEqual([two, one]);
+});

@@ -1,0 +1,35 @@
+import type { Chunk } from '../../src/follow/chunk.ts';
+import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
+import { chunkOf, refusedPoint } from '../../src/follow/flight.ts';
+import type { Mends } from '../../src/follow/mends.ts';
+
+export type OpenMend = Omit<RefusedPoint, 'error'> & { readonly dueMs: number };
+
+/** A chunk with one line, as if it wrote to the cell that is named. */
+export function chunkWith(point: Omit<RefusedPoint, 'error'>): Chunk {
+  const chunk = chunkOf(point);
+  chunk.keyHigh[0] = point.high;
+  chunk.keyLow[0] = point.low;
+  chunk.instants[0] = point.instant;
+  return chunk;
+}
+
+export function addMend(mends: Mends, { dueMs, ...point }: OpenMend): void {
+  mends.add(chunkWith(point), 0, { dueMs, handled: 0 });
+}
+
+/** Takes all that are due by then, as if they were put. */
+export function takeMends(mends: Mends, nowMs = Infinity): readonly RefusedPoint[] {
+  const taken: RefusedPoint[] = [];
+  for (;;) {
+    const page = mends.due(nowMs, 'lasting');
+    if (page === undefined) return taken;
+    const { chunk } = page;
+    const batch = { chunk, lines: [], telnet: false, body: Buffer.alloc(0), last: undefined };
+    for (let line = 0; page.count > 0; line += 1) {
+      if (!page.has(line)) continue;
+      taken.push(refusedPoint(batch, line, ''));
+      mends.remove(page, line);
+    }
+  }
+}
