@@ -91,12 +91,15 @@ async function startAll(
     farEnd = openTsdb(options.openTsdb, () => (pids.length > 0 ? pids : databasePids(port)));
   }
   const { address } = farEnd;
+  const startFloorAs = async (name: 'floor' | 'floor+log'): Promise<Subject> => {
+    const noDelay = options.isFloorNoDelay;
+    const hasLog = name === 'floor+log';
+    return subjectOf(name, keep(await startFloor({ folder, target: address, noDelay, hasLog })));
+  };
   const start: Record<Subject['name'], () => Promise<Subject>> = {
     direct: async () => ({ name: 'direct', address: { http: address, telnet: address } }),
-    floor: async () => {
-      const noDelay = options.isFloorNoDelay;
-      return subjectOf('floor', keep(await startFloor({ folder, target: address, noDelay })));
-    },
+    floor: async () => startFloorAs('floor'),
+    'floor+log': async () => startFloorAs('floor+log'),
     'tsdb-wal': async () => {
       const { main } = options;
       return subjectOf('tsdb-wal', keep(await startProxy({ folder, target: address, main })));

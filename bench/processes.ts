@@ -72,13 +72,17 @@ interface FloorOptions {
   readonly target: string;
   /** Telnet sockets with TCP_NODELAY: another, higher floor than the one the targets refer to. */
   readonly noDelay: boolean;
+  /** Whether it syncs what it gets to a file before it passes it on. */
+  readonly hasLog: boolean;
 }
 
-export async function startFloor({ folder, target, noDelay }: FloorOptions): Promise<Running> {
+export async function startFloor(options: FloorOptions): Promise<Running> {
+  const { folder, target, noDelay, hasLog } = options;
   const ports = { http: await freePort(), telnet: await freePort() };
   const command = [process.execPath, FLOOR, target, `${ports.http}`, `${ports.telnet}`];
   if (noDelay) command.push('nodelay');
-  return start({ name: 'floor', folder, command, ports });
+  if (hasLog) command.push(`log=${join(folder, 'floor-log')}`);
+  return start({ name: hasLog ? 'floor+log' : 'floor', folder, command, ports });
 }
 
 interface ProxyOptions {
