@@ -148,10 +148,8 @@ export class Delivery {
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
     const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
-    if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet)) {
-      const waitMs = this.#recent.waitMs(nowMs);
-      return waitMs === 0 ? this.#send(nowMs) : clock.sleep(waitMs, signal);
-    }
+    if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet))
+      return this.#send(nowMs);
     const [first] = this.#flights;
     if (first !== undefined) {
       const orMore = telnet === undefined && !isDue;

@@ -8,6 +8,9 @@ import { firstOf } from './put-stretch.ts';
 export const MENDS_MAX = 100_000;
 /** So do more pages of 0.6 MiB, which long lines fill sooner. */
 const PAGES_MAX = 48;
+/** Of the room that is left so large a part may be taken each so many milliseconds. */
+const PARTS = 4;
+const PART_MS = 100;
 /** More empty ones are not kept. */
 const PAGES_KEPT = 8;
 
@@ -44,6 +47,10 @@ export class Mends {
   #landings = new Uint32Array(this.#cells.capacity);
   #landing = 0;
   #count = 0;
+  /** Instants that came to be in doubt, ever; and up to how many may until the next part of the room is given out. */
+  #added = 0;
+  #partEnd = 0;
+  #partMs = -Infinity;
   /** All there are, by number. */
   readonly #pages: (MendPage | undefined)[] = [];
   readonly #kept: MendPage[] = [];
@@ -54,10 +61,18 @@ export class Mends {
     return this.#count;
   }
 
-  /** Whether there is no room for more. */
-  get isFull(): boolean {
+  /**
+   * Whether there is no room for more now. What is left of it is given out in parts: all at once it would be gone in a moment, and
+   * what comes next would wait for as long as a mend does.
+   */
+  isFull(nowMs: number): boolean {
+    if (nowMs - this.#partMs >= PART_MS) {
+      this.#partMs = nowMs;
+      this.#partEnd = this.#added + (MENDS_MAX - this.#cells.count) / PARTS;
+    }
     const { lasting, ended } = this.#queues;
-    return this.#count >= MENDS_MAX || lasting.length + ended.length >= PAGES_MAX;
+    const isOver = this.#added >= this.#partEnd || this.#cells.count >= MENDS_MAX;
+    return isOver || lasting.length + ended.length >= PAGES_MAX;
   }
 
   /** Whether the instant is in doubt, so that every later write of it is, too. */
@@ -176,8 +191,10 @@ export class Mends {
   }
 
   #enter(high: number, low: number): number {
+    const before = this.#cells.count;
     const cell = this.#cells.enter(high, low);
-    const { capacity } = this.#cells;
+    const { capacity, count } = this.#cells;
+    this.#added += count - before;
     if (capacity === this.#places.length) return cell;
     this.#places = grown(this.#places, capacity);
     this.#underWay = grown(this.#underWay, capacity);

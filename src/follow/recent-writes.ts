@@ -5,8 +5,6 @@ import { SeriesClock } from './series-clock.ts';
 /** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
 const ENTRIES_MAX = 2_097_152;
 const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
-/** So many writes of a span are taken for rewrites because there was no room to know better. */
-const DOUBTS_MAX = 10_000;
 /** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
 const RUNNING_MS_MAX = 500;
 
@@ -37,8 +35,6 @@ export class RecentWrites {
   #youngSince: number;
   /** When the TSD last gave an answer. */
   #seenMs: number;
-  /** Writes taken for rewrites for want of room, since the generations turned. */
-  #doubts = 0;
   /** Generations until the clocks know every series of both. */
   #unknown = 0;
 
@@ -59,7 +55,6 @@ export class RecentWrites {
     this.#young.clear();
     if (isAllOld) this.#old.clear();
     this.#unknown = isAllOld ? 0 : Math.max(0, this.#unknown - 1);
-    this.#doubts = 0;
     this.#youngSince = nowMs;
   }
 
@@ -75,14 +70,6 @@ export class RecentWrites {
   hold(nowMs: number): void {
     this.#youngSince = nowMs;
     this.#seenMs = nowMs;
-  }
-
-  /** Milliseconds until more may be written: 0, unless too much had to be taken for rewrites. */
-  waitMs(nowMs: number): number {
-    if (this.#doubts < DOUBTS_MAX) return 0;
-    this.age(nowMs);
-    if (this.#doubts < DOUBTS_MAX) return 0;
-    return Math.max(1, this.#youngSince + this.#spanMs() - nowMs);
   }
 
   /** Notes the write of a line; true when something else was written to the same instant within the span. */
@@ -105,9 +92,7 @@ export class RecentWrites {
   #lookUp(high: number, low: number): boolean {
     const before = this.#young.put(high, low) ?? this.#old.get(high, low);
     if (before !== undefined) return !isSameWrite(before, low);
-    const isDoubtful = this.#young.isPartial || this.#old.isPartial;
-    if (isDoubtful) this.#doubts += 1;
-    return isDoubtful;
+    return this.#young.isPartial || this.#old.isPartial;
   }
 
   /** Whether what was registered since then is known for a whole span from now on. */

@@ -80,7 +80,7 @@ export class Repeats {
   isFull(nowMs: number): boolean {
     const sinceMs = Math.min(this.#mending.sinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
     const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
-    return isLong || this.mends.isFull || this.suspects.size >= SUSPECTS_MAX;
+    return isLong || this.mends.isFull(nowMs) || this.suspects.size >= SUSPECTS_MAX;
   }
 
   /** Writes of other lanes are put over what was put to their instants. Resolves once they were, or the signal aborts. */

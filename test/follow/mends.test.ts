@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/follow/chunk.ts';
-import { Mends, type Rewrites } from '../../src/follow/mends.ts';
+import { Mends, MENDS_MAX, type Rewrites } from '../../src/follow/mends.ts';
 import type { Position } from '../../src/record/position.ts';
 import { addMend, chunkWith, type OpenMend, takeMends } from './open-mends.ts';
 
@@ -127,7 +127,7 @@ describe('mends', () => {
       for (let cell = 0; cell < 100; cell += 1)
         addMend(mends, mend(cell, round * 10, round + 1, '7'.repeat(1 + (round % 20))));
     expect(mends.size).toBe(100);
-    expect(mends.isFull).toBe(false);
+    expect(mends.isFull(0)).toBe(false);
     const open = takeMends(mends);
     expect(new Set(open.map(({ position }) => position.seq))).toEqual(new Set([300]));
   });
@@ -136,12 +136,25 @@ describe('mends', () => {
     const mends = new Mends();
     const long = 'x'.repeat(60_000);
     let count = 0;
-    for (; !mends.isFull; count += 1)
+    for (; !mends.isFull(count * 1_000); count += 1)
       addMend(mends, { ...mend(count, 0), line: `put m 1 1 h=x${long}` });
     expect(count).toBeGreaterThan(200);
     expect(count).toBeLessThan(1_000);
     takeMends(mends);
-    expect([mends.size, mends.isFull, mends.first()]).toEqual([0, false, undefined]);
+    expect([mends.size, mends.isFull(Infinity), mends.first()]).toEqual([0, false, undefined]);
+  });
+
+  test('that come in a flood are taken in by and by, and no more than fit', () => {
+    const mends = new Mends();
+    const taken: number[] = [];
+    for (let nowMs = 0; nowMs < 1_000; nowMs += 50) {
+      const before = mends.size;
+      while (!mends.isFull(nowMs)) addMend(mends, mend(mends.size + 1, 60_000));
+      taken.push(mends.size - before);
+    }
+    expect(taken.slice(0, 4)).toEqual([25_000, 0, 18_750, 0]);
+    expect(mends.size).toBeLessThan(MENDS_MAX);
+    expect(taken.filter((some) => some > 0)).toHaveLength(10);
   });
 
   test('are what a table of the latest writes says, whatever comes, is put or let go of', () => {

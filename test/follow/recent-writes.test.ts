@@ -120,7 +120,7 @@ describe('recent writes', () => {
     const recent = new RecentWrites(() => SPAN_MS, 0);
     let rewrites = 0;
     for (let at = 0; at < MORE_THAN_FIT; at += 1) rewrites += Number(recent.register(later(at), 0));
-    expect([rewrites, recent.waitMs(10)]).toEqual([0, 0]);
+    expect(rewrites).toBe(0);
     const [known, forgotten] = [later(5), later(MORE_THAN_FIT - 1)];
     expect(recent.register(known, 0)).toBe(false);
     expect(recent.register(forgotten, 0)).toBe(true);
@@ -134,21 +134,24 @@ describe('recent writes', () => {
   });
 
   test(
-    'ask to wait when too much had to be taken for rewrites, and have room again after the span',
+    'take for a rewrite what there is no room for, and have room again after the span',
     { timeout: 20_000 },
     () => {
       const recent = new RecentWrites(() => SPAN_MS, 0);
       let count = 0;
       let rewrites = 0;
-      for (; recent.waitMs(10) === 0; count += 1) {
-        const [high, low] = [Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0];
-        if (recent.registerAgain(high, low)) rewrites += 1;
-      }
+      const putNext = (): boolean => {
+        count += 1;
+        return recent.registerAgain(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
+      };
+      while (rewrites < 10_000) if (putNext()) rewrites += 1;
       expect(count - rewrites).toBeGreaterThan(1_000_000);
-      expect(rewrites).toBe(10_000);
-      expect(recent.waitMs(10)).toBe(90);
+      expect(count - rewrites).toBeLessThan(MORE_THAN_FIT);
       expect(recent.registerAgain(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
-      expect(recent.waitMs(110)).toBe(0);
+      recent.age(SPAN_MS);
+      expect(putNext()).toBe(true);
+      recent.age(2 * SPAN_MS);
+      expect(putNext()).toBe(false);
     },
   );
 });
