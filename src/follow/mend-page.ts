@@ -3,9 +3,6 @@ import { Chunk } from './chunk.ts';
 /** So many mends stand together at most: they are put in one request. */
 export const PAGE_LINES = 4_096;
 const PAGE_BYTES = 384 * 1024;
-/** Mends that are due within so long of each other wait for the last of them. */
-const STEP_MS = 250;
-
 /** When a mend may be put, and behind what. */
 export interface MendDue {
   readonly dueMs: number;
@@ -40,18 +37,18 @@ export class MendPage {
     this.number = number;
   }
 
-  /** It is empty, and takes mends of the chunk's lane that are due at that time or a step later. */
-  open({ last }: Chunk, dueMs: number): void {
+  /** It is empty, and takes mends of the chunk's lane that are due at that time or up to `stepMs` later. */
+  open({ last }: Chunk, dueMs: number, stepMs: number): void {
     this.chunk.clear();
     this.chunk.last = last;
     this.count = 0;
     this.dueMs = dueMs;
     this.handled = 0;
     this.#isOpen = true;
-    this.#untilMs = dueMs + STEP_MS;
+    this.#untilMs = dueMs + stepMs;
   }
 
-  /** It takes no more. */
+  /** It is being put, and takes no more. */
   close(): void {
     this.#isOpen = false;
   }

@@ -72,6 +72,7 @@ export class Mending {
   async run(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
     const lasting = this.mends.due(nowMs, 'lasting');
     if (lasting !== undefined && (await this.#isBehind(lasting, nowMs))) {
+      lasting.close();
       this.#ended.takeFrom(lasting);
       this.#letWait(lasting, 'lasting', nowMs);
       if (lasting.count > 0) return this.#put(lasting, limits, undefined);
@@ -80,6 +81,7 @@ export class Mending {
     if (ended === undefined || !(await this.#isBehind(ended, nowMs))) return undefined;
     const compacted = await this.#ended.open(ended, nowMs);
     if (compacted === undefined) return undefined;
+    ended.close();
     this.#letWait(ended, 'ended', nowMs);
     return ended.count > 0 ? this.#put(ended, limits, compacted) : undefined;
   }

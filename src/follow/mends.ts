@@ -8,6 +8,8 @@ import { firstOf } from './put-stretch.ts';
 export const MENDS_MAX = 100_000;
 /** So do more pages of 0.6 MiB, which long lines fill sooner. */
 const PAGES_MAX = 48;
+/** Mends that are due within so long of each other wait for the last of them. Those of ended hours wait for long: they would fill many pages with a few each. */
+const STEP_MS: Readonly<Record<MendKind, number>> = { lasting: 250, ended: 4_000 };
 /** Of the room that is left so large a part may be taken each so many milliseconds. */
 const PARTS = 4;
 const PART_MS = 100;
@@ -108,11 +110,9 @@ export class Mends {
     this.#put(cell, { chunk, line, due, kind });
   }
 
-  /** Those due that were opened first, which take no more from then on. They stay until `remove`. */
+  /** Those due that were opened first. They stay until `remove`; until the page is closed, others may join them, or take their place. */
   due(nowMs: number, kind: MendKind): MendPage | undefined {
-    const due = this.#queues[kind].find(({ dueMs }) => dueMs <= nowMs);
-    due?.close();
-    return due;
+    return this.#queues[kind].find(({ dueMs }) => dueMs <= nowMs);
   }
 
   /** When the first of a kind are due. */
@@ -167,7 +167,7 @@ export class Mends {
     if (newest?.hasRoom(chunk, line, dueMs) === true) return newest;
     newest?.close();
     const page = this.#kept.pop() ?? this.#newPage();
-    page.open(chunk, dueMs);
+    page.open(chunk, dueMs, STEP_MS[kind]);
     queue.push(page);
     return page;
   }

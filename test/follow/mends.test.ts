@@ -60,6 +60,7 @@ describe('mends', () => {
     const mends = new Mends();
     addMend(mends, mend(1, 10));
     const sent = mends.due(10, 'lasting');
+    sent?.close();
     addMend(mends, mend(1, 20, 2, '2'));
     if (sent !== undefined) mends.remove(sent, 0);
     expect(mends.size).toBe(1);
@@ -106,6 +107,7 @@ describe('mends', () => {
     const mends = new Mends();
     addMend(mends, mend(1, 10));
     const sent = mends.due(10, 'lasting');
+    sent?.close();
     addMend(mends, mend(2, 20));
     expect(sent?.count).toBe(1);
     if (sent !== undefined) mends.remove(sent, 0);
@@ -119,6 +121,18 @@ describe('mends', () => {
     addMend(mends, mend(1, 10, 7));
     expect(mends.first()).toEqual(at(7));
     expect(takeMends(mends).map(({ position }) => position)).toEqual([at(1, 2), at(7)]);
+  });
+
+  test('of ended hours that come one by one, and wait for long, fill few pages', () => {
+    const mends = new Mends();
+    for (let cell = 0; cell < 400; cell += 1) {
+      const { dueMs, ...point } = mend(cell, cell * 250);
+      mends.add(chunkWith(point), 0, { dueMs, handled: 0 }, 'ended');
+      // Looked at again and again, as while the TSD compacts.
+      mends.due(dueMs, 'ended');
+    }
+    expect(mends.size).toBe(400);
+    expect(mends.isFull(0)).toBe(false);
   });
 
   test('take no more room the more often an instant is written', () => {
