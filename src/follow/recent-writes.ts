@@ -90,9 +90,11 @@ export class RecentWrites {
   }
 
   #lookUp(high: number, low: number): boolean {
-    const before = this.#young.put(high, low) ?? this.#old.get(high, low);
-    if (before !== undefined) return !isSameWrite(before, low);
-    return this.#young.isPartial || this.#old.isPartial;
+    const young = this.#young.put(high, low);
+    // What the younger generation forgot is later than what the older one has.
+    if (young === undefined && this.#young.isPartial) return true;
+    const before = young ?? this.#old.get(high, low);
+    return before === undefined ? this.#old.isPartial : !isSameWrite(before, low);
   }
 
   /** Whether what was registered since then is known for a whole span from now on. */

@@ -133,6 +133,16 @@ describe('recent writes', () => {
     expect(recent.register(later(MORE_THAN_FIT - 2), 0)).toBe(false);
   });
 
+  test('what was forgotten is not told from what was written before it', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    const put = (form: number): boolean => recent.register(writeOf(2_000, 5, form), 0);
+    expect(put(0)).toBe(false);
+    recent.age(SPAN_MS);
+    for (let at = 0; at < MORE_THAN_FIT; at += 1) recent.register(later(at), 0);
+    expect(put(1)).toBe(true);
+    expect(put(0)).toBe(true);
+  });
+
   test(
     'take for a rewrite what there is no room for, and have room again after the span',
     { timeout: 20_000 },
