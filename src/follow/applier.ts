@@ -82,14 +82,14 @@ export class Applier {
 
   /**
    * Whether nothing that the TSD flushed is still on its way to HBase: until then a later write of an instant
-   * may be overtaken by an earlier one. A TSD that doesn't say counts as quiet.
+   * may be overtaken by an earlier one. Undefined when the TSD doesn't say.
    */
-  async isQuiet(): Promise<boolean> {
+  async isQuiet(): Promise<boolean | undefined> {
     try {
-      const clients = await this.#http.get('/api/stats/region_clients');
-      return (readRequestsUnderWay(clients) ?? 0) === 0;
+      const requests = readRequestsUnderWay(await this.#http.get('/api/stats/region_clients'));
+      return requests === undefined ? undefined : requests === 0;
     } catch {
-      return true;
+      return undefined;
     }
   }
 

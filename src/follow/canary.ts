@@ -61,9 +61,9 @@ export class Canary {
     return this.#handled;
   }
 
-  /** Whether the first so many requests are proven stored; also when nothing could prove it. */
-  covers(handled: number): boolean {
-    return this.#proven >= handled || !this.isReady;
+  /** Requests that are proven stored; all that were handled when nothing could prove it. */
+  get proven(): number {
+    return this.isReady ? this.#proven : this.#handled;
   }
 
   /** Requests handled of which those up to a moment may not be proven stored; 0 when they are. */

@@ -8,8 +8,8 @@ const WAIT_MS_MAX = 10_000;
 interface PutBefore {
   /** Requests handled up to it. */
   readonly handled: number;
-  /** When it was surely flushed; undefined: not known. */
-  readonly flushedMs?: number;
+  /** When it was surely flushed, if the TSD ran. */
+  readonly flushedMs: number;
   /** Since when something waits to be put over it. */
   readonly sinceMs: number;
 }
@@ -22,8 +22,9 @@ interface PutBefore {
 export class QuietWatch {
   readonly #applier: Pick<Applier, 'isQuiet'>;
   readonly #canary: Canary;
-  /** When the TSD was last seen without a request to HBase under way. */
+  /** When the TSD was last seen without a request to HBase under way, and how many requests were proven stored then. */
   #quietMs = -Infinity;
+  #quietProven = 0;
   /** Before that there is nothing new to be seen. */
   untilMs = 0;
 
@@ -33,19 +34,25 @@ export class QuietWatch {
   }
 
   /** What doesn't end is given up in the end. */
-  async isBehind({ handled, flushedMs, sinceMs }: PutBefore, nowMs: number): Promise<boolean> {
-    if (nowMs - sinceMs >= WAIT_MS_MAX) return true;
-    const isProven = this.#canary.covers(handled);
+  async isBehind(puts: PutBefore, nowMs: number): Promise<boolean> {
+    if (nowMs - puts.sinceMs >= WAIT_MS_MAX) return true;
+    const isProven = this.#canary.proven >= puts.handled;
     if (!isProven) this.#canary.want();
-    if (isProven && (await this.#wasQuiet(flushedMs ?? Infinity, nowMs))) return true;
+    if (isProven && (await this.#wasQuiet(puts, nowMs))) return true;
     this.untilMs = nowMs + CHECK_MS;
     return false;
   }
 
-  async #wasQuiet(sinceMs: number, nowMs: number): Promise<boolean> {
-    if (sinceMs <= this.#quietMs) return true;
-    if (!(await this.#applier.isQuiet())) return false;
-    this.#quietMs = nowMs;
-    return true;
+  /** A TSD that doesn't say counts as quiet, but is asked again the next time. */
+  async #wasQuiet({ handled, flushedMs }: PutBefore, nowMs: number): Promise<boolean> {
+    // Before the proof the TSD may still hold what it has not flushed, and is quiet all the same.
+    if (flushedMs <= this.#quietMs && handled <= this.#quietProven) return true;
+    const { proven } = this.#canary;
+    const isQuiet = await this.#applier.isQuiet();
+    if (isQuiet === true) {
+      this.#quietMs = nowMs;
+      this.#quietProven = proven;
+    }
+    return isQuiet ?? true;
   }
 }
