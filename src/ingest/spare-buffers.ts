@@ -30,8 +30,9 @@ export class SpareBuffers {
   /** Nobody holds any part of it any more. */
   giveBack(buffer: Buffer): void {
     if (buffer.length < STEP_BYTES || buffer.length > BYTES_MAX) return;
-    if (this.#bytes + buffer.length > SPARE_BYTES_MAX) return;
     this.#spare.push(buffer);
     this.#bytes += buffer.length;
+    // Those that nobody takes, as they are too small for what is read now, make room.
+    while (this.#bytes > SPARE_BYTES_MAX) this.#bytes -= this.#spare.shift()?.length ?? 0;
   }
 }

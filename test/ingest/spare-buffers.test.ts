@@ -22,6 +22,15 @@ test('spare buffers serve again, are never in two hands, and are few', () => {
   expect(again.filter((buffer) => many.includes(buffer)).length).toBeLessThanOrEqual(20);
 });
 
+test('small ones that nobody takes any more make room for larger ones', () => {
+  const spare = new SpareBuffers();
+  const small = Array.from({ length: 200 }, () => spare.take(16 * KIB));
+  for (const buffer of small) spare.giveBack(buffer);
+  const large = spare.take(80 * KIB);
+  spare.giveBack(large);
+  expect(spare.take(80 * KIB) === large).toBe(true);
+});
+
 test.each([30, 100, 2_000, 4 * KIB, 4 * KIB + 1, 17 * KIB])(
   'what waits in pieces of %i bytes holds at most four times their sum',
   (bytes) => {
