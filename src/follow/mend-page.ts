@@ -3,6 +3,7 @@ import { Chunk } from './chunk.ts';
 /** So many mends stand together at most: they are put in one request. */
 export const PAGE_LINES = 4_096;
 const PAGE_BYTES = 384 * 1024;
+
 /** When a mend may be put, and behind what. */
 export interface MendDue {
   readonly dueMs: number;
@@ -104,9 +105,15 @@ export class MendPage {
     return first;
   }
 
-  #note(line: number, { dueMs, handled, put }: MendDue): void {
+  /** It is not put before that. */
+  hold({ dueMs, handled }: MendDue): void {
     this.dueMs = Math.max(this.dueMs, dueMs);
     this.handled = Math.max(this.handled, handled);
+  }
+
+  #note(line: number, due: MendDue): void {
+    this.hold(due);
+    const { put } = due;
     this.#times[line] = put?.times ?? 0;
     this.#compacted[line] = put?.compacted ?? 0;
   }

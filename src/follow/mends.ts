@@ -110,6 +110,11 @@ export class Mends {
     this.#put(cell, { chunk, line, due, kind });
   }
 
+  /** None is put before that: what it is to come behind the TSD may write only now. */
+  hold(due: MendDue): void {
+    for (const page of Object.values(this.#queues).flat()) page.hold(due);
+  }
+
   /** Those due that were opened first. They stay until `remove`; until the page is closed, others may join them, or take their place. */
   due(nowMs: number, kind: MendKind): MendPage | undefined {
     return this.#queues[kind].find(({ dueMs }) => dueMs <= nowMs);

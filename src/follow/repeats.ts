@@ -90,6 +90,8 @@ export class Repeats {
 
   /** What the TSD has not flushed, or not even read, it may write any time from here on. */
   hold(nowMs: number): void {
+    const { canary, flushSpanMs } = this.#options;
+    this.mends.hold({ dueMs: nowMs + flushSpanMs(), handled: canary.handled });
     this.#givingWay.hold(nowMs);
   }
 

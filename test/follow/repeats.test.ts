@@ -33,10 +33,8 @@ test('what is refused for good is told of when it is of this lane, not when it i
     look: undefined,
     clock: systemClock,
     events: {
+      ...UNHEARD,
       rejected: async (points) => void told.push(...points.map(({ line }) => line)),
-      mended: () => undefined,
-      unsettled: () => undefined,
-      gaveWay: () => undefined,
     },
     flushSpanMs: () => 0,
   });
@@ -88,6 +86,41 @@ test('where nothing could be sent nothing counts as handled', async () => {
   expect(await repeats.run(100, LIMITS)).toEqual({ kind: 'done' });
   expect(repeats.mends.size).toBe(1);
   expect(canary.handled).toBe(0);
+});
+
+test('mends wait anew when the TSD may write only now what it was sent, and for the proof of all that was handled', async () => {
+  const puts: string[] = [];
+  const canary = new Canary();
+  const repeats = new Repeats({
+    doubt: { state: undefined, isPartial: () => false },
+    applier: {
+      isQuiet: () => Promise.resolve(true),
+      apply: ({ chunk }: { readonly chunk: Chunk }) => {
+        puts.push(chunk.text(0));
+        return Promise.resolve({ kind: 'handled', refused: [] });
+      },
+    } as unknown as Applier,
+    canary,
+    recent: new RecentWrites(() => 1_000, 0),
+    look: undefined,
+    clock: systemClock,
+    events: UNHEARD,
+    flushSpanMs: () => 1_000,
+  });
+  const line = 'put a 1700000000 1 h=x';
+  const position = { lane: 'a', ordinal: 1, seq: 1 };
+  const point = { receivedAt: 0, instant: Date.now(), index: 0, telnet: false, low: 0, high: 1 };
+  addMend(repeats.mends, { ...point, position, line, dueMs: 1_000 });
+  canary.offerAgain({ ...point, position, line, high: 2 });
+  canary.note();
+  repeats.hold(5_000);
+  expect(repeats.nextDueMs()).toBe(6_000);
+  await repeats.run(6_000, LIMITS);
+  expect(puts).toEqual([]);
+  canary.send(6_010);
+  canary.landed(true, 6_020);
+  await repeats.run(6_050, LIMITS);
+  expect(puts).toEqual([line]);
 });
 
 describe('a write to an hour that is over', () => {
