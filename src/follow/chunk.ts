@@ -50,9 +50,11 @@ export class Chunk {
   readonly #key = new PointKey();
   #keys: PointKeyReader;
   /** Memory of the bodies made from this chunk, kept for the next filling. */
-  readonly #bodies: Buffer[] = [];
+  readonly #bodies: Buffer[];
 
-  constructor(bytes: number, lines: number) {
+  /** `bodies`: shared with other chunks of which no two are made into bodies at a time. */
+  constructor(bytes: number, lines: number, bodies: Buffer[] = []) {
+    this.#bodies = bodies;
     this.bytes = Buffer.allocUnsafeSlow(bytes + WORD_SLACK_BYTES);
     this.#keys = new PointKeyReader(this.bytes);
     this.starts = new Uint32Array(lines + 1);

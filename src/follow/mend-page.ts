@@ -1,7 +1,7 @@
 import { Chunk } from './chunk.ts';
 
-/** So many mends stand together at most: they are put in one request. */
-export const PAGE_LINES = 4_096;
+/** So many mends stand together at most: they are put in one request, as `delivery.batchPointsMax` is by default. */
+export const PAGE_LINES = 4_000;
 const PAGE_BYTES = 384 * 1024;
 
 /** When a mend may be put, and behind what. */
@@ -20,7 +20,7 @@ interface PutBefore {
 
 /** Mends that are due together, as lines that are ready to be put: those that were let go of are marked as beaten. One lane a page. */
 export class MendPage {
-  readonly chunk = new Chunk(PAGE_BYTES, PAGE_LINES);
+  readonly chunk: Chunk;
   readonly number: number;
   /** Lines that are still to be put. */
   count = 0;
@@ -33,9 +33,10 @@ export class MendPage {
   #isOpen = false;
   #untilMs = -Infinity;
 
-  /** `number`: tells it from others. */
-  constructor(number: number) {
+  /** `number`: tells it from others. `bodies`: memory for what is made from it, shared with others: one is put at a time. */
+  constructor(number: number, bodies: Buffer[]) {
     this.number = number;
+    this.chunk = new Chunk(PAGE_BYTES, PAGE_LINES, bodies);
   }
 
   /** It is empty, and takes mends of the chunk's lane that are due at that time or up to `stepMs` later. */

@@ -56,6 +56,7 @@ export class Mends {
   /** All there are, by number. */
   readonly #pages: (MendPage | undefined)[] = [];
   readonly #kept: MendPage[] = [];
+  readonly #bodies: Buffer[] = [];
   /** Those with mends, in the order in which they were opened. */
   readonly #queues: Record<MendKind, MendPage[]> = { lasting: [], ended: [] };
 
@@ -179,7 +180,7 @@ export class Mends {
 
   #newPage(): MendPage {
     const free = this.#pages.indexOf(undefined);
-    const page = new MendPage(free < 0 ? this.#pages.length : free);
+    const page = new MendPage(free < 0 ? this.#pages.length : free, this.#bodies);
     this.#pages[page.number] = page;
     return page;
   }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
 import type { Applier } from '../../src/follow/applier.ts';
 import type { Batch } from '../../src/follow/batch.ts';
 import { Canary } from '../../src/follow/canary.ts';
+import { PAGE_LINES } from '../../src/follow/mend-page.ts';
 import { Mending, type MendingOptions } from '../../src/follow/mending.ts';
 import { QuietWatch } from '../../src/follow/quiet-watch.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
@@ -56,6 +58,27 @@ test('mends that are due together are put within the limits, each once, by the t
   expect(puts.toSorted()).toEqual(wanted.toSorted());
   expect(Math.max(...sizes)).toBe(LIMITS.points);
   expect(asked).toBe(1);
+});
+
+test('a full page is one request by default, and all pages use one body’s memory', async () => {
+  const { batchPointsMax: points, batchBytesMax: bytes } = (
+    await loadConfig({ environment: {}, flags: { primary: 'http://localhost:4242' } })
+  ).delivery;
+  const bodies: Buffer[] = [];
+  const mending = mendingWith({
+    isQuiet: () => Promise.resolve(true),
+    apply: ({ body }: Batch) => {
+      bodies.push(body);
+      return Promise.resolve({ kind: 'handled', refused: [] });
+    },
+  });
+  for (let high = 1; high <= 2 * PAGE_LINES; high += 1) {
+    const line = `put a ${high} 1 h=x`;
+    addMend(mending.mends, { ...POINT, line, telnet: false, high, dueMs: 1_000 });
+  }
+  while (mending.mends.size > 0) await mending.run(2_000, { points, bytes });
+  expect(bodies).toHaveLength(2);
+  expect(bodies[0]?.buffer).toBe(bodies[1]?.buffer);
 });
 
 test('a mend which the canary on its way may overtake waits again, others do not', async () => {
