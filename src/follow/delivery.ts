@@ -147,7 +147,7 @@ export class Delivery {
     if (!isDue && isOver && mayRead) await this.#load(signal);
     const nowMs = clock.monotonicMs();
     const telnet = this.#current?.nextIsTelnet;
-    const isFull = this.repeats.isFull(nowMs) || look?.isFull === true;
+    const isFull = !this.repeats.givesRoom(nowMs) || look?.isFull === true;
     if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet))
       return this.#send(nowMs);
     const [first] = this.#flights;

@@ -60,6 +60,11 @@ export class MendPage {
     return this.chunk.length > PAGE_BYTES;
   }
 
+  /** So many lines it would have were all as long as those that it has. */
+  get linesMax(): number {
+    return Math.min(PAGE_LINES, (PAGE_BYTES * this.chunk.count) / this.chunk.length);
+  }
+
   hasRoom(from: Chunk, line: number, dueMs: number): boolean {
     const { last, count, length } = this.chunk;
     const bytes = from.endOf(line) + 1 - (from.starts[line] ?? 0);

@@ -40,13 +40,14 @@ const DONE: Mended = { kind: 'done' };
 
 /** Puts mends, page by page, once they surely come behind their writes. */
 export class Mending {
-  readonly mends = new Mends();
+  readonly mends: Mends;
   readonly #options: MendingOptions;
   readonly #ended: EndedMends;
   readonly #narrowing: Narrowing;
 
   constructor(options: MendingOptions) {
     this.#options = options;
+    this.mends = new Mends(options.flushSpanMs);
     this.#ended = new EndedMends({ ...options, mends: this.mends });
     this.#narrowing = new Narrowing(options.canary, options.applier);
   }

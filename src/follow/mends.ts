@@ -8,8 +8,10 @@ import { firstOf } from './put-stretch.ts';
 export const MENDS_MAX = 100_000;
 /** So do more pages of 0.6 MiB, which long lines fill sooner. */
 const PAGES_MAX = 48;
-/** Mends that are due within so long of each other wait for the last of them. Those of ended hours wait for long: they would fill many pages with a few each. */
+/** Mends that are due within so long of each other wait for the last of them. Those that wait for long would fill many pages with a few each: those of ended hours, */
 const STEP_MS: Readonly<Record<MendKind, number>> = { lasting: 250, ended: 4_000 };
+/** and all where the TSD is slow to flush: within such a part of a flush span they wait for each other, too. */
+const STEP_SPANS: Readonly<Record<MendKind, number>> = { lasting: 1 / 8, ended: 1 };
 /** Of the room that is left so large a part may be taken each so many milliseconds. */
 const PARTS = 4;
 const PART_MS = 100;
@@ -40,6 +42,7 @@ export interface Rewrites {
  * copied to the page of those that are due at the same time, often over the one that it replaces.
  */
 export class Mends {
+  readonly #flushSpanMs: () => number;
   readonly #cells = new CellNumbers();
   /** By number of a cell: where its mend is, and one; 0: it has none. */
   #places = new Uint32Array(this.#cells.capacity);
@@ -60,22 +63,28 @@ export class Mends {
   /** Those with mends, in the order in which they were opened. */
   readonly #queues: Record<MendKind, MendPage[]> = { lasting: [], ended: [] };
 
+  /** `flushSpanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
+  constructor(flushSpanMs: () => number = () => 0) {
+    this.#flushSpanMs = flushSpanMs;
+  }
+
   get size(): number {
     return this.#count;
   }
 
   /**
-   * Whether there is no room for more now. What is left of it is given out in parts: all at once it would be gone in a moment, and
+   * Whether there is room for more now. What is left of it is given out in parts: all at once it would be gone in a moment, and
    * what comes next would wait for as long as a mend does.
    */
-  isFull(nowMs: number): boolean {
+  givesRoom(nowMs: number): boolean {
+    const cells = MENDS_MAX - this.#cells.count;
+    const pages = PAGES_MAX - this.#queues.lasting.length - this.#queues.ended.length;
     if (nowMs - this.#partMs >= PART_MS) {
       this.#partMs = nowMs;
-      this.#partEnd = this.#added + (MENDS_MAX - this.#cells.count) / PARTS;
+      const pageLines = this.#queues.lasting.at(-1)?.linesMax ?? PAGE_LINES;
+      this.#partEnd = this.#added + Math.min(cells, pages * pageLines) / PARTS;
     }
-    const { lasting, ended } = this.#queues;
-    const isOver = this.#added >= this.#partEnd || this.#cells.count >= MENDS_MAX;
-    return isOver || lasting.length + ended.length >= PAGES_MAX;
+    return this.#added < this.#partEnd && cells > 0 && pages > 0;
   }
 
   /** Whether the instant is in doubt, so that every later write of it is, too. */
@@ -173,7 +182,7 @@ export class Mends {
     if (newest?.hasRoom(chunk, line, dueMs) === true) return newest;
     newest?.close();
     const page = this.#kept.pop() ?? this.#newPage();
-    page.open(chunk, dueMs, STEP_MS[kind]);
+    page.open(chunk, dueMs, Math.max(STEP_MS[kind], STEP_SPANS[kind] * this.#flushSpanMs()));
     queue.push(page);
     return page;
   }

@@ -76,11 +76,11 @@ export class Repeats {
     return this.#mending.mends;
   }
 
-  /** Whether so much is open, or so long, that nothing more should be sent. */
-  isFull(nowMs: number): boolean {
+  /** Whether more may be sent now: not while so much is open, or so long. */
+  givesRoom(nowMs: number): boolean {
     const sinceMs = Math.min(this.#mending.sinceMs ?? nowMs, this.#givingWay.sinceMs ?? nowMs);
     const isLong = nowMs - sinceMs > QUIET_PATIENCE_MS;
-    return isLong || this.mends.isFull(nowMs) || this.suspects.size >= SUSPECTS_MAX;
+    return !isLong && this.mends.givesRoom(nowMs) && this.suspects.size < SUSPECTS_MAX;
   }
 
   /** Writes of other lanes are put over what was put to their instants. Resolves once they were, or the signal aborts. */

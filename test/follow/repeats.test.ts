@@ -173,7 +173,7 @@ describe('a write to an hour that is over', () => {
       canary.landed(true, nowMs);
       if (dueMs <= nowMs) await repeats.run(nowMs, LIMITS);
     }
-    return { mends: repeats.mends, isFull: repeats.isFull(nowMs) };
+    return { mends: repeats.mends, isFull: !repeats.givesRoom(nowMs) };
   }
 
   const ENDED = 1_700_000_000_000 - 7_200_000;
@@ -313,7 +313,7 @@ test('what others wrote later waits while what it may add to the mends would be 
     addMend(repeats.mends, mendOf(high));
   const over = new AbortController();
   const given = repeats.giveWay(new Winners(), over.signal);
-  expect(repeats.isFull(0)).toBe(false);
+  expect(repeats.givesRoom(0)).toBe(true);
   expect(repeats.nextDueMs()).toBe(Infinity);
   const page = repeats.mends.due(Infinity, 'lasting');
   if (page !== undefined) repeats.mends.remove(page, 0);
