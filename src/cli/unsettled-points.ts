@@ -9,7 +9,7 @@ export interface UnsettledPointsOptions {
   readonly count: (points: number) => void;
 }
 
-/** Points that may show an older value, since OpenTSDB compacted all the while that they were put. Each is counted; the log has a line a minute at most. */
+/** Points that may show an older value, since OpenTSDB compacted all the while that they were put, or was not done with what came before. Each is counted; the log has a line a minute at most. */
 export class UnsettledPoints {
   readonly #options: UnsettledPointsOptions;
   /** Since the last line. */
@@ -28,7 +28,7 @@ export class UnsettledPoints {
     if (nowMs - this.#toldMs < PAUSE_MS) return;
     logger.warn(
       { points: this.#untold },
-      'points of hours that are over may show an older value: OpenTSDB compacted, or did not say whether, after each put of them',
+      'points may show an older value: OpenTSDB was not done with what came before them for ten seconds; or, of hours that are over, it compacted, or did not say whether, after each put of them',
     );
     this.#untold = 0;
     this.#toldMs = nowMs;

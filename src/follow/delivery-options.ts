@@ -36,7 +36,7 @@ export interface DeliveryEvents {
   caughtUp(): void;
   /** A point was sent once more, because it may have tied with another of its instant. */
   mended(points: number): void;
-  /** Points of hours that are over are let go of, though the TSD compacted after each put of them: they may show what was there before. */
+  /** Points are let go of that may show what was there before: the TSD was not done with that, or compacted after each put of them where hours are over. */
   unsettled(points: number): void;
   /** Points of other lanes were put, since they are later than what was put to their instants. */
   gaveWay(points: number): void;

@@ -92,8 +92,8 @@ export class GivingWay {
   /** Puts those that wait, when they surely come behind; nothing else may be under way. What fails goes on waiting. */
   async run(nowMs: number, limits: BatchLimits): Promise<NotSent | undefined> {
     const waiting = this.#waiting;
-    if (waiting === undefined || !(await this.#options.quiet.isBehind(waiting, nowMs)))
-      return undefined;
+    if (waiting === undefined) return undefined;
+    if ((await this.#options.quiet.standing(waiting, nowMs)) === 'not yet') return undefined;
     const { winners, over, done } = waiting;
     const ties = this.#sort(waiting);
     const batches = new ChunkBatches(winners.writes, true);

@@ -10,7 +10,7 @@ import type { LookThrough } from './look-through.ts';
 import type { MendPage } from './mend-page.ts';
 import { type MendKind, Mends } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
-import type { QuietWatch } from './quiet-watch.ts';
+import type { QuietWatch, Standing } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { type NotSent, sendAlone } from './send-again.ts';
 
@@ -37,6 +37,12 @@ export type Mended =
   | Extract<Applied, { kind: 'failed' }>;
 
 const DONE: Mended = { kind: 'done' };
+
+interface Opened {
+  readonly standing: Standing;
+  /** Until now; undefined: nothing compacts what the page writes to. */
+  readonly compacted?: Compacted;
+}
 
 /** Puts mends, page by page, once they surely come behind their writes. */
 export class Mending {
@@ -72,24 +78,31 @@ export class Mending {
   /** Puts some that are due; undefined: none may be put now. Nothing else may be under way. What fails remains. */
   async run(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
     const lasting = this.mends.due(nowMs, 'lasting');
-    if (lasting !== undefined && (await this.#isBehind(lasting, nowMs))) {
+    const standing = await this.#standing(lasting, nowMs);
+    if (lasting !== undefined && standing !== 'not yet') {
       lasting.close();
       this.#ended.takeFrom(lasting);
       this.#letWait(lasting, 'lasting', nowMs);
-      if (lasting.count > 0) return this.#put(lasting, limits, undefined);
+      if (lasting.count > 0) return this.#put(lasting, limits, { standing });
     }
+    return this.#runEnded(nowMs, limits);
+  }
+
+  async #runEnded(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
     const ended = this.#ended.untilMs <= nowMs ? this.mends.due(nowMs, 'ended') : undefined;
-    if (ended === undefined || !(await this.#isBehind(ended, nowMs))) return undefined;
+    const standing = await this.#standing(ended, nowMs);
+    if (ended === undefined || standing === 'not yet') return undefined;
     const compacted = await this.#ended.open(ended, nowMs);
     if (compacted === undefined) return undefined;
     ended.close();
     this.#letWait(ended, 'ended', nowMs);
-    return ended.count > 0 ? this.#put(ended, limits, compacted) : undefined;
+    return ended.count > 0 ? this.#put(ended, limits, { standing, compacted }) : undefined;
   }
 
-  async #isBehind({ handled, dueMs }: MendPage, nowMs: number): Promise<boolean> {
-    const { quiet } = this.#options;
-    return quiet.isBehind({ handled, flushedMs: dueMs, sinceMs: dueMs }, nowMs);
+  async #standing(page: MendPage | undefined, nowMs: number): Promise<Standing> {
+    if (page === undefined) return 'not yet';
+    const { handled, dueMs } = page;
+    return this.#options.quiet.standing({ handled, flushedMs: dueMs, sinceMs: dueMs }, nowMs);
   }
 
   /** Those which the canary on its way may overtake wait again. */
@@ -104,11 +117,10 @@ export class Mending {
     }
   }
 
-  /** `compacted`: until now; undefined: nothing compacts what the page writes to. */
   async #put(
     page: MendPage,
     limits: BatchLimits,
-    compacted: Compacted | undefined,
+    { standing, compacted }: Opened,
   ): Promise<Mended> {
     const { applier, canary, recent, look, clock, events } = this.#options;
     const batches = new ChunkBatches(page.chunk, 'already');
@@ -131,6 +143,9 @@ export class Mending {
       else this.mends.remove(page, line);
     }
     events.mended(batch.lines.length);
+    // Those that are put again may come behind the next time.
+    if (standing === 'given up' && compacted?.cells === undefined)
+      events.unsettled(batch.lines.length - errors.size);
     return DONE;
   }
 

@@ -5,7 +5,10 @@ import type { Canary } from './canary.ts';
 const CHECK_MS = 50;
 const WAIT_MS_MAX = 10_000;
 
-interface PutBefore {
+/** `given up`: it was waited for long enough, and it is not known. */
+export type Standing = 'behind' | 'not yet' | 'given up';
+
+interface EarlierPuts {
   /** Requests handled up to it. */
   readonly handled: number;
   /** When it was surely flushed, if the TSD ran. */
@@ -33,18 +36,18 @@ export class QuietWatch {
     this.#canary = canary;
   }
 
-  /** What doesn't end is given up in the end. */
-  async isBehind(puts: PutBefore, nowMs: number): Promise<boolean> {
-    if (nowMs - puts.sinceMs >= WAIT_MS_MAX) return true;
+  /** How what is put now stands to what was put earlier. What doesn't end is given up in the end. */
+  async standing(puts: EarlierPuts, nowMs: number): Promise<Standing> {
     const isProven = this.#canary.proven >= puts.handled;
     if (!isProven) this.#canary.want();
-    if (isProven && (await this.#wasQuiet(puts, nowMs))) return true;
+    if (isProven && (await this.#wasQuiet(puts, nowMs))) return 'behind';
+    if (nowMs - puts.sinceMs >= WAIT_MS_MAX) return 'given up';
     this.untilMs = nowMs + CHECK_MS;
-    return false;
+    return 'not yet';
   }
 
   /** A TSD that doesn't say counts as quiet, but is asked again the next time. */
-  async #wasQuiet({ handled, flushedMs }: PutBefore, nowMs: number): Promise<boolean> {
+  async #wasQuiet({ handled, flushedMs }: EarlierPuts, nowMs: number): Promise<boolean> {
     // Before the proof the TSD may still hold what it has not flushed, and is quiet all the same.
     if (flushedMs <= this.#quietMs && handled <= this.#quietProven) return true;
     const { proven } = this.#canary;

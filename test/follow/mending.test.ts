@@ -19,7 +19,11 @@ const POINT = {
   low: 0,
 };
 
-function mendingWith(applier: Partial<Applier>, canary = new Canary()): Mending {
+function mendingWith(
+  applier: Partial<Applier>,
+  canary = new Canary(),
+  unsettled: (points: number) => void = () => undefined,
+): Mending {
   const options: MendingOptions = {
     applier: applier as Applier,
     canary,
@@ -27,7 +31,7 @@ function mendingWith(applier: Partial<Applier>, canary = new Canary()): Mending 
     look: undefined,
     quiet: new QuietWatch(applier as Applier, canary),
     clock: systemClock,
-    events: { mended: () => undefined, unsettled: () => undefined },
+    events: { mended: () => undefined, unsettled },
     flushSpanMs: () => 1_000,
     suspect: () => undefined,
     setAside: () => undefined,
@@ -103,4 +107,25 @@ test('a mend which the canary on its way may overtake waits again, others do not
   expect(await mending.run(1_009, LIMITS)).toBeUndefined();
   await mending.run(1_010, LIMITS);
   expect(puts).toEqual([two, one]);
+});
+
+test('mends that are put though the TSD is never quiet are told of as unsettled', async () => {
+  let unsettled = 0;
+  const applier = {
+    isQuiet: () => Promise.resolve(false),
+    apply: ({ lines: [refused = 0] }: Batch) =>
+      Promise.resolve({ kind: 'handled' as const, refused: [{ line: refused, error: 'no' }] }),
+  };
+  const mending = mendingWith(applier, new Canary(), (points) => (unsettled += points));
+  for (const high of [1, 2, 3])
+    addMend(mending.mends, {
+      ...POINT,
+      line: `put a ${high} 1 h=x`,
+      telnet: false,
+      high,
+      dueMs: 0,
+    });
+  expect(await mending.run(9_999, LIMITS)).toBeUndefined();
+  expect(await mending.run(10_000, LIMITS)).toEqual({ kind: 'done' });
+  expect([mending.mends.size, unsettled]).toEqual([0, 2]);
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Canary } from '../../src/follow/canary.ts';
-import { QuietWatch } from '../../src/follow/quiet-watch.ts';
+import { QuietWatch, type Standing } from '../../src/follow/quiet-watch.ts';
 
 const POINT = {
   position: { lane: 'a', ordinal: 1, seq: 1 },
@@ -15,8 +15,10 @@ describe('what is put now comes surely behind what was put before', () => {
   let canary: Canary;
   let quiet: QuietWatch;
   let answers: (boolean | undefined)[];
-  const isBehind = (handled: number, nowMs: number): Promise<boolean> =>
-    quiet.isBehind({ handled, flushedMs: 100, sinceMs: 100 }, nowMs);
+  const standing = (handled: number, nowMs: number): Promise<Standing> =>
+    quiet.standing({ handled, flushedMs: 100, sinceMs: 100 }, nowMs);
+  const isBehind = async (handled: number, nowMs: number): Promise<boolean> =>
+    (await standing(handled, nowMs)) === 'behind';
 
   beforeEach(() => {
     canary = new Canary();
@@ -60,5 +62,15 @@ describe('what is put now comes surely behind what was put before', () => {
     prove(160);
     expect(await isBehind(1, 170)).toBe(true);
     expect(await isBehind(1, 180)).toBe(false);
+  });
+
+  test('or is given up after ten seconds, unless it is known at last', async () => {
+    answers = [false, false, true];
+    expect(await standing(1, 10_099)).toBe('not yet');
+    expect(await standing(1, 10_100)).toBe('given up');
+    prove(10_110);
+    expect(await standing(1, 10_120)).toBe('given up');
+    expect(await standing(1, 10_130)).toBe('given up');
+    expect(await standing(1, 10_140)).toBe('behind');
   });
 });

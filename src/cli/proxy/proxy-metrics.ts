@@ -71,7 +71,7 @@ export function createProxyMetrics(metrics: Metrics) {
     }),
     unsettled: metrics.counter({
       name: 'primary_points_unsettled_total',
-      help: 'Points of hours that are over which may show an older value: the primary compacted, or did not say whether, after each put of them.',
+      help: 'Points which may show an older value: the primary was not done with what came before them for ten seconds; or of hours that are over, where it compacted, or did not say whether, after each put of them.',
     }),
     givenWay: metrics.counter({
       name: 'primary_points_given_way_total',

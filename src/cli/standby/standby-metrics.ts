@@ -21,7 +21,7 @@ export function createStandbyMetrics(metrics: Metrics) {
     }),
     unsettled: metrics.counter({
       name: 'standby_points_unsettled_total',
-      help: 'Points of hours that are over which may show an older value: the target compacted, or did not say whether, after each put of them.',
+      help: 'Points which may show an older value: the target was not done with what came before them for ten seconds; or of hours that are over, where it compacted, or did not say whether, after each put of them.',
     }),
     deadLetters: metrics.counter({
       name: 'standby_dead_letters_total',
