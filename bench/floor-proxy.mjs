@@ -16,12 +16,16 @@ const host = target.slice(0, separator);
 const port = Number(target.slice(separator + 1));
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 
+const NOTHING = Buffer.alloc(0);
 /** Bytes of the log that are used again and again. */
 const LOG_BYTES = 64 * 1024 * 1024;
+/** While more wait for the log, telnet is not read. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 const log = logFile === undefined ? undefined : openLog(logFile);
 let waiting = [];
 let isWriting = false;
 let logged = 0;
+let waitingBytes = 0;
 
 function openLog(path) {
   fs.writeFileSync(path, Buffer.alloc(LOG_BYTES));
@@ -32,6 +36,7 @@ function openLog(path) {
 function whenLogged(bytes, next) {
   if (log === undefined) return next();
   waiting.push({ bytes, next });
+  waitingBytes += bytes.length;
   if (!isWriting) {
     isWriting = true;
     setImmediate(writeWaiting);
@@ -46,6 +51,7 @@ function writeWaiting() {
   fs.write(log, bytes, 0, bytes.length, logged, (error) => {
     if (error) throw error;
     logged += bytes.length;
+    waitingBytes -= bytes.length;
     for (const { next } of batch) next();
     isWriting = waiting.length > 0;
     if (isWriting) writeWaiting();
@@ -92,13 +98,15 @@ net
       tail = end + 1 < chunk.length ? chunk.subarray(end + 1) : null;
       for (let at = out.indexOf(10); at >= 0; at = out.indexOf(10, at + 1)) lines += 1;
       whenLogged(out, () => {
+        client.resume();
         if (!upstream.write(out)) {
           client.pause();
           upstream.once('drain', () => client.resume());
         }
       });
+      if (waitingBytes > WAITING_BYTES_MAX) client.pause();
     });
-    client.on('end', () => upstream.end(tail ?? undefined));
+    client.on('end', () => whenLogged(tail ?? NOTHING, () => upstream.end(tail ?? undefined)));
     upstream.pipe(client);
     client.on('error', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
