@@ -5,6 +5,8 @@ import { SeriesClock } from './series-clock.ts';
 /** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
 const ENTRIES_MAX = 2_097_152;
 const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
+/** Of those that are only noted no more, in either: 6 MiB. */
+const NOTES_MAX = 786_432;
 /** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
 const RUNNING_MS_MAX = 500;
 
@@ -171,7 +173,7 @@ class Generation {
   }
 
   note(high: number, low: number): void {
-    if (this.#isFull) {
+    if (this.#words === 2 * NOTES_MAX || this.#isFull) {
       this.#isPartial = true;
       return;
     }
