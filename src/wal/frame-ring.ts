@@ -30,7 +30,7 @@ interface OpenFrame {
 }
 
 /** More frames than this are not kept, however small: what describes a frame takes memory too. */
-const FRAMES_MAX = 8_192;
+const FRAMES_MAX = 4_096;
 /** No record's head is longer. */
 const RECORD_HEAD_BYTES_MAX = 256;
 
