@@ -80,6 +80,8 @@ export class EndedMends {
   mended(page: MendPage, line: number, { cells }: Compacted, nowMs: number): void {
     const { mends, canary } = this.#options;
     if (cells === undefined) return mends.remove(page, line);
+    // A later write has taken its place.
+    if (!page.has(line)) return;
     const dueMs = nowMs + this.#compaction.spanMs;
     const put = { compacted: cells, times: (page.putBefore(line)?.times ?? 0) + 1 };
     mends.add(page.chunk, line, { dueMs, handled: canary.handled, put }, 'ended');

@@ -1,4 +1,5 @@
 import type { Position } from '../record/position.ts';
+import { assert } from '../runtime/errors.ts';
 import { CellNumbers, grown } from './cell-numbers.ts';
 import type { Chunk } from './chunk.ts';
 import { type MendDue, MendPage, PAGE_LINES } from './mend-page.ts';
@@ -101,7 +102,8 @@ export class Mends {
 
   /** What was announced of a batch was answered: of each instant the last that isn't refused is to be put once more. */
   land(chunk: Chunk, rewrites: Rewrites, refused: ReadonlySet<number>, due: MendDue): void {
-    this.#landing = (this.#landing + 1) >>> 0;
+    // 0 is of cells that never had one.
+    this.#landing = (this.#landing + 1) >>> 0 || 1;
     for (let at = rewrites.lines.length - 1; at >= 0; at -= 1) {
       const line = rewrites.lines[at] ?? 0;
       const cell = rewrites.cells[at] ?? 0;
@@ -151,14 +153,16 @@ export class Mends {
   /** All of them will be put otherwise. */
   clear(): void {
     for (const page of Object.values(this.#queues).flat())
-      for (let line = 0; page.count > 0; line += 1) this.remove(page, line);
+      for (let line = 0; line < page.chunk.count; line += 1) this.remove(page, line);
   }
 
   /** The first record of which a write is in doubt. */
   first(): Position | undefined {
     let first: Position | undefined;
-    for (const { chunk, firstSeq } of Object.values(this.#queues).flat())
-      if (chunk.last !== undefined) first = firstOf(first, { ...chunk.last, seq: firstSeq });
+    for (const { chunk, firstSeq } of Object.values(this.#queues).flat()) {
+      assert(chunk.last !== undefined, 'a mend is of a record');
+      first = firstOf(first, { ...chunk.last, seq: firstSeq });
+    }
     return first;
   }
 
