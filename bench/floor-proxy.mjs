@@ -98,7 +98,7 @@ net
       tail = end + 1 < chunk.length ? chunk.subarray(end + 1) : null;
       for (let at = out.indexOf(10); at >= 0; at = out.indexOf(10, at + 1)) lines += 1;
       whenLogged(out, () => {
-        client.resume();
+        if (log !== undefined) client.resume();
         if (!upstream.write(out)) {
           client.pause();
           upstream.once('drain', () => client.resume());
