@@ -1,3 +1,4 @@
+import { copyInto } from './copy-into.ts';
 import { isSameCell } from './point-key.ts';
 
 const CELLS_MIN = 1_024;
@@ -85,8 +86,8 @@ export class CellNumbers {
 
   #grow(): void {
     const cells = this.capacity * 2;
-    this.#high = grown(this.#high, cells);
-    this.#low = grown(this.#low, cells);
+    this.#high = copyInto(new Uint32Array(cells), this.#high);
+    this.#low = copyInto(new Uint32Array(cells), this.#low);
     this.#free = new Uint32Array(cells);
     this.#slots = new Uint32Array(2 * cells);
     for (let number = 0; number < this.#given; number += 1) {
@@ -94,13 +95,6 @@ export class CellNumbers {
       this.#slots[slot] = number + 1;
     }
   }
-}
-
-/** A copy with room for more. */
-export function grown(from: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
-  const made = new Uint32Array(length);
-  made.set(from);
-  return made;
 }
 
 function homeOf(high: number, low: number, slots: number): number {

@@ -1,6 +1,7 @@
 import { parsePutLine } from '../opentsdb/put-line.ts';
 import { NOWHERE, type Position } from '../record/position.ts';
 import { WORD_SLACK_BYTES } from '../record/line-buffer.ts';
+import { copyInto } from './copy-into.ts';
 import { PointKey, PointKeyReader } from './point-key.ts';
 
 const NEWLINE = 0x0a;
@@ -222,11 +223,6 @@ export class ChunkPool {
     chunk?.clear();
     return chunk;
   }
-}
-
-function copyInto<A extends Uint32Array | Float64Array | Uint8Array>(grown: A, from: A): A {
-  grown.set(from);
-  return grown;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Applied, Applier } from './applier.ts';
+import type { Applier } from './applier.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { Compacted } from './compaction-watch.ts';
@@ -12,7 +12,7 @@ import { type MendKind, Mends } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
 import type { QuietWatch, Standing } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
-import { type NotSent, sendAlone } from './send-again.ts';
+import { DONE, type NotSent, type Repeated, sendAlone } from './send-again.ts';
 
 export interface MendingOptions {
   readonly applier: Applier;
@@ -30,13 +30,6 @@ export interface MendingOptions {
   /** How many are set aside. */
   readonly aside: () => number;
 }
-
-export type Mended =
-  | { readonly kind: 'done' }
-  | Extract<NotSent, { kind: 'too large' }>
-  | Extract<Applied, { kind: 'failed' }>;
-
-const DONE: Mended = { kind: 'done' };
 
 interface Opened {
   readonly standing: Standing;
@@ -76,7 +69,7 @@ export class Mending {
   }
 
   /** Puts some that are due; undefined: none may be put now. Nothing else may be under way. What fails remains. */
-  async run(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
+  async run(nowMs: number, limits: BatchLimits): Promise<Repeated | undefined> {
     const lasting = this.mends.due(nowMs, 'lasting');
     const standing = await this.#standing(lasting, nowMs);
     if (lasting !== undefined && standing !== 'not yet') {
@@ -88,7 +81,7 @@ export class Mending {
     return this.#runEnded(nowMs, limits);
   }
 
-  async #runEnded(nowMs: number, limits: BatchLimits): Promise<Mended | undefined> {
+  async #runEnded(nowMs: number, limits: BatchLimits): Promise<Repeated | undefined> {
     const ended = this.#ended.untilMs <= nowMs ? this.mends.due(nowMs, 'ended') : undefined;
     const standing = await this.#standing(ended, nowMs);
     if (ended === undefined || standing === 'not yet') return undefined;
@@ -121,7 +114,7 @@ export class Mending {
     page: MendPage,
     limits: BatchLimits,
     { standing, compacted }: Opened,
-  ): Promise<Mended> {
+  ): Promise<Repeated> {
     const { applier, canary, recent, look, clock, events } = this.#options;
     const batches = new ChunkBatches(page.chunk, 'already');
     const batch = batches.take(this.#narrowing.within(limits));
@@ -163,7 +156,7 @@ export class Mending {
   }
 
   /** One that breaks every request it is in is tried alone from then on. */
-  async #setAside(failure: NotSent, page: MendPage, nowMs: number): Promise<Mended> {
+  async #setAside(failure: NotSent, page: MendPage, nowMs: number): Promise<Repeated> {
     const now = { ms: nowMs, aside: this.#options.aside() };
     const error = await this.#narrowing.failed(failure, now);
     const [line] = failure.batch.lines;

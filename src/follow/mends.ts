@@ -1,7 +1,8 @@
 import type { Position } from '../record/position.ts';
 import { assert } from '../runtime/errors.ts';
-import { CellNumbers, grown } from './cell-numbers.ts';
+import { CellNumbers } from './cell-numbers.ts';
 import type { Chunk } from './chunk.ts';
+import { copyInto } from './copy-into.ts';
 import { type MendDue, MendPage, PAGE_LINES } from './mend-page.ts';
 import { firstOf } from './put-stretch.ts';
 
@@ -65,7 +66,7 @@ export class Mends {
   readonly #queues: Record<MendKind, MendPage[]> = { lasting: [], ended: [] };
 
   /** `flushSpanMs`: how long OpenTSDB may hold writes before it flushes them, and a margin. */
-  constructor(flushSpanMs: () => number = () => 0) {
+  constructor(flushSpanMs: () => number) {
     this.#flushSpanMs = flushSpanMs;
   }
 
@@ -215,9 +216,9 @@ export class Mends {
     const { capacity, count } = this.#cells;
     this.#added += count - before;
     if (capacity === this.#places.length) return cell;
-    this.#places = grown(this.#places, capacity);
-    this.#underWay = grown(this.#underWay, capacity);
-    this.#landings = grown(this.#landings, capacity);
+    this.#places = copyInto(new Uint32Array(capacity), this.#places);
+    this.#underWay = copyInto(new Uint32Array(capacity), this.#underWay);
+    this.#landings = copyInto(new Uint32Array(capacity), this.#landings);
     return cell;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
-import type { Applied, Applier } from './applier.ts';
+import type { Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
@@ -13,7 +13,7 @@ import { type Mends, MENDS_MAX } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
-import { type NotSent, sendAgain, type SentAgain } from './send-again.ts';
+import { DONE, type NotSent, type Repeated, sendAgain, type SentAgain } from './send-again.ts';
 import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
 
 export interface RepeatsOptions {
@@ -27,11 +27,6 @@ export interface RepeatsOptions {
   readonly flushSpanMs: () => number;
 }
 
-export type Repeated =
-  | { readonly kind: 'done' }
-  | Extract<NotSent, { kind: 'too large' }>
-  | Extract<Applied, { kind: 'failed' }>;
-
 interface SendAt {
   readonly nowMs: number;
   readonly limits: BatchLimits;
@@ -40,7 +35,6 @@ interface SendAt {
 const RETRIES_AT_ONCE = 100;
 /** After so long nothing more is sent until the TSD is quiet. */
 const QUIET_PATIENCE_MS = 3_000;
-const DONE: Repeated = { kind: 'done' };
 
 /** What must be put besides the log: instants in doubt, points that were refused too late for an error, and what others wrote later. */
 export class Repeats {

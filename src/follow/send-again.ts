@@ -6,6 +6,14 @@ export type SentAgain =
   /** All were handled; the errors of those refused, by their place in the list. */
   { readonly kind: 'handled'; readonly errors: ReadonlyMap<number, string> } | NotSent;
 
+/** What was due was put again, or need not be yet. */
+export type Repeated =
+  | { readonly kind: 'done' }
+  | Extract<NotSent, { kind: 'too large' }>
+  | Extract<Applied, { kind: 'failed' }>;
+
+export const DONE: Repeated = { kind: 'done' };
+
 export type NotSent =
   | { readonly kind: 'too large'; readonly batch: Batch }
   | (Extract<Applied, { kind: 'failed' }> & { readonly batch: Batch });

@@ -21,7 +21,7 @@ const HANDLED: Applied = { kind: 'handled', refused: [] };
 /** What this lane put to cells of a metric, others wrote later, and what is put instead. */
 class Rig {
   readonly notes = new PutNotes();
-  readonly mends = new Mends();
+  readonly mends = new Mends(() => 0);
   readonly suspects = new Suspects();
   readonly puts: string[] = [];
   readonly winners = new Winners();

@@ -44,7 +44,7 @@ const textsOf = (mends: Mends, nowMs?: number): string[] =>
 
 describe('mends', () => {
   test('hold the latest write of an instant, due by its own time', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     addMend(mends, mend(1, 1_000));
     addMend(mends, mend(2, 2_000));
     addMend(mends, mend(1, 3_000, 9));
@@ -57,7 +57,7 @@ describe('mends', () => {
   });
 
   test('one that was replaced meanwhile is not removed', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     addMend(mends, mend(1, 10));
     const sent = mends.due(10, 'lasting');
     sent?.close();
@@ -68,7 +68,7 @@ describe('mends', () => {
   });
 
   test('know an instant in doubt from when its write is sent until the last answer', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const [one, two] = [chunkOf(1, ['put a 1 1 h=x']), chunkOf(2, ['put a 1 2 h=x'])];
     const has = (): boolean => mends.has(one.keyHigh[0] ?? 0, one.keyLow[0] ?? 0);
     const [first, second] = [announce(mends, one), announce(mends, two)];
@@ -79,7 +79,7 @@ describe('mends', () => {
   });
 
   test('of a batch are the last of each instant that was not refused', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const lines = ['put a 1 1 h=x', 'put b 1 1 h=x', 'put a 1 2 h=x', 'put b 1 2 h=x'];
     const chunk = chunkOf(1, [...lines, 'put a 1 3 h=x', 'put c 1 3 h=x']);
     mends.land(chunk, announce(mends, chunk), new Set([4, 5]), { dueMs: 0, handled: 0 });
@@ -88,7 +88,7 @@ describe('mends', () => {
   });
 
   test('one of which the later write was refused stays what it was', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const [one, two] = [chunkOf(1, ['put a 1 1 h=x']), chunkOf(2, ['put a 1 2 h=x'])];
     mends.land(one, announce(mends, one), NONE, { dueMs: 0, handled: 0 });
     mends.land(two, announce(mends, two), new Set([0]), { dueMs: 0, handled: 0 });
@@ -96,7 +96,7 @@ describe('mends', () => {
   });
 
   test('of one quarter of a second are due together, with the last of them', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     for (const [cell, dueMs] of [10, 100, 260, 270].entries()) addMend(mends, mend(cell, dueMs));
     expect(mends.nextDueMs('lasting')).toBe(260);
     expect(mends.due(259, 'lasting')).toBeUndefined();
@@ -104,7 +104,7 @@ describe('mends', () => {
   });
 
   test('one that comes while others are being put is put later', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     addMend(mends, mend(1, 10));
     const sent = mends.due(10, 'lasting');
     sent?.close();
@@ -115,7 +115,7 @@ describe('mends', () => {
   });
 
   test('of two lanes do not take each other’s place in the log', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const chunk = chunkWith({ ...mend(2, 0), position: at(1, 2) });
     mends.add(chunk, 0, { dueMs: 10, handled: 0 });
     addMend(mends, mend(1, 10, 7));
@@ -124,7 +124,7 @@ describe('mends', () => {
   });
 
   test('of ended hours that come one by one, and wait for long, fill few pages', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     for (let cell = 0; cell < 400; cell += 1) {
       const { dueMs, ...point } = mend(cell, cell * 250);
       mends.add(chunkWith(point), 0, { dueMs, handled: 0 }, 'ended');
@@ -136,7 +136,7 @@ describe('mends', () => {
   });
 
   test('take no more room the more often an instant is written', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     for (let round = 0; round < 300; round += 1)
       for (let cell = 0; cell < 100; cell += 1)
         addMend(mends, mend(cell, round * 10, round + 1, '7'.repeat(1 + (round % 20))));
@@ -147,7 +147,7 @@ describe('mends', () => {
   });
 
   test('are as many as fit, and have room again', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const long = 'x'.repeat(60_000);
     let count = 0;
     for (; mends.givesRoom(count * 1_000); count += 1)
@@ -159,7 +159,7 @@ describe('mends', () => {
   });
 
   test('that come in a flood are taken in by and by, and no more than fit', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const taken: number[] = [];
     for (let nowMs = 0; nowMs < 1_000; nowMs += 50) {
       const before = mends.size;
@@ -172,7 +172,7 @@ describe('mends', () => {
   });
 
   test('of long lines that come in a flood are taken in by and by, too', () => {
-    const mends = new Mends();
+    const mends = new Mends(() => 0);
     const taken: number[] = [];
     const line = `put m 1 1 h=${'x'.repeat(1_000)}`;
     addMend(mends, { ...mend(0, 60_000), line });
@@ -206,7 +206,7 @@ describe('mends', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { minLength: 40, maxLength: 200 }), (steps) => {
-        const mends = new Mends();
+        const mends = new Mends(() => 0);
         const wanted = new Map<number, string>();
         const underWay: [Chunk, Rewrites, number, string][] = [];
         for (const [seq, { kind, cell, value, dueMs }] of steps.entries()) {

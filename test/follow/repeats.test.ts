@@ -19,6 +19,17 @@ const UNHEARD = {
   gaveWay: () => undefined,
 };
 
+/** A quiet TSD that takes all; notes the first line of each request. */
+function handling(puts: string[]): Applier {
+  return {
+    isQuiet: () => Promise.resolve(true),
+    apply: ({ chunk }: { readonly chunk: Chunk }) => {
+      puts.push(chunk.text(0));
+      return Promise.resolve({ kind: 'handled', refused: [] });
+    },
+  } as unknown as Applier;
+}
+
 test('what is refused for good is told of when it is of this lane, not when it is of others', async () => {
   const told: string[] = [];
   const canary = new Canary();
@@ -93,13 +104,7 @@ test('mends wait anew when the TSD may write only now what it was sent, and for 
   const canary = new Canary();
   const repeats = new Repeats({
     doubt: { state: undefined, isPartial: () => false },
-    applier: {
-      isQuiet: () => Promise.resolve(true),
-      apply: ({ chunk }: { readonly chunk: Chunk }) => {
-        puts.push(chunk.text(0));
-        return Promise.resolve({ kind: 'handled', refused: [] });
-      },
-    } as unknown as Applier,
+    applier: handling(puts),
     canary,
     recent: new RecentWrites(() => 1_000, 0),
     look: undefined,
@@ -260,13 +265,7 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
   const puts: string[] = [];
   const repeats = new Repeats({
     doubt: { state: undefined, isPartial: () => false },
-    applier: {
-      isQuiet: () => Promise.resolve(true),
-      apply: ({ chunk }: { readonly chunk: Chunk }) => {
-        puts.push(chunk.text(0));
-        return Promise.resolve({ kind: 'handled', refused: [] });
-      },
-    } as unknown as Applier,
+    applier: handling(puts),
     canary: new Canary(),
     recent: new RecentWrites(() => 1_000, 0),
     look: undefined,
