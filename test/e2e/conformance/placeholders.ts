@@ -13,7 +13,10 @@ export class Placeholders {
     const seconds = Math.floor(Date.now() / 1000);
     const intoHour = seconds % SECONDS_PER_HOUR;
     const row = seconds - intoHour + (intoHour > 3_300 ? SECONDS_PER_HOUR : 0);
-    this.#now = row + 600 + Math.floor(Math.random() * 1_800);
+    const now = row + 600 + Math.floor(Math.random() * 1_800);
+    // OpenTSDB takes an annotation's seconds for milliseconds when they end in 000: it is stored in 1970, and not found
+    // by a range. The cases' annotations are at NOW+11 to NOW+22.
+    this.#now = now % 1_000 > 900 ? now + 100 : now;
   }
 
   fill(text: string): string {
