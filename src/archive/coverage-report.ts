@@ -11,17 +11,25 @@ export interface CoverageReport {
   readonly conflicts: number;
   /** Objects that are damaged or missing, as far as the listing shows. */
   readonly faults: number;
-  /** What the holes, conflicts and faults are, the first of them. */
+  /** Which lanes hold the safe time back, and what the holes, conflicts and faults are, the first of them. */
   readonly told: readonly string[];
 }
 
 const TOLD_MAX = 20;
+/** Of these each says the same. */
+const SILENT_TOLD_MAX = 3;
 
-export function reportCoverage(coverage: Coverage, faults: readonly ObjectFault[]): CoverageReport {
+/** `silent`: what is to be told of lanes that hold the safe time back. */
+export function reportCoverage(
+  coverage: Coverage,
+  faults: readonly ObjectFault[],
+  silent: readonly string[] = [],
+): CoverageReport {
   const { safeTimeMs, restorable, lanes, holes, conflicts } = coverage;
   const beyond = lanes.filter((lane) => lane.beyond !== undefined);
   const damage = faults.filter(isDamage);
   const told = [
+    ...tellSilent(silent),
     ...holes.slice(0, TOLD_MAX).map(tellHole),
     ...conflicts
       .slice(0, TOLD_MAX)
@@ -38,6 +46,14 @@ export function reportCoverage(coverage: Coverage, faults: readonly ObjectFault[
     faults: damage.length,
     told: told.slice(0, TOLD_MAX),
   };
+}
+
+function tellSilent(silent: readonly string[]): string[] {
+  const rest = silent.length - SILENT_TOLD_MAX;
+  return [
+    ...silent.slice(0, SILENT_TOLD_MAX),
+    ...(rest > 0 ? [`${rest} more lanes hold the safe time back: \`tsdb-wal info\` has them`] : []),
+  ];
 }
 
 function tellHole(hole: CoverageHole): string {

@@ -4,6 +4,7 @@ import { type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type LaneHoldings } from './coverage.ts';
 import { type CoverageReport, reportCoverage } from './coverage-report.ts';
 import type { SegmentName } from './object-names.ts';
+import { type OpenLane, openLanes, SilentLanes, tellSilent } from './open-lanes.ts';
 import { assertInPlace, type Repository } from './repository.ts';
 import { readSummary } from './summary.ts';
 import { tallyPresent } from './tally.ts';
@@ -12,11 +13,15 @@ export interface CoverageWatchOptions {
   readonly repository: Repository;
   readonly clock: Clock;
   readonly events: CoverageEvents;
+  /** Lanes that are known not to be left alone; undefined while that isn't known: then no lane counts as silent. */
+  readonly own: () => ReadonlySet<string> | undefined;
 }
 
 interface CoverageEvents {
   /** What the repository holds now; told when it has changed. */
   covered(report: CoverageReport): void;
+  /** Nobody goes on with this lane, which holds the safe time back. Called once for each. */
+  silent(lane: OpenLane, told: string): void;
   /** It can't be listed, or can again. Called once a change. */
   unreadable(reason: string | undefined): void;
 }
@@ -45,10 +50,13 @@ export class CoverageWatch {
   /** Committed since the listing that is shown began. */
   #added: SegmentName[] = [];
   #told = '';
+  readonly #silent: SilentLanes;
+  readonly #toldSilent = new Set<string>();
   #trouble: string | undefined;
 
   constructor(options: CoverageWatchOptions) {
     this.#options = options;
+    this.#silent = new SilentLanes(options.clock);
   }
 
   /** A segment was committed. */
@@ -126,10 +134,26 @@ export class CoverageWatch {
       const added = this.#added.filter((segment) => segment.lane === lane);
       if (added.length > 0) lanes.set(lane, { ...known, objects: [...known.objects, ...added] });
     }
-    const report = reportCoverage(computeCoverage({ lanes }), this.#faults);
+    const coverage = computeCoverage({ lanes });
+    const silent = this.#tellSilent(openLanes({ lanes }, coverage));
+    const report = reportCoverage(coverage, this.#faults, silent);
     const text = JSON.stringify(report);
     if (text === this.#told) return;
     this.#told = text;
     this.#options.events.covered(report);
+  }
+
+  #tellSilent(open: readonly OpenLane[]): string[] {
+    const { own: ownLanes, repository, events } = this.#options;
+    const own = ownLanes();
+    return this.#silent
+      .look(open)
+      .filter(({ lane }) => own?.has(lane) === false)
+      .map((silent) => {
+        const told = tellSilent(silent, repository.place);
+        if (!this.#toldSilent.has(silent.lane)) events.silent(silent, told);
+        this.#toldSilent.add(silent.lane);
+        return told;
+      });
   }
 }

@@ -3,6 +3,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { type Catalog, readSidecar } from './catalog.ts';
 import { computeCoverage } from './coverage.ts';
 import { DuckdbError } from './duckdb.ts';
+import { SILENT_MS_MIN } from './open-lanes.ts';
 import { parquetFiles } from './parquet-files.ts';
 import { formatRetirementName, type SegmentName } from './object-names.ts';
 import { assertInPlace, type Repository } from './repository.ts';
@@ -29,9 +30,6 @@ export interface LaneEnding {
   /** The segment that ends with it. */
   readonly segment: SegmentName | undefined;
 }
-
-/** An idle lane is archived every ten minutes: one that has had nothing for so long is silent. */
-const SILENT_MS_MIN = 900_000;
 
 /** Throws LANE_NOT_RETIRED when the lane isn't known, has ended, or was written to a short while ago. */
 export function findEnding(options: RetireOptions): LaneEnding {

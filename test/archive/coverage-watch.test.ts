@@ -27,6 +27,8 @@ class Scene implements AsyncDisposable {
   readonly repository: Repository;
   readonly reports: CoverageReport[] = [];
   readonly troubles: (string | undefined)[] = [];
+  readonly silent: string[] = [];
+  own: ReadonlySet<string> | undefined = new Set();
   readonly #clock = new ManualClock();
   readonly #stop = new AbortController();
   readonly #run: Promise<void>;
@@ -40,9 +42,16 @@ class Scene implements AsyncDisposable {
       events: {
         covered: (report) => this.#note(() => this.reports.push(report)),
         unreadable: (reason) => this.#note(() => this.troubles.push(reason)),
+        silent: ({ lane }) => this.#note(() => this.silent.push(lane)),
       },
+      own: () => this.own,
     });
     this.#run = this.watch.run(this.#stop.signal);
+  }
+
+  /** So many have passed. */
+  get seconds(): number {
+    return this.#clock.monotonic / 1_000;
   }
 
   static async begin(place: string): Promise<Scene> {
@@ -58,6 +67,11 @@ class Scene implements AsyncDisposable {
 
   get last(): CoverageReport | undefined {
     return this.reports.at(-1);
+  }
+
+  /** The wall clock stands there, epoch ms. */
+  set now(ms: number) {
+    this.#clock.wall = ms;
   }
 
   /** Seconds pass until it holds. */
@@ -154,5 +168,41 @@ describe('the watch over a repository', () => {
     await scene.until(() => scene.troubles.length > 1);
     expect(scene.troubles[1]).toBeUndefined();
     expect(scene.reports).toHaveLength(1);
+  });
+
+  test('names a lane that nothing ends, once nothing came of it for long', async () => {
+    await using folder = await tempDirectory('watch');
+    await using scene = await Scene.begin(folder.path);
+    const endsAt = AT + 120_000;
+    scene.now = endsAt + 890_000;
+    await scene.until(() => scene.silent.length > 0);
+    // By the clock of the wall it was so ten seconds later; but it was not watched for that.
+    expect(scene.seconds).toBeGreaterThanOrEqual(120);
+    expect(scene.silent).toEqual([LANE]);
+    expect(scene.last?.told).toEqual([
+      `lane ${LANE} of h holds the safe time back: nothing of it was archived since ${new Date(endsAt).toISOString()}. If its proxy runs, see what hinders its archiver; a start on its data directory ends the lane; if that is gone for good, so does \`tsdb-wal lane retire ${LANE} --repository ${folder.path}\`, which may leave a hole (--dry-run tells)`,
+    ]);
+    await putSegment(scene.repository.store, segment(2));
+    await scene.until(() => scene.last?.told.length === 0);
+    expect(scene.silent).toHaveLength(1);
+  });
+
+  test('names no lane of its own log, nor any before it knows these', async () => {
+    await using folder = await tempDirectory('watch');
+    await using scene = await Scene.begin(folder.path);
+    scene.now = AT + 10_000_000;
+    for (const own of [new Set([LANE]), undefined]) {
+      scene.own = own;
+      const { seconds } = scene;
+      await scene.until(() => scene.seconds > seconds + 300);
+    }
+    expect(scene.last?.told).toEqual([]);
+    scene.own = new Set();
+    await scene.until(() => scene.last?.told.length === 1);
+    const next = { lane: 'ff66554433221100', ordinal: 2, firstSeq: 1, openedAt: AT + 10_900_000 };
+    const previous = { lane: LANE, lastSeq: 20 };
+    const begin = { ...next, previous, reason: 'start', disputed: null, host: 'h' };
+    await putBegin(scene.repository.store, begin);
+    await scene.until(() => scene.last?.told.length === 0);
   });
 });

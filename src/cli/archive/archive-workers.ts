@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { archivedBefore } from '../../archive/archive-cursor.ts';
 import type { ArchiverOptions } from '../../archive/archiver.ts';
 import { CoverageWatch } from '../../archive/coverage-watch.ts';
+import type { JoinedRepository } from '../../archive/join-repository.ts';
 import { readOpenings } from '../../archive/lane-opening.ts';
 import type { Repository } from '../../archive/repository.ts';
 import type { Config } from '../../config/options.ts';
@@ -12,9 +13,11 @@ import { explainMissing } from '../../kafka/topic-check.ts';
 import { RetentionWatch } from '../../kafka/retention-watch.ts';
 import { mayBeWrittenTo } from '../../archive/object-names.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
 import type { ArchiverReport } from './archiver-report.ts';
+import { findLeftOpen } from './new-here.ts';
 import { giveWay } from './give-way.ts';
 import { LaneRegistrar } from './lane-registrar.ts';
 import type { TopicArchiveStatus } from './topic-archive-status.ts';
@@ -31,8 +34,8 @@ const LIMITS = {
 export interface Surroundings {
   readonly config: Config;
   readonly repository: Repository;
-  /** The data directory was archived to another one before. */
-  readonly isOther: boolean;
+  /** Of the data directory in this repository. */
+  readonly history: JoinedRepository['history'];
   /** The archiver's own, below the data directory. */
   readonly folder: string;
   readonly report: ArchiverReport;
@@ -50,10 +53,10 @@ interface TopicPlace {
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
 export async function runWorkers(around: Surroundings): Promise<void> {
-  const { config, repository, isOther, report, signal } = around;
+  const { config, repository, history, report, logger, signal } = around;
   const { data } = config;
   const position = (await archivedBefore(data)) ?? null;
-  report.send({ kind: 'joined', id: repository.id, position, isOther });
+  report.send({ kind: 'joined', id: repository.id, position, isOther: history === 'other' });
   const registrar = new LaneRegistrar({
     repository,
     data,
@@ -66,8 +69,12 @@ export async function runWorkers(around: Surroundings): Promise<void> {
   const watch = new CoverageWatch({
     repository,
     clock: systemClock,
+    // Of a topic each lane comes from elsewhere.
+    own: () => (around.topic === undefined ? registrar.lanes : new Set()),
     events: {
       covered: (covered) => report.send({ kind: 'covered', report: covered }),
+      silent: ({ lane, host, toMs }, told) =>
+        logger.warn({ lane, host, archivedTo: formatInstant(toMs) }, told),
       unreadable: (reason) => report.hinder('listing', reason),
     },
   });
@@ -75,6 +82,7 @@ export async function runWorkers(around: Surroundings): Promise<void> {
     registrar.run(signal),
     watch.run(signal),
     tellMemory(report, signal),
+    tellLeftOpen(around, registrar),
     archiveAndMerge(around, registrar, watch),
   ]);
 }
@@ -84,6 +92,19 @@ async function tellMemory(report: ArchiverReport, signal: AbortSignal): Promise<
     report.send({ kind: 'memory', residentBytes: process.memoryUsage.rss() });
     await systemClock.sleep(LIMITS.memoryIntervalMs, signal);
   }
+}
+
+/** What can't be listed now is told by the watch. */
+async function tellLeftOpen(around: Surroundings, registrar: LaneRegistrar): Promise<void> {
+  const { config, repository, history, logger, signal } = around;
+  if (history === 'known' || around.topic !== undefined) return;
+  await registrar.untilFirst(Infinity, signal);
+  const own = registrar.lanes;
+  if (own === undefined) return;
+  const now = systemClock.now();
+  const of = { repository, data: config.data, own, host: hostname(), now };
+  const left = await findLeftOpen(of).catch(() => undefined);
+  if (left !== undefined) logger.warn({ lanes: left.lanes }, left.told);
 }
 
 /** Registering comes first, at full speed, since writes wait for it; and also where DuckDB can't be loaded. */

@@ -49,9 +49,8 @@ export async function runArchive(config: Config): Promise<void> {
     if (joined === undefined) return;
     tellJoined(joined, logger);
     const { repository, history } = joined;
-    const isOther = history === 'other';
     const { signal } = stop;
-    const around = { config, repository, isOther, folder, report, logger, signal };
+    const around = { config, repository, history, folder, report, logger, signal };
     await runWorkers({ ...around, topic: kafka && status && { connection: kafka, status } });
   } finally {
     await admin?.close();

@@ -19,6 +19,7 @@ const RETRY_MS = 1_000;
 export class LaneRegistrar {
   readonly #options: LaneRegistrarOptions;
   #wanted: readonly LaneOpening[] = [];
+  #lanes: ReadonlySet<string> | undefined;
   #last: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
   readonly #first = new AbortController();
@@ -27,10 +28,14 @@ export class LaneRegistrar {
     this.#options = options;
   }
 
+  /** Those of the log, as of the last registration; undefined before the first. */
+  get lanes(): ReadonlySet<string> | undefined {
+    return this.#lanes;
+  }
+
   /** Rejects when it can't be done now. */
   register(openings: readonly LaneOpening[]): Promise<void> {
-    const { repository, data, host } = this.#options;
-    const work = this.#last.then(() => registerLanes({ repository, data, openings, host }));
+    const work = this.#last.then(() => this.#register(openings));
     this.#last = work.catch(() => undefined);
     return work;
   }
@@ -43,7 +48,8 @@ export class LaneRegistrar {
 
   /** Settles when the first lanes have been registered, after `ms`, or when the signal aborts. */
   async untilFirst(ms: number, signal: AbortSignal): Promise<void> {
-    await this.#options.clock.sleep(ms, AbortSignal.any([signal, this.#first.signal]));
+    const until = AbortSignal.any([signal, this.#first.signal]);
+    await this.#options.clock.sleep(Math.min(ms, IDLE_MS), until);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -60,7 +66,6 @@ export class LaneRegistrar {
         await this.register(openings);
         if (this.#wanted === openings) this.#wanted = [];
         registered(lane);
-        this.#first.abort();
       } catch (error) {
         const { message } = error as Error;
         if (told !== `${lane} ${message}`) unregistered(lane, message);
@@ -68,6 +73,13 @@ export class LaneRegistrar {
         await this.#untilWanted(RETRY_MS, signal);
       }
     }
+  }
+
+  async #register(openings: readonly LaneOpening[]): Promise<void> {
+    const { repository, data, host } = this.#options;
+    await registerLanes({ repository, data, openings, host });
+    this.#lanes = new Set(openings.map(({ lane }) => lane));
+    this.#first.abort();
   }
 
   async #untilWanted(ms: number, signal: AbortSignal): Promise<void> {
