@@ -1,7 +1,7 @@
 import { JsonPointWriter, jsonBytesMax } from '../opentsdb/put-writer.ts';
 import type { Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
-import { foldedOrder, freeOrder, logOrder } from './fold.ts';
+import { orderOf, type SendOrder } from './fold.ts';
 import type { SentBodies, SentBody } from './sent-bodies.ts';
 
 /** Lines of one transport, as one request to an OpenTSDB. */
@@ -25,23 +25,23 @@ const OPEN = 0x5b;
 const COMMA = 0x2c;
 const CLOSE = 0x5d;
 
-/** Cuts a chunk into batches: in log order by runs of one transport, or folded (then order is free, and one run each is enough). */
+/** Cuts a chunk into batches: in log order by runs of one transport, or, where order is free, into one run each. */
 export class ChunkBatches {
   readonly #chunk: Chunk;
   readonly #order: readonly number[];
-  readonly #isFolded: boolean;
+  readonly #isInLogOrder: boolean;
   /** Whether all lines are sent as they stand in the chunk. */
   readonly #isWhole: boolean;
   readonly #sentBodies: SentBodies | undefined;
   #next = 0;
   #taken = 0;
 
-  /** `isFolded`: `already` where no two lines write the same instant. `sentBodies`: used where all points are sent, in the order of the log. */
-  constructor(chunk: Chunk, isFolded: boolean | 'already', sentBodies?: SentBodies) {
+  /** `sentBodies`: used where all points are sent, in the order of the log. */
+  constructor(chunk: Chunk, order: SendOrder, sentBodies?: SentBodies) {
     this.#chunk = chunk;
-    this.#isFolded = isFolded !== false;
-    this.#order = orderOf(chunk, isFolded);
-    this.#isWhole = isFolded === false && this.#order.length === chunk.count;
+    this.#isInLogOrder = order === 'log';
+    this.#order = orderOf(chunk, order);
+    this.#isWhole = this.#isInLogOrder && this.#order.length === chunk.count;
     this.#sentBodies = this.#isWhole ? sentBodies : undefined;
   }
 
@@ -117,14 +117,9 @@ export class ChunkBatches {
     const { last } = this.#chunk;
     const next = this.#order[to];
     if (next === undefined || last === undefined) return last;
-    if (this.#isFolded) return undefined;
+    if (!this.#isInLogOrder) return undefined;
     return { ...last, seq: (this.#chunk.seqs[next] ?? 0) - 1 };
   }
-}
-
-function orderOf(chunk: Chunk, isFolded: boolean | 'already'): number[] {
-  if (isFolded === 'already') return freeOrder(chunk);
-  return isFolded ? foldedOrder(chunk) : logOrder(chunk);
 }
 
 /** Below this, a body's size decides how many points it holds, and is guessed with care. */

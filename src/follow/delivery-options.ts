@@ -4,28 +4,10 @@ import type { Applier, Fault } from './applier.ts';
 import type { ChunkSource } from './chunk-reader.ts';
 import type { Doubt } from './doubt.ts';
 import type { PastLog } from './past-hours.ts';
+import type { RefusedPoint } from './logged-point.ts';
 import type { LookThrough } from './look-through.ts';
 import type { SentBodies } from './sent-bodies.ts';
 import type { Suspect } from './suspects.ts';
-
-/** A point that the primary refused. */
-export interface RefusedPoint {
-  readonly position: Position;
-  /** Of the record, epoch ms. */
-  readonly receivedAt: number;
-  /** That it writes to, epoch ms. */
-  readonly instant: number;
-  /** Place of the line in its record. */
-  readonly index: number;
-  /** The canonical line, without `\n`. */
-  readonly line: string;
-  readonly telnet: boolean;
-  readonly high: number;
-  readonly low: number;
-  /** The write is another lane's, put in place of the record's: what becomes of it is not for this one to tell. */
-  readonly isOfOthers?: boolean;
-  readonly error: string;
-}
 
 export interface DeliveryEvents {
   /** Every record up to `last` was handled; these points of theirs were refused. Returns those whose clients were told otherwise before. */

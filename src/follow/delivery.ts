@@ -4,16 +4,10 @@ import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
 import { logFault } from './chunk-reader.ts';
 import { ChunkPool } from './chunk.ts';
-import type { DeliveryFault, DeliveryOptions, RefusedPoint } from './delivery-options.ts';
+import type { DeliveryFault, DeliveryOptions } from './delivery-options.ts';
 import { EndedHours } from './ended-hours.ts';
-import {
-  emptyFlight,
-  type Flight,
-  locate,
-  noteRewrites,
-  refusedPoint,
-  refusedPoints,
-} from './flight.ts';
+import { emptyFlight, type Flight, locate, noteRewrites, refusedPoints } from './flight.ts';
+import { loggedPoint, type RefusedPoint } from './logged-point.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { Repeats } from './repeats.ts';
@@ -59,12 +53,12 @@ export class Delivery {
     const { applier, flushSpanMs, clock, look } = options;
     this.#options = options;
     const canary = (this.canary = new Canary(look));
-    this.#poison = new Poison(canary, applier);
     this.#read = this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = (this.#recent = new RecentWrites(flushSpanMs, clock.monotonicMs()));
     this.#ended = new EndedHours(options);
     this.repeats = new Repeats({ ...options, canary, recent, look });
+    this.#poison = new Poison({ applier, canary, suspects: this.repeats.suspects });
   }
 
   /** The last record that was handled, with all before it. */
@@ -186,7 +180,7 @@ export class Delivery {
       this.#isFolding = false;
       this.#endSeen = chunk.last;
     }
-    const batches = new ChunkBatches(chunk, backlog !== undefined, sentBodies);
+    const batches = new ChunkBatches(chunk, backlog === undefined ? 'log' : 'folded', sentBodies);
     if (batches.nextIsTelnet !== undefined) this.#current = batches;
     else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
     else this.#flights.push(emptyFlight(chunk));
@@ -265,10 +259,9 @@ export class Delivery {
       this.#renew(batch);
       return this.#passOver(flight, new Set(), nowMs);
     }
-    const now = { ms: nowMs, aside: this.repeats.suspects.size };
-    if (await this.#poison.is(batch, fault, now)) {
-      const point = refusedPoint(batch, batch.lines[0] ?? 0, reason);
-      if (point.isOfOthers !== true) this.repeats.setAside(point, nowMs);
+    const point = batch.lines.length === 1 ? loggedPoint(batch, batch.lines[0] ?? 0) : undefined;
+    if (point !== undefined && (await this.#poison.is(point, fault, nowMs))) {
+      if (point.isOfOthers !== true) this.#poison.setAside(point, reason, nowMs);
       return this.#passOver(flight, new Set(batch.lines), nowMs);
     }
     this.#fault = { fault, reason };

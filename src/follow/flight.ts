@@ -2,8 +2,8 @@ import { assert } from '../runtime/errors.ts';
 import type { Applied, Applier, LineError, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Canary } from './canary.ts';
-import { Chunk } from './chunk.ts';
-import type { RefusedPoint } from './delivery-options.ts';
+import type { Chunk } from './chunk.ts';
+import { loggedPoint, type RefusedPoint } from './logged-point.ts';
 import type { Mends, Rewrites } from './mends.ts';
 import { cellGroup } from './point-key.ts';
 import type { Departure } from './put-notes.ts';
@@ -83,32 +83,6 @@ export async function locate(applier: Applier, flights: readonly Flight[]): Prom
   return applied;
 }
 
-/** What is known of a line that the primary refused. */
-export function refusedPoint({ chunk, telnet }: Batch, line: number, error: string): RefusedPoint {
-  return {
-    position: chunk.positionOf(line),
-    receivedAt: chunk.times[line] ?? 0,
-    instant: chunk.instants[line] ?? 0,
-    index: chunk.indexes[line] ?? 0,
-    line: chunk.text(line),
-    telnet,
-    high: chunk.keyHigh[line] ?? 0,
-    low: chunk.keyLow[line] ?? 0,
-    isOfOthers: chunk.isOfOthers[line] === 1,
-    error,
-  };
-}
-
-/** The reverse: a chunk with that line alone. */
-export function chunkOf({ line, position, index, ...point }: Omit<RefusedPoint, 'error'>): Chunk {
-  const bytes = Buffer.from(`${line}\n`);
-  const chunk = new Chunk(bytes.length, 1);
-  chunk.add(bytes, 0, bytes.length, { ...point, seq: position.seq });
-  chunk.indexes[0] = index;
-  chunk.last = position;
-  return chunk;
-}
-
 /** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */
 export function refusedPoints(
   batch: Batch,
@@ -116,7 +90,7 @@ export function refusedPoints(
   later: readonly Batch[],
 ): { readonly own: readonly RefusedPoint[]; readonly settled: ReadonlySet<RefusedPoint> } {
   const overtaken = overtakenLines(batch, new Set(lines.map(({ line }) => line)), later);
-  const points = lines.map(({ line, error }) => refusedPoint(batch, line, error));
+  const points = lines.map(({ line, error }) => ({ ...loggedPoint(batch, line), error }));
   return {
     own: points.filter(({ isOfOthers }) => isOfOthers !== true),
     settled: new Set(points.filter((_, at) => overtaken.has(lines[at]?.line ?? 0))),

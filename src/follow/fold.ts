@@ -5,11 +5,31 @@ import { cellGroup } from './point-key.ts';
 const SPACE = 0x20;
 const LETTER_P = 0x70;
 
+/** Which lines of a chunk are sent, and in which order. */
+export type SendOrder =
+  /** All, as they came. */
+  | 'log'
+  /** Of several writes to one instant only the last; what is left is in any order. */
+  | 'folded'
+  /** All, in any order: no two write to the same instant. */
+  | 'free';
+
+export function orderOf(chunk: Chunk, order: SendOrder): number[] {
+  switch (order) {
+    case 'log':
+      return logOrder(chunk);
+    case 'folded':
+      return foldedOrder(chunk);
+    case 'free':
+      return byTransport(chunk, logOrder(chunk));
+  }
+}
+
 /**
  * The lines of a chunk that still matter once all of it is applied: of several writes to one instant only
  * the last. HTTP first, then telnet: no two of the lines touch the same instant, so their order is free.
  */
-export function foldedOrder(chunk: Chunk): number[] {
+function foldedOrder(chunk: Chunk): number[] {
   const lastOf = new Map<number, number>();
   const superseded = new Uint8Array(chunk.count);
   let isFree = true;
@@ -28,11 +48,7 @@ export function foldedOrder(chunk: Chunk): number[] {
   return byTransport(chunk, kept);
 }
 
-/** The lines of a chunk of which no two touch the same instant: HTTP first, then telnet. */
-export function freeOrder(chunk: Chunk): number[] {
-  return byTransport(chunk, logOrder(chunk));
-}
-
+/** HTTP first, then telnet. */
 function byTransport(chunk: Chunk, lines: readonly number[]): number[] {
   return [
     ...lines.filter((line) => chunk.telnet[line] === 0),
@@ -40,8 +56,7 @@ function byTransport(chunk: Chunk, lines: readonly number[]): number[] {
   ];
 }
 
-/** The lines of a chunk, as they came. */
-export function logOrder(chunk: Chunk): number[] {
+function logOrder(chunk: Chunk): number[] {
   const order: number[] = [];
   for (let line = 0; line < chunk.count; line += 1)
     if (chunk.isBeaten[line] === 0) order.push(line);

@@ -3,8 +3,8 @@ import type { Applier } from './applier.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import type { Canary } from './canary.ts';
 import { endedBefore } from './ended-hours.ts';
-import { refusedPoint } from './flight.ts';
 import type { Winners } from './later-writes.ts';
+import { loggedPoint } from './logged-point.ts';
 import type { LookThrough } from './look-through.ts';
 import type { Mends } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
@@ -47,7 +47,7 @@ export class GivingWay {
 
   constructor(options: GivingWayOptions) {
     this.#options = options;
-    this.#narrowing = new Narrowing(options.canary, options.applier);
+    this.#narrowing = new Narrowing(options);
   }
 
   /** Since when some wait to be put; undefined when none do. */
@@ -96,27 +96,16 @@ export class GivingWay {
     if ((await this.#options.quiet.standing(waiting, nowMs)) === 'not yet') return undefined;
     const { winners, over, done } = waiting;
     const ties = this.#sort(waiting);
-    const batches = new ChunkBatches(winners.writes, true);
+    const batches = new ChunkBatches(winners.writes, 'folded');
     while (batches.nextIsTelnet !== undefined) {
       const batch = batches.take(this.#narrowing.within(limits));
       const failure = await this.#put(winners, batch, ties);
-      if (failure !== undefined && !(await this.#setAside(failure))) return failure;
+      if (failure !== undefined) return failure;
       for (const line of batch.lines) over.add(line);
     }
     this.#waiting = undefined;
     done();
     return undefined;
-  }
-
-  /** Whether what failed is one point that breaks every request it is in: it is tried alone, so that the others need not wait for it. */
-  async #setAside(failure: NotSent): Promise<boolean> {
-    const { canary, clock, suspects } = this.#options;
-    const now = { ms: clock.monotonicMs(), aside: suspects.size };
-    const reason = await this.#narrowing.failed(failure, now);
-    const [line = 0] = failure.batch.lines;
-    if (reason === undefined) return false;
-    suspects.setAside(refusedPoint(failure.batch, line, reason), now.ms, canary.handled);
-    return true;
   }
 
   /** Takes out those that are over, and those over which something later was put since; returns those that may tie. */
@@ -156,14 +145,15 @@ export class GivingWay {
     const sent = await sendAlone(applier, batch);
     const nowMs = clock.monotonicMs();
     departure?.landed(nowMs);
-    if (sent.kind !== 'handled') return sent;
+    if (sent.kind !== 'handled')
+      return (await this.#narrowing.failed(sent, nowMs)) ? undefined : sent;
     canary.note();
     this.#narrowing.passed();
     this.#options.onPut(lines.length);
     // What others wrote is theirs to tell their clients of.
     const refused = new Set(sent.refused.map(({ line }) => line));
     const stored = lines.find((line) => !refused.has(line));
-    if (stored !== undefined) canary.offerAgain(refusedPoint(batch, stored, ''));
+    if (stored !== undefined) canary.offerAgain(loggedPoint(batch, stored));
     const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
     for (const line of doubtful) if (!refused.has(line)) mends.add(chunk, line, due);
     return undefined;

@@ -3,9 +3,9 @@ import type { Applier } from './applier.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { Compacted } from './compaction-watch.ts';
-import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import type { DeliveryEvents } from './delivery-options.ts';
 import { EndedMends } from './ended-mends.ts';
-import { refusedPoint } from './flight.ts';
+import { loggedPoint, type RefusedPoint } from './logged-point.ts';
 import type { LookThrough } from './look-through.ts';
 import type { MendPage } from './mend-page.ts';
 import { type MendKind, Mends } from './mends.ts';
@@ -13,6 +13,7 @@ import { Narrowing } from './narrowing.ts';
 import type { QuietWatch, Standing } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { DONE, type NotSent, type Repeated, sendAlone } from './send-again.ts';
+import type { Suspects } from './suspects.ts';
 
 export interface MendingOptions {
   readonly applier: Applier;
@@ -21,14 +22,9 @@ export interface MendingOptions {
   readonly look: Pick<LookThrough, 'departAgain'> | undefined;
   readonly quiet: QuietWatch;
   readonly clock: Clock;
+  readonly suspects: Suspects;
   readonly events: Pick<DeliveryEvents, 'mended' | 'unsettled'>;
   readonly flushSpanMs: () => number;
-  /** It was refused, though not at first. */
-  readonly suspect: (point: RefusedPoint, nowMs: number) => void;
-  /** It breaks every request that it is in. */
-  readonly setAside: (point: RefusedPoint, nowMs: number) => void;
-  /** How many are set aside. */
-  readonly aside: () => number;
 }
 
 interface Opened {
@@ -48,7 +44,7 @@ export class Mending {
     this.#options = options;
     this.mends = new Mends(options.flushSpanMs);
     this.#ended = new EndedMends({ ...options, mends: this.mends });
-    this.#narrowing = new Narrowing(options.canary, options.applier);
+    this.#narrowing = new Narrowing(options);
   }
 
   /** Since when some wait for the TSD to be quiet, which what is new may hold up; undefined when none do. */
@@ -116,21 +112,21 @@ export class Mending {
     { standing, compacted }: Opened,
   ): Promise<Repeated> {
     const { applier, canary, recent, look, clock, events } = this.#options;
-    const batches = new ChunkBatches(page.chunk, 'already');
+    const batches = new ChunkBatches(page.chunk, 'free');
     const batch = batches.take(this.#narrowing.within(limits));
     for (const line of batch.lines) recent.register(page.chunk, line);
-    const departure = look?.departAgain(batch.lines.map((line) => refusedPoint(batch, line, '')));
+    const departure = look?.departAgain(batch.lines.map((line) => loggedPoint(batch, line)));
     const sent = await sendAlone(applier, batch);
     const nowMs = clock.monotonicMs();
     departure?.landed(nowMs);
-    if (sent.kind !== 'handled') return this.#setAside(sent, page, nowMs);
+    if (sent.kind !== 'handled') return this.#failed(sent, page, nowMs);
     this.#narrowing.passed();
     canary.note();
     const errors = new Map(sent.refused.map(({ line, error }) => [line, error]));
     this.#offer(batch, errors);
     for (const line of batch.lines) {
       const error = errors.get(line);
-      if (error !== undefined) this.#refuse(refusedPoint(batch, line, error), nowMs);
+      if (error !== undefined) this.#refuse({ ...loggedPoint(batch, line), error }, nowMs);
       if (error === undefined && compacted !== undefined)
         this.#ended.mended(page, line, compacted, nowMs);
       else this.mends.remove(page, line);
@@ -146,24 +142,21 @@ export class Mending {
     const { canary } = this.#options;
     for (const line of batch.lines) {
       if (canary.isReady) return;
-      if (!errors.has(line)) canary.offerAgain(refusedPoint(batch, line, ''));
+      if (!errors.has(line)) canary.offerAgain(loggedPoint(batch, line));
     }
   }
 
+  /** It was refused, though not at first. */
   #refuse(point: RefusedPoint, nowMs: number): void {
     // What others wrote is theirs to tell their clients of.
-    if (point.isOfOthers !== true) this.#options.suspect(point, nowMs);
+    if (point.isOfOthers === true) return;
+    this.#options.suspects.add(point, nowMs);
+    this.#options.canary.want();
   }
 
-  /** One that breaks every request it is in is tried alone from then on. */
-  async #setAside(failure: NotSent, page: MendPage, nowMs: number): Promise<Repeated> {
-    const now = { ms: nowMs, aside: this.#options.aside() };
-    const error = await this.#narrowing.failed(failure, now);
-    const [line] = failure.batch.lines;
-    if (error === undefined || line === undefined) return failure;
-    const point = refusedPoint(failure.batch, line, error);
-    this.mends.remove(page, line);
-    this.#options.setAside(point, nowMs);
+  async #failed(failure: NotSent, page: MendPage, nowMs: number): Promise<Repeated> {
+    if (!(await this.#narrowing.failed(failure, nowMs))) return failure;
+    for (const line of failure.batch.lines) this.mends.remove(page, line);
     return DONE;
   }
 }

@@ -1,19 +1,17 @@
-import type { Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
-import type { Canary } from './canary.ts';
-import { Poison } from './poison.ts';
+import { Poison, type PoisonOptions } from './poison.ts';
 import type { NotSent } from './send-again.ts';
 
 /**
- * Finds the point that breaks every request it is in among those that are put besides the log: what fails halves the next
- * request, down to one point, and what passes doubles it. What passes must not be in a request again, so that the point comes first.
+ * Finds the point that breaks every request it is in among those that are put besides the log, and sets it aside: what fails halves
+ * the next request, down to one point, and what passes doubles it. What passes must not be in a request again, so that the point comes first.
  */
 export class Narrowing {
   readonly #poison: Poison;
   #points = Infinity;
 
-  constructor(canary: Canary, applier: Pick<Applier, 'answers'>) {
-    this.#poison = new Poison(canary, applier);
+  constructor(options: PoisonOptions) {
+    this.#poison = new Poison(options);
   }
 
   /** How large the next request may be. */
@@ -25,16 +23,16 @@ export class Narrowing {
     this.#points *= 2;
   }
 
-  /** Notes a failure; the reason why the one point of the batch is to be set aside, if it is. `aside`: how many are already. */
-  async failed(
-    sent: NotSent,
-    now: { readonly ms: number; readonly aside: number },
-  ): Promise<string | undefined> {
-    const { batch } = sent;
+  /** Notes a failure. True when the one point of the request is the cause, and is set aside: it is over then for whoever sent it. */
+  async failed(sent: NotSent, nowMs: number): Promise<boolean> {
+    const { batch, first } = sent;
     const { fault, reason } = sent.kind === 'failed' ? sent : TOO_LARGE;
-    if (await this.#poison.is(batch, fault, now)) return reason;
+    if (batch.lines.length === 1 && (await this.#poison.is(first, fault, nowMs))) {
+      this.#poison.setAside(first, reason, nowMs);
+      return true;
+    }
     if (fault !== 'storage') this.#points = Math.max(1, Math.floor(batch.lines.length / 2));
-    return undefined;
+    return false;
   }
 }
 

@@ -1,8 +1,15 @@
 import type { Applier, Fault } from './applier.ts';
-import type { Batch } from './batch.ts';
 import type { Canary } from './canary.ts';
+import type { LoggedPoint } from './logged-point.ts';
+import type { Suspects } from './suspects.ts';
 
 const TRIES_MIN = 3;
+
+export interface PoisonOptions {
+  readonly applier: Pick<Applier, 'answers'>;
+  readonly canary: Canary;
+  readonly suspects: Suspects;
+}
 
 /**
  * Tells a point that breaks every request it is in from an outage: it failed alone at least three times,
@@ -11,38 +18,36 @@ const TRIES_MIN = 3;
  * behind it shows then which it was.
  */
 export class Poison {
-  readonly #canary: Canary;
-  readonly #applier: Pick<Applier, 'answers'>;
+  readonly #options: PoisonOptions;
   #point = '';
   #firstMs = 0;
   #tries = 0;
 
-  constructor(canary: Canary, applier: Pick<Applier, 'answers'>) {
-    this.#canary = canary;
-    this.#applier = applier;
+  constructor(options: PoisonOptions) {
+    this.#options = options;
   }
 
-  /** Notes that the batch failed; true when its point is to be set aside. `aside`: how many are already. */
-  async is(
-    batch: Batch,
-    fault: Fault,
-    now: { readonly ms: number; readonly aside: number },
-  ): Promise<boolean> {
-    const [line] = batch.lines;
-    if (line === undefined || batch.lines.length > 1 || fault === 'storage') return false;
-    const { chunk } = batch;
-    const { ordinal, seq } = chunk.positionOf(line);
-    const cell = `${chunk.keyHigh[line]}/${chunk.keyLow[line]}`;
-    const point = `${ordinal}/${seq}/${chunk.indexes[line]}/${cell}`;
-    if (point !== this.#point) {
-      this.#point = point;
-      this.#firstMs = now.ms;
+  /** Notes that a request failed with this point alone in it; true when it is the cause, and is to be set aside. */
+  async is(point: LoggedPoint, fault: Fault, nowMs: number): Promise<boolean> {
+    if (fault === 'storage') return false;
+    const { applier, canary, suspects } = this.#options;
+    const { position, index, high, low, telnet } = point;
+    const name = `${position.ordinal}/${position.seq}/${index}/${high}/${low}`;
+    if (name !== this.#point) {
+      this.#point = name;
+      this.#firstMs = nowMs;
       this.#tries = 0;
     }
     this.#tries += 1;
-    this.#canary.want();
+    canary.want();
     if (this.#tries < TRIES_MIN) return false;
-    const isLikely = this.#canary.isReady ? this.#canary.provenMs > this.#firstMs : now.aside === 0;
-    return isLikely && (await this.#applier.answers(batch.telnet));
+    const isLikely = canary.isReady ? canary.provenMs > this.#firstMs : suspects.size === 0;
+    return isLikely && (await applier.answers(telnet));
+  }
+
+  /** The point is tried alone from now on, so that others need not wait for it. */
+  setAside(point: LoggedPoint, reason: string, nowMs: number): void {
+    const { canary, suspects } = this.#options;
+    suspects.setAside({ ...point, error: reason }, nowMs, canary.handled);
   }
 }

@@ -2,18 +2,18 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applier } from './applier.ts';
 import type { BatchLimits } from './batch.ts';
 import type { Canary } from './canary.ts';
-import type { DeliveryEvents, RefusedPoint } from './delivery-options.ts';
+import type { DeliveryEvents } from './delivery-options.ts';
 import type { Doubt } from './doubt.ts';
-import { chunkOf } from './flight.ts';
 import { GivingWay } from './giving-way.ts';
 import type { Winners } from './later-writes.ts';
+import { chunkOf, type RefusedPoint } from './logged-point.ts';
 import { type LookThrough, WINNERS_MAX } from './look-through.ts';
 import { earliest, Mending } from './mending.ts';
 import { type Mends, MENDS_MAX } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
 import { QuietWatch } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
-import { DONE, type NotSent, type Repeated, sendAgain, type SentAgain } from './send-again.ts';
+import { DONE, type Repeated, sendAgain, type SentAgain } from './send-again.ts';
 import { type Suspect, Suspects, SUSPECTS_MAX } from './suspects.ts';
 
 export interface RepeatsOptions {
@@ -52,11 +52,9 @@ export class Repeats {
     this.#mending = new Mending({
       ...options,
       quiet: this.#quiet,
-      suspect: (point, nowMs) => this.suspect([point], nowMs),
-      setAside: (point, nowMs) => this.setAside(point, nowMs),
-      aside: () => this.suspects.size,
+      suspects: this.suspects,
     });
-    this.#narrowing = new Narrowing(canary, applier);
+    this.#narrowing = new Narrowing({ applier, canary, suspects: this.suspects });
     this.#givingWay = new GivingWay({
       ...options,
       mends: this.mends,
@@ -107,11 +105,6 @@ export class Repeats {
   suspect(refused: readonly RefusedPoint[], nowMs: number): void {
     for (const point of refused) this.suspects.add(point, nowMs);
     if (refused.length > 0) this.#options.canary.want();
-  }
-
-  /** The point breaks every request that it is in. */
-  setAside(point: RefusedPoint, nowMs: number): void {
-    this.suspects.setAside(point, nowMs, this.#options.canary.handled);
   }
 
   /** Does what is due. Nothing else may be under way meanwhile. What fails remains, unless a part of the storage is in trouble. */
@@ -189,7 +182,10 @@ export class Repeats {
     if (suspects.length === 0) return DONE;
     const rewrites = new Set(suspects.filter(({ high, low }) => recent.registerAgain(high, low)));
     const sent = await this.#send(suspects, this.#narrowing.within(limits));
-    if (sent.kind !== 'handled') return this.#setAside(sent, suspects);
+    if (sent.kind !== 'handled') {
+      const isOver = await this.#narrowing.failed(sent, this.#options.clock.monotonicMs());
+      return isOver ? DONE : sent;
+    }
     this.#narrowing.passed();
     canary.note();
     for (const [index, suspect] of suspects.entries()) {
@@ -199,17 +195,6 @@ export class Repeats {
       const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
       if (error === undefined && rewrites.has(suspect)) this.mends.add(chunkOf(suspect), 0, due);
     }
-    return DONE;
-  }
-
-  /** One that breaks every request it is in is tried alone from then on. */
-  async #setAside(failure: NotSent, suspects: readonly Suspect[]): Promise<Repeated> {
-    const now = { ms: this.#options.clock.monotonicMs(), aside: this.suspects.size };
-    const error = await this.#narrowing.failed(failure, now);
-    const { chunk, lines } = failure.batch;
-    const point = suspects[chunk.seqs[lines[0] ?? 0] ?? 0];
-    if (error === undefined || point === undefined) return failure;
-    this.setAside({ ...point, error }, now.ms);
     return DONE;
   }
 

@@ -1,6 +1,6 @@
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
-import type { RefusedPoint } from './delivery-options.ts';
+import type { RefusedPoint } from './logged-point.ts';
 import { cellGroup } from './point-key.ts';
 
 /** A point that the primary refused after its client was told that it is safe. */

@@ -1,6 +1,6 @@
 import type { Control } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
-import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { RefusedPoint } from '../follow/logged-point.ts';
 import type { SentBodies } from '../follow/sent-bodies.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Wal } from '../wal/log.ts';

@@ -1,6 +1,6 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
-import type { RefusedPoint } from '../follow/delivery-options.ts';
+import type { RefusedPoint } from '../follow/logged-point.ts';
 import type { DoubtState } from '../follow/doubt.ts';
 import { Feed, type FeedEvents, type FeedLimits } from '../follow/feed.ts';
 import type { FollowerState } from '../follow/follower.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Batch, type BatchLimits, ChunkBatches } from '../../src/follow/batch.ts';
 import { BatchSize } from '../../src/follow/batch-size.ts';
 import { Chunk } from '../../src/follow/chunk.ts';
-import { foldedOrder } from '../../src/follow/fold.ts';
+import { orderOf } from '../../src/follow/fold.ts';
 import { SentBodies } from '../../src/follow/sent-bodies.ts';
 import { formatHttpPut, parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { formatJsonPoint } from '../../src/opentsdb/put-writer.ts';
@@ -106,7 +106,7 @@ describe('batches', () => {
     fc.assert(
       fc.property(records, limits, (all, limit) => {
         const chunk = chunkOf(all, transportOf(all));
-        const batches = takeAll(new ChunkBatches(chunk, false), limit);
+        const batches = takeAll(new ChunkBatches(chunk, 'log'), limit);
         expect(batches.flatMap(({ lines }) => lines)).toEqual([...linesOf(chunk).keys()]);
         for (const { lines, telnet, body } of batches) {
           expect(lines.every((at) => (chunk.telnet[at] === 1) === telnet)).toBe(true);
@@ -122,7 +122,7 @@ describe('batches', () => {
       fc.property(records, fc.integer({ min: 1, max: 5 }), (all, points) => {
         const chunk = chunkOf(all, transportOf(all));
         const sent = new Set<number>();
-        for (const { lines, last } of takeAll(new ChunkBatches(chunk, false), {
+        for (const { lines, last } of takeAll(new ChunkBatches(chunk, 'log'), {
           points,
           bytes: 9_999,
         })) {
@@ -139,7 +139,7 @@ describe('batches', () => {
     fc.assert(
       fc.property(records, (all) => {
         const chunk = chunkOf(all, transportOf(all));
-        for (const { lines, telnet, body } of takeAll(new ChunkBatches(chunk, false), {
+        for (const { lines, telnet, body } of takeAll(new ChunkBatches(chunk, 'log'), {
           points: 5,
           bytes: 9_999,
         })) {
@@ -179,7 +179,7 @@ describe('batches', () => {
           const body = { points: lines.length, bytes: Buffer.from(sent) };
           if (isKept) bodies.keep({ lane: 'a', ordinal: 1, seq: at + 1 }, body);
         }
-        const batches = takeAll(new ChunkBatches(chunk, false, bodies), limit);
+        const batches = takeAll(new ChunkBatches(chunk, 'log', bodies), limit);
         expect(batches.flatMap(({ lines }) => lines)).toEqual([...linesOf(chunk).keys()]);
         for (const { lines, telnet, body, last } of batches) {
           const texts = lines.map((at) => chunk.text(at));
@@ -203,7 +203,7 @@ describe('batches', () => {
       bodies.keep({ lane: 'a', ordinal: 1, seq: at + 1 }, { points: 3, bytes });
     }
     for (const aside of [0, 4, 7]) chunk.isBeaten[aside] = 1;
-    const batches = takeAll(new ChunkBatches(chunk, false, bodies), { points: 99, bytes: 99_999 });
+    const batches = takeAll(new ChunkBatches(chunk, 'log', bodies), { points: 99, bytes: 99_999 });
     expect(batches.flatMap(({ lines }) => lines)).toEqual([1, 2, 3, 5, 6, 8]);
     for (const { lines, telnet, body } of batches) {
       const texts = lines.map((at) => chunk.text(at));
@@ -220,7 +220,7 @@ describe('batches', () => {
     const batches = takeAll(
       new ChunkBatches(
         chunkOf(many, () => false),
-        false,
+        'log',
       ),
       { points: 999, bytes: 8_192 },
     );
@@ -236,7 +236,7 @@ describe('the fold', () => {
         const chunk = chunkOf(all, transportOf(all));
         const wanted = new Map<string, string>();
         for (const { text } of linesOf(chunk)) wanted.set(keyOf(text), text);
-        const order = foldedOrder(chunk);
+        const order = orderOf(chunk, 'folded');
         expect(order.map((at) => chunk.text(at)).toSorted()).toEqual(
           [...wanted.values()].toSorted(),
         );
@@ -253,14 +253,14 @@ describe('the fold', () => {
     );
     chunk.keyHigh.fill(7);
     chunk.keyLow.fill(16);
-    expect(foldedOrder(chunk)).toEqual([0, 1, 2]);
+    expect(orderOf(chunk, 'folded')).toEqual([0, 1, 2]);
   });
 
   test('a line in JSON form and a put line of one instant fold', () => {
     const spaced =
       'http POST /api/put {"metric":"a","timestamp":1700000000,"value":" 2 ","tags":{"h":"x"}}';
     const chunk = chunkOf([['put a 1700000000 1 h=x'], [spaced]], (seq) => seq === 1);
-    expect(foldedOrder(chunk)).toEqual([1]);
+    expect(orderOf(chunk, 'folded')).toEqual([1]);
   });
 });
 

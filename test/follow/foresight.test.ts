@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/follow/chunk.ts';
 import { ChunkReader } from '../../src/follow/chunk-reader.ts';
-import { foldedOrder } from '../../src/follow/fold.ts';
+import { orderOf } from '../../src/follow/fold.ts';
 import { Foresight } from '../../src/follow/foresight.ts';
 import { Undone } from '../../src/record/fork.ts';
 import type { Position } from '../../src/record/position.ts';
@@ -85,7 +85,7 @@ async function sentFrom(
     const place: Position = chunk.last;
     chunk.clear();
     await foresight.fill(chunk, place, LIMITS, signal);
-    for (const line of foldedOrder(chunk)) {
+    for (const line of orderOf(chunk, 'folded')) {
       const cell = Number(chunk.text(line).split(' ')[2]) - 1_600_000_000;
       const isOfOthers = chunk.text(line).split(' ')[3] === '2';
       expect(chunk.isOfOthers[line]).toBe(isOfOthers ? 1 : 0);

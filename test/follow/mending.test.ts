@@ -7,6 +7,7 @@ import { PAGE_LINES } from '../../src/follow/mend-page.ts';
 import { Mending, type MendingOptions } from '../../src/follow/mending.ts';
 import { QuietWatch } from '../../src/follow/quiet-watch.ts';
 import { RecentWrites } from '../../src/follow/recent-writes.ts';
+import { Suspects } from '../../src/follow/suspects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { addMend } from './open-mends.ts';
 
@@ -33,9 +34,7 @@ function mendingWith(
     clock: systemClock,
     events: { mended: () => undefined, unsettled },
     flushSpanMs: () => 1_000,
-    suspect: () => undefined,
-    setAside: () => undefined,
-    aside: () => 0,
+    suspects: new Suspects(),
   };
   return new Mending(options);
 }

@@ -1,12 +1,11 @@
 import type { Chunk } from '../../src/follow/chunk.ts';
-import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
-import { chunkOf, refusedPoint } from '../../src/follow/flight.ts';
+import { chunkOf, loggedPoint, type LoggedPoint } from '../../src/follow/logged-point.ts';
 import type { Mends } from '../../src/follow/mends.ts';
 
-export type OpenMend = Omit<RefusedPoint, 'error'> & { readonly dueMs: number };
+export type OpenMend = LoggedPoint & { readonly dueMs: number };
 
 /** A chunk with one line, as if it wrote to the cell that is named. */
-export function chunkWith(point: Omit<RefusedPoint, 'error'>): Chunk {
+export function chunkWith(point: LoggedPoint): Chunk {
   const chunk = chunkOf(point);
   chunk.keyHigh[0] = point.high;
   chunk.keyLow[0] = point.low;
@@ -19,8 +18,8 @@ export function addMend(mends: Mends, { dueMs, ...point }: OpenMend): void {
 }
 
 /** Takes all that are due by then, as if they were put. */
-export function takeMends(mends: Mends, nowMs = Infinity): readonly RefusedPoint[] {
-  const taken: RefusedPoint[] = [];
+export function takeMends(mends: Mends, nowMs = Infinity): readonly LoggedPoint[] {
+  const taken: LoggedPoint[] = [];
   for (;;) {
     const page = mends.due(nowMs, 'lasting');
     if (page === undefined) return taken;
@@ -28,7 +27,7 @@ export function takeMends(mends: Mends, nowMs = Infinity): readonly RefusedPoint
     const batch = { chunk, lines: [], telnet: false, body: Buffer.alloc(0), last: undefined };
     for (let line = 0; page.count > 0; line += 1) {
       if (!page.has(line)) continue;
-      taken.push(refusedPoint(batch, line, ''));
+      taken.push(loggedPoint(batch, line));
       mends.remove(page, line);
     }
   }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Applier } from '../../src/follow/applier.ts';
 import { Canary } from '../../src/follow/canary.ts';
-import type { RefusedPoint } from '../../src/follow/delivery-options.ts';
+import type { RefusedPoint } from '../../src/follow/logged-point.ts';
 import type { Chunk } from '../../src/follow/chunk.ts';
 import { Winners } from '../../src/follow/later-writes.ts';
 import { WINNERS_MAX } from '../../src/follow/look-through.ts';
@@ -62,8 +62,8 @@ test('what is refused for good is told of when it is of this lane, not when it i
     line: `put ${metric} 1700000000 1 h=x`,
     high,
   });
-  repeats.setAside(point('own', 1, false), 0);
-  repeats.setAside(point('others', 2, true), 0);
+  repeats.suspects.setAside(point('own', 1, false), 0, canary.handled);
+  repeats.suspects.setAside(point('others', 2, true), 0, canary.handled);
   // What was sent besides them was taken.
   canary.note();
   for (let nowMs = 0; nowMs < 300_000; nowMs += 10_000) await repeats.run(nowMs, LIMITS);
@@ -279,7 +279,8 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
   const [earlier, later] = ['put a 1 1 h=x', 'put a 1 2 h=x'];
   const doubtful = { ...point, line: earlier, position: { ...at, seq: 1 } };
   addMend(repeats.mends, { ...doubtful, dueMs: 60_000 });
-  repeats.setAside({ ...point, line: later, position: { ...at, seq: 2 }, error: 'reset' }, 0);
+  const refused = { ...point, line: later, position: { ...at, seq: 2 }, error: 'reset' };
+  repeats.suspects.setAside(refused, 0, 0);
   let runs = 0;
   for (let nowMs = 0; nowMs < 180_000;) {
     const dueMs = Math.max(nowMs, repeats.nextDueMs() ?? Infinity);
