@@ -2,13 +2,14 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Applier } from './applier.ts';
 import { type Batch, type BatchLimits, ChunkBatches } from './batch.ts';
 import type { Canary } from './canary.ts';
+import type { DeliveryEvents } from './delivery-options.ts';
 import { endedBefore } from './ended-hours.ts';
 import type { Winners } from './later-writes.ts';
 import { loggedPoint } from './logged-point.ts';
 import type { LookThrough } from './look-through.ts';
 import type { Mends } from './mends.ts';
 import { Narrowing } from './narrowing.ts';
-import type { QuietWatch } from './quiet-watch.ts';
+import type { QuietWatch, Standing } from './quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { type NotSent, sendAlone } from './send-again.ts';
 import type { Suspects } from './suspects.ts';
@@ -23,8 +24,7 @@ export interface GivingWayOptions {
   readonly look: Pick<LookThrough, 'standing' | 'departInstead'> | undefined;
   readonly clock: Clock;
   readonly flushSpanMs: () => number;
-  /** So many writes of others were put. */
-  readonly onPut: (points: number) => void;
+  readonly events: Pick<DeliveryEvents, 'gaveWay' | 'unsettled'>;
 }
 
 interface Waiting {
@@ -37,6 +37,12 @@ interface Waiting {
   /** Lines that were put, or set aside. */
   readonly over: Set<number>;
   readonly done: () => void;
+}
+
+interface Opened {
+  readonly standing: Standing;
+  /** Lines which may tie with what was put again since. */
+  readonly ties: ReadonlySet<number>;
 }
 
 /** Puts writes of other lanes over what this one put to their instants. */
@@ -93,13 +99,14 @@ export class GivingWay {
   async run(nowMs: number, limits: BatchLimits): Promise<NotSent | undefined> {
     const waiting = this.#waiting;
     if (waiting === undefined) return undefined;
-    if ((await this.#options.quiet.standing(waiting, nowMs)) === 'not yet') return undefined;
+    const standing = await this.#options.quiet.standing(waiting, nowMs);
+    if (standing === 'not yet') return undefined;
     const { winners, over, done } = waiting;
     const ties = this.#sort(waiting);
     const batches = new ChunkBatches(winners.writes, 'folded');
     while (batches.nextIsTelnet !== undefined) {
       const batch = batches.take(this.#narrowing.within(limits));
-      const failure = await this.#put(winners, batch, ties);
+      const failure = await this.#put(winners, batch, { standing, ties });
       if (failure !== undefined) return failure;
       for (const line of batch.lines) over.add(line);
     }
@@ -125,9 +132,9 @@ export class GivingWay {
   async #put(
     winners: Winners,
     batch: Batch,
-    ties: ReadonlySet<number>,
+    { standing, ties }: Opened,
   ): Promise<NotSent | undefined> {
-    const { applier, canary, recent, mends, look, clock, flushSpanMs } = this.#options;
+    const { applier, canary, recent, mends, look, clock, events, flushSpanMs } = this.#options;
     const { chunk, lines } = batch;
     const before = endedBefore(clock.now());
     const doubtful: number[] = [];
@@ -149,13 +156,17 @@ export class GivingWay {
       return (await this.#narrowing.failed(sent, nowMs)) ? undefined : sent;
     canary.note();
     this.#narrowing.passed();
-    this.#options.onPut(lines.length);
+    events.gaveWay(lines.length);
     // What others wrote is theirs to tell their clients of.
     const refused = new Set(sent.refused.map(({ line }) => line));
     const stored = lines.find((line) => !refused.has(line));
     if (stored !== undefined) canary.offerAgain(loggedPoint(batch, stored));
     const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
-    for (const line of doubtful) if (!refused.has(line)) mends.add(chunk, line, due);
+    const again = doubtful.filter((line) => !refused.has(line));
+    for (const line of again) mends.add(chunk, line, due);
+    // Those that are put once more may come behind then.
+    const unsettled = lines.length - refused.size - again.length;
+    if (standing === 'given up' && unsettled > 0) events.unsettled(unsettled);
     return undefined;
   }
 }

@@ -133,8 +133,8 @@ export class Mending {
     }
     events.mended(batch.lines.length);
     // Those that are put again may come behind the next time.
-    if (standing === 'given up' && compacted?.cells === undefined)
-      events.unsettled(batch.lines.length - errors.size);
+    const unsettled = compacted?.cells === undefined ? batch.lines.length - errors.size : 0;
+    if (standing === 'given up' && unsettled > 0) events.unsettled(unsettled);
     return DONE;
   }
 

@@ -46,22 +46,13 @@ export class Repeats {
   readonly #givingWay: GivingWay;
 
   constructor(options: RepeatsOptions) {
-    const { applier, canary, events } = options;
+    const { applier, canary } = options;
     this.#options = options;
     this.#quiet = new QuietWatch(applier, canary);
-    this.#mending = new Mending({
-      ...options,
-      quiet: this.#quiet,
-      suspects: this.suspects,
-    });
-    this.#narrowing = new Narrowing({ applier, canary, suspects: this.suspects });
-    this.#givingWay = new GivingWay({
-      ...options,
-      mends: this.mends,
-      suspects: this.suspects,
-      quiet: this.#quiet,
-      onPut: (points) => events.gaveWay(points),
-    });
+    const shared = { ...options, quiet: this.#quiet, suspects: this.suspects };
+    this.#mending = new Mending(shared);
+    this.#narrowing = new Narrowing(shared);
+    this.#givingWay = new GivingWay({ ...shared, mends: this.mends });
   }
 
   get mends(): Mends {

@@ -27,6 +27,8 @@ class Rig {
   readonly winners = new Winners();
   readonly canary = new Canary();
   given = 0;
+  unsettled = 0;
+  isQuiet = true;
   /** Epoch ms: in the hour of what is put. */
   now = START;
   answer: (batch: Batch) => Applied = () => HANDLED;
@@ -35,7 +37,7 @@ class Rig {
   constructor() {
     const { canary, mends, suspects, notes } = this;
     const applier = {
-      isQuiet: () => Promise.resolve(true),
+      isQuiet: () => Promise.resolve(this.isQuiet),
       answers: () => Promise.resolve(true),
       apply: (batch: Batch) => {
         const answer = this.answer(batch);
@@ -58,7 +60,10 @@ class Rig {
       },
       clock: { ...systemClock, now: () => this.now },
       flushSpanMs: () => 0,
-      onPut: (points) => (this.given += points),
+      events: {
+        gaveWay: (points) => (this.given += points),
+        unsettled: (points) => (this.unsettled += points),
+      },
     });
   }
 
@@ -92,10 +97,11 @@ class Rig {
     );
   }
 
-  async run(): Promise<unknown> {
+  /** `laterMs`: after they were found. */
+  async run(laterMs = 0): Promise<unknown> {
     const over = new AbortController();
     const done = this.givingWay.add(this.winners, over.signal).then(() => 'done');
-    const failure = await this.givingWay.run(systemClock.monotonicMs(), LIMITS);
+    const failure = await this.givingWay.run(systemClock.monotonicMs() + laterMs, LIMITS);
     if (failure === undefined) return done;
     over.abort();
     return failure;
@@ -149,6 +155,30 @@ describe('giving way to others', () => {
     rig.find('2', [0], 5);
     expect(await rig.run()).toBe('done');
     expect(takeMends(rig.mends)).toMatchObject([{ position: { seq: 1 }, isOfOthers: true }]);
+  });
+
+  test('tells of what is put though the TSD is never quiet as unsettled, but for what is refused or put once more', async () => {
+    const rig = new Rig();
+    rig.isQuiet = false;
+    rig.put(1, '1', [0, 1, 2, 3], 10);
+    rig.find('2', [0, 1, 2, 3], 5);
+    // This may tie.
+    rig.notes.turn(0, 0);
+    rig.put(1, '1', [3], 20);
+    rig.answer = ({ lines: [refused = 0] }) => ({
+      kind: 'handled',
+      refused: [{ line: refused, error: 'no' }],
+    });
+    expect(await rig.run(10_000)).toBe('done');
+    expect([rig.given, rig.unsettled, rig.mends.size]).toEqual([4, 2, 1]);
+  });
+
+  test('tells of nothing as unsettled when the TSD was quiet', async () => {
+    const rig = new Rig();
+    rig.put(1, '1', [0, 1], 10);
+    rig.find('2', [0, 1], 5);
+    expect(await rig.run(10_000)).toBe('done');
+    expect([rig.given, rig.unsettled]).toEqual([2, 0]);
   });
 
   test('takes the place of what this one was to put once more', async () => {
