@@ -122,10 +122,14 @@ describe('a standby that is drained as of a moment', () => {
   });
 
   test('is refused when more is about to be sent', async () => {
-    await rig.start();
+    // It is paused from its start on: even the log's first record has it write down that more may be sent, by a second.
+    await rig.start({ delayMs: HOUR_MS });
     await rig.standby.pause();
+    await rig.stop();
+    await rig.start();
     const { at, ends, fork } = await forkBetween();
-    await until(() => rig.standby.lag.records >= 2, 'read');
+    const isTaken = (): boolean => rig.takenSeq >= rig.log.wal.durable.seq;
+    await until(() => isTaken() && rig.standby.seen.isComplete, 'read, and looked through');
     await rig.standby.resume();
     // How far it may send is only being written down.
     expect(rig.standby.sentToMs).toBeLessThanOrEqual(at);

@@ -35,6 +35,8 @@ export class StandbyRig implements AsyncDisposable {
   readonly holes: Hole[] = [];
   readonly agains: string[] = [];
   readonly forks: Fork[] = [];
+  /** The last record that it read. */
+  takenSeq = 0;
   readonly states: FollowerState['kind'][] = [];
   log: TestLog;
   readonly #folder: TempDirectory;
@@ -113,7 +115,7 @@ export class StandbyRig implements AsyncDisposable {
         hole: (hole) => this.holes.push(hole),
         again: (reason) => this.agains.push(reason),
         trouble: () => undefined,
-        taken: () => undefined,
+        taken: ({ lastSeq }) => (this.takenSeq = lastSeq),
         forked: (fork) => this.forks.push(fork),
         deadLetters: () => undefined,
         unsaved: () => undefined,
