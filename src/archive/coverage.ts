@@ -15,6 +15,12 @@ export interface LaneHoldings {
   readonly holes: readonly HoleMarker[];
   /** Absent: none. */
   readonly retirements?: readonly Retirement[];
+  /** What is there and can't be used: it covers nothing, but tells that there were such records. Absent: none. */
+  readonly damaged?: readonly DamagedSpan[];
+}
+
+interface DamagedSpan extends Span {
+  readonly reason: string;
 }
 
 /** Times are epoch ms. A lane that is covered up to an object's `toMs` is complete for times before it. */
@@ -140,7 +146,7 @@ interface CoveredLane {
 }
 
 function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefined): CoveredLane {
-  const { begin, holes: markers, retirements = [] } = holdings;
+  const { begin, holes: markers, retirements = [], damaged = [] } = holdings;
   const { covered, conflicts } = uniteSpans(holdings.objects);
   const firstSeq = begin?.firstSeq ?? 1;
   const openedAt = begin?.openedAt ?? covered[0]?.fromMs ?? 0;
@@ -165,7 +171,7 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
       disputed: begin?.disputed ?? undefined,
     },
     holes: [
-      ...gaps.map((gap) => explain(lane, gap, markers)),
+      ...gaps.map((gap) => explain(lane, gap, { markers, damaged })),
       ...holeBehind(retirement, end, last?.toMs ?? openedAt),
     ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
@@ -223,11 +229,17 @@ function gapsOf(
   return gaps;
 }
 
-function explain(lane: string, gap: Gap, markers: readonly HoleMarker[]): CoverageHole {
-  const touching = markers.filter(
-    ({ firstSeq, lastSeq }) => firstSeq <= gap.lastSeq && lastSeq >= gap.firstSeq,
-  );
-  const reasons = [...new Set(touching.map(({ reason }) => reason))];
+function explain(
+  lane: string,
+  gap: Gap,
+  told: { readonly markers: readonly HoleMarker[]; readonly damaged: readonly DamagedSpan[] },
+): CoverageHole {
+  const isTouching = ({ firstSeq, lastSeq }: Pick<Span, 'firstSeq' | 'lastSeq'>): boolean =>
+    firstSeq <= gap.lastSeq && lastSeq >= gap.firstSeq;
+  const touching = told.markers.filter(isTouching);
+  const spoilt = told.damaged.find(isTouching);
+  const all = [...(spoilt === undefined ? [] : [spoilt]), ...touching];
+  const reasons = [...new Set(all.map(({ reason }) => reason))];
   const last = touching.find(({ lastSeq }) => lastSeq >= gap.lastSeq);
   return {
     ...gap,

@@ -38,7 +38,7 @@ type FindingKind =
 
 export const PUT_BACK = 'put it back from a copy of the repository';
 /** The archiver goes through the whole log at each start, and makes what no sidecar tells of. */
-export const ARCHIVE_ANEW =
+const ARCHIVE_ANEW =
   "while the proxy's log still holds the records, move the sidecar (the .json of that name) away, too, and start the proxy again: it archives them anew";
 
 /** Of a segment that a restore can't use; `isHeld`: others that are whole hold its records. */

@@ -26,7 +26,8 @@ export interface TopicLaneTail extends LaneTail {
   readonly isClosed: boolean;
 }
 
-const NOT_SENT = 'not in the topic, and not archived';
+const ABSENT = 'not in the topic';
+const NOT_SENT = `${ABSENT}, and not archived`;
 const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
 
 /** What a topic has of one lane beyond what is known of it, in whatever order it comes, and however often. */
@@ -112,13 +113,15 @@ export class LaneFind {
   /** `previous`: for a lane that the repository doesn't know. `throughSeq`: as for `missing`, which is called a hole now. */
   tail(previous: Begin['previous'], throughSeq: number): TopicLaneTail {
     const begin = this.#beginWith(previous);
-    const { objects, holes } = this.#known ?? NOTHING;
+    const { objects, holes, damaged } = this.#known ?? NOTHING;
+    const spoilt = new SequenceSet(damaged);
     const archive = new LaneArchive(begin, objects, holes);
     const runs = this.#runs(archive);
     const markers = this.missing(throughSeq).map(({ firstSeq, lastSeq }): HoleMarker => {
       const fromMs = archive.fromMs(firstSeq);
       const { lane } = this;
-      return { lane, firstSeq, lastSeq, fromMs, toMs: null, reason: NOT_SENT, notedAt: fromMs };
+      const reason = spoilt.without({ firstSeq, lastSeq }).length === 0 ? ABSENT : NOT_SENT;
+      return { lane, firstSeq, lastSeq, fromMs, toMs: null, reason, notedAt: fromMs };
     });
     const toMs = Math.max(this.#toMs, archive.fromMs(Infinity));
     const hasStopped = this.#closedSeq === this.lastSeq;

@@ -14,6 +14,7 @@ import { type LaneOpening, readOpenings } from './lane-opening.ts';
 import { measureRecords } from './measure-records.ts';
 import { uniteSpans } from './lane-spans.ts';
 import type { Span } from './object-names.ts';
+import { SequenceSet } from './sequence-set.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
 import { type TailRead, walkTail } from './tail-walk.ts';
 
@@ -99,7 +100,8 @@ export async function isGone(files: readonly Segment[], hole: Hole): Promise<boo
 }
 
 const NOTHING: LaneHoldings = { begin: undefined, objects: [], holes: [] };
-const EXPIRED = 'no longer in the log, and not archived';
+const GONE = 'no longer in the log';
+const EXPIRED = `${GONE}, and not archived`;
 
 /**
  * Of a lane that no repository knows: what its own first record says. Without that one, it is behind the lane of this directory that was
@@ -124,7 +126,9 @@ function beginOf(
 function endOf(
   holdings: LaneHoldings | undefined,
 ): { readonly toMs: number; readonly lastSeq: number } | undefined {
-  const last = uniteSpans(holdings?.objects ?? []).covered.at(-1);
+  // What is damaged was there all the same.
+  const { objects = [], damaged = [] } = holdings ?? {};
+  const last = uniteSpans([...objects, ...damaged]).covered.at(-1);
   return last ?? (holdings?.begin && { toMs: holdings.begin.openedAt, lastSeq: 0 });
 }
 
@@ -138,6 +142,7 @@ function firstOpened(lanes: Holdings['lanes']): number | undefined {
 class LaneScan {
   readonly #log: PublishedLog;
   readonly #archive: LaneArchive;
+  readonly #damaged: SequenceSet;
   readonly #files: readonly Segment[];
   readonly #runs: TailRun[] = [];
   readonly #holes: HoleMarker[] = [];
@@ -145,8 +150,9 @@ class LaneScan {
   #run: TailRun | undefined;
   #isMoved = false;
 
-  constructor(log: PublishedLog, begin: Begin, { objects, holes }: LaneHoldings) {
+  constructor(log: PublishedLog, begin: Begin, { objects, holes, damaged }: LaneHoldings) {
     this.#log = log;
+    this.#damaged = new SequenceSet(damaged);
     this.#archive = new LaneArchive(begin, objects, holes);
     this.#files = log.segments.filter(({ lane }) => lane === begin.lane);
   }
@@ -159,7 +165,8 @@ class LaneScan {
     const { begin } = this.#archive;
     const firstSeq = this.#files[0]?.firstSeq ?? 1;
     for (const gap of this.#archive.gaps(begin.firstSeq, firstSeq - 1)) {
-      this.#note({ lane: begin.lane, from: gap.firstSeq, to: gap.lastSeq, reason: EXPIRED });
+      const reason = this.#damaged.without(gap).length === 0 ? GONE : EXPIRED;
+      this.#note({ lane: begin.lane, from: gap.firstSeq, to: gap.lastSeq, reason });
     }
     for await (const read of walkTail(this.#log, this.#archive)) {
       if (read.kind === 'hole') await this.#pass(read.hole);

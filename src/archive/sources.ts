@@ -8,6 +8,7 @@ import { readTails } from './read-tails.ts';
 import { findRepository, openRepository, type Repository } from './repository.ts';
 import type { TopicLog } from './topic-log.ts';
 import { type Tails, withTails } from './with-tail.ts';
+import { type Damaged, withoutDamaged } from './without-damaged.ts';
 
 /** From what a question about the past is answered: a repository, and what is ahead of it: a log, a topic, or both. */
 export interface Sources {
@@ -50,16 +51,24 @@ export interface FoundHistory extends Tails {
   readonly archived: Catalog;
 }
 
-/** `now`: epoch ms. */
+export interface FindOptions {
+  /** Epoch ms. */
+  readonly now: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Segments of the repository that are known to be damaged: they are as if they weren't there, so that the log and the topic are asked for their records. */
+  readonly damaged?: Damaged | undefined;
+}
+
 export async function findHistory(
   { data, repository, store, topic }: Sources,
-  now: number,
-  signal?: AbortSignal,
+  { now, signal, damaged = NONE }: FindOptions,
 ): Promise<FoundHistory> {
+  const list = async (): Promise<Catalog> =>
+    repository === undefined ? NOTHING : withoutDamaged(await readCatalog(store), damaged);
   const found = await readTails(
     { data, topic },
     {
-      list: () => (repository === undefined ? Promise.resolve(NOTHING) : readCatalog(store)),
+      list,
       knownOf: (archived, tail) => withTails(archived, { tail, topic: undefined }, now),
       signal,
     },
@@ -68,6 +77,7 @@ export async function findHistory(
 }
 
 const NOTHING: Catalog = { lanes: new Map(), faults: [] };
+const NONE: Damaged = new Map();
 
 /** The one that a data directory archives to; undefined when it never did. */
 async function repositoryOf(data: string): Promise<Repository | undefined> {

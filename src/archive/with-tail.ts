@@ -34,10 +34,10 @@ export function withAdditions(catalog: Catalog, additions: readonly LaneAddition
   for (const { begin, objects, holes } of additions) {
     const known = lanes.get(begin.lane);
     lanes.set(begin.lane, {
+      ...known,
       begin: known?.begin ?? begin,
       objects: [...(known?.objects ?? []), ...objects],
       holes: [...(known?.holes ?? []), ...holes],
-      retirements: known?.retirements ?? [],
     });
   }
   return { ...catalog, lanes };
@@ -62,8 +62,8 @@ function restOf({ lanes }: Catalog, tail: LogTail, now: number): Begin | undefin
   const last = tail.lanes.at(-1);
   if (last === undefined || tail.log.holder !== undefined) return undefined;
   const { begin, lastSeq, toMs } = last;
-  const known = lanes.get(begin.lane)?.objects ?? [];
-  if (known.some((object) => object.lastSeq > lastSeq)) return undefined;
+  const { objects = [], damaged = [] } = lanes.get(begin.lane) ?? {};
+  if ([...objects, ...damaged].some((object) => object.lastSeq > lastSeq)) return undefined;
   return {
     lane: REST,
     ordinal: begin.ordinal + 1,

@@ -3,7 +3,7 @@ import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
 import type { Phase as RestorePhase } from '../restore/restore-request.ts';
-import { readLog } from '../restore/read-log.ts';
+import { damageReader, readLog, type ReadLogOptions } from '../restore/read-log.ts';
 import { readTrustedSegments } from '../restore/trusted-segments.ts';
 import type { WorkDirectory } from '../restore/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -45,7 +45,7 @@ export async function lookUp(
   const size = { memoryMb: MEMORY_MB, threads: THREADS };
   const to = { kind: 'safe' } as const;
   const listed = await findState({ ...request, to }, clock.now(), signal);
-  const found = await readLog(listed, {
+  const reading: ReadLogOptions = {
     request: { ...request, ...size },
     work,
     clock,
@@ -53,7 +53,8 @@ export async function lookUp(
     report: (event) => {
       if (event.event === 'progress') onProgress(event);
     },
-  });
+  };
+  const found = await readLog(listed, reading);
   const { input } = await readTrustedSegments({
     store: found.sources.store,
     catalog: found.catalog,
@@ -62,6 +63,7 @@ export async function lookUp(
     allowHoles: true,
     isOnlyConfirmed: false,
     onChecked: () => undefined,
+    readWithout: damageReader(found, reading),
   });
   const database = await Duckdb.open({ scratch: work.scratch, ...size });
   try {

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isDamage } from '../archive/catalog.ts';
 import type { Sources } from '../archive/sources.ts';
+import { withoutDamaged } from '../archive/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
-import { describeSources } from './describe-sources.ts';
+import { describeDamage, describeSources } from './describe-sources.ts';
 import type { FoundState } from './find-state.ts';
 import type { Fold } from './fold.ts';
 import type { Demands, FoldRange } from './fold-query.ts';
@@ -33,12 +34,13 @@ export async function describePlan(
   const { rows, digest } = demands;
   const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, rows, digest];
   const plan = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  const archived = withoutDamaged(found.archived, segments.damaged);
   const bypasses = await fold.bypasses(bypassFiles, targetMs);
   return {
     to: formatInstant(targetMs),
     toMs: targetMs,
     repository,
-    ...(await describeSources(found)),
+    ...(await describeSources({ ...found, archived })),
     segments: segments.objects,
     bytes: segments.bytes,
     rows: demands.rows,
@@ -54,8 +56,10 @@ export async function describePlan(
     holes: selection.holes,
     laterHoles: selection.laterHoles,
     damaged: [
-      ...catalog.faults.filter(isDamage).map(({ object, reason }) => ({ object, reason })),
-      ...[...segments.damaged].map(([object, reason]) => ({ object, reason })),
+      ...catalog.faults.filter(isDamage).map(({ object, reason }) => {
+        return { object, reason, instead: [] };
+      }),
+      ...describeDamage({ ...found, archived }, segments.damaged),
     ],
     disputed: selection.disputed,
     forks: forks.map(describeFork),

@@ -1,10 +1,18 @@
 import { computeCoverage, type Coverage } from '../archive/coverage.ts';
 import type { LaneTail } from '../archive/log-tail.ts';
-import type { Span } from '../archive/object-names.ts';
+import { parseObjectName, type Span } from '../archive/object-names.ts';
+import { type SequenceRange, SequenceSet } from '../archive/sequence-set.ts';
+import type { Damaged } from '../archive/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { Cursor } from '../wal/cursor.ts';
 import type { FoundState } from './find-state.ts';
-import type { PlannedLane, PlannedRange, RestorePlan } from './restore-request.ts';
+import type {
+  PlannedDamage,
+  PlannedLane,
+  PlannedRange,
+  RecordSource,
+  RestorePlan,
+} from './restore-request.ts';
 
 const RANGES_SHOWN = 1_000;
 
@@ -57,7 +65,7 @@ function rangesOf(lanes: readonly LaneTail[]): PlannedRange[] {
 /** Of each lane, what comes from where; only what may have been received by the target time. */
 function lanesOf({ tail, topic, catalog, targetMs }: FoundState, archive: Coverage): PlannedLane[] {
   const ranges = new Map<string, PlannedLane['ranges'][number][]>();
-  const add = (source: Source, lane: string, spans: readonly Span[]): void => {
+  const add = (source: RecordSource, lane: string, spans: readonly Span[]): void => {
     const known = ranges.get(lane) ?? [];
     ranges.set(lane, known);
     for (const { firstSeq, lastSeq, fromMs, toMs } of spans) {
@@ -77,4 +85,30 @@ function lanesOf({ tail, topic, catalog, targetMs }: FoundState, archive: Covera
   return lanes.filter((lane) => lane.ranges.length > 0).slice(-RANGES_SHOWN);
 }
 
-type Source = PlannedLane['ranges'][number]['source'];
+/** Of each damaged segment, what has its records: the archive where it can, then the log, then the topic. */
+export function describeDamage(
+  { archived, tail, topic }: Pick<FoundState, 'archived' | 'tail' | 'topic'>,
+  damaged: Damaged,
+): PlannedDamage[] {
+  return [...damaged].map(([object, reason]) => {
+    const segment = parseObjectName(object);
+    if (segment?.kind !== 'sidecar') return { object, reason, instead: [] };
+    const runsOf = (lanes: readonly LaneTail[] = []): readonly Span[] =>
+      lanes.find(({ begin }) => begin.lane === segment.lane)?.runs ?? [];
+    const sources = [
+      ['archive', archived.lanes.get(segment.lane)?.objects ?? []],
+      ['log', runsOf(tail?.lanes)],
+      ['topic', runsOf(topic?.lanes)],
+    ] as const;
+    let open: readonly SequenceRange[] = [segment];
+    const instead: PlannedDamage['instead'][number][] = [];
+    for (const [source, spans] of sources) {
+      const held = new SequenceSet(spans);
+      const rest = new SequenceSet(open.flatMap((range) => held.without(range)));
+      for (const { firstSeq, lastSeq } of open.flatMap((range) => rest.without(range)))
+        instead.push({ source, firstSeq, lastSeq });
+      open = rest.ranges;
+    }
+    return { object, reason, instead: instead.toSorted((a, b) => a.firstSeq - b.firstSeq) };
+  });
+}

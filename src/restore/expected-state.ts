@@ -4,6 +4,7 @@ import type { FoundState } from './find-state.ts';
 import { Fold } from './fold.ts';
 import type { Demands, FoldCounts, FoldRange } from './fold-query.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
+import type { damageReader } from './read-log.ts';
 import { readTrustedSegments } from './trusted-segments.ts';
 
 /** Rows that are folded at once. Part of the meaning of a checkpoint. */
@@ -29,9 +30,16 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
   static async open(
     state: FoundState,
     request: RestoreRequest,
-    options: { readonly scratch: string; readonly onChecked: (bytes: number) => void },
+    options: {
+      readonly scratch: string;
+      readonly onChecked: (bytes: number) => void;
+      /** See `damageReader`. */
+      readonly readWithout: ReturnType<typeof damageReader>;
+    },
   ): Promise<ExpectedState> {
     const { sources, catalog, local, targetMs } = state;
+    const { onChecked, readWithout } = options;
+    let found = state;
     const { allowHoles, isOnlyConfirmed, memoryMb, threads } = request;
     const segments = await readTrustedSegments({
       store: sources.store,
@@ -40,13 +48,14 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
       targetMs,
       allowHoles,
       isOnlyConfirmed,
-      onChecked: options.onChecked,
+      onChecked,
+      readWithout: readWithout && (async (damaged) => (found = await readWithout(damaged))),
     });
     const database = await Duckdb.open({ scratch: options.scratch, memoryMb, threads });
     try {
       const fold = await Fold.open(database, segments.input, RANGE_ROWS);
       const folded = { fold, ranges: await fold.ranges(), demands: await fold.demands() };
-      return new ExpectedState(database, folded, await describePlan(state, segments, folded));
+      return new ExpectedState(database, folded, await describePlan(found, segments, folded));
     } catch (error) {
       database.close();
       throw error;

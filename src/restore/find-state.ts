@@ -31,7 +31,7 @@ export async function findState(
   signal?: AbortSignal,
 ): Promise<FoundState> {
   const sources = await openSources(request);
-  const history = await findHistory(sources, now, signal);
+  const history = await findHistory(sources, { now, signal });
   const { allowHoles, to } = request;
   const targetMs =
     to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);

@@ -1,6 +1,5 @@
 import type { Catalog } from '../archive/catalog.ts';
 import { computeCoverage, type Coverage, type CoverageHole } from '../archive/coverage.ts';
-import { formatSidecarName } from '../archive/object-names.ts';
 import type { Begin } from '../archive/sidecar.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
 import { coverLane, type LaneCover } from './cover.ts';
@@ -20,19 +19,6 @@ export interface Selection {
     readonly from: number;
     readonly to: number;
   }[];
-}
-
-/** Names of sidecars. */
-export type Damaged = ReadonlySet<string>;
-
-/** What is left of a catalog without the segments that can't be used. */
-export function withoutDamaged(catalog: Catalog, damaged: Damaged): Catalog {
-  if (damaged.size === 0) return catalog;
-  const lanes = [...catalog.lanes].map(([lane, holdings]) => {
-    const objects = holdings.objects.filter((name) => !damaged.has(formatSidecarName(name)));
-    return [lane, Object.assign({}, holdings, { objects })] as const;
-  });
-  return { ...catalog, lanes: new Map(lanes) };
 }
 
 /** Chooses what to read for the state at `targetMs`: of every lane, since later records tell what was refused. */

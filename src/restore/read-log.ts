@@ -1,18 +1,17 @@
 import { Duckdb } from '../archive/duckdb.ts';
 import { LOOKS_MAX } from '../archive/read-tails.ts';
+import { findHistory } from '../archive/sources.ts';
 import { buildTail, type BuiltTail } from '../archive/tail-builder.ts';
+import type { Damaged } from '../archive/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { checkState, findState, type FoundState } from './find-state.ts';
+import { checkState, type FoundState } from './find-state.ts';
 import { interrupted } from './interruption.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, RestoreRequest } from './restore-request.ts';
 import type { WorkDirectory } from './work-directory.ts';
 
 /** What of a restore request says what is to be read, and with how much memory. */
-type LogRequest = Pick<
-  RestoreRequest,
-  'repository' | 'data' | 'topic' | 'allowHoles' | 'memoryMb' | 'threads'
->;
+type LogRequest = Pick<RestoreRequest, 'allowHoles' | 'memoryMb' | 'threads'>;
 
 export interface ReadLogOptions {
   readonly request: LogRequest;
@@ -28,11 +27,42 @@ export interface ReadLogOptions {
  * Throws as `findState` does, for what shows only now; RESTORE_INTERRUPTED when the signal aborts.
  */
 export async function readLog(found: FoundState, options: ReadLogOptions): Promise<FoundState> {
-  if (found.tail === undefined && found.topic === undefined) return found;
+  if (!hasTail(found)) return found;
+  const read = await unlessInterrupted(found, options, () =>
+    readAsLongAsItMoves(found, options, undefined),
+  );
+  checkState(read, options.request.allowHoles);
+  return read;
+}
+
+/**
+ * The same once segments of the repository turned out to be damaged: what else has their records is looked for in the log and the
+ * topic. Undefined where there is neither. Whether the time can still be had is the caller's to ask.
+ */
+export function damageReader(
+  found: FoundState,
+  options: ReadLogOptions,
+): ((damaged: Damaged) => Promise<FoundState>) | undefined {
+  if (!hasTail(found)) return undefined;
+  return (damaged) =>
+    unlessInterrupted(found, options, async () =>
+      readAsLongAsItMoves(await lookAgain(found, options, damaged), options, damaged),
+    );
+}
+
+function hasTail({ tail, topic }: FoundState): boolean {
+  return tail !== undefined || topic !== undefined;
+}
+
+async function unlessInterrupted(
+  { targetMs }: FoundState,
+  { signal, work }: ReadLogOptions,
+  task: () => Promise<FoundState>,
+): Promise<FoundState> {
   try {
-    return await readAsLongAsItMoves(found, options);
+    return await task();
   } catch (error) {
-    if (options.signal.aborted) throw interrupted(options.work.path, found.targetMs);
+    if (signal.aborted) throw interrupted(work.path, targetMs);
     throw error;
   }
 }
@@ -40,20 +70,26 @@ export async function readLog(found: FoundState, options: ReadLogOptions): Promi
 async function readAsLongAsItMoves(
   found: FoundState,
   options: ReadLogOptions,
+  damaged: Damaged | undefined,
 ): Promise<FoundState> {
-  const { request, clock, signal } = options;
-  const { allowHoles } = request;
-  const to = { kind: 'at', ms: found.targetMs } as const;
   let listed = found;
   for (let look = 1; ; look += 1) {
     const { catalog, local, isMoved } = await buildOnce(listed, options);
-    if (!isMoved || look === LOOKS_MAX) {
-      const read = { ...listed, catalog, local };
-      checkState(read, allowHoles);
-      return read;
-    }
-    listed = await findState({ ...request, to }, clock.now(), signal);
+    if (!isMoved || look === LOOKS_MAX) return { ...listed, catalog, local };
+    listed = await lookAgain(found, options, damaged);
+    if (damaged === undefined) checkState(listed, options.request.allowHoles);
   }
+}
+
+/** For the same time. */
+async function lookAgain(
+  found: FoundState,
+  { clock, signal }: ReadLogOptions,
+  damaged: Damaged | undefined,
+): Promise<FoundState> {
+  const now = clock.now();
+  const history = await findHistory(found.sources, { now, signal, damaged });
+  return { ...found, ...history, local: new Map(), nowMs: now };
 }
 
 async function buildOnce(

@@ -54,7 +54,7 @@ export interface RestorePlan {
   readonly holes: readonly CoverageHole[];
   /** Missing records received later: refusals that they may tell of are not known. */
   readonly laterHoles: readonly CoverageHole[];
-  readonly damaged: readonly { readonly object: string; readonly reason: string }[];
+  readonly damaged: readonly PlannedDamage[];
   /** Intervals of receive times, with the target time in them, in which the clock leapt. */
   readonly disputed: readonly {
     readonly lane: string;
@@ -70,6 +70,20 @@ export interface RestorePlan {
   /** Names the content: it is the same as long as this is. */
   readonly plan: string;
 }
+
+/** An object that can't be used, and is done without. */
+export interface PlannedDamage {
+  readonly object: string;
+  readonly reason: string;
+  /** Where its records come from, if it is a segment; none that are lost. */
+  readonly instead: readonly {
+    readonly source: RecordSource;
+    readonly firstSeq: number;
+    readonly lastSeq: number;
+  }[];
+}
+
+export type RecordSource = 'archive' | 'log' | 'topic';
 
 interface PlannedFork {
   readonly id: string;
@@ -114,7 +128,7 @@ export interface PlannedLane {
   /** Where it was written; null when that isn't known. */
   readonly host: string | null;
   readonly ranges: readonly (Omit<PlannedRange, 'lane' | 'points'> & {
-    readonly source: 'archive' | 'log' | 'topic';
+    readonly source: RecordSource;
   })[];
 }
 

@@ -17,7 +17,7 @@ import type {
   RestoreResult,
   StateCounts,
 } from './restore-request.ts';
-import { readLog } from './read-log.ts';
+import { damageReader, readLog } from './read-log.ts';
 import { SafeTarget } from './safe-target.ts';
 import type { EarlierRun } from './target-rules.ts';
 import { QUERY_LIMITS, verifyState } from './verify-state.ts';
@@ -146,6 +146,7 @@ class Run {
       return await ExpectedState.open(found, request, {
         scratch: this.#work.scratch,
         onChecked,
+        readWithout: damageReader(found, { ...this.#options, work: this.#work }),
       });
     } finally {
       progress.end();

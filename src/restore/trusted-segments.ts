@@ -1,16 +1,22 @@
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
+import { formatRecords } from '../archive/coverage.ts';
 import { checkDataObject } from '../archive/data-object.ts';
-import { ARCHIVE_ANEW } from '../archive/finding.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
+import {
+  type Damaged,
+  type LaneRange,
+  lostRecords,
+  withoutDamaged,
+} from '../archive/without-damaged.ts';
 import { firstOfEach, type LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
 import type { FoldFile, FoldInput } from './fold-query.ts';
 import { timesSetBack } from './set-back.ts';
-import { type Selection, selectSegments, unconfirmedLanes, withoutDamaged } from './plan.ts';
+import { type Selection, selectSegments, unconfirmedLanes } from './plan.ts';
 
 export interface TrustOptions {
   readonly store: ObjectStore;
@@ -22,7 +28,13 @@ export interface TrustOptions {
   readonly isOnlyConfirmed: boolean;
   /** Called as objects are checked. */
   readonly onChecked: (bytes: number) => void;
+  /** Looks for what else has the records of segments that are damaged, beside the repository; undefined where there is nothing beside it. */
+  readonly readWithout?:
+    | ((damaged: Damaged) => Promise<Pick<TrustOptions, 'catalog' | 'local'>>)
+    | undefined;
 }
+
+const LOST_SHOWN = 3;
 
 /** What a restore reads; every byte of it is what was written. */
 export interface TrustedSegments {
@@ -34,30 +46,56 @@ export interface TrustedSegments {
   readonly laterForks: readonly LoggedFork[];
   readonly bypassFiles: readonly string[];
   /** Segments that can't be trusted and are done without, and why. */
-  readonly damaged: ReadonlyMap<string, string>;
+  readonly damaged: Damaged;
+  /** Records that only these had. */
+  readonly lost: readonly LaneRange[];
   readonly objects: number;
   readonly bytes: number;
 }
 
 /**
  * Reads sidecars and checks data objects; what is damaged is left out and others are chosen in its place, until all that is
- * chosen is whole. Throws REPOSITORY_DAMAGED when the target time can't be had without what is damaged. Call it with a
- * target time that the whole repository can reach.
+ * chosen is whole: first what else the repository has, then what a log or a topic has. Throws REPOSITORY_DAMAGED when the target
+ * time can't be had without what is damaged. Call it with a target time that the whole repository can reach.
  */
 export async function readTrustedSegments(options: TrustOptions): Promise<TrustedSegments> {
-  const { catalog, targetMs, allowHoles } = options;
-  const damaged = new Map<string, string>();
-  const checked = new Map<string, CheckedSegment>();
+  const { targetMs, allowHoles, readWithout } = options;
+  const known = { checked: new Map<string, CheckedSegment>(), damaged: new Map<string, string>() };
+  const { checked, damaged } = known;
+  let { catalog, local } = options;
+  let readWithoutSize = 0;
   for (;;) {
-    const rest = withoutDamaged(catalog, new Set(damaged.keys()));
+    const rest = withoutDamaged(catalog, archivedOnly(damaged, local));
     const selection = selectSegments(rest, targetMs, { allowHoles });
-    if (selection.check.kind !== 'reachable') throw unusable(damaged);
-    const known = damaged.size;
-    for (const { points, later } of selection.lanes.values()) {
-      for (const use of points) await check(options, use, { checked, damaged, isNeeded: true });
-      for (const use of later) await check(options, use, { checked, damaged, isNeeded: false });
-    }
-    if (damaged.size === known) return assemble(options, selection, checked, damaged);
+    const isReachable = selection.check.kind === 'reachable';
+    const size = damaged.size;
+    if (isReachable) await checkAll(options, local, selection, known);
+    if (damaged.size > size) continue;
+    const lost = lostRecords(rest);
+    if (lost.length > 0 && readWithout !== undefined && size > readWithoutSize) {
+      ({ catalog, local } = await readWithout(new Map(damaged)));
+      readWithoutSize = size;
+    } else if (isReachable) {
+      return { ...assemble(options, rest, selection, checked), damaged, lost };
+    } else throw unusable(damaged, lost, readWithout !== undefined);
+  }
+}
+
+/** What was made of a log in place of a damaged segment may have its name. */
+function archivedOnly(damaged: Damaged, local: LocalSegments): Damaged {
+  return local.size === 0 ? damaged : new Map([...damaged].filter(([name]) => !local.has(name)));
+}
+
+async function checkAll(
+  options: TrustOptions,
+  local: LocalSegments,
+  { lanes }: Selection,
+  known: Known,
+): Promise<void> {
+  const among = { ...options, local };
+  for (const { points, later } of lanes.values()) {
+    for (const use of points) await check(among, use, { ...known, isNeeded: true });
+    for (const use of later) await check(among, use, { ...known, isNeeded: false });
   }
 }
 
@@ -70,11 +108,14 @@ interface CheckedSegment {
 interface Known {
   readonly checked: Map<string, CheckedSegment>;
   readonly damaged: Map<string, string>;
-  /** Its points are wanted; otherwise only its outcomes, if there are any. */
-  readonly isNeeded: boolean;
 }
 
-async function check(options: TrustOptions, use: SegmentUse, known: Known): Promise<void> {
+async function check(
+  options: TrustOptions,
+  use: SegmentUse,
+  /** `isNeeded`: its points are wanted; otherwise only its outcomes, if there are any. */
+  known: Known & { readonly isNeeded: boolean },
+): Promise<void> {
   const name = formatSidecarName(use.segment);
   const local = options.local.get(name);
   if (local !== undefined) {
@@ -108,11 +149,11 @@ async function checkData({ store, onChecked }: TrustOptions, data: DataObject): 
 }
 
 function assemble(
-  { catalog, targetMs, isOnlyConfirmed }: TrustOptions,
+  { targetMs, isOnlyConfirmed }: TrustOptions,
+  catalog: Catalog,
   selection: Selection,
   checked: ReadonlyMap<string, CheckedSegment>,
-  damaged: ReadonlyMap<string, string>,
-): TrustedSegments {
+): Omit<TrustedSegments, 'damaged' | 'lost'> {
   const files: FoldFile[] = [];
   const outcomeFiles = new Set<string>();
   const bypassFiles: string[] = [];
@@ -159,20 +200,23 @@ function assemble(
     forks,
     laterForks,
     bypassFiles,
-    damaged,
     objects: files.length,
     bytes,
   };
 }
 
-function unusable(damaged: ReadonlyMap<string, string>): WalError {
+function unusable(damaged: Damaged, lost: readonly LaneRange[], hasTail: boolean): WalError {
   const [first = ['', '']] = damaged;
   const others = damaged.size > 1 ? `, and ${damaged.size - 1} more like it` : '';
+  const shown = lost.slice(0, LOST_SHOWN).map(formatRecords).join(', ');
+  const more = lost.length > LOST_SHOWN ? `, and ${lost.length - LOST_SHOWN} more runs` : '';
+  const copy = 'Put the objects back from a copy of it';
   return new WalError('REPOSITORY_DAMAGED', `${first[1]}${others}`, {
-    context: { damaged: [...damaged.keys()] },
+    context: { damaged: [...damaged.keys()], lost },
     hint:
-      'Nothing else in the repository holds these records. Put the objects back from a copy of it; or, ' +
-      `${ARCHIVE_ANEW}. Else choose an earlier time, or --allow-holes to do without them. ` +
-      '`tsdb-wal verify` names all that is damaged.',
+      (hasTail
+        ? `Nothing that was named, neither the rest of the repository nor a log or a topic, holds records ${shown}${more}. ${copy}. `
+        : `Nothing else in the repository holds records ${shown}${more}. ${copy}; or name what may still hold them, the proxy's log by --data or the topic by --kafka: they are taken from there. `) +
+      'Else choose an earlier time, or --allow-holes to do without them. `tsdb-wal verify` names all that is damaged.',
   });
 }

@@ -12,6 +12,7 @@ import { plainRows, type PlainRecord, type PlainRow } from '../kit/plain-rows.ts
 import { present } from '../kit/wal-log.ts';
 import { readRows } from './archive-content.ts';
 import type { ArchiveRig } from './archive-rig.ts';
+import type { Damaged } from '../../src/archive/without-damaged.ts';
 import { type FakeTopic, type MadeLane, madeLane } from './fake-topic.ts';
 import { Group, laneId, lengthOf, shape, START } from './topic-group.ts';
 
@@ -25,20 +26,25 @@ export function sourcesOf(rig: ArchiveRig, topic: TopicLog): Promise<Sources> {
 }
 
 /** All that the repository and the topic hold together; each lane is told as far by the look before as by the reading. */
-export async function readBoth(rig: ArchiveRig, topic: TopicLog, data?: string): Promise<Read> {
+export async function readBoth(
+  rig: ArchiveRig,
+  topic: TopicLog,
+  { data, damaged }: { readonly data?: string; readonly damaged?: Damaged } = {},
+): Promise<Read> {
   const sources = { ...(await sourcesOf(rig, topic)), data };
   const now = Date.now();
-  const found = await findHistory(sources, now);
+  const found = await findHistory(sources, { now, damaged });
   const folder = join(rig.folder, 'tail');
   await mkdir(folder, { recursive: true });
-  const { catalog, local } = await readHistory(sources, {
+  const options = {
     duckdb: rig.duckdb,
     folder,
     isWanted: () => true,
     onRead: () => undefined,
     now,
     signal: new AbortController().signal,
-  });
+  };
+  const { catalog, local } = await readHistory(sources, options, damaged);
   const coverage = computeCoverage(catalog);
   expect(coverage).toEqual(computeCoverage(found.catalog));
   const paths: string[] = [];

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { computeCoverage } from '../../src/archive/coverage.ts';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { formatSidecarName } from '../../src/archive/object-names.ts';
 import { findHistory } from '../../src/archive/sources.ts';
 import type { TopicLog } from '../../src/archive/topic-log.ts';
 import { present } from '../kit/wal-log.ts';
@@ -59,7 +61,7 @@ describe('a repository with the tail of its topic', { timeout: 120_000 }, () => 
           return log.read(partition, span, signal);
         },
       }),
-      Date.now(),
+      { now: Date.now() },
     );
     expect(tail?.lanes.flatMap(({ runs }) => runs)).toMatchObject([
       { firstSeq: 18, lastSeq: lengthOf(long) },
@@ -103,6 +105,34 @@ describe('a repository with the tail of its topic', { timeout: 120_000 }, () => 
     const { coverage, rows } = await readBoth(rig, topic.log());
     expect(coverage.holes).toEqual([]);
     expect(rows).toEqual(rowsOf(recordsOf(made, other)));
+  });
+
+  test('takes from the topic what is damaged in the repository, and says what neither has', async () => {
+    await using rig = await ArchiveRig.create();
+    const topic = new FakeTopic(2);
+    const made = spread(madeLane(LANE, 'h', shape({ points: 40, cut: 10 })));
+    const other = spread(madeLane(laneId(1, 2), 'g', shape({ points: 40, cut: 10 })));
+    for (let seq = 1; seq <= lengthOf(made); seq += 1) topic.send(made, seq, seq);
+    topic.send(other, 1, lengthOf(other));
+    await archive(
+      rig,
+      topic,
+      (one) => holds(one, made, lengthOf(made)) && holds(one, other, lengthOf(other)),
+    );
+    const { lanes } = await readCatalog(rig.repository.store);
+    const objects = [...lanes.values()].flatMap((lane) => lane.objects.slice(1, 3));
+    const damaged = new Map(objects.map((one) => [formatSidecarName(one), 'it is gone']));
+    const { coverage, rows } = await readBoth(rig, topic.log(), { damaged });
+    expect(coverage.holes).toEqual([]);
+    expect(rows).toEqual(rowsOf(recordsOf(made, other)));
+    const spoilt = present(objects.find(({ lane }) => lane === LANE));
+    const partition = present(topic.partitions.find(({ frames }) => frames.length > 2));
+    partition.low = spoilt.firstSeq + 3;
+    const { firstSeq } = spoilt;
+    const reason = 'it is gone; not in the topic';
+    expect((await readBoth(rig, topic.log(), { damaged })).coverage.holes).toMatchObject([
+      { lane: LANE, firstSeq, reason },
+    ]);
   });
 
   test('has a hole where the topic has one, and says so', async () => {
@@ -176,7 +206,7 @@ describe('a repository with the tail of its topic', { timeout: 120_000 }, () => 
       },
     };
     const sources = await sourcesOf(rig, late);
-    const { catalog } = await findHistory(sources, Date.now());
+    const { catalog } = await findHistory(sources, { now: Date.now() });
     expect(computeCoverage(catalog)).toMatchObject({
       holes: [],
       lanes: [{ coveredToMs: 'ended' }, { coveredToMs: endOf(second) }],
@@ -197,7 +227,7 @@ describe('a repository with the tail of its topic', { timeout: 120_000 }, () => 
     topic.send(other, 1, lengthOf(other));
     const alone = await readBoth(rig, topic.log());
     expect(alone.coverage.holes).toMatchObject([{ firstSeq: 10, lastSeq: 13 }]);
-    const { coverage, rows } = await readBoth(rig, topic.log(), rig.data);
+    const { coverage, rows } = await readBoth(rig, topic.log(), { data: rig.data });
     expect(coverage).toMatchObject({ holes: [], conflicts: [], safeTimeMs: endOf(other) - 1 });
     expect(rows).toEqual(rowsOf(recordsOf(own, other)));
   });

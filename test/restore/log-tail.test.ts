@@ -268,7 +268,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
         return sources.store.read(name);
       },
     } as ObjectStore;
-    const { catalog } = await findHistory({ ...sources, store }, Date.now());
+    const { catalog } = await findHistory({ ...sources, store }, { now: Date.now() });
     expect(isDone).toBe(true);
     expect(computeCoverage(catalog).holes).toEqual([]);
   });

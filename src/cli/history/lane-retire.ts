@@ -23,7 +23,7 @@ export async function retire(
   const repository = await openRepository(place);
   const now = Date.now();
   const { store } = repository;
-  const found = await findHistory({ repository, store, data: undefined, topic }, now);
+  const found = await findHistory({ repository, store, data: undefined, topic }, { now });
   const ending = findEnding({ lane, ...found, isForced: force, now });
   const tail = found.topic?.lanes.find(({ begin }) => begin.lane === lane);
   const isInTopic = tail?.runs.at(-1)?.lastSeq === ending.lastSeq;

@@ -3,6 +3,7 @@ import { formatLeft, formatSeconds } from '../format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 import { TOPIC_UNREAD } from '../topic-unread.ts';
 import type {
+  PlannedDamage,
   PlannedRange,
   RestoreEvent,
   RestorePlan,
@@ -75,7 +76,7 @@ function formatPlan(plan: RestorePlan): string {
         ]),
     ...holes.map((hole) => `  LACKS records ${formatRecords(hole)}: ${hole.reason}`),
     ...formatLaterHoles(laterHoles),
-    ...damaged.map(({ object, reason }) => `  warning: done without ${object}: ${reason}`),
+    ...damaged.map(formatDamage),
     ...disputed.map(
       ({ from, to }) =>
         `  warning: the clock leapt: receive times from ${new Date(from).toISOString()} to ${new Date(to).toISOString()} are in doubt`,
@@ -95,6 +96,20 @@ function formatPlan(plan: RestorePlan): string {
         ]),
   ].join('\n');
 }
+
+function formatDamage({ object, reason, instead }: PlannedDamage): string {
+  const from = instead.map(
+    ({ source, firstSeq, lastSeq }) => `${firstSeq} to ${lastSeq} from ${INSTEAD[source]}`,
+  );
+  const taken = from.length === 0 ? '' : `; in place of it records ${from.join(', ')}`;
+  return `  warning: done without ${object}: ${reason}${taken}`;
+}
+
+const INSTEAD = {
+  archive: 'other objects of the repository',
+  log: 'the log',
+  topic: 'the topic',
+} as const;
 
 function formatOtherProxies({ log, topic }: RestorePlan): string[] {
   return log?.isInTopic === true && topic === null ? [`  ${TOPIC_UNREAD.read}`] : [];

@@ -1,12 +1,15 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { readCatalog } from '../../../src/archive/catalog.ts';
+import { mergeSegments } from '../../../src/archive/merge-segments.ts';
 import { parseObjectName } from '../../../src/archive/object-names.ts';
 import { type Control, parseControl } from '../../../src/record/control.ts';
 import type { Position } from '../../../src/record/position.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
+import { assert } from '../../../src/runtime/errors.ts';
 import { ExpectedState } from '../../../src/restore/expected-state.ts';
 import { findState, type FoundState } from '../../../src/restore/find-state.ts';
-import { readLog } from '../../../src/restore/read-log.ts';
+import { damageReader, readLog } from '../../../src/restore/read-log.ts';
 import type {
   RestoreEvent,
   RestorePlan,
@@ -15,6 +18,7 @@ import type {
 import type { TargetTime } from '../../../src/restore/target-time.ts';
 import { WorkDirectory } from '../../../src/restore/work-directory.ts';
 import { ArchiveRig } from '../../archive/archive-rig.ts';
+import { NEVER } from '../../archive/kit/merging.ts';
 import { ManualClock } from '../../kit/wal-clock.ts';
 import { present, TestLog } from '../../kit/wal-log.ts';
 import { asMap, sorted } from './folded.ts';
@@ -62,14 +66,52 @@ export class LogScene implements AsyncDisposable {
     }
   }
 
+  /** Sidecars that are committed, in order. */
+  async sidecars(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.rig.repository.store.list('lanes')) {
+      if (parseObjectName(name)?.kind === 'sidecar') names.push(name);
+    }
+    return names;
+  }
+
+  /** Makes one segment more of the first minutes of each lane, as the merger would of an hour. */
+  async merge(minutes: number): Promise<void> {
+    const { repository, duckdb, folder } = this.rig;
+    for (const { objects } of (await readCatalog(repository.store)).lanes.values()) {
+      const parts = objects.filter(({ level }) => level === 'minute').slice(0, minutes);
+      const [first, last] = [parts[0], parts.at(-1)];
+      if (first === undefined || last === undefined || first === last) continue;
+      const { lastSeq, toMs } = last;
+      const segment = { ...first, level: 'hour' as const, lastSeq, toMs };
+      const tools = { repository, folder, duckdb: () => Promise.resolve(duckdb), signal: NEVER };
+      const merge = { segment, inputs: parts };
+      const outcome = await mergeSegments(merge, tools, { createdAt: 1, writer: 'test' });
+      assert(outcome.kind === 'merged', 'whole segments can be merged');
+    }
+  }
+
+  /** Does something to the objects of committed segments, by their place in the order of names. */
+  async harm(harmOf: (index: number) => Harm | undefined): Promise<void> {
+    const { store } = this.rig.repository;
+    for (const [index, name] of (await this.sidecars()).entries()) {
+      const harm = harmOf(index);
+      if (harm === undefined) continue;
+      const sidecar = join(store.root, name);
+      const stem = basename(name, '.json');
+      const data = (await readdir(dirname(sidecar))).find(
+        (file) => file.startsWith(stem) && file.endsWith('.parquet'),
+      );
+      if (harm.startsWith('sidecar')) await harmFile(sidecar, harm);
+      // What has no rows has no data.
+      else if (data !== undefined) await harmFile(join(dirname(sidecar), data), harm);
+    }
+  }
+
   /** The segments that are committed are no more, but for those whose place in their order is kept. */
   async hide(isHidden: (index: number) => boolean): Promise<void> {
     const { store } = this.rig.repository;
-    const names: string[] = [];
-    for await (const { name } of store.list('lanes')) {
-      if (parseObjectName(name)?.kind === 'sidecar') names.push(name);
-    }
-    for (const [index, name] of names.entries()) {
+    for (const [index, name] of (await this.sidecars()).entries()) {
       if (!isHidden(index)) continue;
       const hidden = join(this.rig.data, '..', 'hidden', name);
       await mkdir(dirname(hidden), { recursive: true });
@@ -133,14 +175,16 @@ export class LogScene implements AsyncDisposable {
     const folder = await mkdtemp(join(this.rig.data, '..', 'restore-'));
     const work = await WorkDirectory.open(folder, []);
     try {
-      const found = await readLog(state, {
+      const reading = {
         request,
         work,
         clock: systemClock,
-        report: (event) => this.events.push(event),
+        report: (event: RestoreEvent) => this.events.push(event),
         signal,
-      });
-      const options = { scratch: work.scratch, onChecked: () => undefined };
+      };
+      const found = await readLog(state, reading);
+      const readWithout = damageReader(found, reading);
+      const options = { scratch: work.scratch, onChecked: () => undefined, readWithout };
       await using expected = await ExpectedState.open(found, request, options);
       return { lines: await linesOf(expected, folder), plan: expected.plan, found };
     } finally {
@@ -152,6 +196,24 @@ export class LogScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rig[Symbol.asyncDispose]();
   }
+}
+
+export const HARMS = [
+  'data gone',
+  'data other',
+  'data cut',
+  'sidecar gone',
+  'sidecar other',
+] as const;
+export type Harm = (typeof HARMS)[number];
+
+async function harmFile(path: string, harm: Harm): Promise<void> {
+  if (harm.endsWith('gone')) return rm(path);
+  const bytes = await readFile(path);
+  if (harm.endsWith('cut')) return writeFile(path, bytes.subarray(0, -1));
+  const middle = Math.floor(bytes.length / 2);
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  return writeFile(path, bytes);
 }
 
 /** As `Restored.lines` has them. */
