@@ -1,4 +1,5 @@
 import type { Hole } from '../record/control.ts';
+import { openOf } from '../record/lane-control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { assert, WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -123,6 +124,11 @@ export class ArchiveWalk {
 
   async #takeFrame(frame: FrameRead, signal: AbortSignal): Promise<void> {
     assert(this.#lane !== undefined, 'a lane is entered before anything of it is archived');
+    // Of lanes that are gone from the log nothing else tells why the repository lacks the rest.
+    const told = frame.firstSeq === 1 ? openOf(frame.body)?.holes : undefined;
+    for (const hole of told ?? []) {
+      if (hole.lane !== frame.lane) await noteHole(this.#options, hole, signal);
+    }
     const before = this.#lane.settledSeq;
     await this.#lane.take(frame, signal);
     if (this.#lane.settledSeq !== before) await this.#moveCursor();

@@ -10,6 +10,7 @@ import type { LockHolder } from './directory-lock.ts';
 import type { Segment } from './log-files.ts';
 import { PublishedLog } from './published-log.ts';
 import { type FrameRead, SegmentReader } from './segment-reader.ts';
+import { withoutFiles } from './told-holes.ts';
 
 /** The log of a data directory as it stands, perhaps while another process writes it. */
 export interface InspectedLog {
@@ -83,7 +84,7 @@ export async function inspectLog(data: string): Promise<InspectedLog> {
   }
 }
 
-/** Reads every file whole, in bounded memory. */
+/** Reads every file whole, in bounded memory; `holes`: also those that earlier starts have told. */
 export async function inspectLanes(
   log: InspectedLog,
 ): Promise<{ lanes: InspectedLane[]; holes: Hole[] }> {
@@ -102,6 +103,8 @@ export async function inspectLanes(
   for (const [index, lane] of lanes.entries()) {
     lanes[index] = { ...lane, ended: endOf(lane, lanes[index + 1], log.holder) };
   }
+  const told = lanes.flatMap(({ open }) => open?.holes ?? []);
+  for (const hole of withoutFiles(told, log.segments)) holes.set(rangeOf(hole), hole);
   return { lanes, holes: [...holes.values()] };
 }
 

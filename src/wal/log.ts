@@ -14,7 +14,7 @@ import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
 import type { Segment } from './log-files.ts';
 import type { ClockLeap } from './retention.ts';
-import { recoverLog, type RecoveredLog } from './recovery.ts';
+import { type RecoveredLog, recoverLog, type RecoverOptions } from './recovery.ts';
 import { SegmentList } from './segment-list.ts';
 import { openSyncedSink, type OpenSink } from './segment-writer.ts';
 
@@ -31,8 +31,10 @@ export interface WalOptions {
   readonly freeBytesMin: number;
   readonly retentionMs: number;
   readonly events: WalEvents;
-  /** Positions that cursors stand at: what the log doesn't reach of them is a hole, and new lanes stand behind them. */
-  readonly known?: readonly Position[];
+  /** What the log doesn't reach of their places is a hole, and new lanes stand behind them; so with `lanes`. */
+  readonly followers?: RecoverOptions['followers'];
+  /** See RecoverOptions. */
+  readonly lanes?: RecoverOptions['lanes'];
   readonly openSink?: OpenSink;
   /** Why a lane takes no data after it was opened, until `admit` is called for it; absent: each takes data at once. */
   readonly barredAtFirst?: string;
@@ -118,7 +120,8 @@ export class Wal {
     const { directory } = options;
     try {
       await makeFolder(directory);
-      const recovered = await recoverLog(directory, { repair: true, known: options.known ?? [] });
+      const { followers = [], lanes = [] } = options;
+      const recovered = await recoverLog(directory, { repair: true, followers, lanes });
       const wal = new Wal(options, recovered);
       const { end: previous, holes, lastReceivedAt = 0 } = recovered;
       const opening = { previous, holes, ...wal.#time.follow(lastReceivedAt) };

@@ -1,10 +1,10 @@
 import { open, rm } from 'node:fs/promises';
 import type { Hole } from '../record/control.ts';
-import type { Position } from '../record/position.ts';
-import { furthestClaims, lostTail, type Claim } from './claim.ts';
+import { type Claim, type FollowerPlace, furthestClaims, lostTail, tailHole } from './claim.ts';
 import type { DurableMark } from './durable-mark.ts';
 import { joinFiles, listFiles, readMark, type Scan, scanToEnd, type Segment } from './log-files.ts';
 import { SEGMENT_HEADER_BYTES, type SegmentLink } from './segment-file.ts';
+import { toldHoles } from './told-holes.ts';
 
 /** What a start finds in the directory of the log. */
 export interface RecoveredLog {
@@ -12,6 +12,8 @@ export interface RecoveredLog {
   readonly segments: readonly Segment[];
   /** What is missing or unreadable, as far as headers, the newest file and those who know tell. */
   readonly holes: readonly Hole[];
+  /** What earlier starts found to be gone, as long as the log has their word for it. */
+  readonly toldBefore: readonly Hole[];
   /** Up to where the log went, also when its end is gone: the link for the next file to name. */
   readonly end: (SegmentLink & { readonly ordinal: number; readonly closed: boolean }) | undefined;
   /** Bytes of a last, unfinished write that were cut off. */
@@ -27,14 +29,21 @@ export interface RecoveredLog {
 export interface RecoverOptions {
   /** Whether to cut the torn tail and remove files that were never begun; else nothing is written. */
   readonly repair: boolean;
-  /** Positions that others, as cursors, have already been given: the log must have reached them. */
-  readonly known?: readonly Position[];
+  /** They have already been given what is up to their places: the log must have reached these. */
+  readonly followers?: readonly FollowerPlace[];
+  /** Lanes of this log of which others know. */
+  readonly lanes?: readonly LaneName[];
+}
+
+interface LaneName {
+  readonly lane: string;
+  readonly ordinal: number;
 }
 
 /**
  * Lists the log and settles its end. Older files are judged by their headers, which name their
  * predecessors; damage inside them shows when they are read. The newest is read whole, and its torn tail
- * cut off. What the durable mark or `known` tell of a later end than the one found is a hole, and part of
+ * cut off. What the durable mark or others tell of a later end than the one found is a hole, and part of
  * the link that the next file names: so every later start and reader finds it again.
  */
 export async function recoverLog(
@@ -52,27 +61,33 @@ export async function recoverLog(
   });
   if (options.repair) for (const { path } of unused) await rm(path, { force: true });
   const newest = segments.at(-1);
+  const { followers = [] } = options;
   let beyond: Claim | undefined;
-  for (const claim of furthestClaims([...markClaim(mark), ...claimsOf(options.known)])) {
+  for (const claim of furthestClaims([...claimsOf(options), ...markClaim(mark)])) {
     const lost = lostTail(claim, newest);
     if (lost === undefined) continue;
-    holes.push(lost);
-    beyond = claim;
+    const hole = tailHole(claim, lost, { followers, isLogEmpty: newest === undefined });
+    if (hole !== undefined) holes.push(hole);
+    beyond = { ...claim, seq: lost.to };
   }
+  const toldBefore = await toldHoles(segments);
   const end = settleEnd(segments, beyond, tail);
   if (options.repair && tail !== undefined) await settleTail(segments, tail, beyond !== undefined);
   const { tornBytes = 0, lastReceivedAt } = tail ?? {};
-  return { segments, holes, end, tornBytes, lastReceivedAt, mark, strangers };
+  return { segments, holes, toldBefore, end, tornBytes, lastReceivedAt, mark, strangers };
 }
 
 function markClaim(mark: DurableMark | undefined): Claim[] {
   if (mark === undefined) return [];
   const { lane, ordinal, segmentFirstSeq: firstSeq, seq } = mark;
-  return [{ lane, ordinal, firstSeq, seq }];
+  return [{ lane, ordinal, firstSeq, seq, kind: 'end' }];
 }
 
-function claimsOf(known: readonly Position[] = []): Claim[] {
-  return known.map(({ lane, ordinal, seq }) => ({ lane, ordinal, firstSeq: 1, seq }));
+function claimsOf({ followers = [], lanes = [] }: RecoverOptions): Claim[] {
+  const positions = followers.flatMap(({ position }) => position ?? []);
+  return [...lanes.map((one) => ({ ...one, seq: 0 })), ...positions].map(
+    ({ lane, ordinal, seq }) => ({ lane, ordinal, firstSeq: 1, seq, kind: 'least' }),
+  );
 }
 
 /** Where the log ends. With a claim beyond it the last file counts as having held what is lost. */

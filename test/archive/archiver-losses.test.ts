@@ -101,6 +101,25 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     expect(rig.holes).toMatchObject([{ lane: middle, from: 1, to: 24 }]);
   });
 
+  test('a log that is gone as a whole leaves a hole of unknown length behind what a cursor knew', async () => {
+    await using rig = await ArchiveRig.create();
+    await writeLane(rig.wal, 60, 7);
+    await rig.archiveAll();
+    const { lane, lastSeq } = present(rig.archived.at(-1))[1];
+    await rm(rig.wal, { recursive: true });
+    const position = { lane, ordinal: 1, seq: lastSeq + 5 };
+    const followers = [{ did: 'confirmed', position }];
+    const log = await TestLog.open(rig.wal, { followers });
+    await log.write(line(1));
+    await log.wal.close();
+    await rig.archiveAll();
+    const { coverage } = await readContent(rig);
+    const reason = `the end of the log is gone, and how much came behind ${lastSeq + 5} is not known; confirmed up to ${lastSeq + 5}`;
+    expect(coverage.holes).toMatchObject([
+      { lane, firstSeq: lastSeq + 1, lastSeq: lastSeq + 6, reason },
+    ]);
+  });
+
   test('bytes that nobody wrote are a hole of one frame', async () => {
     await using rig = await ArchiveRig.create();
     const log = await TestLog.open(rig.wal);

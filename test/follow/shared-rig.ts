@@ -110,8 +110,11 @@ export class SharedLane implements AsyncDisposable {
   async open(): Promise<void> {
     const { path } = this.#data;
     const cursor = await Cursor.open(path, 'primary');
-    const known = [cursor.position, this.#acknowledged].filter((one) => one !== undefined);
-    const log = await TestLog.open(`${path}/wal`, { version: randomUUID(), known });
+    const followers = [
+      { did: 'confirmed', position: cursor.position },
+      { did: 'in Kafka', position: this.#acknowledged },
+    ];
+    const log = await TestLog.open(`${path}/wal`, { version: randomUUID(), followers });
     this.#log = log;
     const primary = new Primary({
       primary: new URL(this.link.url),

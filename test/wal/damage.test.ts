@@ -259,13 +259,14 @@ describe('a folder', () => {
     await rm(join(folder, 'durable'));
     const newest = at(-1).lane;
     for (const { name, lane } of segments) if (lane === newest) await rm(join(folder, name));
-    const known = { lane: newest, ordinal: 3, seq: 12 };
-    const { data, told, log } = await reopen(folder, { known: [known] });
-    expect(told.map(range)).toEqual([{ lane: newest, from: 1, to: 12 }]);
+    const followers = [{ did: 'archived', position: { lane: newest, ordinal: 3, seq: 12 } }];
+    const { data, told, log } = await reopen(folder, { followers });
+    // One more stands for what came behind the cursor.
+    expect(told.map(range)).toEqual([{ lane: newest, from: 1, to: 13 }]);
     expect(data).toEqual(written.filter(([position]) => !position.startsWith(newest)));
     expect(log.wal.durable.ordinal).toBe(4);
-    const later = await reopen(folder, { known: [known] });
-    expect(later.read.map(range)).toEqual([{ lane: newest, from: 1, to: 12 }]);
+    const later = await reopen(folder, { followers });
+    expect(later.read.map(range)).toEqual([{ lane: newest, from: 1, to: 13 }]);
   });
 
   test('with garbage behind the end of its last file, whole frames of other files too, ends where it did', async () => {

@@ -28,7 +28,7 @@ export class LogReport {
     return this.#holes.list;
   }
 
-  recovered({ holes, tornBytes, segments, end }: Wal['recovered']): void {
+  recovered({ holes, toldBefore, tornBytes, segments, end }: Wal['recovered']): void {
     if (end !== undefined) {
       const last = `${end.lane}/${end.lastSeq}`;
       const told = { segments: segments.length, last, tornBytes, closed: end.closed };
@@ -36,6 +36,9 @@ export class LogReport {
     }
     for (const hole of holes) {
       this.#holes.note(hole, 'the log is damaged: these records cannot be read back');
+    }
+    for (const hole of toldBefore) {
+      this.#holes.note(hole, 'an earlier start found these records to be gone from the log');
     }
   }
 

@@ -1,4 +1,5 @@
 import { archivedBefore } from '../../archive/archive-cursor.ts';
+import { readArchiveHome } from '../../archive/archive-home.ts';
 import type { Config } from '../../config/options.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { PrimaryFacts } from '../../follow/primary-facts.ts';
@@ -50,8 +51,17 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
   const topic = kafkaCursor && (await openTopic(config, logger));
   const unarchived = await Unarchived.open(config, logger);
-  const known = [cursor.position, kafkaCursor?.position, await archivedBefore(config.data)];
-  const wal = await openWal(options, known, events.wal);
+  const home = await readArchiveHome(config.data).catch(() => undefined);
+  const archived = await archivedBefore(config.data);
+  const isArchived = config.archive === 'on' || archived !== undefined;
+  const followers = [
+    ...(isArchived ? [{ did: 'archived', position: archived }] : []),
+    ...(kafkaCursor ? [{ did: 'in Kafka', position: kafkaCursor.position }] : []),
+    { did: 'confirmed by OpenTSDB', position: cursor.position },
+  ];
+  // A lane of which no cursor tells yet may be gone as well.
+  const lanes = home === undefined ? [] : [home];
+  const wal = await openWal(options, { followers, lanes }, events.wal);
   // From here on nothing waits: what the log tells goes to nobody until the proxy is made.
   const gate = new LaneGate(wal, keepersOf(config));
   const common = { config, clock, logger };

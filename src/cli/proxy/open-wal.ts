@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/options.ts';
-import type { Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { Wal, type WalEvents } from '../../wal/log.ts';
+import { Wal, type WalEvents, type WalOptions } from '../../wal/log.ts';
 import { NOT_REGISTERED } from './archiving.ts';
 import { type ProxyMetrics, timedSink } from './proxy-metrics.ts';
 import { UNKNOWN_TO_TOPIC } from './replication.ts';
 
-/** The log of `config.data`. `known`: where its followers stand. */
+/** The log of `config.data`, as far as others know of it. */
 export async function openWal(
   options: {
     readonly config: Config;
@@ -15,7 +14,7 @@ export async function openWal(
     readonly metrics: ProxyMetrics;
     readonly version: string;
   },
-  known: readonly (Position | undefined)[],
+  known: Pick<WalOptions, 'followers' | 'lanes'>,
   events: WalEvents,
 ): Promise<Wal> {
   const { config, clock, metrics, version } = options;
@@ -29,7 +28,7 @@ export async function openWal(
     freeBytesMin: config.wal.freeBytesMin,
     retentionMs: config.wal.retention,
     events,
-    known: known.filter((one) => one !== undefined),
+    ...known,
     openSink: timedSink((seconds) => metrics.sync.observe(seconds)),
     ...(keepersOf(config).length > 0 && {
       barredAtFirst: config.archive === 'on' ? NOT_REGISTERED : UNKNOWN_TO_TOPIC,

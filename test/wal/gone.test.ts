@@ -1,0 +1,80 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tempDirectory } from '../kit/temp.ts';
+import { range, reopen } from '../kit/wal-damage.ts';
+import { listSegments, writeLog } from '../kit/wal-files.ts';
+
+describe('a log that is gone', () => {
+  const lane = 'aaaaaaaaaaaaaaaa';
+  const upTo = (seq: number) => ({ lane, ordinal: 2, seq });
+
+  test('is told by the followers: what one of them still needed, and that more may have come', async () => {
+    await using folder = await tempDirectory('gone');
+    const followers = [
+      { did: 'archived', position: upTo(33) },
+      { did: 'confirmed by OpenTSDB', position: upTo(38) },
+    ];
+    const { told, log } = await reopen(folder.path, { followers });
+    const reason =
+      'the end of the log is gone, and how much came behind 38 is not known; archived up to 33, confirmed by OpenTSDB up to 38';
+    expect(told).toEqual([{ lane, from: 34, to: 39, reason }]);
+    expect(log.wal.recovered.end).toMatchObject({ lane, ordinal: 2, lastSeq: 39 });
+    expect(log.wal.durable.ordinal).toBe(3);
+    // The next start has it from the record that this one wrote.
+    const later = await reopen(folder.path, { followers });
+    expect(later.told).toEqual([]);
+    expect(later.log.wal.recovered.toldBefore).toEqual(told);
+  });
+
+  test('is told as a whole when one of them has nothing of it', async () => {
+    await using folder = await tempDirectory('gone');
+    const earlier = { lane: 'bbbbbbbbbbbbbbbb', ordinal: 1, seq: 7 };
+    const followers = [
+      { did: 'archived', position: earlier },
+      { did: 'confirmed by OpenTSDB', position: upTo(38) },
+    ];
+    const { told } = await reopen(folder.path, { followers });
+    expect(told.map(range)).toEqual([
+      { ...range({ ...earlier, from: 8, to: 8, reason: '' }) },
+      { lane, from: 1, to: 39 },
+    ]);
+    expect(told[0]?.reason).toContain('archived up to 7, all of it confirmed by OpenTSDB');
+    expect(told[1]?.reason).toContain('nothing of it archived, confirmed by OpenTSDB up to 38');
+  });
+
+  test('is told by a lane that others know, though no follower has come to it', async () => {
+    await using folder = await tempDirectory('gone');
+    const lanes = [{ lane, ordinal: 2 }];
+    const followers = [{ did: 'archived', position: undefined }];
+    const { told } = await reopen(folder.path, { followers, lanes });
+    const reason =
+      'the end of the log is gone, and how much of it there was is not known; nothing of it archived';
+    expect(told).toEqual([{ lane, from: 1, to: 1, reason }]);
+  });
+
+  test('is no hole where all had passed what the mark says, and the next lane is behind it', async () => {
+    await using folder = await tempDirectory('gone');
+    await writeLog(folder.path, 3, 20);
+    const segments = await listSegments(folder.path);
+    for (const { name } of segments) await rm(join(folder.path, name));
+    const end = segments.at(-1);
+    const position = { lane: end?.lane ?? '', ordinal: 3, seq: end?.frames.at(-1)?.lastSeq ?? 0 };
+    const { told, log } = await reopen(folder.path, { followers: [{ did: 'archived', position }] });
+    expect(told).toEqual([]);
+    expect(log.wal.durable.ordinal).toBe(4);
+  });
+
+  test('that has its lane’s file back is told no more', async () => {
+    await using folder = await tempDirectory('gone');
+    const { path } = folder;
+    await writeLog(path, 3, 20);
+    const segments = await listSegments(path);
+    const lost = segments.filter(({ lane: one }) => one === segments.at(-1)?.lane);
+    for (const { name } of lost) await rename(join(path, name), join(path, `${name}.away`));
+    expect((await reopen(path)).told).toHaveLength(1);
+    for (const { name } of lost) await rename(join(path, `${name}.away`), join(path, name));
+    const { told, log } = await reopen(path);
+    expect([...told, ...log.wal.recovered.toldBefore]).toEqual([]);
+  });
+});
