@@ -1,20 +1,17 @@
 import { comparePositions, lastBefore, NOWHERE, type Position } from '../record/position.ts';
-import { type Batch, ChunkBatches } from './batch.ts';
+import type { Batch } from './batch.ts';
 import { BatchSize } from './batch-size.ts';
 import { Canary } from './canary.ts';
-import { logFault } from './chunk-reader.ts';
-import { ChunkPool } from './chunk.ts';
 import type { DeliveryFault, DeliveryOptions } from './delivery-options.ts';
-import { EndedHours } from './ended-hours.ts';
-import { emptyFlight, type Flight, locate, noteRewrites, refusedPoints } from './flight.ts';
+import { emptyFlight, type Flight, noteRewrites, refusedPoints } from './flight.ts';
+import { Flights, TELNET_FLIGHTS_MAX } from './flights.ts';
 import { loggedPoint, type RefusedPoint } from './logged-point.ts';
 import { Poison } from './poison.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { Repeats } from './repeats.ts';
+import { StretchReader } from './stretch-reader.ts';
 import { Wake } from './wake.ts';
 
-const TELNET_FLIGHTS_MAX = 4;
-const CHUNKS_MAX = TELNET_FLIGHTS_MAX;
 /** A batch that was answered later than this may have been written any time until then. */
 const PROMPT_WRITE_MS = 100;
 const FULL_CHECK_MS = 20;
@@ -35,17 +32,9 @@ export class Delivery {
   readonly repeats: Repeats;
   readonly #poison: Poison;
   readonly #size: BatchSize;
-  readonly #chunks = new ChunkPool(CHUNKS_MAX);
-  readonly #flights: Flight[] = [];
-  readonly #ended: EndedHours;
-  #current: ChunkBatches | undefined;
-  /** Lines of the current chunk that may be rewrites in hours that are over. */
-  #late: ReadonlySet<number> = new Set();
-  #read: Position | undefined;
+  readonly #stretch: StretchReader;
+  readonly #flights = new Flights();
   #delivered: Position | undefined;
-  #isFolding = true;
-  /** The end of the log when a backlog last reached it: delivered in good time, it ends the backlog. */
-  #endSeen: Position | undefined;
   readonly #wake = new Wake();
   #fault: DeliveryFault | undefined;
 
@@ -53,12 +42,16 @@ export class Delivery {
     const { applier, flushSpanMs, clock, look } = options;
     this.#options = options;
     const canary = (this.canary = new Canary(look));
-    this.#read = this.#delivered = from;
+    this.#delivered = from;
     this.#size = new BatchSize({ points: options.pointsMax, bytes: options.bytesMax });
     const recent = (this.#recent = new RecentWrites(flushSpanMs, clock.monotonicMs()));
-    this.#ended = new EndedHours(options);
     this.repeats = new Repeats({ ...options, canary, recent, look });
-    this.#poison = new Poison({ applier, canary, suspects: this.repeats.suspects });
+    const { suspects } = this.repeats;
+    this.#poison = new Poison({ applier, canary, suspects });
+    this.#stretch = new StretchReader(
+      { ...options, suspects, chunksMax: TELNET_FLIGHTS_MAX },
+      from,
+    );
   }
 
   /** The last record that was handled, with all before it. */
@@ -68,7 +61,8 @@ export class Delivery {
 
   /** Whether it may have been sent already. */
   hasTaken(position: Position): boolean {
-    return this.#read !== undefined && comparePositions(position, this.#read) <= 0;
+    const { read } = this.#stretch;
+    return read !== undefined && comparePositions(position, read) <= 0;
   }
 
   /** Points that may be refused for good, and points to be sent once more. */
@@ -99,15 +93,15 @@ export class Delivery {
 
   /** What comes next is sent folded: it was written before the primary could take it. */
   fold(): void {
-    this.#isFolding = true;
-    this.#endSeen = undefined;
+    this.#stretch.fold();
   }
 
   /** Delivers again what comes after `position`. Only while `run` is not under way. */
   resumeAt(position: Position | undefined): void {
-    this.#read = this.#delivered = position;
+    this.#delivered = position;
+    this.#stretch.goBack(position);
+    this.#stretch.fold();
     this.repeats.suspects.clear();
-    this.fold();
   }
 
   /** Delivers until a fault, or until the signal aborts. */
@@ -135,16 +129,16 @@ export class Delivery {
   async #step(signal: AbortSignal): Promise<void> {
     const { clock, look } = this.#options;
     const isDue = (this.repeats.nextDueMs() ?? Infinity) <= clock.monotonicMs();
-    const isOver = this.#current?.nextIsTelnet === undefined;
+    const isOver = this.#stretch.nextIsTelnet === undefined;
     // While an HTTP batch is under way the next one gathers: it is read when it can be sent.
     const mayRead = this.#hasRoom(true) || this.#options.readsAhead;
-    if (!isDue && isOver && mayRead) await this.#load(signal);
+    if (!isDue && isOver && mayRead) await this.#readOn(signal);
     const nowMs = clock.monotonicMs();
-    const telnet = this.#current?.nextIsTelnet;
+    const telnet = this.#stretch.nextIsTelnet;
     const isFull = !this.repeats.givesRoom(nowMs) || look?.isFull === true;
     if (!isDue && telnet !== undefined && !isFull && this.#hasRoom(telnet))
       return this.#send(nowMs);
-    const [first] = this.#flights;
+    const { first } = this.#flights;
     if (first !== undefined) {
       const orMore = telnet === undefined && !isDue;
       return (await this.#waitFor(first, orMore)) ? this.#land(first) : undefined;
@@ -155,53 +149,28 @@ export class Delivery {
     return clock.sleep(Math.max(1, Math.min(FULL_CHECK_MS, dueMs)), signal);
   }
 
-  /** The next stretch of the log, when there is one and a chunk to hold it. */
-  async #load(signal: AbortSignal): Promise<void> {
-    const chunk = this.#chunks.take(this.#flights.map(({ batch }) => batch.chunk));
-    if (chunk === undefined) return;
-    const { reader, clock, sentBodies, bytesMax } = this.#options;
-    const backlog = this.#isFolding ? signal : undefined;
-    // A longer stretch folds better.
-    const more = backlog === undefined ? 1 : 2;
-    const limits = { lines: this.#size.limits.points * more, bytes: bytesMax * more };
-    try {
-      await reader.fill(chunk, this.#read, limits, backlog);
-    } catch (error) {
-      this.#fault = logFault(error);
-      return;
-    }
-    if (chunk.last === undefined) return;
-    this.repeats.suspects.leaveOut(chunk);
-    const taken = { nowMs: clock.now(), from: this.#read, backlog };
-    this.#late = await this.#ended.rewrites(chunk, taken);
-    if (backlog?.aborted === true) return;
-    this.#read = chunk.last;
-    if (backlog !== undefined && comparePositions(chunk.last, this.#options.end()) >= 0) {
-      this.#isFolding = false;
-      this.#endSeen = chunk.last;
-    }
-    const batches = new ChunkBatches(chunk, backlog === undefined ? 'log' : 'folded', sentBodies);
-    if (batches.nextIsTelnet !== undefined) this.#current = batches;
-    else if (this.#flights.length === 0) this.#advance(chunk.last, 0);
-    else this.#flights.push(emptyFlight(chunk));
+  async #readOn(signal: AbortSignal): Promise<void> {
+    const { points } = this.#size.limits;
+    const read = await this.#stretch.readOn(this.#flights.chunks, points, signal);
+    if (read.kind === 'failed') this.#fault = read;
+    if (read.kind !== 'no lines') return;
+    if (this.#flights.first === undefined) this.#advance(read.chunk.last, 0);
+    else this.#flights.add(emptyFlight(read.chunk));
   }
 
   #hasRoom(telnet: boolean): boolean {
-    if (this.#flights.length === 0) return true;
-    const isAllTelnet = this.#flights.every(({ batch }) => batch.telnet);
-    const flightsMax = this.#size.isCareful ? 1 : TELNET_FLIGHTS_MAX;
-    return telnet && isAllTelnet && this.#flights.length < flightsMax;
+    return this.#flights.hasRoom(telnet, this.#size.isCareful);
   }
 
   #send(nowMs: number): void {
-    const batch = this.#current?.take(this.#size.limits);
+    const batch = this.#stretch.take(this.#size.limits);
     if (batch === undefined) return;
     const { mends, suspects } = this.repeats;
     const before = { recent: this.#recent, canary: this.canary, mends, suspects };
-    const rewrites = noteRewrites(batch, this.#late, before);
+    const rewrites = noteRewrites(batch, this.#stretch.late, before);
     const departure = this.#options.look?.depart(batch.chunk, batch.lines);
     const answer = this.#options.applier.apply(batch);
-    this.#flights.push({ batch, sentMs: nowMs, rewrites, departure, answer });
+    this.#flights.add({ batch, sentMs: nowMs, rewrites, departure, answer });
   }
 
   /** Waits for the first flight; also, when `orMore`, for something to send meanwhile: then false. */
@@ -215,7 +184,7 @@ export class Delivery {
   async #land(flight: Flight): Promise<void> {
     const answer = await flight.answer;
     const applied =
-      answer.kind === 'unlocated' ? await locate(this.#options.applier, this.#flights) : answer;
+      answer.kind === 'unlocated' ? await this.#flights.locateFirst(this.#options.applier) : answer;
     const { batch, sentMs } = flight;
     const nowMs = this.#options.clock.monotonicMs();
     switch (applied.kind) {
@@ -232,11 +201,11 @@ export class Delivery {
         return;
       }
     }
-    this.#flights.shift();
+    this.#flights.land();
     flight.departure?.landed(nowMs);
     if (batch.lines.length > 0) this.#options.events.answered(batch.lines.length, nowMs - sentMs);
     const lines = new Set(applied.refused.map(({ line }) => line));
-    const later = this.#flights.map((next) => next.batch);
+    const later = this.#flights.batches;
     this.#recent.seen(nowMs);
     const isLate = nowMs - sentMs > PROMPT_WRITE_MS;
     if (isLate && !this.#recent.remembers(sentMs)) this.#renew(batch);
@@ -270,7 +239,7 @@ export class Delivery {
   }
 
   #passOver(flight: Flight, aside: ReadonlySet<number>, nowMs: number): void {
-    this.#flights.shift();
+    this.#flights.land();
     flight.departure?.landed(nowMs);
     this.#noteMends(flight, aside, nowMs);
     this.#advance(flight.batch.last, aside.size > 0 ? Infinity : nowMs - flight.sentMs);
@@ -284,17 +253,13 @@ export class Delivery {
   ): readonly RefusedPoint[] {
     if (last !== undefined) this.#delivered = last;
     this.#size.noteDelivered(this.#delivered);
-    const isEnd =
-      last !== undefined &&
-      this.#endSeen !== undefined &&
-      comparePositions(last, this.#endSeen) >= 0;
+    const isEnd = last !== undefined && this.#stretch.isBacklogUpTo(last);
     if (isEnd && durationMs <= this.#options.promptMs) this.#noteCaughtUp();
     return this.#options.events.delivered(last, refused);
   }
 
   #noteCaughtUp(): void {
-    this.#isFolding = false;
-    this.#endSeen = undefined;
+    this.#stretch.noteCaughtUp();
     this.#options.events.caughtUp();
   }
 
@@ -310,16 +275,14 @@ export class Delivery {
 
   /** Nothing is known of what is under way: it may be written any time until now, and is sent again. */
   async #dropFlights(): Promise<void> {
-    await Promise.all(this.#flights.map(({ answer }) => answer));
+    const dropped = await this.#flights.drop();
     const nowMs = this.#options.clock.monotonicMs();
-    for (const flight of this.#flights) {
+    for (const flight of dropped) {
       this.#renew(flight.batch);
       flight.departure?.landed(nowMs);
       this.#noteMends(flight, new Set(), nowMs);
     }
-    this.#flights.length = 0;
-    this.#current = undefined;
-    this.#read = this.#delivered;
+    this.#stretch.goBack(this.#delivered);
   }
 
   /** Sends mends and suspects that are due. Nothing is under way meanwhile. */
@@ -334,11 +297,11 @@ export class Delivery {
   /** Until the log grows, something becomes due, or the signal aborts. */
   async #idle(signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#fault !== undefined) return;
-    if (comparePositions(this.#read ?? NOWHERE, this.#options.end()) < 0) {
+    if (comparePositions(this.#stretch.read ?? NOWHERE, this.#options.end()) < 0) {
       // Whatever hides that part of the log must get its turn.
       return new Promise((resolve) => setImmediate(resolve));
     }
-    if (this.#isFolding) this.#noteCaughtUp();
+    if (this.#stretch.isFolding) this.#noteCaughtUp();
     const { clock } = this.#options;
     const dueMs = this.repeats.nextDueMs();
     if (dueMs === undefined) return this.#wake.untilTold();

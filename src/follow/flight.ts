@@ -1,5 +1,4 @@
-import { assert } from '../runtime/errors.ts';
-import type { Applied, Applier, LineError, Unlocated } from './applier.ts';
+import type { Applied, LineError, Unlocated } from './applier.ts';
 import type { Batch } from './batch.ts';
 import type { Canary } from './canary.ts';
 import type { Chunk } from './chunk.ts';
@@ -66,21 +65,6 @@ export function emptyFlight(chunk: Chunk): Flight {
     departure: undefined,
     answer,
   };
-}
-
-/**
- * Finds out which lines of the first flight were refused, which puts them behind what was sent since: that is then sent again.
- */
-export async function locate(applier: Applier, flights: readonly Flight[]): Promise<Applied> {
-  await Promise.all(flights.map(({ answer }) => answer));
-  const [first, ...later] = flights;
-  assert(first !== undefined, 'a flight has landed');
-  const applied = await applier.locate(first.batch);
-  if (applied.kind === 'failed' && applied.fault !== 'storage') return applied;
-  for (const behind of later) {
-    if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
-  }
-  return applied;
 }
 
 /** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */
