@@ -9,7 +9,7 @@ import { outcomeRecords, type RefusedLine } from './outcome-records.ts';
 import { type RecordLines, splitLines } from './split-lines.ts';
 import { StallWatch } from './stall-watch.ts';
 import { StoredWaits } from './stored-waits.ts';
-import { type LoggedWrite, Ticket, TicketQueue } from './ticket.ts';
+import { type LoggedWrite, Ticket, type TicketOptions, TicketQueue } from './ticket.ts';
 import type { Submission, WriteOutcome, WritePath } from './write-path.ts';
 
 export interface DurableWritePathOptions {
@@ -72,21 +72,10 @@ export class DurableWritePath implements WritePath {
     this.#options = options;
   }
 
-  async submit(submission: Submission): Promise<WriteOutcome> {
-    const { wal, sentBodies } = this.#options;
-    const records = splitLines(submission.lines, submission.count);
-    if (records === undefined) return { kind: 'too large', reason: 'A point is too long' };
-    if (submission.lines.length > wal.linesBytesMax) {
-      return { kind: 'too large', reason: 'The points are too many for one request' };
-    }
-    const logged = this.#append(submission, records);
-    if (logged === undefined) {
-      return { kind: 'unavailable', reason: shortRefusal(wal) };
-    }
-    if (submission.sent !== undefined && records.length === 1) {
-      sentBodies?.keep(logged.first, { points: submission.count, bytes: submission.sent });
-    }
-    return this.#untilAnswered(logged, false);
+  submit(submission: Submission, settle: (outcome: WriteOutcome) => void): void {
+    const logged = this.#log(submission);
+    if ('kind' in logged) queueMicrotask(() => settle(logged));
+    else this.#wait(logged, { isControl: false, settle });
   }
 
   awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
@@ -98,13 +87,12 @@ export class DurableWritePath implements WritePath {
     const { ack, isLive, clock, kafka } = this.#options;
     if (this.#delivering.oldest === undefined) this.#stall.begin(clock.monotonicMs());
     for (const ticket of this.#logging.takeUpTo(position)) {
-      const queues = [];
-      if (ack === 'all' && !ticket.isControl && isLive()) queues.push(this.#delivering);
-      if (kafka !== undefined && !ticket.isControl && kafka.isLive())
-        queues.push(this.#replicating);
-      ticket.waitFor(queues.length);
-      for (const queue of queues) queue.add(ticket);
-      if (queues.length === 0) void this.#answer(ticket);
+      const isDelivered = ack === 'all' && !ticket.isControl && isLive();
+      const isReplicated = kafka !== undefined && !ticket.isControl && kafka.isLive();
+      ticket.waitFor(Number(isDelivered) + Number(isReplicated));
+      if (isDelivered) this.#delivering.add(ticket);
+      if (isReplicated) this.#replicating.add(ticket);
+      if (!isDelivered && !isReplicated) this.#answer(ticket);
     }
   }
 
@@ -183,14 +171,32 @@ export class DurableWritePath implements WritePath {
     const position = this.#options.wal.appendControl(control);
     if (position === undefined) return false;
     const logged = { first: position, last: position, linesBefore: [0] };
-    const { kind } = await this.#untilAnswered(logged, true);
-    return kind === 'accepted';
+    return new Promise((resolve) => {
+      const settle = ({ kind }: WriteOutcome): void => resolve(kind === 'accepted');
+      this.#wait(logged, { isControl: true, settle });
+    });
   }
 
   /** Adds what the primary refused; resolves when all of it is durable, false when it can't be. */
   async logRefused(lines: readonly RefusedLine[]): Promise<boolean> {
     const logged = outcomeRecords(lines).map(async (outcome) => this.logControl(outcome));
     return (await Promise.all(logged)).every(Boolean);
+  }
+
+  /** Adds the lines to the log; or why not. */
+  #log(submission: Submission): LoggedWrite | WriteOutcome {
+    const { wal, sentBodies } = this.#options;
+    const records = splitLines(submission.lines, submission.count);
+    if (records === undefined) return { kind: 'too large', reason: 'A point is too long' };
+    if (submission.lines.length > wal.linesBytesMax) {
+      return { kind: 'too large', reason: 'The points are too many for one request' };
+    }
+    const logged = this.#append(submission, records);
+    if (logged === undefined) return { kind: 'unavailable', reason: shortRefusal(wal) };
+    if (submission.sent !== undefined && records.length === 1) {
+      sentBodies?.keep(logged.first, { points: submission.count, bytes: submission.sent });
+    }
+    return logged;
   }
 
   /** Undefined when the log has no room for all of it. */
@@ -215,11 +221,9 @@ export class DurableWritePath implements WritePath {
     return first && last && { first, last, linesBefore };
   }
 
-  #untilAnswered(logged: LoggedWrite, isControl: boolean): Promise<WriteOutcome> {
-    return new Promise((settle) => {
-      const submittedMs = this.#options.clock.monotonicMs();
-      this.#logging.add(new Ticket({ ...logged, isControl, submittedMs, settle }));
-    });
+  #wait(logged: LoggedWrite, { isControl, settle }: Omit<TicketOptions, 'submittedMs'>): void {
+    const submittedMs = this.#options.clock.monotonicMs();
+    this.#logging.add(new Ticket(logged, { isControl, submittedMs, settle }));
   }
 
   /** Gives a refusal to the client that waits for it, unless one was told at an earlier delivery; false when it comes too late. */
@@ -236,13 +240,17 @@ export class DurableWritePath implements WritePath {
 
   /** One of those that they waited for has them. */
   #release(tickets: readonly Ticket[]): void {
-    for (const ticket of tickets) if (ticket.release()) void this.#answer(ticket);
+    for (const ticket of tickets) if (ticket.release()) this.#answer(ticket);
   }
 
   /** Answers; with refusals only once their outcome is durable. */
-  async #answer(ticket: Ticket): Promise<void> {
-    const { refused } = ticket;
-    if (refused.length > 0 && !(await this.logRefused(refused))) this.#forgetRefused(ticket);
+  #answer(ticket: Ticket): void {
+    if (ticket.refused.length === 0) ticket.accept();
+    else void this.#answerRefused(ticket);
+  }
+
+  async #answerRefused(ticket: Ticket): Promise<void> {
+    if (!(await this.logRefused(ticket.refused))) this.#forgetRefused(ticket);
     ticket.accept();
   }
 

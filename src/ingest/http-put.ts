@@ -100,14 +100,22 @@ export class PutHandler {
     const count = result.accepted;
     const sent = result.plain && body.bytes.subarray(result.plain.start, result.plain.end);
     const submission = { transport: 'http', source, lines, count, sent } as const;
-    this.#settle(put, this.#options.writePath.submit(submission)).catch((error: unknown) =>
-      exchange.fail(error),
-    );
+    this.#options.writePath.submit(submission, (outcome) => this.#settle(put, outcome));
     return undefined;
   }
 
-  async #settle(put: Put, submitted: Promise<WriteOutcome>): Promise<void> {
-    const outcome = await submitted;
+  #settle(put: Put, outcome: WriteOutcome): void {
+    const { exchange, points, flags } = put;
+    const isPlain = outcome.kind === 'accepted' && outcome.refusals.length === 0 && !flags.sync;
+    try {
+      if (isPlain) this.#finish(put, points.failures);
+      else this.#finishOther(put, outcome).catch((error: unknown) => exchange.fail(error));
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+
+  async #finishOther(put: Put, outcome: WriteOutcome): Promise<void> {
     const { exchange, points, flags } = put;
     if (outcome.kind === 'unavailable') {
       const { logged = 0 } = outcome;

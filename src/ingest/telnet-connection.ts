@@ -6,7 +6,6 @@ import type { IngestOptions } from './ingest-options.ts';
 import type { SpareBuffers } from './spare-buffers.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { TelnetCommands } from './telnet-commands.ts';
-import type { WriteOutcome } from './write-path.ts';
 import { parseLines } from './telnet-lines.ts';
 import {
   type Chunk,
@@ -167,7 +166,13 @@ export class TelnetConnection {
       lines: lines.view(),
       count: read.count,
     } as const;
-    read.settled = this.#settle(read, options.writePath.submit(submission));
+    read.settled = new Promise((resolve) => {
+      options.writePath.submit(submission, (outcome) => {
+        read.outcome = outcome;
+        this.#advance();
+        resolve();
+      });
+    });
     return undefined;
   }
 
@@ -180,11 +185,6 @@ export class TelnetConnection {
       this.#unansweredBytes += grown;
     }
     if (read.replies.length > LIMITS.waitingRepliesMax) this.#socket.hold('answers');
-  }
-
-  async #settle(read: TelnetRead, submitted: Promise<WriteOutcome>): Promise<void> {
-    read.outcome = await submitted;
-    this.#advance();
   }
 
   #advance(): void {

@@ -10,7 +10,7 @@ export interface LoggedWrite {
   readonly linesBefore: readonly number[];
 }
 
-export interface TicketOptions extends LoggedWrite {
+export interface TicketOptions {
   /** The log's own record: followers have no part in it. */
   readonly isControl: boolean;
   /** Monotonic. */
@@ -20,13 +20,15 @@ export interface TicketOptions extends LoggedWrite {
 
 /** A write on its way from the log to its answer. */
 export class Ticket {
+  readonly #logged: LoggedWrite;
   readonly #options: TicketOptions;
   /** Points that it holds and the primary has refused. */
   #refused: RefusedPoint[] = [];
   /** Followers that it waits for. */
   #waits = 0;
 
-  constructor(options: TicketOptions) {
+  constructor(logged: LoggedWrite, options: TicketOptions) {
+    this.#logged = logged;
     this.#options = options;
   }
 
@@ -39,11 +41,11 @@ export class Ticket {
   }
 
   get last(): Position {
-    return this.#options.last;
+    return this.#logged.last;
   }
 
   holds(position: Position): boolean {
-    const { first, last } = this.#options;
+    const { first, last } = this.#logged;
     return comparePositions(first, position) <= 0 && comparePositions(position, last) <= 0;
   }
 
@@ -74,20 +76,20 @@ export class Ticket {
 
   /** Answers that it is there, but for what was refused. */
   accept(): void {
-    const { first, last, linesBefore, settle } = this.#options;
+    const { first, last, linesBefore } = this.#logged;
     const refusals = this.#refused.map(({ position, index, line: text, error }): Refusal => {
       const before = linesBefore[position.seq - first.seq] ?? 0;
       return { line: before + index, text, error };
     });
-    settle({ kind: 'accepted', last, refusals });
+    this.#options.settle({ kind: 'accepted', last, refusals });
   }
 
   /** Answers that it was not taken: of its lane nothing after `position` is there. */
   fail(reason: string, position: Position): void {
-    const { first, linesBefore, settle } = this.#options;
+    const { first, linesBefore } = this.#logged;
     const isSame = first.ordinal === position.ordinal;
     const records = isSame ? Math.max(0, position.seq - first.seq + 1) : 0;
-    settle({ kind: 'unavailable', reason, logged: linesBefore[records] ?? 0 });
+    this.#options.settle({ kind: 'unavailable', reason, logged: linesBefore[records] ?? 0 });
   }
 }
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { createProxyMetrics } from '../../src/cli/proxy/proxy-metrics.ts';
 import { Proxy } from '../../src/cli/proxy/proxy.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { WriteOutcome } from '../../src/ingest/write-path.ts';
+import type { Submission, WriteOutcome } from '../../src/ingest/write-path.ts';
 import type { Position } from '../../src/record/position.ts';
 import { parsePutBody } from '../../src/opentsdb/put-body.ts';
 import { DEFAULT_RULES } from '../../src/opentsdb/put-rules.ts';
@@ -115,7 +115,7 @@ export class Rig implements AsyncDisposable {
     const lines = new LineBuffer();
     const result = parsePutBody(bytes, DEFAULT_RULES, lines);
     if (result.kind === 'refused' || result.plain === undefined) throw new Error('not plain');
-    return this.proxy.writePath.submit({
+    return this.#submit({
       transport: 'http',
       source: '127.0.0.1:1',
       lines: lines.view(),
@@ -125,12 +125,16 @@ export class Rig implements AsyncDisposable {
   }
 
   async put(transport: 'http' | 'telnet', ...lines: readonly string[]): Promise<WriteOutcome> {
-    return this.proxy.writePath.submit({
+    return this.#submit({
       transport,
       source: '127.0.0.1:1',
       lines: Buffer.from(lines.map((line) => `${line}\n`).join('')),
       count: lines.length,
     });
+  }
+
+  #submit(submission: Submission): Promise<WriteOutcome> {
+    return new Promise((settle) => this.proxy.writePath.submit(submission, settle));
   }
 
   /** What is counted, as Prometheus gets it. */

@@ -79,7 +79,9 @@ afterEach(async () => {
 
 async function submit(text: string, count: number): Promise<WriteOutcome> {
   const source = '127.0.0.1:1';
-  return path.submit({ transport: 'http', source, lines: Buffer.from(text), count });
+  return new Promise((settle) => {
+    path.submit({ transport: 'http', source, lines: Buffer.from(text), count }, settle);
+  });
 }
 
 async function durable(seq: number): Promise<void> {

@@ -19,15 +19,17 @@ export class FakeWritePath implements WritePath {
   refuse: string | undefined = undefined;
   readonly awaited: number[] = [];
 
-  submit(submission: Submission): Promise<WriteOutcome> {
+  submit(submission: Submission, settle: (outcome: WriteOutcome) => void): void {
     const lines = submission.lines.toString('utf8').split('\n').slice(0, -1);
     if (lines.length !== submission.count) throw new Error('count and lines differ');
-    return new Promise((resolve) => {
-      const { transport, source } = submission;
-      this.submitted.push({ transport, source, lines, settle: resolve });
-      if (!this.available) resolve({ kind: 'unavailable', reason: 'the disk is full' });
-      else if (this.auto) resolve(this.accepted(lines));
-    });
+    const { transport, source } = submission;
+    this.submitted.push({ transport, source, lines, settle });
+    if (!this.available) later({ kind: 'unavailable', reason: 'the disk is full' });
+    else if (this.auto) later(this.accepted(lines));
+
+    function later(outcome: WriteOutcome): void {
+      queueMicrotask(() => settle(outcome));
+    }
   }
 
   accepted(lines: readonly string[] = []): WriteOutcome {

@@ -20,7 +20,8 @@ test('a client is told that the log takes nothing, and neither places nor remedi
   });
   const lines = Buffer.from('put m 1 1 h=a\n');
   const submission = { transport: 'http', source: '127.0.0.1:1', lines, count: 1 } as const;
-  expect(await path.submit(submission)).toEqual({
+  const outcome = await new Promise((settle) => path.submit(submission, settle));
+  expect(outcome).toEqual({
     kind: 'unavailable',
     reason: 'the repository is not known yet',
   });
