@@ -3,7 +3,7 @@ import type { TopicLog } from '../archive/topic-log.ts';
 import { loadConfig } from '../config/load.ts';
 import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
 import { GROUPS } from '../config/groups.ts';
-import { OPTIONS, type Config } from '../config/options.ts';
+import { OPTIONS, type Config, type OptionKey } from '../config/options.ts';
 import { WalError } from '../runtime/errors.ts';
 
 interface Flag {
@@ -11,25 +11,41 @@ interface Flag {
   readonly flag: Option;
 }
 
+/** How a topic is reached, and which. */
+export const TOPIC_KEYS = [
+  'kafka.brokers',
+  'kafka.connectionTimeout',
+  'kafka.requestTimeout',
+  'kafka.tls',
+  'kafka.tlsCa',
+  'kafka.tlsCert',
+  'kafka.tlsKey',
+  'kafka.sasl',
+  'kafka.username',
+  'kafka.passwordFile',
+  'kafka.topic.name',
+] as const satisfies readonly OptionKey[];
+
 const FLAGS: readonly Flag[] = flatten(OPTIONS).map((named) => ({
   key: named.key,
   flag: flagFor(named),
 }));
 
-/** Gives the command --config and a flag for every option of the table. */
-export function addConfigFlags(command: Command): Command {
+/**
+ * Gives the command --config and a flag for every option of the table. Its help has those that it looks at, by default all: the others
+ * are taken all the same, so that commands can be given one set of flags, as `start` gives its own to its archiver.
+ */
+export function addConfigFlags(command: Command, looksAt?: readonly OptionKey[]): Command {
   command.configureHelp({ formatItem: formatOnTwoLines });
   command.option('--config <FILE>', 'A YAML file of options; see config/reference.yaml.');
-  for (const { flag } of FLAGS) command.addOption(flag);
+  const keys = looksAt && new Set<string>(looksAt);
+  for (const named of flatten(OPTIONS)) {
+    command.addOption(flagFor(named).hideHelp(keys?.has(named.key) === false));
+  }
   return command;
 }
 
-/** Those that say how a topic is reached, and which. */
-const TOPIC_FLAGS = FLAGS.filter(
-  ({ key }) =>
-    key.startsWith('kafka.') &&
-    !/^kafka\.(compression|ackTimeout|topic\.(create|partitions|replication|retention))$/.test(key),
-);
+const TOPIC_FLAGS = FLAGS.filter(({ key }) => new Set<string>(TOPIC_KEYS).has(key));
 
 /** Gives the command --config and the flags by which a topic is read. */
 export function addTopicFlags(command: Command): Command {

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import { OPTIONS } from '../config/options.ts';
+import { type OptionKey, OPTIONS } from '../config/options.ts';
 import { type Purpose, PURPOSES } from './check-config/finding.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
-import { addConfigFlags, addTopicFlags, configOf, topicOf } from './flags.ts';
+import { addConfigFlags, addTopicFlags, configOf, TOPIC_KEYS, topicOf } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
 import type { RetireFlags } from './history/lane-retire.ts';
 import { assertPaths } from './parse-flags.ts';
@@ -131,11 +131,22 @@ function addWal(program: Command, settle: (code: ExitCode) => void): void {
     });
 }
 
+const ARCHIVE_KEYS: readonly OptionKey[] = [
+  'data',
+  'repository',
+  'admin',
+  'archiver.memoryBytes',
+  'archiver.priority',
+  'archiver.headroomWarning',
+  ...TOPIC_KEYS,
+  'logLevel',
+];
+
 function addArchive(program: Command): void {
-  addConfigFlags(program.command('archive'))
+  addConfigFlags(program.command('archive'), ARCHIVE_KEYS)
     .summary('archive the log of a data directory, or a topic')
     .description(
-      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files, and --admin tells how it is doing. Takes the options of `start`, and looks at data, repository, admin, archiver, kafka and logLevel.',
+      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files, and --admin tells how it is doing. The other options of `start` are taken, too, and are not for it.',
     )
     .addHelpText('after', ENVIRONMENT_HELP)
     .addHelpText('after', EXIT_HELP)

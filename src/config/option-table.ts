@@ -12,6 +12,13 @@ export type Values<Table> = {
     : Values<Table[Name]>;
 };
 
+/** The paths of a table's options in a file: `wal.bytesMax`. */
+export type Keys<Table> = {
+  [Name in keyof Table & string]: Table[Name] extends Option<unknown>
+    ? Name
+    : `${Name}.${Keys<Table[Name]>}`;
+}[keyof Table & string];
+
 export interface NamedOption {
   /** The path in a file: `wal.bytesMax`. */
   readonly key: string;

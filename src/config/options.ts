@@ -1,6 +1,6 @@
 import { LOG_LEVELS } from '../runtime/logger.ts';
 import { option } from './option.ts';
-import type { Values } from './option-table.ts';
+import type { Keys, Values } from './option-table.ts';
 
 /** Everything that can be set. Types, file, environment, flags, help and reference pages are made from this table. */
 export const OPTIONS = {
@@ -295,3 +295,4 @@ export const OPTIONS = {
 };
 
 export type Config = Values<typeof OPTIONS>;
+export type OptionKey = Keys<typeof OPTIONS>;

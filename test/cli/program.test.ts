@@ -32,6 +32,15 @@ describe('the help', () => {
 });
 
 describe('a command', () => {
+  test.each(['archive', 'standby'])(
+    '%s takes an option of start that its help does not have',
+    (name) => {
+      const command = program.commands.find((one) => one.name() === name);
+      expect(command && helpOf(command)).not.toContain('--wal-bytes-max');
+      expect(command?.options.map(({ long }) => long)).toContain('--wal-bytes-max');
+    },
+  );
+
   test.each([
     ['info --repository s3://bucket/x', '--repository s3://bucket/x is no path: that is a URL'],
     ['wal inspect --data=~/x', '--data ~/x is no path: only a shell'],

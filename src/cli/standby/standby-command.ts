@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
-import { OPTIONS } from '../../config/options.ts';
+import { type OptionKey, OPTIONS } from '../../config/options.ts';
 import { EXIT_HELP } from '../exit-code.ts';
-import { addConfigFlags, configOf } from '../flags.ts';
+import { addConfigFlags, configOf, TOPIC_KEYS } from '../flags.ts';
 import { examples } from '../help.ts';
 import type { ControlFlags } from './standby-control.ts';
 import type { StandbyFlags } from './standby-request.ts';
+
+const STANDBY_KEYS: readonly OptionKey[] = [
+  'data',
+  'repository',
+  'admin',
+  'delivery.requestTimeout',
+  'delivery.syncTimeout',
+  'delivery.healWindow',
+  'delivery.batchPointsMax',
+  'delivery.batchBytesMax',
+  ...TOPIC_KEYS,
+  'logLevel',
+];
 
 const EXAMPLES = [
   'tsdb-wal standby --kafka kafka-1:9092 --topic tsdb-wal --target http://tsdb-standby:4242 --state /var/lib/tsdb-wal-standby',
@@ -12,10 +25,10 @@ const EXAMPLES = [
 ];
 
 export function addStandby(program: Command, help: { readonly environment: string }): void {
-  const standby = addConfigFlags(program.command('standby'))
+  const standby = addConfigFlags(program.command('standby'), STANDBY_KEYS)
     .summary('keep a second OpenTSDB up with what is written to the first')
     .description(
-      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop: with --kafka from the topic that they share, with --repository alone from what is archived, else from the log of --data. docs/STANDBY.md tells what that promises. Takes the options of `start`, and looks at data, repository, admin, kafka, delivery and logLevel. With --repository a new --state begins with a restore of what that has.',
+      'Feeds a second OpenTSDB with everything that the proxies log, in order, and goes on until it is told to stop: with --kafka from the topic that they share, with --repository alone from what is archived, else from the log of --data. docs/STANDBY.md tells what that promises. What options say of delivery to the primary holds for delivery to the target. The other options of `start` are taken, too, and are not for it. With --repository a new --state begins with a restore of what that has.',
     )
     .option('--target <URL>', 'The OpenTSDB to feed, as http://tsdb-standby:4242.')
     .option(
