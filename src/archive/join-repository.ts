@@ -4,17 +4,22 @@ import { makeFolder, syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import { ARCHIVE_CURSOR } from './archive-cursor.ts';
 import { readArchiveHome } from './archive-home.ts';
+import { readEarlierHome, removeEarlierHome, writeEarlierHome } from './earlier-home.ts';
 import { createRepository, openRepository, type Repository } from './repository.ts';
 
 export interface JoinedRepository {
   readonly repository: Repository;
-  /** `other`: this directory's lanes were in another repository before, and their history begins anew in this one. */
-  readonly history: 'none' | 'known' | 'other';
+  /**
+   * `other`: this directory's lanes were in another repository before, and their history begins anew in this one; `back`: they were, but
+   * in this one before that.
+   */
+  readonly history: 'none' | 'known' | 'other' | 'back';
 }
 
 /**
  * Opens the repository that a data directory archives to; makes it where there is none, unless this directory has
  * archived to one there before. A cursor that belongs to another repository is removed, before anything is archived.
+ * That another one was archived to before is noted (EarlierHome), until that is named again.
  */
 export async function joinRepository(
   data: string,
@@ -24,9 +29,15 @@ export async function joinRepository(
   const home = await readArchiveHome(data);
   if (home?.place === place) await assertPresent(home.repository, place);
   const repository = await createRepository(place, now);
+  const before = await readEarlierHome(data);
+  const isBack = before?.repository === repository.id;
+  if (isBack) await removeEarlierHome(data);
   if (home?.repository === repository.id) return { repository, history: 'known' };
+  if (home !== undefined && before === undefined) {
+    await writeEarlierHome(data, { repository: home.repository, place: home.place, until: now });
+  }
   await removeCursor(data);
-  return { repository, history: home === undefined ? 'none' : 'other' };
+  return { repository, history: isBack ? 'back' : home === undefined ? 'none' : 'other' };
 }
 
 async function assertPresent(id: string, place: string): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { archivedBefore } from '../../src/archive/archive-cursor.ts';
 import { writeArchiveHome } from '../../src/archive/archive-home.ts';
+import { readEarlierHome } from '../../src/archive/earlier-home.ts';
 import { joinRepository } from '../../src/archive/join-repository.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { tempDirectory } from '../kit/temp.ts';
@@ -44,6 +45,32 @@ describe('a data directory that joins a repository', () => {
     const other = await joinRepository(folder.path, join(folder.path, 'there'), 1_000);
     expect(other.history).toBe('other');
     expect(await archivedBefore(folder.path)).toBeUndefined();
+  });
+
+  test('remembers the one before until that is named again', async () => {
+    await using folder = await tempDirectory('join');
+    const [here, there, third] = ['here', 'there', 'third'].map((name) => join(folder.path, name));
+    const id = await archiveTo(folder.path, here ?? '');
+    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    await archiveTo(folder.path, there ?? '');
+    const before = { repository: id, place: here, until: 1_000 };
+    expect(await readEarlierHome(folder.path)).toEqual(before);
+    // Each start says the same, and so does one with a third.
+    await archiveTo(folder.path, there ?? '');
+    await archiveTo(folder.path, third ?? '');
+    expect(await readEarlierHome(folder.path)).toEqual(before);
+    expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('back');
+    expect(await readEarlierHome(folder.path)).toBeUndefined();
+  });
+
+  test('that was named another one, and nothing came there, is as before', async () => {
+    await using folder = await tempDirectory('join');
+    await archiveTo(folder.path, join(folder.path, 'here'));
+    await joinRepository(folder.path, join(folder.path, 'there'), 1_000);
+    expect((await joinRepository(folder.path, join(folder.path, 'here'), 1_000)).history).toBe(
+      'known',
+    );
+    expect(await readEarlierHome(folder.path)).toBeUndefined();
   });
 
   test('believes no cursor whose repository it does not know', async () => {

@@ -21,9 +21,6 @@ setInterval(() => {
   done = answer;
   if (answer === 'end') process.exit(7);
   if (answer === 'registered') process.send({ kind: 'registered', lane });
-  if (answer === 'other') {
-    process.send({ kind: 'joined', id: '0123456789abcdef', position: null, isOther: true });
-  }
   if (answer.startsWith('no: ')) {
     process.send({ kind: 'unregistered', lane, reason: answer.slice(4) });
   }

@@ -13,8 +13,6 @@ export type FromArchiver =
       readonly kind: 'joined';
       readonly id: string;
       readonly position: Position | null;
-      /** The data directory was archived to another repository before. */
-      readonly isOther: boolean;
     }
   | { readonly kind: 'registered'; readonly lane: string }
   | { readonly kind: 'unregistered'; readonly lane: string; readonly reason: string }

@@ -53,10 +53,10 @@ interface TopicPlace {
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
 export async function runWorkers(around: Surroundings): Promise<void> {
-  const { config, repository, history, report, logger, signal } = around;
+  const { config, repository, report, logger, signal } = around;
   const { data } = config;
   const position = (await archivedBefore(data)) ?? null;
-  report.send({ kind: 'joined', id: repository.id, position, isOther: history === 'other' });
+  report.send({ kind: 'joined', id: repository.id, position });
   const registrar = new LaneRegistrar({
     repository,
     data,

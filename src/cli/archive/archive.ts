@@ -74,6 +74,11 @@ function tellJoined(
   logger: Logger,
 ): void {
   logger.info({ place, id }, 'archiving');
+  if (history === 'back') {
+    logger.info(
+      'this repository was archived to before the last one: what the log has is archived here, too',
+    );
+  }
   if (history !== 'other') return;
   const told =
     'this directory was archived to another repository before: its history begins anew in this one';

@@ -53,8 +53,6 @@ export class Archiving {
   /** Whether the archiver was asked to register the lane; `failed`: not before the next beat. */
   #asked: 'no' | 'yes' | 'failed' = 'no';
   #repositoryId: string | undefined;
-  /** Since this start, it is another one than before. */
-  #isOther = false;
   #position: Position | undefined;
   #state: ArchivingState = { kind: 'starting' };
   #coverage: CoverageReport | undefined;
@@ -115,13 +113,7 @@ export class Archiving {
       kind === 'failing' && this.#options.wal.isAdmitted
         ? [`writes are taken, though ${NOT_REGISTERED}`]
         : [];
-    const { repository } = this.#options.config;
-    const other = this.#isOther
-      ? [
-          `${repository} is another repository than this directory was archived to before, and its history begins anew there (told until the next start): is it the one that is meant, and mounted?`,
-        ]
-      : [];
-    return [...unregistered, ...state, ...other, ...(this.#coverage?.told ?? [])];
+    return [...unregistered, ...state, ...(this.#coverage?.told ?? [])];
   }
 
   /** Runs the archiver until the signal aborts and it has ended. */
@@ -203,7 +195,6 @@ export class Archiving {
     switch (message.kind) {
       case 'joined':
         this.#repositoryId = message.id;
-        this.#isOther ||= message.isOther;
         this.#position = message.position ?? undefined;
         break;
       case 'registered':

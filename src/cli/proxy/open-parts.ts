@@ -8,6 +8,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
 import { Archiving } from './archiving.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -36,6 +37,7 @@ export interface Parts {
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
   readonly unarchived: Unarchived;
+  readonly elsewhere: Elsewhere;
   /** Undefined when there is no Kafka. */
   readonly replication: Replication | undefined;
   readonly gate: LaneGate;
@@ -81,5 +83,6 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
           events: events.replication,
         })
       : undefined;
-  return { wal, cursor, choice, facts, archiving, unarchived, replication, gate };
+  const elsewhere = new Elsewhere(config);
+  return { wal, cursor, choice, facts, archiving, unarchived, elsewhere, replication, gate };
 }

@@ -11,6 +11,7 @@ import { Heartbeat } from '../../wal/heartbeat.ts';
 import { LagIndex } from '../../wal/lag.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
 import type { Archiving } from './archiving.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { Feeding } from './feeding.ts';
 import type { LaneGate } from './lane-gate.ts';
 import { LogReport } from './log-report.ts';
@@ -38,6 +39,7 @@ export class Proxy {
   /** Undefined when nothing is archived. */
   readonly archiving: Archiving | undefined;
   readonly unarchived: Unarchived;
+  readonly elsewhere: Elsewhere;
   /** Undefined when there is no Kafka. */
   readonly replication: Replication | undefined;
   readonly #gate: LaneGate;
@@ -56,6 +58,7 @@ export class Proxy {
     this.#cursor = parts.cursor;
     this.archiving = parts.archiving;
     this.unarchived = parts.unarchived;
+    this.elsewhere = parts.elsewhere;
     this.replication = parts.replication;
     this.#gate = parts.gate;
     this.#report = parts.report;
@@ -223,6 +226,7 @@ export class Proxy {
       this.archiving?.beat();
       this.replication?.beat();
       await this.unarchived.look();
+      await this.elsewhere.look();
       await this.#wal.maintain(this.passed);
       await clock.sleep(BEAT_MS, signal);
     }

@@ -81,7 +81,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
 }
 
 export function healthOf(proxy: Proxy): Health {
-  const { wal, feeding, archiving, replication, unarchived } = proxy;
+  const { wal, feeding, archiving, replication, unarchived, elsewhere } = proxy;
   const { refusal } = wal;
   const holes = proxy.holes.map((hole) => tellLost(hole, archiving !== undefined));
   return {
@@ -93,6 +93,7 @@ export function healthOf(proxy: Proxy): Health {
       ...(replication?.troubles ?? []),
       ...(archiving?.troubles ?? []),
       ...unarchived.troubles,
+      ...elsewhere.troubles,
     ],
   };
 }

@@ -34,7 +34,7 @@ describe('an archiver of a topic', () => {
       return new RegExp(`^tsdb_wal_${name} (\\S+)$`, 'm').exec(text)?.[1];
     };
     expect(await sample('topic_headroom_seconds')).toBe('Nan');
-    status.told({ kind: 'joined', id: '0123456789abcdef', position: null, isOther: false });
+    status.told({ kind: 'joined', id: '0123456789abcdef', position: null });
     status.told({ kind: 'state', state: { kind: 'hindered', reason: 'no disk' } });
     status.told({ kind: 'state', state: { kind: 'hindered', reason: 'no disk at all' } });
     expect(await sample('archive_errors_total')).toBe('1');

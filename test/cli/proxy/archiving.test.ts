@@ -112,15 +112,6 @@ describe('a lane of the log', { timeout: 60_000 }, () => {
     expect(scene.archiving.isRegistered).toBe(true);
   });
 
-  test('that goes to another repository than before is told of until the next start', async () => {
-    await using scene = await Scene.start('refuse');
-    await scene.answer('registered');
-    await eventually(() => scene.archiving.isRegistered).toBe(true);
-    expect(scene.archiving.troubles).toEqual([]);
-    await scene.answer('other');
-    await eventually(() => scene.archiving.troubles.join()).toContain('is another repository than');
-  });
-
   test('that cannot be registered refuses data with the reason', async () => {
     await using scene = await Scene.start('refuse');
     await scene.answer('no: it is full');

@@ -1,0 +1,31 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { writeEarlierHome } from '../../../src/archive/earlier-home.ts';
+import { Elsewhere } from '../../../src/cli/proxy/elsewhere.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { tempDirectory } from '../../kit/temp.ts';
+
+test('that another repository is archived to than before is told until the note of it is gone', async () => {
+  await using folder = await tempDirectory('elsewhere');
+  const data = folder.path;
+  const flags = { data, repository: '/mnt/archvie' };
+  const elsewhere = new Elsewhere(await loadConfig({ environment: {}, flags }));
+  const off = new Elsewhere(
+    await loadConfig({ environment: {}, flags: { ...flags, archive: 'off' } }),
+  );
+  await elsewhere.look();
+  expect(elsewhere.troubles).toEqual([]);
+  const before = { repository: '0123456789abcdef', place: '/mnt/archive', until: 0 };
+  await writeEarlierHome(data, before);
+  for (const one of [elsewhere, off]) await one.look();
+  expect(elsewhere.troubles).toEqual([
+    expect.stringContaining(
+      '/mnt/archvie is another repository than this directory was archived to before: until 1970-01-01T00:00:00.000Z that was /mnt/archive (id 0123456789abcdef)',
+    ),
+  ]);
+  expect(off.troubles).toEqual([]);
+  await rm(join(data, 'archive-before.json'));
+  await elsewhere.look();
+  expect(elsewhere.troubles).toEqual([]);
+});
