@@ -11,7 +11,9 @@ import {
   SearchedSegments,
   type SearchedSegmentsOptions,
 } from './searched-segments.ts';
+import { parseObjectName } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
+import { lostRecords } from './without-damaged.ts';
 import { type TimeSpan, touches, writeCondition, type WriteFilter } from './write-filter.ts';
 
 export interface SearchOptions extends Omit<SearchedSegmentsOptions, 'fromMs'> {
@@ -60,8 +62,13 @@ export type SearchEvent =
   | ({ readonly kind: 'bypass'; readonly receivedAt: number } & BypassedChange)
   /** Records that may have been received then, and are missing. */
   | { readonly kind: 'hole'; readonly hole: CoverageHole }
-  /** What can't be read; the records for which there is nothing else are told as holes. */
-  | { readonly kind: 'damage'; readonly object: string; readonly reason: string }
+  /** What can't be read; the records for which there is nothing else are told as holes: `held` says that there are none. */
+  | {
+      readonly kind: 'damage';
+      readonly object: string;
+      readonly reason: string;
+      readonly held: boolean;
+    }
   /** Not all that was received then is there: what came after `safeTimeMs` may still be on its way. */
   | { readonly kind: 'behind'; readonly safeTimeMs: number | undefined }
   | { readonly kind: 'end'; readonly writes: number; readonly isLimited: boolean };
@@ -77,7 +84,7 @@ export async function* searchWrites(options: SearchOptions): AsyncGenerator<Sear
   const { catalog, filter, limit } = options;
   const { received } = filter;
   for (const { object, reason } of catalog.faults.filter(isDamage)) {
-    yield { kind: 'damage', object, reason: `${object}: ${reason}` };
+    yield { kind: 'damage', object, reason: `${object}: ${reason}`, held: false };
   }
   const coverage = computeCoverage(catalog);
   const holes = coverage.holes.filter((hole) => isIn(hole, received));
@@ -176,9 +183,21 @@ function* lacking(
 ): Generator<SearchEvent> {
   const { damaged } = segments;
   if (damaged.size === 0) return;
-  for (const [object, reason] of damaged) yield { kind: 'damage', object, reason };
+  const { usable } = segments;
+  const lost = lostRecords(usable);
+  for (const [object, reason] of damaged) {
+    const name = parseObjectName(object);
+    const isLost = lost.some(
+      ({ lane, firstSeq, lastSeq }) =>
+        name?.kind === 'sidecar' &&
+        lane === name.lane &&
+        firstSeq <= name.lastSeq &&
+        lastSeq >= name.firstSeq,
+    );
+    yield { kind: 'damage', object, reason, held: !isLost };
+  }
   const told = new Set(known.map(nameOf));
-  for (const hole of computeCoverage(segments.usable).holes) {
+  for (const hole of computeCoverage(usable).holes) {
     if (isIn(hole, received) && !told.has(nameOf(hole))) yield { kind: 'hole', hole };
   }
 }

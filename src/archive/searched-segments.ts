@@ -1,12 +1,12 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Catalog, readSidecar } from './catalog.ts';
-import type { Holdings } from './coverage.ts';
 import { checkDataObject } from './data-object.ts';
 import { outermost } from './lane-spans.ts';
 import { formatSidecarName, type SegmentName } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
 import { SpansByTime } from './spans-by-time.ts';
+import { type Damaged, lostRecords, notAmong, withoutDamaged } from './without-damaged.ts';
 
 /** Segments that are no objects of the repository but files beside it, by the names of sidecars that they would have. */
 export type LocalSegments = ReadonlyMap<string, LocalSegment>;
@@ -24,6 +24,10 @@ export interface SearchedSegmentsOptions {
   readonly local: LocalSegments;
   /** What was received before is of no interest. */
   readonly fromMs: number;
+  /** The same without segments of the repository that are damaged: what a log or a topic has of them is in `local`. Undefined where there is neither. */
+  readonly readWithout?:
+    | ((damaged: Damaged) => Promise<Pick<SearchedSegmentsOptions, 'catalog' | 'local'>>)
+    | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -45,28 +49,25 @@ const SIDECARS_AT_ONCE = 32;
 
 /**
  * The segments that hold each record once: the largest that there are. One that turns out to be damaged is done
- * without, and what the repository still has in its place is taken.
+ * without, and what the repository still has in its place is taken, else what a log or a topic has.
  */
 export class SearchedSegments {
   readonly #options: SearchedSegmentsOptions;
-  readonly #lanes: readonly (readonly SegmentName[])[];
+  #catalog: Catalog;
+  #local: LocalSegments;
+  #lanes: readonly (readonly SegmentName[])[] = [];
   readonly #sidecars = new Map<SegmentName, Sidecar>();
   readonly #paths = new Map<SegmentName, string>();
   readonly #damaged = new Map<SegmentName, string>();
+  /** Of so many damaged segments it is known whether something beside the repository has their records. */
+  #asked = 0;
   #taken = new SpansByTime<Taken>([]);
 
   private constructor(options: SearchedSegmentsOptions) {
-    const { catalog, local, fromMs } = options;
     this.#options = options;
-    this.#lanes = [...catalog.lanes.values()].map(({ objects }) =>
-      objects.filter(({ toMs }) => toMs >= fromMs),
-    );
-    if (local.size === 0) return;
-    for (const segment of this.#lanes.flat()) {
-      const { path, sidecar } = local.get(formatSidecarName(segment)) ?? {};
-      if (sidecar !== undefined) this.#sidecars.set(segment, sidecar);
-      if (path !== undefined) this.#paths.set(segment, path);
-    }
+    this.#catalog = options.catalog;
+    this.#local = options.local;
+    this.#adopt(options);
   }
 
   /** Reads the sidecars. */
@@ -82,12 +83,8 @@ export class SearchedSegments {
   }
 
   /** What the repository and the log hold without it. */
-  get usable(): Holdings {
-    const lanes = [...this.#options.catalog.lanes].map(([lane, holdings]) => {
-      const objects = holdings.objects.filter((segment) => !this.#damaged.has(segment));
-      return [lane, Object.assign({}, holdings, { objects })] as const;
-    });
-    return { lanes: new Map(lanes) };
+  get usable(): Catalog {
+    return withoutDamaged(this.#catalog, notAmong(this.damaged, this.#local));
   }
 
   /** Of all that may be read. */
@@ -125,8 +122,47 @@ export class SearchedSegments {
     }
   }
 
-  /** Takes what is not known to be damaged, until all of it has its sidecar. */
   async #choose(): Promise<void> {
+    do await this.#chooseListed();
+    while (await this.#lookBeside());
+  }
+
+  /** Where records are only in what is damaged; returns whether there is more to choose from then. */
+  async #lookBeside(): Promise<boolean> {
+    const { readWithout } = this.#options;
+    if (readWithout === undefined || this.#damaged.size === this.#asked) return false;
+    this.#asked = this.#damaged.size;
+    if (lostRecords(this.usable).length === 0) return false;
+    this.#adopt(await readWithout(this.damaged));
+    return true;
+  }
+
+  /** What is known of a segment stays known. */
+  #adopt({ catalog, local }: Pick<SearchedSegmentsOptions, 'catalog' | 'local'>): void {
+    const { fromMs } = this.#options;
+    const known = new Map<string, SegmentName>();
+    for (const segment of this.#lanes.flat()) {
+      if (!this.#damaged.has(segment)) known.set(formatSidecarName(segment), segment);
+    }
+    this.#catalog = catalog;
+    this.#local = local;
+    this.#lanes = [...catalog.lanes.values()].map(({ objects }) =>
+      objects
+        .filter(({ toMs }) => toMs >= fromMs)
+        .map((segment) =>
+          known.size === 0 ? segment : (known.get(formatSidecarName(segment)) ?? segment),
+        ),
+    );
+    if (local.size === 0) return;
+    for (const segment of this.#lanes.flat()) {
+      const { path, sidecar } = local.get(formatSidecarName(segment)) ?? {};
+      if (sidecar !== undefined) this.#sidecars.set(segment, sidecar);
+      if (path !== undefined) this.#paths.set(segment, path);
+    }
+  }
+
+  /** Takes what is not known to be damaged, until all of it has its sidecar. */
+  async #chooseListed(): Promise<void> {
     for (let known = -1; known !== this.#damaged.size;) {
       known = this.#damaged.size;
       const taken = this.#lanes.flatMap((segments) => this.#take(segments));

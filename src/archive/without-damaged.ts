@@ -24,6 +24,11 @@ export function withoutDamaged<T extends Catalog>(catalog: T, damaged: Damaged):
   return { ...catalog, lanes: new Map(lanes) };
 }
 
+/** Those of the repository: what was made of a log in place of one may have its name. */
+export function notAmong(damaged: Damaged, local: ReadonlyMap<string, unknown>): Damaged {
+  return local.size === 0 ? damaged : new Map([...damaged].filter(([name]) => !local.has(name)));
+}
+
 /** Records of a lane. */
 export interface LaneRange extends SequenceRange {
   readonly lane: string;

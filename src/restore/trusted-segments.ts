@@ -8,6 +8,7 @@ import {
   type Damaged,
   type LaneRange,
   lostRecords,
+  notAmong,
   withoutDamaged,
 } from '../archive/without-damaged.ts';
 import { firstOfEach, type LoggedFork } from '../record/fork.ts';
@@ -65,7 +66,7 @@ export async function readTrustedSegments(options: TrustOptions): Promise<Truste
   let { catalog, local } = options;
   let readWithoutSize = 0;
   for (;;) {
-    const rest = withoutDamaged(catalog, archivedOnly(damaged, local));
+    const rest = withoutDamaged(catalog, notAmong(damaged, local));
     const selection = selectSegments(rest, targetMs, { allowHoles });
     const isReachable = selection.check.kind === 'reachable';
     const size = damaged.size;
@@ -79,11 +80,6 @@ export async function readTrustedSegments(options: TrustOptions): Promise<Truste
       return { ...assemble(options, rest, selection, checked), damaged, lost };
     } else throw unusable(damaged, lost, readWithout !== undefined);
   }
-}
-
-/** What was made of a log in place of a damaged segment may have its name. */
-function archivedOnly(damaged: Damaged, local: LocalSegments): Damaged {
-  return local.size === 0 ? damaged : new Map([...damaged].filter(([name]) => !local.has(name)));
 }
 
 async function checkAll(

@@ -96,7 +96,7 @@ function textOther(event: Exclude<SearchEvent, { kind: 'writes' }>): string {
     case 'bypass':
       return `warning: at ${formatInstant(event.receivedAt)} a change went round the log: ${event.method} ${event.path}, from ${event.source}\n`;
     case 'damage':
-      return `warning: done without what is damaged: ${event.reason}\n`;
+      return `warning: done without what is damaged: ${event.reason}${event.held ? '; its records are read from elsewhere' : ''}\n`;
     case 'end':
       return event.isLimited ? `note: stopped after ${event.writes} writes, by --limit\n` : '';
   }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Duckdb } from '../../archive/duckdb.ts';
 import { readHistory } from '../../archive/read-history.ts';
 import { type SearchEvent, searchWrites } from '../../archive/search.ts';
+import type { SegmentFacts } from '../../archive/segment-facts.ts';
 import { openSources } from '../../archive/sources.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
+import type { Damaged } from '../../archive/without-damaged.ts';
 import { touches } from '../../archive/write-filter.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
@@ -54,16 +56,22 @@ export async function grepLog(
       if (options.json === true) await output.print(jsonHead(sources, now));
       if (await isTopicUnread(options)) output.warn(`${TOPIC_UNREAD.read}\n`);
       const { signal } = stop;
-      const history = await readHistory(sources, {
+      const reading = {
         duckdb,
         folder,
-        isWanted: ({ firstMs, lastMs, refused }) =>
+        isWanted: ({ firstMs, lastMs, refused }: SegmentFacts): boolean =>
           refused > 0 || touches(filter.received, { from: firstMs, to: lastMs }),
         onRead: () => undefined,
         now,
         signal,
-      });
-      const search = { ...history, store: sources.store, duckdb, filter, limit, signal };
+      };
+      const history = await readHistory(sources, reading);
+      const isAlone = sources.data === undefined && sources.topic === undefined;
+      const readWithout = isAlone
+        ? undefined
+        : (damaged: Damaged) => readHistory(sources, reading, damaged);
+      const { store } = sources;
+      const search = { ...history, readWithout, store, duckdb, filter, limit, signal };
       return await show(searchWrites(search), options, output);
     } finally {
       duckdb.close();
