@@ -4,9 +4,10 @@ import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { archivedBefore } from '../src/archive/archive-cursor.ts';
-import { readCatalog, readSidecar } from '../src/archive/catalog.ts';
+import { listLanes, readSidecar } from '../src/archive/catalog.ts';
+import { laneDays } from '../src/archive/lane-days.ts';
 import { Merger } from '../src/archive/merger.ts';
-import type { Level } from '../src/archive/object-names.ts';
+import type { Level, SegmentName } from '../src/archive/object-names.ts';
 import { openRepository, type Repository } from '../src/archive/repository.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import type { WrittenLog } from './archive-log.ts';
@@ -153,10 +154,15 @@ export async function sizesOf(place: string): Promise<ReadonlyMap<Level, LevelSi
 async function readSegments(
   repository: Repository,
 ): Promise<{ level: Level; points: number; bytes: number }[]> {
-  const { lanes } = await readCatalog(repository.store);
+  const { store } = repository;
   const found: { level: Level; points: number; bytes: number }[] = [];
-  for (const segment of [...lanes.values()].flatMap(({ objects }) => objects)) {
-    const sidecar = await readSidecar(repository.store, segment);
+  const segments: SegmentName[] = [];
+  for await (const lane of listLanes(store, [])) {
+    const days = laneDays({ store, lane, onStranger: () => undefined });
+    for await (const day of days) segments.push(...day.segments);
+  }
+  for (const segment of segments) {
+    const sidecar = await readSidecar(store, segment);
     if (sidecar === undefined) throw new BenchError('bench: a segment is gone');
     const { level, points, data } = sidecar;
     // What holds no point is a few rows of the log's own.

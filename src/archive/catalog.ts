@@ -1,6 +1,8 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
+import { doubtfulDays } from './doubtful-days.ts';
+import { ALL_DAYS } from './lane-listing.ts';
 import { isUnreadable } from './data-object.ts';
 import {
   formatBeginName,
@@ -10,6 +12,7 @@ import {
   parseObjectName,
   type SegmentName,
 } from './object-names.ts';
+import { listOuter, listBeside } from './outer-segments.ts';
 import { assertFormat } from './sealed-json.ts';
 import {
   type Begin,
@@ -30,7 +33,7 @@ export interface Catalog extends Holdings {
 }
 
 interface CatalogLane extends LaneHoldings {
-  /** Every segment that is committed, of all levels, in the order of names. */
+  /** Segments that are committed and lie in no other: what a merged one stands for is looked for where it is needed. */
   readonly objects: readonly SegmentName[];
 }
 
@@ -42,19 +45,24 @@ export interface ObjectFault {
   readonly reason: string;
 }
 
-/** Lists the whole repository; reads begins and hole markers, and no sidecar. */
+/**
+ * Lists a repository, but for the hours and minutes of days that were merged; reads begins and hole markers, and no sidecar. Where
+ * something seems to be missing all of the day is looked at: its segment may have been made without what came late.
+ */
 export async function readCatalog(store: ObjectStore): Promise<Catalog> {
   const lanes = new Map<string, CatalogLane>();
   const faults: ObjectFault[] = [];
   for await (const lane of listLanes(store, faults)) {
-    const objects: SegmentName[] = [];
-    for await (const { name } of store.list(`lanes/${lane}`)) {
-      const parsed = parseObjectName(name);
-      // Those among the notes are told with them.
-      if (parsed === undefined && !isAmongNotes(lane, name)) faults.push(stranger(name));
-      else if (parsed?.kind === 'sidecar') objects.push(segmentOf(parsed));
-    }
+    const onStranger = (name: string): number => faults.push(stranger(name));
+    const objects = await listOuter({ store, lane, onStranger }, ALL_DAYS);
     lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
+  }
+  for (const [lane, days] of doubtfulDays(lanes)) {
+    const holdings = lanes.get(lane);
+    if (holdings === undefined) continue;
+    const objects = [...holdings.objects];
+    for (const day of days) objects.push(...(await listBeside(store, lane, objects, day)));
+    lanes.set(lane, { ...holdings, objects });
   }
   return { lanes, faults };
 }
@@ -111,10 +119,6 @@ export async function readLaneNotes(
 }
 
 const NOTE_FOLDERS = { hole: 'holes', retirement: 'retired' } as const;
-
-function isAmongNotes(lane: string, name: string): boolean {
-  return Object.values(NOTE_FOLDERS).some((folder) => name.startsWith(`lanes/${lane}/${folder}/`));
-}
 
 async function readNotes<T>(
   store: ObjectStore,
@@ -181,17 +185,6 @@ function damagedSidecar(name: string): WalError {
     context: { object: name },
     hint: '`tsdb-wal verify` names all that is damaged; put those objects back from a copy of the repository.',
   });
-}
-
-export function segmentOf({
-  lane,
-  level,
-  firstSeq,
-  lastSeq,
-  fromMs,
-  toMs,
-}: SegmentName): SegmentName {
-  return { lane, level, firstSeq, lastSeq, fromMs, toMs };
 }
 
 const LANE = /^lanes\/([0-9a-f]{16})\//;

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { type ObjectFault, readLaneNotes } from './catalog.ts';
 import { listOutermost } from './lane-listing.ts';
 import { uniteSpans } from './lane-spans.ts';
-import { formatBeginName, parseObjectName, type Span } from './object-names.ts';
+import { dayAt, formatBeginName, parseObjectName, type Span } from './object-names.ts';
 import type { Begin, HoleMarker } from './sidecar.ts';
 
 interface Range {
@@ -100,7 +100,7 @@ export class LaneArchive {
 }
 
 async function listSpans(store: ObjectStore, lane: string, sinceMs: number): Promise<Span[]> {
-  const from = new Date(sinceMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  const from = dayAt(sinceMs);
   const spans: Span[] = [];
   for await (const { name } of listOutermost(store, lane, { from, through: undefined })) {
     const parsed = parseObjectName(name);

@@ -7,7 +7,13 @@ import { type LaneDay, laneDays } from './lane-days.ts';
 import { uniteSpans } from './lane-spans.ts';
 import { lookAtFile } from './leaving.ts';
 import { checkSegment } from './segment-check.ts';
-import { formatSidecarName, parseObjectName, type SegmentName, type Span } from './object-names.ts';
+import {
+  dayAt,
+  formatSidecarName,
+  parseObjectName,
+  type SegmentName,
+  type Span,
+} from './object-names.ts';
 
 export interface LaneCheckOptions extends DayCheckOptions {
   readonly store: FileStore;
@@ -84,7 +90,7 @@ export class LaneCheck {
   /** Looks again from a time on; returns whether there was something that the first look did not see. */
   async runAgain(fromMs: number): Promise<boolean> {
     const { store, report } = this.#options;
-    const fromDay = new Date(fromMs).toISOString().slice(0, 10).replaceAll('-', '/');
+    const fromDay = dayAt(fromMs);
     let isNew = false;
     for await (const day of laneDays({
       store,

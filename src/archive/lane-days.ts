@@ -1,6 +1,5 @@
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { segmentOf } from './catalog.ts';
-import { LEVELS, parseObjectName, type SegmentName } from './object-names.ts';
+import { dayOf, LEVELS, parseObjectName, segmentOf, type SegmentName } from './object-names.ts';
 
 /** What a listing shows of the segments of one lane whose last records were received on one day. */
 export interface LaneDay {
@@ -86,9 +85,4 @@ class LevelListing {
   take(): void {
     this.#head = undefined;
   }
-}
-
-/** As `2025/03/04`, of the name of a segment's object. */
-export function dayOf(name: string): string {
-  return name.split('/').slice(3, 6).join('/');
 }

@@ -1,6 +1,5 @@
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { dayOf } from './lane-days.ts';
-import { LEVELS, parseObjectName } from './object-names.ts';
+import { dayOf, dayAt, LEVELS, parseObjectName } from './object-names.ts';
 
 /** Days as `2025/03/04`, UTC, both included. */
 export interface ListedDays {
@@ -9,6 +8,8 @@ export interface ListedDays {
   /** Undefined: to the last. */
   readonly through: string | undefined;
 }
+
+export const ALL_DAYS: ListedDays = { from: '', through: undefined };
 
 export type ListLane = (
   store: ObjectStore,
@@ -54,7 +55,7 @@ export async function* listOutermost(
   }
 }
 
-async function* listDays(
+export async function* listDays(
   store: ObjectStore,
   folder: string,
   { from, through }: ListedDays,
@@ -77,8 +78,4 @@ function dayBehind(day: string): string {
 
 function timeOf(day: string): number {
   return Date.parse(`${day.replaceAll('/', '-')}T00:00:00Z`);
-}
-
-function dayAt(epochMs: number): string {
-  return new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');
 }

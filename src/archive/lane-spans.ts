@@ -45,6 +45,15 @@ export function outermost<T extends Span>(spans: readonly T[]): T[] {
   return outer;
 }
 
+/** Whether all that the one says is said by the other. */
+export function liesIn(inner: Span, outer: Span): boolean {
+  return (
+    outer.firstSeq <= inner.firstSeq &&
+    inner.firstSeq <= outer.lastSeq &&
+    disagreement(outer, inner) === undefined
+  );
+}
+
 /** Of a span, and one that begins in it. */
 function disagreement(outer: Span, inner: Span): SpanConflict['reason'] | undefined {
   if (inner.lastSeq > outer.lastSeq) return 'they overlap in part';

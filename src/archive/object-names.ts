@@ -52,6 +52,18 @@ export function formatRetirementName(lane: string, lastSeq: number): string {
   return `lanes/${lane}/retired/${sequence(lastSeq)}.json`;
 }
 
+/** Without what else is known of it. */
+export function segmentOf({
+  lane,
+  level,
+  firstSeq,
+  lastSeq,
+  fromMs,
+  toMs,
+}: SegmentName): SegmentName {
+  return { lane, level, firstSeq, lastSeq, fromMs, toMs };
+}
+
 /** The sidecar: once it is there, the segment is. */
 export function formatSidecarName(segment: SegmentName): string {
   return `${formatStem(segment)}.json`;
@@ -125,16 +137,25 @@ const INDEX = /^index\/(\d{4}-(?:0[1-9]|1[0-2]))\.json$/;
 function parseSegment(name: string): ObjectName | undefined {
   const match = SEGMENT.exec(name);
   if (match === null) return undefined;
-  const [, lane = '', level, first, last, from, to, random] = match;
+  const [, lane = '', , first, last, from, to, random] = match;
+  const level = LEVELS.find((one) => one === match[2]);
   const firstSeq = Number(first);
   const lastSeq = Number(last);
   const fromMs = Number(from);
   const toMs = Number(to);
-  if (firstSeq > lastSeq || fromMs > toMs) return undefined;
-  const fields = { lane, level: level as Level, firstSeq, lastSeq, fromMs, toMs };
+  if (level === undefined || firstSeq > lastSeq || fromMs > toMs) return undefined;
+  const fields = { lane: shared(lane), level, firstSeq, lastSeq, fromMs, toMs };
   return random === undefined
     ? { kind: 'sidecar', ...fields }
     : { kind: 'data', ...fields, random };
+}
+
+let lastLane = '';
+
+/** A piece of a name keeps all of it in memory. Names come by lane: the last one's is mostly this one's. */
+function shared(lane: string): string {
+  if (lane !== lastLane) lastLane = lane;
+  return lastLane;
 }
 
 function parseOther(name: string): ObjectName | undefined {
@@ -151,14 +172,19 @@ function parseOther(name: string): ObjectName | undefined {
 }
 
 function formatStem({ lane, level, firstSeq, lastSeq, fromMs, toMs }: SegmentName): string {
-  return `lanes/${lane}/${level}/${dayPath(toMs)}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+  return `lanes/${lane}/${level}/${dayAt(toMs)}/${sequence(firstSeq)}-${sequence(lastSeq)}_${time(fromMs)}-${time(toMs)}`;
+}
+
+/** As `2025/03/04`, UTC, of the name of a segment's object. */
+export function dayOf(name: string): string {
+  return name.split('/').slice(3, 6).join('/');
 }
 
 const DAY_MS = 86_400_000;
 let lastDay = { day: 0, folder: '1970/01/01' };
 
-/** Names come by day: the last one's folder is mostly this one's. */
-function dayPath(epochMs: number): string {
+/** The day of a time, UTC, as `2025/03/04`. Names come by day: the last one's is mostly this one's. */
+export function dayAt(epochMs: number): string {
   const day = Math.floor(epochMs / DAY_MS);
   if (day !== lastDay.day) {
     const folder = new Date(epochMs).toISOString().slice(0, 10).replaceAll('-', '/');

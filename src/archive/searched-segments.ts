@@ -2,6 +2,7 @@ import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type Catalog, readSidecar } from './catalog.ts';
 import { checkDataObject } from './data-object.ts';
+import { withInnerOf } from './inner-segments.ts';
 import { outermost } from './lane-spans.ts';
 import { formatSidecarName, type SegmentName } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
@@ -61,6 +62,8 @@ export class SearchedSegments {
   readonly #damaged = new Map<SegmentName, string>();
   /** Of so many damaged segments it is known whether something beside the repository has their records. */
   #asked = 0;
+  /** Of so many damaged segments it is known what lies in them. */
+  #goneInto = 0;
   #taken = new SpansByTime<Taken>([]);
 
   private constructor(options: SearchedSegmentsOptions) {
@@ -137,12 +140,24 @@ export class SearchedSegments {
     return true;
   }
 
+  /** Looks for what stands in the place of merged segments that are damaged. */
+  async #goInto(): Promise<void> {
+    if (this.#damaged.size === this.#goneInto) return;
+    this.#goneInto = this.#damaged.size;
+    const local = this.#local;
+    const damaged = notAmong(this.damaged, local);
+    const catalog = await withInnerOf(this.#options.store, this.#catalog, damaged);
+    this.#adopt({ catalog, local });
+  }
+
   /** What is known of a segment stays known. */
   #adopt({ catalog, local }: Pick<SearchedSegmentsOptions, 'catalog' | 'local'>): void {
     const { fromMs } = this.#options;
     const known = new Map<string, SegmentName>();
     for (const segment of this.#lanes.flat()) {
-      if (!this.#damaged.has(segment)) known.set(formatSidecarName(segment), segment);
+      const name = formatSidecarName(segment);
+      // What was made of a log in place of a damaged segment may have its name.
+      if (!local.has(name)) known.set(name, segment);
     }
     this.#catalog = catalog;
     this.#local = local;
@@ -165,6 +180,7 @@ export class SearchedSegments {
   async #chooseListed(): Promise<void> {
     for (let known = -1; known !== this.#damaged.size;) {
       known = this.#damaged.size;
+      await this.#goInto();
       const taken = this.#lanes.flatMap((segments) => this.#take(segments));
       const unread = taken.filter(({ segment }) => !this.#sidecars.has(segment));
       for (let at = 0; at < unread.length; at += SIDECARS_AT_ONCE) {

@@ -4,6 +4,7 @@ import { FileStore } from '../storage/file-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { readArchiveHome } from './archive-home.ts';
 import { type Catalog, readCatalog } from './catalog.ts';
+import { withInnerOf } from './inner-segments.ts';
 import { readTails } from './read-tails.ts';
 import { findRepository, openRepository, type Repository } from './repository.ts';
 import type { TopicLog } from './topic-log.ts';
@@ -64,7 +65,9 @@ export async function findHistory(
   { now, signal, damaged = NONE }: FindOptions,
 ): Promise<FoundHistory> {
   const list = async (): Promise<Catalog> =>
-    repository === undefined ? NOTHING : withoutDamaged(await readCatalog(store), damaged);
+    repository === undefined
+      ? NOTHING
+      : withoutDamaged(await withInnerOf(store, await readCatalog(store), damaged), damaged);
   const found = await readTails(
     { data, topic },
     {

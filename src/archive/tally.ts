@@ -1,9 +1,15 @@
 import type { LoggedFork } from '../record/fork.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { missing, type ObjectFault, segmentOf, stranger } from './catalog.ts';
+import { missing, type ObjectFault, stranger } from './catalog.ts';
 import { type ListLane, listOutermost } from './lane-listing.ts';
 import { outermost } from './lane-spans.ts';
-import { formatSidecarName, parseObjectName, type SegmentName, type Span } from './object-names.ts';
+import {
+  formatSidecarName,
+  parseObjectName,
+  segmentOf,
+  type SegmentName,
+  type Span,
+} from './object-names.ts';
 import { checkSegment, type SegmentCheck } from './segment-check.ts';
 
 /** What some of a lane's segments come to. */

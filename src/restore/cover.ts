@@ -47,6 +47,8 @@ export function coverLane(
       if (segment !== undefined && segment.lastSeq >= seq) open.push(segment);
     }
     open = open.filter(({ lastSeq }) => lastSeq >= seq);
+    // What is only later is taken whole, not by its smallest parts.
+    isLater ||= open.length > 0 && open.every(({ fromMs }) => fromMs > throughMs);
     const segment = choose(open, isLater ? Infinity : throughMs);
     if (segment === undefined) {
       const following = sorted[next];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { isDamage } from '../archive/catalog.ts';
+import { withInnerOf } from '../archive/inner-segments.ts';
 import type { Sources } from '../archive/sources.ts';
 import { withoutDamaged } from '../archive/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -34,7 +35,11 @@ export async function describePlan(
   const { rows, digest } = demands;
   const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, rows, digest];
   const plan = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-  const archived = withoutDamaged(found.archived, segments.damaged);
+  const { damaged } = segments;
+  const archived = withoutDamaged(
+    await withInnerOf(sources.store, found.archived, damaged),
+    damaged,
+  );
   const bypasses = await fold.bypasses(bypassFiles, targetMs);
   return {
     to: formatInstant(targetMs),
@@ -59,7 +64,7 @@ export async function describePlan(
       ...catalog.faults.filter(isDamage).map(({ object, reason }) => {
         return { object, reason, instead: [] };
       }),
-      ...describeDamage({ ...found, archived }, segments.damaged),
+      ...describeDamage({ ...found, archived }, damaged),
     ],
     disputed: selection.disputed,
     forks: forks.map(describeFork),

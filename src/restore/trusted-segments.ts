@@ -1,6 +1,7 @@
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
 import { formatRecords } from '../archive/coverage.ts';
 import { checkDataObject } from '../archive/data-object.ts';
+import { withInnerAt, withInnerOf } from '../archive/inner-segments.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
@@ -60,13 +61,16 @@ export interface TrustedSegments {
  * time can't be had without what is damaged. Call it with a target time that the whole repository can reach.
  */
 export async function readTrustedSegments(options: TrustOptions): Promise<TrustedSegments> {
-  const { targetMs, allowHoles, readWithout } = options;
+  const { store, targetMs, allowHoles, readWithout } = options;
   const known = { checked: new Map<string, CheckedSegment>(), damaged: new Map<string, string>() };
   const { checked, damaged } = known;
   let { catalog, local } = options;
   let readWithoutSize = 0;
   for (;;) {
-    const rest = withoutDamaged(catalog, notAmong(damaged, local));
+    const unusable = notAmong(damaged, local);
+    // In place of what is damaged, and at the time, smaller ones are wanted.
+    catalog = await withInnerAt(store, await withInnerOf(store, catalog, unusable), targetMs);
+    const rest = withoutDamaged(catalog, unusable);
     const selection = selectSegments(rest, targetMs, { allowHoles });
     const isReachable = selection.check.kind === 'reachable';
     const size = damaged.size;
@@ -78,7 +82,7 @@ export async function readTrustedSegments(options: TrustOptions): Promise<Truste
       readWithoutSize = size;
     } else if (isReachable) {
       return { ...assemble(options, rest, selection, checked), damaged, lost };
-    } else throw unusable(damaged, lost, readWithout !== undefined);
+    } else throw refused(damaged, lost, readWithout !== undefined);
   }
 }
 
@@ -201,7 +205,7 @@ function assemble(
   };
 }
 
-function unusable(damaged: Damaged, lost: readonly LaneRange[], hasTail: boolean): WalError {
+function refused(damaged: Damaged, lost: readonly LaneRange[], hasTail: boolean): WalError {
   const [first = ['', '']] = damaged;
   const others = damaged.size > 1 ? `, and ${damaged.size - 1} more like it` : '';
   const shown = lost.slice(0, LOST_SHOWN).map(formatRecords).join(', ');

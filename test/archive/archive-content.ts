@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { isDamage, readCatalog, readSidecar } from '../../src/archive/catalog.ts';
+import { isDamage, readSidecar } from '../../src/archive/catalog.ts';
 import { ContentReader } from '../../src/archive/content-reader.ts';
 import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
 import type { Duckdb } from '../../src/archive/duckdb.ts';
@@ -13,6 +13,7 @@ import { findingsOf } from '../kit/verifying.ts';
 import { type PlainRecord, plainRows, type PlainRow } from '../kit/plain-rows.ts';
 import { present } from '../kit/wal-log.ts';
 import type { ArchiveRig } from './archive-rig.ts';
+import { readWholeCatalog } from './kit/whole-catalog.ts';
 
 /** What the repository holds; every data object is what its sidecar says. */
 export async function readContent(rig: ArchiveRig): Promise<{
@@ -23,7 +24,7 @@ export async function readContent(rig: ArchiveRig): Promise<{
   rows: PlainRow[];
 }> {
   const { store } = rig.repository;
-  const catalog = await readCatalog(store);
+  const catalog = await readWholeCatalog(store);
   expect(catalog.faults.filter(isDamage)).toEqual([]);
   const sidecars: Sidecar[] = [];
   const minutes: Sidecar[] = [];

@@ -9,6 +9,7 @@ import { formatSidecarName } from '../../src/archive/object-names.ts';
 import { Fold } from '../../src/restore/fold.ts';
 import { readTrustedSegments } from '../../src/restore/trusted-segments.ts';
 import { NEVER, newMerger } from '../archive/kit/merging.ts';
+import { readWholeCatalog } from '../archive/kit/whole-catalog.ts';
 import { Fabricated } from './kit/fabricated.ts';
 import { forkedHistories, type MadeHistory, objectsOf, START_MS } from './kit/histories.ts';
 import type { MadeLane } from './kit/history.ts';
@@ -60,7 +61,7 @@ async function linesAt(made: Fabricated, targetMs: number): Promise<string[]> {
 /** Removes every segment that lies in another one. */
 async function removeCovered({ repository: { store } }: Fabricated): Promise<number> {
   let removed = 0;
-  for (const { objects } of (await readCatalog(store)).lanes.values()) {
+  for (const { objects } of (await readWholeCatalog(store)).lanes.values()) {
     const outer = new Set(outermost(objects));
     for (const segment of objects.filter((one) => !outer.has(one))) {
       const name = formatSidecarName(segment);

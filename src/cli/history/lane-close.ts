@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duckdb } from '../../archive/duckdb.ts';
 import { laneDays } from '../../archive/lane-days.ts';
-import type { SegmentName } from '../../archive/object-names.ts';
+import { dayAt, type SegmentName } from '../../archive/object-names.ts';
 import { isClosed, type LaneEnding } from '../../archive/retire-lane.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 
@@ -41,7 +41,7 @@ export async function segmentEnding(
     toMs,
   }: { readonly lane: string; readonly lastSeq: number; readonly toMs: number },
 ): Promise<SegmentName | undefined> {
-  const fromDay = new Date(toMs).toISOString().slice(0, 10).replaceAll('-', '/');
+  const fromDay = dayAt(toMs);
   for await (const { segments } of laneDays({
     store,
     lane,

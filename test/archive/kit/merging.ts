@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCatalog, readSidecar } from '../../../src/archive/catalog.ts';
+import { readSidecar } from '../../../src/archive/catalog.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
 import { outermost } from '../../../src/archive/lane-spans.ts';
 import { Merger, type MergerEvents } from '../../../src/archive/merger.ts';
@@ -13,6 +13,7 @@ import { SkippingClock } from '../../kit/skipping-clock.ts';
 import { Verifying } from '../../kit/verifying.ts';
 import type { Fabricated, MadeObject } from '../../restore/kit/fabricated.ts';
 import type { MadeLane, MadeRecord } from '../../restore/kit/history.ts';
+import { readWholeCatalog } from './whole-catalog.ts';
 
 export const LANES = ['00112233445566ff', '8899aabbccddeeff'] as const;
 const MINUTE_MS = 60_000;
@@ -105,7 +106,7 @@ export const NEVER = new AbortController().signal;
 
 /** `<level> <first>-<last>` of each segment, those of a lane by level. */
 export async function segmentsIn({ store }: Repository): Promise<Map<string, SegmentName[]>> {
-  const { lanes } = await readCatalog(store);
+  const { lanes } = await readWholeCatalog(store);
   return new Map([...lanes].map(([lane, { objects }]) => [lane, [...objects]]));
 }
 
