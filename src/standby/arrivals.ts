@@ -3,16 +3,16 @@ import type { LaneFrame } from '../record/lane-frame.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type LogRead, offsetOf } from '../wal/log-reader.ts';
-import { type Arrival, ArrivalIndex, lastBy } from './arrival-index.ts';
+import { type Arrival, ArrivalIndex } from './arrival-index.ts';
 import type { Gate } from './gate.ts';
 import { ReadAhead, type ReadAheadEvents } from './read-ahead.ts';
 import type { Place } from './place.ts';
 import { isPassing } from './forked.ts';
 import { ForkWatch } from './fork-watch.ts';
 import { Nudge } from './nudge.ts';
+import { Passage } from './passage.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';
-import { SentBound } from './sent-bound.ts';
 import type { StandbySource } from './standby-source.ts';
 
 export interface ArrivalsOptions {
@@ -66,8 +66,6 @@ const LIMITS: ArrivalsLimits = {
   arrivalsMax: 1_000_000,
 };
 const POLL_MS = 100;
-/** So much more than is needed may be sent at once: what is sent is noted as often. */
-const SENT_AHEAD_MS = 1_000;
 const TROUBLE_MS = 1_000;
 
 /**
@@ -79,10 +77,9 @@ export class Arrivals {
   readonly #limits: ArrivalsLimits;
   readonly #index: ArrivalIndex;
   readonly #refusals: Refusals;
-  readonly #sent: SentBound;
   readonly #forks: ForkWatch;
   readonly #readAhead: ReadAhead;
-  #released: Position;
+  readonly #passage: Passage;
   /** Everything up to here was passed on. */
   #passed: Position;
   readonly #recent: RecentArrivals;
@@ -90,25 +87,26 @@ export class Arrivals {
   readonly #nudge = new Nudge();
 
   constructor(options: ArrivalsOptions) {
-    const { place, forks, sentToMs, events } = options;
+    const { place, forks, events } = options;
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
     this.#recent = new RecentArrivals(this.#limits.recentBytesMax);
     const undone = new Undone(forks);
     this.#refusals = new Refusals(undone);
-    this.#sent = new SentBound({
-      ms: sentToMs,
-      save: (ms) => events.sending(ms),
-      onRaised: () => this.release(),
-    });
     this.#forks = new ForkWatch({
       ...options,
       undone,
-      sentToMs: () => this.#sent.ms,
+      sentToMs: () => this.#passage.sentToMs,
       onForked: (fork) => this.#onForked(fork),
     });
     this.#index = new ArrivalIndex(place);
-    this.#released = this.#index.end;
+    this.#passage = new Passage({
+      ...options,
+      index: this.#index,
+      forks: this.#forks,
+      sending: (toMs) => events.sending(toMs),
+      onReleased: () => events.released(),
+    });
     this.#passed = this.#index.end;
     this.#readAhead = new ReadAhead({
       ...options,
@@ -116,28 +114,28 @@ export class Arrivals {
       index: this.#index,
       refusals: this.#refusals,
       forks: this.#forks,
-      released: () => this.#released,
+      released: () => this.#passage.released,
     });
   }
 
   /** The last record that may be read. */
   get end(): Position {
-    return this.#released;
+    return this.#passage.released;
   }
 
   /** What is contained once all that may be read is. */
   get passing(): Place {
-    return this.#index.placeAt(this.#released);
+    return this.#index.placeAt(this.#passage.released);
   }
 
   /** Nothing that was received later was ever sent to the target, nor is let pass; epoch ms. */
   get sentToMs(): number {
-    return this.#sent.ms;
+    return this.#passage.sentToMs;
   }
 
   /** The same of the next moments, whatever the gate is told now; epoch ms. */
   get sentSoonMs(): number {
-    return this.#sent.soonMs;
+    return this.#passage.sentSoonMs;
   }
 
   /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
@@ -149,10 +147,7 @@ export class Arrivals {
   /** Whether all that was received up to then has passed the gate; epoch ms. */
   isOverAt(ms: number): boolean {
     const { clock, source } = this.#options;
-    if (!this.#readAhead.isWholeTo(ms)) return false;
-    const next = this.#index.after(this.#released);
-    // A part of it may have passed.
-    if (next !== undefined && this.#isAhead(next, lastBy(next, ms))) return false;
+    if (!this.#readAhead.isWholeTo(ms) || !this.#passage.isOverAt(ms)) return false;
     return source.completeToMs(clock.now()) > ms;
   }
 
@@ -215,42 +210,15 @@ export class Arrivals {
 
   /** Lets pass what the gate lets pass now. */
   release(): void {
-    const { gate, clock, events } = this.#options;
-    const gateMs = gate.limitMs(clock.now());
-    const limitMs = Math.min(gateMs, this.#sent.ms);
-    const before = this.#released;
-    for (;;) {
-      const arrival = this.#index.after(this.#released);
-      if (arrival === undefined) break;
-      const seq = lastBy(arrival, limitMs);
-      if (!this.#isAhead(arrival, seq)) {
-        if (this.#isAhead(arrival, lastBy(arrival, gateMs))) this.#raiseSent(gateMs);
-        break;
-      }
-      this.#released = { ...this.#released, ordinal: arrival.epoch, seq };
-    }
-    if (this.#released !== before) events.released();
-  }
-
-  /** Whether the arrival has records up to this number that were not let pass. */
-  #isAhead({ first, epoch }: Arrival, seq: number): boolean {
-    const position = { ...this.#released, ordinal: epoch, seq };
-    return seq >= first && comparePositions(position, this.#released) > 0;
-  }
-
-  /** All that is here and passes the gate may be sent. */
-  #raiseSent(gateMs: number): void {
-    // It may be undone by what isn't read yet.
-    if (!this.#forks.isFresh) return;
-    const latestMs = (this.#index.lastReceivedAt ?? this.#sent.ms) + SENT_AHEAD_MS;
-    this.#sent.raise(Math.min(gateMs, latestMs));
+    this.#passage.release();
   }
 
   /** What follows `after` and may be read, for the delivery; the same numbers are the same records, always. */
   async next(after: Position | undefined): Promise<LogRead | undefined> {
-    const position = after ?? this.#released;
+    const { released } = this.#passage;
+    const position = after ?? released;
     this.#pass(position);
-    if (comparePositions(position, this.#released) >= 0) return undefined;
+    if (comparePositions(position, released) >= 0) return undefined;
     const arrival = this.#index.after(position);
     if (arrival === undefined) return undefined;
     const { epoch: ordinal, first: firstSeq, last, hole } = arrival;
@@ -261,8 +229,8 @@ export class Arrivals {
       this.#goBack(position);
       return undefined;
     }
-    const isWhole = ordinal < this.#released.ordinal || last <= this.#released.seq;
-    const lastSeq = isWhole ? last : this.#released.seq;
+    const isWhole = ordinal < released.ordinal || last <= released.seq;
+    const lastSeq = isWhole ? last : released.seq;
     const read = { kind: 'frame', lane, ordinal, firstSeq, lastSeq, body: frame.body } as const;
     if (isWhole) return read;
     return { ...read, body: frame.body.subarray(0, offsetOf(read, lastSeq + 1)) };
@@ -306,7 +274,7 @@ export class Arrivals {
 
   /** A frame of which a part has passed was looked at before. Nothing of that part is undone: so whoever reads it finds it where it was. */
   #onForked(fork: Fork): void {
-    const begun = this.#index.after(this.#released);
+    const begun = this.#index.after(this.#passage.released);
     if (begun?.frame !== undefined) begun.frame = this.#refusals.withoutUndone(begun.frame);
     this.#options.events.forked(fork);
   }
@@ -328,7 +296,7 @@ export class Arrivals {
   /** What follows the position is no longer in memory: it is read again. */
   #goBack(position: Position): void {
     this.#readAhead.goBack(this.#index.goBack(position));
-    this.#released = position;
+    this.#passage.goBack(position);
     this.#passed = position;
     this.#readAhead.bytes = 0;
     this.#recent.clear();
