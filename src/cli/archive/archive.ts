@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type JoinedRepository, joinRepository } from '../../archive/join-repository.ts';
 import type { Config } from '../../config/options.ts';
 import { connectionOf } from '../kafka-connection.ts';
@@ -8,6 +7,7 @@ import { assertOneLog } from '../../wal/worker-logs.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
 import type { FromArchiver } from './archive-messages.ts';
 import { runWorkers } from './archive-workers.ts';
+import { archiverFolder, markArchiver } from './archiver-folder.ts';
 import { ArchiverReport } from './archiver-report.ts';
 import type { TopicArchiveAdmin } from './topic-archive-admin.ts';
 
@@ -35,10 +35,12 @@ export async function runArchive(config: Config): Promise<void> {
   }
   stop.signal.addEventListener('abort', endInTime, { once: true });
   const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
-  const folder = join(config.data, 'archiver');
+  const folder = archiverFolder(config.data);
   const lock = await report.persist('start', stop.signal, async () => {
     await mkdir(folder, { recursive: true });
-    return DirectoryLock.acquire(folder);
+    const acquired = await DirectoryLock.acquire(folder);
+    await markArchiver(config.data, !report.hasParent);
+    return acquired;
   });
   if (lock === undefined) return;
   await admin?.start();

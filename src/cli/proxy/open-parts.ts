@@ -52,7 +52,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
   const topic = kafkaCursor && (await openTopic(config, logger));
-  const unarchived = await Unarchived.open(config, logger);
+  const unarchived = await Unarchived.open(config, logger, clock);
   const home = await readArchiveHome(config.data).catch(() => undefined);
   const archived = await archivedBefore(config.data);
   const isArchived = config.archive === 'on' || archived !== undefined;

@@ -1,31 +1,55 @@
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { type ArchiveHome, readArchiveHome } from '../../archive/archive-home.ts';
 import type { Config } from '../../config/options.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { DirectoryLock } from '../../wal/directory-lock.ts';
+import { DirectoryLock, type LockHolder } from '../../wal/directory-lock.ts';
+import { archiverFolder, archiverMark } from '../archive/archiver-folder.ts';
+
+const LIMITS = {
+  /** One that ends sooner, again and again, archives nothing. */
+  runMsMin: 10_000,
+  /** Who is started again, as by systemd, or after the proxy, is not missed for so long. */
+  absentMsMax: 60_000,
+} as const;
 
 /**
  * Tells that what is logged is archived no more, though it was before: by `archive: off`, which may be a line that was lost. What the log then
- * drops is missing in the repository for good. With Kafka the archive is the topic's, and nothing is told; nor while `tsdb-wal archive` is run.
+ * drops is missing in the repository for good. With Kafka the archive is the topic's, and nothing is told; nor while `tsdb-wal archive` is run,
+ * or was a moment ago, by a process that lasts.
  */
 export class Unarchived {
   readonly #data: string;
   readonly #logger: Logger;
+  readonly #clock: Clock;
   readonly #home: ArchiveHome | undefined;
-  #isArchived = false;
+  /** Whether the last archiver was one that was run by itself. */
+  #isApart = false;
+  #archiver: { readonly holder: LockHolder; readonly sinceMs: number } | undefined;
+  /** When there was an archiver that counts. */
+  #archivedMs = -Infinity;
   #isTold = false;
 
-  private constructor(data: string, logger: Logger, home: ArchiveHome | undefined) {
+  private constructor(
+    { data }: Config,
+    parts: {
+      readonly logger: Logger;
+      readonly clock: Clock;
+      readonly home: ArchiveHome | undefined;
+    },
+  ) {
     this.#data = data;
-    this.#logger = logger;
-    this.#home = home;
+    this.#logger = parts.logger;
+    this.#clock = parts.clock;
+    this.#home = parts.home;
   }
 
-  static async open(config: Config, logger: Logger): Promise<Unarchived> {
+  static async open(config: Config, logger: Logger, clock: Clock): Promise<Unarchived> {
     const { archive, data, kafka } = config;
     const isMeant = archive === 'on' || kafka.brokers.length > 0;
-    const unarchived = new Unarchived(data, logger, isMeant ? undefined : await homeOf(data));
-    await unarchived.look();
+    const home = isMeant ? undefined : await homeOf(data);
+    const unarchived = new Unarchived(config, { logger, clock, home });
+    await unarchived.#begin();
     return unarchived;
   }
 
@@ -33,22 +57,60 @@ export class Unarchived {
   get troubles(): readonly string[] {
     if (this.#home === undefined || this.#isArchived) return [];
     const { place } = this.#home;
+    const who = this.#isApart
+      ? 'no `tsdb-wal archive` runs on this directory, as one did before, or none that lasts, and archive is off'
+      : 'archive is off';
+    const how = this.#isApart ? 'start that again, or set archive to on' : 'set archive to on';
     return [
-      `nothing is archived: archive is off, though this directory was archived to ${place} before, and what the log drops meanwhile is missing there for good; set archive to on, or, if it is meant, move DATA/archive.json away and start again`,
+      `nothing is archived: ${who}, though this directory was archived to ${place} before, and what the log drops meanwhile is missing there for good; ${how}, or, if it is meant, move DATA/archive.json away and start again`,
     ];
   }
 
   /** Whether somebody else archives the log; call it once a second. */
   async look(): Promise<void> {
     if (this.#home === undefined) return;
-    const archiver = await DirectoryLock.holder(join(this.#data, 'archiver')).catch(
-      () => undefined,
-    );
-    this.#isArchived = archiver !== undefined;
+    const nowMs = this.#clock.monotonicMs();
+    const holder = await this.#holder();
+    if (holder === undefined) this.#archiver = undefined;
+    else if (!isSame(holder, this.#archiver?.holder)) {
+      this.#archiver = { holder, sinceMs: nowMs };
+      this.#isApart = true;
+    }
+    const { sinceMs = Infinity } = this.#archiver ?? {};
+    if (nowMs - sinceMs >= LIMITS.runMsMin) this.#archivedMs = nowMs;
     const [trouble] = this.troubles;
     if (trouble !== undefined && !this.#isTold) this.#logger.warn(trouble);
     this.#isTold = trouble !== undefined;
   }
+
+  /** One that runs counts at once, and one that ran by itself before is given time to come. */
+  async #begin(): Promise<void> {
+    if (this.#home === undefined) return;
+    this.#isApart = await isThere(archiverMark(this.#data));
+    const isExpected = this.#isApart || (await this.#holder()) !== undefined;
+    if (isExpected) this.#archivedMs = this.#clock.monotonicMs();
+    await this.look();
+  }
+
+  get #isArchived(): boolean {
+    const { absentMsMax, runMsMin } = LIMITS;
+    return this.#clock.monotonicMs() - this.#archivedMs < absentMsMax + runMsMin;
+  }
+
+  async #holder(): Promise<LockHolder | undefined> {
+    return DirectoryLock.holder(archiverFolder(this.#data)).catch(() => undefined);
+  }
+}
+
+function isSame(one: LockHolder, other: LockHolder | undefined): boolean {
+  return one.pid === other?.pid && one.started === other.started && one.host === other.host;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** One that cannot be read tells nothing. */

@@ -1,37 +1,115 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writeArchiveHome } from '../../../src/archive/archive-home.ts';
+import { archiverFolder, markArchiver } from '../../../src/cli/archive/archiver-folder.ts';
 import { Unarchived } from '../../../src/cli/proxy/unarchived.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { DirectoryLock } from '../../../src/wal/directory-lock.ts';
-import { tempDirectory } from '../../kit/temp.ts';
+import { type TempDirectory, tempDirectory } from '../../kit/temp.ts';
+import { ManualClock } from '../../kit/wal-clock.ts';
 
-test('archive off, where there was an archive, is told until somebody archives', async () => {
-  await using folder = await tempDirectory('unarchived');
-  const data = folder.path;
-  const warned: string[] = [];
-  const logger = pino({ level: 'warn' }, { write: (text) => void warned.push(text) });
-  const open = async (flags: Record<string, string>): Promise<Unarchived> =>
-    Unarchived.open(await loadConfig({ environment: {}, flags: { data, ...flags } }), logger);
-  expect((await open({ archive: 'off' })).troubles).toEqual([]);
-  const lane = '0123456789abcdef';
-  await writeArchiveHome(data, { repository: lane, place: '/mnt/archive', lane, ordinal: 1 });
-  expect((await open({ archive: 'on' })).troubles).toEqual([]);
-  expect((await open({ archive: 'off', 'kafka.brokers': 'kafka:9092' })).troubles).toEqual([]);
-  expect(warned).toEqual([]);
-  const unarchived = await open({ archive: 'off' });
-  const says = 'nothing is archived: archive is off, though this directory was archived to /mnt';
-  expect(unarchived.troubles).toEqual([expect.stringContaining(says)]);
-  await unarchived.look();
-  expect(warned).toEqual([expect.stringContaining(says)]);
-  await mkdir(join(data, 'archiver'));
-  const lock = await DirectoryLock.acquire(join(data, 'archiver'));
-  await unarchived.look();
-  expect(unarchived.troubles).toEqual([]);
-  await lock.release();
-  await unarchived.look();
-  expect(unarchived.troubles).toHaveLength(1);
-  expect(warned).toHaveLength(2);
+const SAYS = 'nothing is archived: archive is off, though this directory was archived to /mnt';
+const SAYS_APART = 'nothing is archived: no `tsdb-wal archive` runs on this directory, as one did';
+
+/** A proxy's look at a data directory that was archived before, each second. */
+class Scene implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly warned: string[] = [];
+  readonly data: string;
+  readonly #folder: TempDirectory;
+  #unarchived: Unarchived | undefined;
+
+  private constructor(folder: TempDirectory) {
+    this.#folder = folder;
+    this.data = folder.path;
+  }
+
+  static async begin(): Promise<Scene> {
+    const scene = new Scene(await tempDirectory('unarchived'));
+    const lane = '0123456789abcdef';
+    const home = { repository: lane, place: '/mnt/archive', lane, ordinal: 1 };
+    await mkdir(archiverFolder(scene.data));
+    await writeArchiveHome(scene.data, home);
+    return scene;
+  }
+
+  async open(flags: Record<string, string> = { archive: 'off' }): Promise<void> {
+    const { data } = this;
+    const logger = pino({ level: 'warn' }, { write: (text) => void this.warned.push(text) });
+    const config = await loadConfig({ environment: {}, flags: { data, ...flags } });
+    this.#unarchived = await Unarchived.open(config, logger, this.clock);
+  }
+
+  get troubles(): readonly string[] {
+    return this.#unarchived?.troubles ?? [];
+  }
+
+  /** In how many of the seconds that pass something is told. */
+  async pass(seconds: number): Promise<number> {
+    let told = 0;
+    for (let second = 0; second < seconds; second += 1) {
+      this.clock.pass(1_000);
+      await this.#unarchived?.look();
+      told += this.troubles.length;
+    }
+    return told;
+  }
+
+  async archiver(): Promise<DirectoryLock> {
+    return DirectoryLock.acquire(archiverFolder(this.data));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+describe('archive off, where there was an archive,', () => {
+  test('is told at once, and until an archiver has run for a while', async () => {
+    await using scene = await Scene.begin();
+    await scene.open({ archive: 'on' });
+    expect(scene.troubles).toEqual([]);
+    await scene.open({ archive: 'off', 'kafka.brokers': 'kafka:9092' });
+    expect([...scene.troubles, ...scene.warned]).toEqual([]);
+    await scene.open();
+    expect(scene.troubles).toEqual([expect.stringContaining(SAYS)]);
+    expect(await scene.pass(5)).toBe(5);
+    expect(scene.warned).toEqual([expect.stringContaining(SAYS)]);
+    await scene.archiver();
+    expect(await scene.pass(60)).toBeLessThan(15);
+    expect(scene.troubles).toEqual([]);
+    expect(scene.warned).toHaveLength(1);
+  });
+
+  test('is not told while an archiver beside it is started again, and is when that is gone', async () => {
+    await using scene = await Scene.begin();
+    await markArchiver(scene.data, true);
+    // The proxy comes up first.
+    await scene.open();
+    expect(await scene.pass(20)).toBe(0);
+    for (let round = 0; round < 3; round += 1) {
+      const lock = await scene.archiver();
+      expect(await scene.pass(120)).toBe(0);
+      await lock.release();
+      expect(await scene.pass(50)).toBe(0);
+    }
+    expect(scene.warned).toEqual([]);
+    await scene.pass(20);
+    expect(scene.troubles).toEqual([expect.stringContaining(SAYS_APART)]);
+    expect(scene.warned).toHaveLength(1);
+  });
+
+  test('is told of an archiver that ends each time, once for all', async () => {
+    await using scene = await Scene.begin();
+    await scene.open();
+    for (let round = 0; round < 30; round += 1) {
+      const lock = await scene.archiver();
+      await scene.pass(4);
+      await lock.release();
+      await scene.pass(3);
+    }
+    expect(await scene.pass(1)).toBe(1);
+    expect(scene.warned).toHaveLength(1);
+  });
 });
