@@ -1,6 +1,4 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
-import { DeadLetters } from '../follow/dead-letters.ts';
-import type { RefusedPoint } from '../follow/logged-point.ts';
 import type { DoubtState } from '../follow/doubt.ts';
 import { Feed, type FeedEvents, type FeedLimits } from '../follow/feed.ts';
 import type { FollowerState } from '../follow/follower.ts';
@@ -16,12 +14,14 @@ import { Arrivals } from './arrivals.ts';
 import { type DrainState, drainLookMs, type Promotion } from './drain.ts';
 import { Draining } from './draining.ts';
 import type { Gate } from './gate.ts';
+import { KnownTarget } from './known-target.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
 import type { SeenLane } from './seen-lanes.ts';
 import type { StandbySource } from './standby-source.ts';
 import type { StateDirectory } from './state-directory.ts';
+import { TargetRefusals } from './target-refusals.ts';
 
 export interface StandbyOptions {
   readonly target: URL;
@@ -63,13 +63,11 @@ export class Standby {
   readonly #options: StandbyOptions;
   readonly #arrivals: Arrivals;
   readonly #feed: Feed;
-  readonly #letters: DeadLetters;
+  readonly #refusals: TargetRefusals;
   readonly #start: Position;
-  #place: Place;
+  readonly #known: KnownTarget;
   #facts: ServerFacts | undefined;
   #trouble: string | undefined;
-  /** All that are known, also those that are only being written down. */
-  #forks: readonly Fork[];
   readonly #draining: Draining;
   readonly #loop: LoopWatch;
   readonly #watching = new Nudge();
@@ -81,9 +79,7 @@ export class Standby {
     if (promotion.kind === 'draining' && promotion.fork !== undefined)
       gate.drain(promotion.fork.at);
     this.#options = options;
-    this.#place = place;
-    this.#forks = forks;
-    this.#letters = new DeadLetters(state.path);
+    this.#known = new KnownTarget({ state, place, unsaved: (reason) => events.unsaved(reason) });
     this.#loop = new LoopWatch(target, source);
     this.#arrivals = new Arrivals({
       source,
@@ -93,8 +89,11 @@ export class Standby {
       sentToMs: sentToMs ?? clock.now(),
       forks,
       events: {
-        sending: (toMs) => this.#save({ sentToMs: toMs }),
-        forked: (fork) => this.#onForked(fork),
+        sending: (toMs) => this.#known.noteSending(toMs),
+        forked: (fork) => {
+          events.forked(fork);
+          this.#known.noteUndone(fork);
+        },
         released: () => this.#feed.wake(),
         looked: () => this.#loop.look(),
         again: (reason) => this.#onAgain(reason),
@@ -104,6 +103,12 @@ export class Standby {
       },
     });
     this.#start = this.#arrivals.end;
+    this.#refusals = new TargetRefusals({
+      directory: state.path,
+      arrivals: this.#arrivals,
+      clock,
+      deadLetters: (suspects) => events.deadLetters(suspects),
+    });
     this.#feed = this.#createFeed();
     this.#draining = new Draining({
       state,
@@ -127,7 +132,7 @@ export class Standby {
 
   /** What the target surely contains. */
   get place(): Place {
-    return this.#place;
+    return this.#known.place;
   }
 
   /** Nothing that was received later was ever sent to the target, epoch ms. */
@@ -137,7 +142,7 @@ export class Standby {
 
   /** What is known to be undone of the log: the target has none of it. */
   get forks(): readonly Fork[] {
-    return this.#forks;
+    return this.#known.forks;
   }
 
   /** Who was seen to write to what it follows, applied or not; `isComplete`: as far as the end of that a moment ago. */
@@ -150,7 +155,7 @@ export class Standby {
   }
 
   get deadLetters(): number {
-    return this.#letters.count;
+    return this.#refusals.count;
   }
 
   /** Why the source can't be read. */
@@ -249,7 +254,7 @@ export class Standby {
     over.signal.addEventListener('abort', () => this.#watching.give(), { once: true });
     while (!over.signal.aborted) {
       const contained = await this.#draining.step();
-      this.#place = contained ?? this.#place;
+      if (contained !== undefined) this.#known.noteEnd(contained);
       if (contained !== undefined || this.#isReached) return;
       await this.#watching.within(drainLookMs(this.promotion, gate), clock);
     }
@@ -273,8 +278,8 @@ export class Standby {
         return Promise.resolve(undefined);
       },
       events: {
-        delivered: (_last, refused) => this.#unknown(refused),
-        rejected: (suspects) => this.#onRejected(suspects),
+        delivered: (_last, refused) => this.#refusals.among(refused),
+        rejected: (suspects) => this.#refusals.note(suspects),
         mended: (points) => events.mended(points),
         unsettled: (points) => events.unsettled(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
@@ -288,52 +293,10 @@ export class Standby {
         resumed: (reason) => events.resumed(reason),
         doubted: (reason) => events.doubted(reason),
         stored: () => undefined,
-        confirmed: (position) => this.#onConfirmed(position),
+        confirmed: (position) => this.#known.noteContained(this.#arrivals.confirm(position)),
         hole: (hole: Hole) => events.hole(hole),
       },
     });
-  }
-
-  /** Without the points that the primary refused, too: their clients were told. */
-  #unknown<P extends RefusedPoint>(refused: readonly P[]): P[] {
-    return refused.filter(
-      ({ position, index }) => !this.#arrivals.isRefused(this.#arrivals.recordAt(position, index)),
-    );
-  }
-
-  async #onRejected(suspects: readonly Suspect[]): Promise<void> {
-    const letters = this.#unknown(suspects).map((suspect) => {
-      const { index, ...position } = this.#arrivals.recordAt(suspect.position, suspect.index);
-      return Object.assign({}, suspect, { position, index });
-    });
-    if (letters.length === 0) return;
-    await this.#letters.write(letters, this.#options.clock.now());
-    this.#options.events.deadLetters(letters);
-  }
-
-  async #onConfirmed(position: Position): Promise<void> {
-    const place = this.#arrivals.confirm(position);
-    this.#place = place;
-    // Tried again with the next.
-    await this.#save({ place }).catch(() => undefined);
-  }
-
-  /** It is told when that fails. */
-  async #save(changes: Parameters<StateDirectory['save']>[0]): Promise<void> {
-    const { state, events } = this.#options;
-    try {
-      await state.save(changes);
-    } catch (error) {
-      events.unsaved((error as Error).message);
-      throw error;
-    }
-  }
-
-  #onForked(fork: Fork): void {
-    this.#options.events.forked(fork);
-    this.#forks = [...this.#forks, fork];
-    // Should it be met again, nothing of what it undid was sent either.
-    void this.#save({ forks: this.#forks }).catch(() => undefined);
   }
 
   #onAgain(reason: string): void {
