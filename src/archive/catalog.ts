@@ -1,7 +1,7 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import type { Holdings, LaneHoldings } from './coverage.ts';
-import { doubtfulDays } from './doubtful-days.ts';
+import { withBeside } from './doubtful-days.ts';
 import { ALL_DAYS } from './lane-listing.ts';
 import { isUnreadable } from './data-object.ts';
 import {
@@ -12,7 +12,7 @@ import {
   parseObjectName,
   type SegmentName,
 } from './object-names.ts';
-import { listOuter, listBeside } from './outer-segments.ts';
+import { listOuter } from './outer-segments.ts';
 import { assertFormat } from './sealed-json.ts';
 import {
   type Begin,
@@ -32,7 +32,7 @@ export interface Catalog extends Holdings {
   readonly faults: readonly ObjectFault[];
 }
 
-interface CatalogLane extends LaneHoldings {
+export interface CatalogLane extends LaneHoldings {
   /** Segments that are committed and lie in no other: what a merged one stands for is looked for where it is needed. */
   readonly objects: readonly SegmentName[];
 }
@@ -57,14 +57,7 @@ export async function readCatalog(store: ObjectStore): Promise<Catalog> {
     const objects = await listOuter({ store, lane, onStranger }, ALL_DAYS);
     lanes.set(lane, { ...(await readLaneNotes(store, lane, faults)), objects });
   }
-  for (const [lane, days] of doubtfulDays(lanes)) {
-    const holdings = lanes.get(lane);
-    if (holdings === undefined) continue;
-    const objects = [...holdings.objects];
-    for (const day of days) objects.push(...(await listBeside(store, lane, objects, day)));
-    lanes.set(lane, { ...holdings, objects });
-  }
-  return { lanes, faults };
+  return { lanes: await withBeside(store, lanes), faults };
 }
 
 /** The lanes of a repository by one short listing each; other names below `lanes/` are faults. */

@@ -1,28 +1,54 @@
+import type { ObjectStore } from '../storage/object-store.ts';
 import { computeCoverage, type LaneHoldings } from './coverage.ts';
+import type { ListedDays } from './lane-listing.ts';
 import { dayAt, type SegmentName } from './object-names.ts';
+import { listBeside } from './outer-segments.ts';
 
 interface ListedLane extends LaneHoldings {
   readonly objects: readonly SegmentName[];
 }
 
-/**
- * By lane the merged days beside whose segments there may be what the lane seems to lack, as `2025/03/04`: those of the holes, from what is before
- * them to what is behind.
- */
-export function doubtfulDays(lanes: ReadonlyMap<string, ListedLane>): Map<string, Set<string>> {
-  const doubtful = new Map<string, Set<string>>();
-  for (const { lane, firstSeq, fromMs } of computeCoverage({ lanes }).holes) {
-    const objects = lanes.get(lane)?.objects ?? [];
-    const behind = objects.filter((object) => object.firstSeq > firstSeq);
-    const untilMs = behind.reduce((least, { toMs }) => Math.min(least, toMs), Infinity);
-    const through = untilMs === Infinity ? undefined : dayAt(untilMs);
-    const days = doubtful.get(lane) ?? new Set();
-    for (const { level, toMs } of objects) {
-      const day = dayAt(toMs);
-      const isAround = day >= dayAt(fromMs) && (through === undefined || day <= through);
-      if (level === 'day' && isAround) days.add(day);
+/** The same lanes with what stands beside the segments of merged days where something seems to be missing: these may have been made without it. */
+export async function withBeside<T extends ListedLane>(
+  store: ObjectStore,
+  listed: ReadonlyMap<string, T>,
+): Promise<Map<string, T>> {
+  const lanes = new Map(listed);
+  for (const [lane, doubtful] of doubtfulDays(listed)) {
+    const holdings = lanes.get(lane);
+    if (holdings === undefined) continue;
+    const objects = [...holdings.objects];
+    const merged = objects.filter(({ level }) => level === 'day').map(({ toMs }) => dayAt(toMs));
+    for (const day of new Set(merged)) {
+      if (doubtful.some((days) => isAmong(day, days))) {
+        objects.push(...(await listBeside(store, lane, objects, day)));
+      }
     }
-    if (days.size > 0) doubtful.set(lane, days);
+    lanes.set(lane, { ...holdings, objects });
+  }
+  return lanes;
+}
+
+/** By lane the days on which what it seems to lack was received: of each hole from what is before it to what is behind. */
+export function doubtfulDays(lanes: ReadonlyMap<string, ListedLane>): Map<string, ListedDays[]> {
+  const doubtful = new Map<string, ListedDays[]>();
+  for (const { lane, firstSeq, fromMs } of computeCoverage({ lanes }).holes) {
+    const { begin, objects } = lanes.get(lane) ?? {};
+    if (objects === undefined) continue;
+    let untilMs = Infinity;
+    for (const object of objects) {
+      if (object.firstSeq > firstSeq) untilMs = Math.min(untilMs, object.toMs);
+    }
+    const days = {
+      // Without its begin a lane seems to begin with what is there.
+      from: begin === undefined ? '' : dayAt(fromMs),
+      through: untilMs === Infinity ? undefined : dayAt(untilMs),
+    };
+    doubtful.set(lane, [...(doubtful.get(lane) ?? []), days]);
   }
   return doubtful;
+}
+
+export function isAmong(day: string, { from, through }: ListedDays): boolean {
+  return day >= from && (through === undefined || day <= through);
 }

@@ -1,6 +1,7 @@
-import { type Catalog, readCatalog } from '../archive/catalog.ts';
+import type { Catalog } from '../archive/catalog.ts';
 import { computeCoverage, type Coverage, type CoverageHole } from '../archive/coverage.ts';
 import type { Duckdb } from '../archive/duckdb.ts';
+import { FollowedCatalog } from '../archive/followed-catalog.ts';
 import { assertInPlace, type Repository } from '../archive/repository.ts';
 import { type SearchEvent, searchWrites } from '../archive/search.ts';
 import { SearchedSegments } from '../archive/searched-segments.ts';
@@ -55,8 +56,11 @@ export class RepositorySource implements StandbySource {
   #covered: CoveredLanes = new Map();
   readonly #told = new Set<string>();
 
+  #followed: FollowedCatalog;
+
   constructor(options: RepositorySourceOptions) {
     this.#options = options;
+    this.#followed = new FollowedCatalog(options.repository.store);
   }
 
   readonly #seen = new SeenLanes();
@@ -83,7 +87,7 @@ export class RepositorySource implements StandbySource {
 
   async isSaidBy({ id, at }: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
     const { store } = this.#options.repository;
-    const catalog = await readCatalog(store);
+    const catalog = await this.#catalog();
     const { sidecars } = await SearchedSegments.open({
       store,
       catalog,
@@ -98,7 +102,9 @@ export class RepositorySource implements StandbySource {
 
   async seek(place: Place): Promise<void> {
     await this.#end();
-    await assertInPlace(this.#options.repository);
+    const { repository } = this.#options;
+    await assertInPlace(repository);
+    this.#followed = new FollowedCatalog(repository.store);
     const catalog = await this.#catalog();
     const start = startOf(catalog, place);
     this.#covered = coveredLanes(computeCoverage(catalog));
@@ -132,7 +138,7 @@ export class RepositorySource implements StandbySource {
   }
 
   async #catalog(): Promise<Catalog> {
-    const catalog = await readCatalog(this.#options.repository.store);
+    const catalog = await this.#followed.look();
     for (const [lane, { begin, objects }] of catalog.lanes) {
       const toMs = objects.reduce(
         (latest, one) => Math.max(latest, one.toMs),
@@ -304,7 +310,7 @@ function startOf({ lanes }: Catalog, place: Place): Frontier {
   let start = frontierOf(place);
   for (const [lane, { objects }] of lanes) {
     const at = place.lanes.get(lane);
-    const firstMs = Math.min(...objects.map(({ fromMs }) => fromMs));
+    const firstMs = objects.reduce((first, { fromMs }) => Math.min(first, fromMs), Infinity);
     const ms = at?.receivedAt ?? Math.max(place.sinceMs ?? -Infinity, firstMs);
     const lacks = objects.some(({ lastSeq, toMs }) =>
       at === undefined || at.seq === 0 ? toMs > ms : lastSeq > at.seq,
