@@ -9,11 +9,11 @@ import { makeFolder } from '../runtime/durable-file.ts';
 import { DurablePublisher } from './durable-publisher.ts';
 import { FrameRing, type RingFrame } from './frame-ring.ts';
 import { Intake } from './intake.ts';
+import { LaneOpener, PASSING_ERRORS } from './lane-opener.ts';
 import { LaneWriter } from './lane-writer.ts';
 import { type OpenReason, type Opening, openRecord } from './open-record.ts';
 import { type Leap, ReceiveClock } from './receive-clock.ts';
 import type { Segment } from './log-files.ts';
-import type { ClockLeap } from './retention.ts';
 import { type RecoveredLog, recoverLog, type RecoverOptions } from './recovery.ts';
 import { SegmentList } from './segment-list.ts';
 import { openSyncedSink, type OpenSink } from './segment-writer.ts';
@@ -55,11 +55,6 @@ export interface WalEvents {
   hindered?(reason: string | undefined): void;
 }
 
-const REOPEN_MS = 1_000;
-
-/** A disk may get over these; anything else at a start is a wrong directory. */
-const PASSING_ERRORS: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EIO']);
-
 /**
  * The write-ahead log: every accepted write, in one order, durable before it is answered.
  *
@@ -80,6 +75,7 @@ export class Wal {
   readonly #published: DurablePublisher;
   readonly #recovered: RecoveredLog;
   readonly #segments: SegmentList;
+  readonly #opener: LaneOpener;
   #writer: LaneWriter | undefined;
   #lane = '';
   #ordinal: number;
@@ -87,10 +83,7 @@ export class Wal {
   /** What the first record of the current lane says, until that is durable. */
   #opening: Opening | undefined;
   readonly #intake: Intake;
-  /** Seen by this process. */
-  readonly #leaps: ClockLeap[] = [];
   readonly #stopping = new AbortController();
-  #reopening: Promise<void> | undefined;
   #maintaining: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -106,6 +99,12 @@ export class Wal {
       segments: recovered.segments,
       onExpired: (segment) => options.events.expired?.(segment),
       onHindered: (reason) => options.events.hindered?.(reason),
+    });
+    this.#opener = new LaneOpener({
+      clock: options.clock,
+      open: (opening) => this.#openLane(opening),
+      failed: (reason) => this.#intake.refuse(reason),
+      signal: this.#stopping.signal,
     });
     const { lane, ordinal, lastSeq: seq } = recovered.end ?? { lane: '', ordinal: 0, lastSeq: 0 };
     this.#durable = { lane, ordinal, seq };
@@ -125,7 +124,7 @@ export class Wal {
       const wal = new Wal(options, recovered);
       const { end: previous, holes, lastReceivedAt = 0 } = recovered;
       const opening = { previous, holes, ...wal.#time.follow(lastReceivedAt) };
-      await wal.#openOrRetry({ reason: 'start', ...opening }, PASSING_ERRORS);
+      await wal.#opener.open({ reason: 'start', ...opening }, PASSING_ERRORS);
       return wal;
     } catch (cause) {
       throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
@@ -238,7 +237,7 @@ export class Wal {
   async #close(): Promise<void> {
     this.#stopping.abort();
     await this.#maintaining;
-    await this.#reopening;
+    await this.#opener.settled();
     this.#intake.refuse('the process is stopping');
     await this.#writer?.flush();
     this.appendControl({ kind: 'close' });
@@ -278,18 +277,6 @@ export class Wal {
     this.#options.events.opened(position, opening.reason);
   }
 
-  /** Opens a lane, in the background when that fails now with one of the errors (all when not given). */
-  async #openOrRetry(opening: Opening, passing?: ReadonlySet<unknown>): Promise<void> {
-    try {
-      await this.#openLane(opening);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (passing?.has(code) === false) throw error;
-      this.#intake.refuse(`the log could not be opened: ${message}`);
-      this.#reopening = this.#reopen(opening);
-    }
-  }
-
   #onDurable(frame: RingFrame): void {
     this.#segments.grow(frame);
     const { lane, ordinal, lastSeq } = frame;
@@ -313,30 +300,13 @@ export class Wal {
     // Otherwise whoever stopped the writer opens the next lane, or none.
     if (!isCurrent) return;
     const unsaid = this.#opening ?? { holes: [] };
-    this.#reopening = this.#reopen({ ...unsaid, reason: 'write failed', previous: writer.link });
-  }
-
-  /** A new lane, tried once a second until the disk takes it. */
-  async #reopen(opening: Opening): Promise<void> {
-    const { signal } = this.#stopping;
-    for (;;) {
-      await this.#options.clock.sleep(REOPEN_MS, signal);
-      if (signal.aborted) return;
-      try {
-        await this.#openLane(opening);
-        return;
-      } catch (error) {
-        this.#intake.refuse(`the log could not be opened: ${(error as Error).message}`);
-      }
-    }
+    this.#opener.openLater({ ...unsaid, reason: 'write failed', previous: writer.link });
   }
 
   async #maintain(passed: Position | undefined): Promise<void> {
     const leap = this.#time.adjust();
     if (leap !== undefined) await this.#restartLane(leap);
-    await this.#segments.expire(passed, { now: this.now(), leaps: this.#leaps });
-    const oldest = this.segments[0]?.ordinal ?? 0;
-    while ((this.#leaps[0]?.ordinal ?? Infinity) <= oldest) this.#leaps.shift();
+    await this.#segments.expire(passed, this.now());
     const space = await this.#segments.refusal();
     if (this.#writer !== undefined) this.#intake.refuse(space);
   }
@@ -349,8 +319,8 @@ export class Wal {
     this.#intake.refuse('the wall clock leapt: a new lane is being opened');
     await writer.stop();
     this.#time.accept();
-    this.#leaps.push({ ordinal: this.#ordinal + 1, ms: leap.to - leap.from });
+    this.#segments.noteLeap({ ordinal: this.#ordinal + 1, ms: leap.to - leap.from });
     const { link: previous } = writer;
-    await this.#openOrRetry({ reason: 'clock leap', previous, holes: [], disputed: leap });
+    await this.#opener.open({ reason: 'clock leap', previous, holes: [], disputed: leap });
   }
 }

@@ -19,6 +19,8 @@ export interface SegmentListOptions extends SpaceLimits {
 export class SegmentList {
   readonly #options: SegmentListOptions;
   #segments: Segment[];
+  /** Seen by this process, and of lanes that are still here. */
+  #leaps: readonly ClockLeap[] = [];
   #hindrance: string | undefined;
 
   constructor(options: SegmentListOptions) {
@@ -53,14 +55,17 @@ export class SegmentList {
     return spaceRefusal(this.#options.directory, this.bytes, this.#options);
   }
 
-  /** Removes the oldest ones, as far as they may go. Never rejects: what can't be removed is tried again at the next call. */
-  async expire(
-    passed: Position | undefined,
-    { now, leaps }: { readonly now: number; readonly leaps: readonly ClockLeap[] },
-  ): Promise<void> {
+  /** The wall clock leapt: how old files are does not go by that. */
+  noteLeap(leap: ClockLeap): void {
+    this.#leaps = [...this.#leaps, leap];
+  }
+
+  /** Removes the oldest ones, as far as they may go; `now`: epoch ms. Never rejects: what can't be removed is tried again at the next call. */
+  async expire(passed: Position | undefined, now: number): Promise<void> {
     const { retentionMs, bytesMax, onExpired, onHindered } = this.#options;
     const { bytes } = this;
     const segments = this.#segments;
+    const leaps = this.#leaps;
     const expired = expiredSegments({ segments, now, leaps, retentionMs, passed, bytes, bytesMax });
     let hindrance: string | undefined;
     for (const segment of expired) {
@@ -68,6 +73,8 @@ export class SegmentList {
       this.#segments = this.#segments.filter((kept) => kept !== segment);
       onExpired(segment);
     }
+    const oldest = this.#segments[0]?.ordinal ?? 0;
+    this.#leaps = this.#leaps.filter(({ ordinal }) => ordinal > oldest);
     if (hindrance === this.#hindrance) return;
     this.#hindrance = hindrance;
     onHindered(hindrance);
