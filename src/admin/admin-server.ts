@@ -1,5 +1,6 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { WalError } from '../runtime/errors.ts';
+import { listenFailed } from '../runtime/listen-failed.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 
 const LIMITS = {
@@ -56,11 +57,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
       try {
         await server.listen({ host, port });
       } catch (error) {
-        throw new WalError('LISTEN_FAILED', `the admin address ${host}:${port} cannot be had`, {
-          context: { host, port },
-          hint: 'set --admin to a free address, or stop the process that uses this one',
-          cause: error,
-        });
+        throw listenFailed('admin', { host, port }, error);
       }
       const bound = server.server.address();
       return typeof bound === 'object' && bound !== null ? bound.port : port;

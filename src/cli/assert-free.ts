@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { type Address, formatAddress } from '../config/address.ts';
-import { WalError } from '../runtime/errors.ts';
+import type { Address } from '../config/address.ts';
+import { listenFailed } from '../runtime/listen-failed.ts';
 
 /**
  * Throws LISTEN_FAILED when an address can't be listened on now, by the name of its flag. Asked before a log is opened: each start that fails
@@ -20,26 +20,13 @@ export async function assertFree(addresses: Readonly<Record<string, Address>>): 
   }
 }
 
-async function hold(server: Server, flag: string, { host, port }: Address): Promise<void> {
+async function hold(server: Server, flag: string, address: Address): Promise<void> {
   try {
-    server.listen(port, host);
+    server.listen(address.port, address.host);
     await once(server, 'listening');
   } catch (cause) {
-    const message = `--${flag} ${formatAddress({ host, port })} cannot be had`;
-    const hint = hintOf((cause as NodeJS.ErrnoException).code, port);
-    throw new WalError('LISTEN_FAILED', message, { context: { host, port }, hint, cause });
+    throw listenFailed(flag, address, cause);
   }
-}
-
-/** Of an error code of listen(2). */
-export function hintOf(code: string | undefined, port: number): string {
-  if (code === 'EACCES') {
-    return `This user may not listen on port ${port}: below 1024 it takes CAP_NET_BIND_SERVICE, or root. Name another port.`;
-  }
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return 'This machine has no such address. Name one of its own, or 0.0.0.0 for all.';
-  }
-  return 'Is another process listening there? `tsdb-wal check-config` says what has it.';
 }
 
 async function close(server: Server): Promise<void> {

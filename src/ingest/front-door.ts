@@ -1,7 +1,7 @@
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { LineBuffer } from '../record/line-buffer.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { WalError } from '../runtime/errors.ts';
+import { listenFailed } from '../runtime/listen-failed.ts';
 import { Admission } from './admission.ts';
 import { HttpServer } from './http-server.ts';
 import type { IngestOptions } from './ingest-options.ts';
@@ -62,12 +62,7 @@ class PortMux implements FrontDoor {
   async listen(host: string, port: number): Promise<number> {
     await this.#http.run();
     await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error): void => {
-        const context = { host, port };
-        const hint = 'Is another process listening there? See --listen.';
-        const message = `the address ${host}:${port} cannot be had`;
-        reject(new WalError('LISTEN_FAILED', message, { context, hint, cause }));
-      };
+      const failed = (cause: Error): void => reject(listenFailed('listen', { host, port }, cause));
       this.#server.once('error', failed);
       this.#server.listen(port, host, () => {
         this.#server.off('error', failed);

@@ -138,6 +138,11 @@ describe('the admin server', () => {
     await expect(second.start({ host: '127.0.0.1', port })).rejects.toMatchObject({
       code: 'LISTEN_FAILED',
       context: { port },
+      hint: expect.stringContaining('another process') as string,
+    });
+    // Of a net for documentation (RFC 5737).
+    await expect(second.start({ host: '203.0.113.1', port: 0 })).rejects.toMatchObject({
+      hint: expect.stringContaining('This machine has no such address') as string,
     });
     await second.close();
     other.close();

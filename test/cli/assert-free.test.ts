@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assertFree, hintOf } from '../../src/cli/assert-free.ts';
+import { assertFree } from '../../src/cli/assert-free.ts';
 
 test('an address that is of another machine is told as that', async () => {
   // Of a net for documentation (RFC 5737).
@@ -7,10 +7,4 @@ test('an address that is of another machine is told as that', async () => {
     code: 'LISTEN_FAILED',
     hint: expect.stringContaining('This machine has no such address') as string,
   });
-});
-
-test('a port that this user may not have is told as that, and only a taken one as taken', () => {
-  expect(hintOf('EACCES', 80)).toContain('This user may not listen on port 80');
-  expect(hintOf('EACCES', 80)).not.toContain('another process');
-  expect(hintOf('EADDRINUSE', 80)).toContain('another process');
 });

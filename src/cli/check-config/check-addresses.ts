@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { type Address, formatAddress, reachedHere } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { fieldsOf } from '../../record/fields.ts';
+import { hintOf } from '../../runtime/listen-failed.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { AdminClient } from '../admin-client.ts';
 import { type Finding, messageOf, type Purpose } from './finding.ts';
@@ -48,7 +49,7 @@ async function checkAddress(
   } catch (error) {
     const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
     if (isTaken) return await judgeTaken(shown, address, { pids, purpose });
-    const says = `${shown} cannot be had: ${messageOf(error)}`;
+    const says = `${shown} cannot be had: ${messageOf(error)}. ${hintOf(error, address.port)}`;
     return { kind: 'error', code: 'LISTEN_FAILED', says };
   } finally {
     server.close();
