@@ -8,7 +8,8 @@ import { formatInstant } from '../runtime/instant.ts';
 import { describeDamage, describeSources } from './describe-sources.ts';
 import type { FoundState } from './find-state.ts';
 import type { Fold } from './fold.ts';
-import type { Demands, FoldRange } from './fold-query.ts';
+import type { Demands } from './fold-query.ts';
+import type { FoldRange } from './fold-range.ts';
 import type { RestorePlan } from './restore-request.ts';
 import type { TrustedSegments } from './trusted-segments.ts';
 

@@ -1,61 +1,12 @@
 import { literal } from '../archive/duckdb.ts';
-import { parquetFiles } from '../archive/parquet-files.ts';
-import type { UndoneRange } from '../record/fork.ts';
-import { orderedRowsQuery, setBackStatements } from './set-back.ts';
+import { type FoldRange, rangeCondition } from './fold-range.ts';
+import { readParquet } from './points-view.ts';
 
 /**
- * The questions that a restore asks of the archive, in DuckDB's SQL. State at T = of all points received by T and not refused,
- * the last of each (metric, tags, instant) by (ordered_at, lane, seq, idx); `ordered_at` is the receive time, but for lanes that a
- * clock was ahead in.
+ * The questions that a restore asks of the archive's points (`viewStatements`), in DuckDB's SQL. State at T = of all points received
+ * by T and not refused, the last of each (metric, tags, instant) by (ordered_at, lane, seq, idx); `ordered_at` is the receive time,
+ * but for lanes that a clock was ahead in.
  */
-
-/** A part of the points, small enough for one fold. All bounds are inclusive. */
-export type FoldRange =
-  | {
-      readonly kind: 'metrics';
-      readonly first: string;
-      readonly last: string;
-      readonly rows: number;
-    }
-  /** Of one metric that is too large, by canonical tags. */
-  | {
-      readonly kind: 'series';
-      readonly metric: string;
-      readonly first: string;
-      readonly last: string;
-      readonly rows: number;
-    }
-  /** Of one series that is too large, epoch ms. */
-  | {
-      readonly kind: 'instants';
-      readonly metric: string;
-      readonly tags: string;
-      readonly first: number;
-      readonly last: number;
-      readonly rows: number;
-    };
-
-/** A file of segment rows, and what of it counts. */
-export interface FoldFile {
-  readonly path: string;
-  /** Only these sequences, when another file holds the others; all of them when undefined. */
-  readonly only: { readonly firstSeq: number; readonly lastSeq: number } | undefined;
-}
-
-export interface FoldInput {
-  /** Hold every point received by `throughMs`. */
-  readonly files: readonly FoldFile[];
-  /** Hold what the primary refused. */
-  readonly outcomeFiles: readonly string[];
-  readonly throughMs: number;
-  /** What was written there counts no more. */
-  readonly undone: readonly UndoneRange[];
-  /** Lanes that a clock was ahead in, with the time that their records are ordered by at the latest, epoch ms. */
-  readonly setBack: ReadonlyMap<string, number>;
-  /** Lanes of which not all is confirmed by the primary, with the last sequence that is. */
-  readonly unconfirmed: ReadonlyMap<string, number>;
-  readonly isOnlyConfirmed: boolean;
-}
 
 export interface FoldCounts {
   readonly points: number;
@@ -89,16 +40,11 @@ export interface MetricSpan {
   readonly lastMs: number;
 }
 
-const COLUMNS =
-  'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
 /** In canonical order; what the archive encodes a put line carries as it is. */
 const TAGS_AS_SENT = "case when contains(tags, '%') then url_decode(tags) else tags end";
 /** The log's own line of a row. */
 const LINE = `case when kind = 'put-json' then 'http POST /api/put ' || payload
     else 'put ' || metric || ' ' || timestamp || ' ' || value || ' ' || ${TAGS_AS_SENT} end`;
-const HOUR_MS = 3_600_000;
-/** The first range is so much smaller, so that something is soon there to be sent. */
-const FIRST_RANGE_PART = 16;
 /** Between the lines that came by HTTP and those that came by telnet. */
 export const SECTION_END = '-';
 /** What would end a field or its line is a blank. */
@@ -108,52 +54,6 @@ const AS_LINES = `(format csv, header false, quote '', escape '', delimiter '\x0
 /** OpenTSDB's rows begin at seconds of four bytes: what is later than those can hold shows at an earlier time. */
 const SHOWN_MS = `case when instant_ms < 4294967296000 then instant_ms
   else ((instant_ms // 1000) % 4294967296) * 1000 + instant_ms % 1000 end`;
-
-/**
- * Statements that make the views `points` and `refused_points` (and the table `refused` that they need: as it is told, some twice
- * and some of other times, since to sort that out takes more memory than to pass it by).
- */
-export function viewStatements(input: FoldInput): string[] {
-  const { throughMs, unconfirmed, isOnlyConfirmed } = input;
-  const open = [...unconfirmed].map(
-    ([lane, seq]) => `(p.lane = ${literal(lane)} and p.seq > ${seq})`,
-  );
-  const isProvisional = open.length === 0 ? 'false' : open.join(' or ');
-  const conditions = [
-    "p.kind in ('put', 'put-json')",
-    `p.received_at <= ${throughMs}`,
-    ...(isOnlyConfirmed ? [`not (${isProvisional})`] : []),
-  ];
-  return [
-    ...setBackStatements(input.setBack),
-    `create view rows as ${countingRows(input)}`,
-    `create table refused as ${refusedQuery(input.outcomeFiles)}`,
-    `create view refused_points as select p.* from rows p
-     semi join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx where p.received_at <= ${throughMs}`,
-    `create view points as select p.*, ${isProvisional} as provisional from (${orderedRowsQuery(input.setBack)}) p
-     anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
-     where ${conditions.join(' and ')}`,
-  ];
-}
-
-/** Cuts the points into ranges of metrics; a metric with more rows than that is a range of its own. The first is small. */
-export function metricRangesQuery(rowsMax: number): string {
-  return rangesQuery('metric', 'true', rowsMax, Math.ceil(rowsMax / FIRST_RANGE_PART));
-}
-
-export function seriesRangesQuery(metric: string, rowsMax: number): string {
-  return rangesQuery('tags', `metric = ${literal(metric)}`, rowsMax);
-}
-
-/** By whole hours: `first` and `last` are hours since the epoch. */
-export function hourRangesQuery(metric: string, tags: string, rowsMax: number): string {
-  const series = `metric = ${literal(metric)} and tags = ${literal(tags)}`;
-  return rangesQuery(`instant_ms // ${HOUR_MS}`, series, rowsMax);
-}
-
-export function rangeOfHours(first: number, last: number): { first: number; last: number } {
-  return { first: first * HOUR_MS, last: (last + 1) * HOUR_MS - 1 };
-}
 
 /** Makes the table `folded`: the state within a range. */
 export function foldStatement(range: FoldRange): string {
@@ -245,61 +145,4 @@ export const METRICS_QUERY =
 export function bypassQuery(files: readonly string[], throughMs: number): string {
   return `select received_at, payload from ${readParquet(files)}
     where kind = 'bypass' and received_at <= ${throughMs} order by received_at, lane, seq`;
-}
-
-function rangesQuery(key: string, condition: string, rowsMax: number, firstMax = rowsMax): string {
-  // Each item goes by where its rows begin; one that is too large comes alone, behind the small ones of its place.
-  return `with counts as (select ${key} as k, count(*) as n from points where ${condition} group by 1),
-    begins as (select k, n, sum(n) over (order by k) - n as before from counts),
-    placed as (select k, n, n > ${rowsMax} as is_large,
-      case when before < ${firstMax} then -1 else (before - ${firstMax}) // ${rowsMax} end as place from begins)
-    select min(k) as first, max(k) as last, sum(n)::bigint as rows from placed
-    group by place, is_large order by place, is_large`;
-}
-
-function rangeCondition(range: FoldRange): string {
-  switch (range.kind) {
-    case 'metrics':
-      return `metric between ${literal(range.first)} and ${literal(range.last)}`;
-    case 'series':
-      return `metric = ${literal(range.metric)} and tags between ${literal(range.first)} and ${literal(range.last)}`;
-    case 'instants':
-      return `metric = ${literal(range.metric)} and tags = ${literal(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
-  }
-}
-
-/** The rows of all files but those of undone records. */
-function countingRows({ files, undone }: FoldInput): string {
-  if (undone.length === 0) return rowsQuery(files);
-  const ranges = undone.map(
-    ({ lane, from, to }) => `(lane = ${literal(lane)} and seq between ${from} and ${to})`,
-  );
-  return `select * from (${rowsQuery(files)}) where not (${ranges.join(' or ')})`;
-}
-
-function rowsQuery(files: readonly FoldFile[]): string {
-  const whole = files.filter(({ only }) => only === undefined).map(({ path }) => path);
-  const parts = whole.length > 0 ? [`select ${COLUMNS} from ${readParquet(whole)}`] : [];
-  for (const { path, only } of files) {
-    if (only === undefined) continue;
-    const clip = `seq between ${only.firstSeq} and ${only.lastSeq}`;
-    parts.push(`select ${COLUMNS} from ${readParquet([path])} where ${clip}`);
-  }
-  return parts.length > 0 ? parts.join(' union all ') : NO_ROWS;
-}
-
-function refusedQuery(files: readonly string[]): string {
-  if (files.length === 0) return "select '' as lane, 0 as seq, 0 as idx where false";
-  return `select payload ->> '$.lane' as lane, (payload ->> '$.seq')::bigint as seq,
-    unnest(from_json(payload -> '$.refused', '[{"index":"INTEGER"}]')).index as idx
-    from ${readParquet(files)} where kind = 'outcome'`;
-}
-
-const NO_ROWS = `select ''::varchar as lane, 0::bigint as seq, 0::integer as idx, 0::bigint as received_at,
-  ''::varchar as transport, ''::varchar as kind, ''::varchar as metric, ''::varchar as tags, 0::bigint as timestamp,
-  0::bigint as instant_ms, ''::varchar as value, ''::varchar as payload where false`;
-
-function readParquet(paths: readonly string[]): string {
-  // Or `lane=x` in the path of the repository would be the lane of every row.
-  return `read_parquet(${parquetFiles(paths)}, hive_partitioning = false)`;
 }

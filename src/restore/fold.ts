@@ -8,21 +8,22 @@ import {
   ENCODED_TAGS_QUERY,
   type Demands,
   type FoldCounts,
-  type FoldInput,
-  type FoldRange,
   foldStatement,
-  hourRangesQuery,
   lookUpStatement,
-  metricRangesQuery,
   METRICS_QUERY,
   type MetricSpan,
   provisionalQuery,
-  rangeOfHours,
-  seriesRangesQuery,
-  viewStatements,
   writeCellsStatement,
   writeLinesStatement,
 } from './fold-query.ts';
+import {
+  type FoldRange,
+  hourRangesQuery,
+  metricRangesQuery,
+  rangeOfHours,
+  seriesRangesQuery,
+} from './fold-range.ts';
+import { type FoldInput, viewStatements } from './points-view.ts';
 
 /**
  * Computes the state at a time, range by range: what is in memory and in temporary files is bounded by the size of a range.

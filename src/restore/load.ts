@@ -5,7 +5,7 @@ import type { Suspect } from '../follow/suspects.ts';
 import { NOWHERE, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert } from '../runtime/errors.ts';
-import type { FoldRange } from './fold-query.ts';
+import type { FoldRange } from './fold-range.ts';
 import { FoldSource } from './fold-source.ts';
 import { LineFile } from './line-file.ts';
 import { RateLimit } from './rate-limit.ts';

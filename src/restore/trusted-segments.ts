@@ -16,7 +16,7 @@ import { firstOfEach, type LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
-import type { FoldFile, FoldInput } from './fold-query.ts';
+import type { FoldFile, FoldInput } from './points-view.ts';
 import { timesSetBack } from './set-back.ts';
 import { type Selection, selectSegments, unconfirmedLanes } from './plan.ts';
 

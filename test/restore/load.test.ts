@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EarlierStored } from '../../src/follow/feed.ts';
 import type { Suspect } from '../../src/follow/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
-import type { FoldRange } from '../../src/restore/fold-query.ts';
+import type { FoldRange } from '../../src/restore/fold-range.ts';
 import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';

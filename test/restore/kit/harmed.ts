@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../../../src/archive/finding.ts';
 import { findState } from '../../../src/restore/find-state.ts';
-import type { FoldInput } from '../../../src/restore/fold-query.ts';
+import type { FoldInput } from '../../../src/restore/points-view.ts';
 import { readTrustedSegments } from '../../../src/restore/trusted-segments.ts';
 import { WalError } from '../../../src/runtime/errors.ts';
 import { namesOf, Verifying } from '../../kit/verifying.ts';
