@@ -19,7 +19,7 @@ export interface LaneHoldings {
   readonly damaged?: readonly DamagedSpan[];
 }
 
-interface DamagedSpan extends Span {
+export interface DamagedSpan extends Span {
   readonly reason: string;
 }
 

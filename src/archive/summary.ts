@@ -144,7 +144,7 @@ class LaneReader {
       tallies.push(
         known === undefined
           ? await tallyLaneMonth(this.#store, { lane, month, faults }, { tally, list })
-          : { spans: known.covered, totals: known.totals, forks: known.forks ?? [] },
+          : { spans: known.covered, damaged: [], totals: known.totals, forks: known.forks ?? [] },
       );
     }
     return addTallies([...tallies, await this.#tally(last, doubts)]);

@@ -1,6 +1,7 @@
 import type { LoggedFork } from '../record/fork.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { missing, type ObjectFault, stranger } from './catalog.ts';
+import type { DamagedSpan } from './coverage.ts';
 import { type ListLane, listOutermost } from './lane-listing.ts';
 import { outermost } from './lane-spans.ts';
 import {
@@ -15,6 +16,8 @@ import { checkSegment, type SegmentCheck } from './segment-check.ts';
 /** What some of a lane's segments come to. */
 export interface Tally {
   readonly spans: readonly Span[];
+  /** Segments that were found to be damaged, and are none of the spans. */
+  readonly damaged: readonly DamagedSpan[];
   readonly totals: Totals;
   /** What they say to be undone, as often as it is said. */
   readonly forks: readonly LoggedFork[];
@@ -43,6 +46,7 @@ export const tallyNames: TallyObjects = async (_store, objects, faults) => {
   const { segments } = await listSegments(objects, faults);
   return {
     spans: segments,
+    damaged: [],
     totals: { ...NO_TOTALS, segments: outermost(segments).length },
     forks: [],
   };
@@ -66,8 +70,9 @@ export function tallyPresent(
         dataless(name);
       return check;
     };
-    const { usable, counted } = await lookAtOutermost(segments, look, faults);
-    return { spans: usable, totals: { ...NO_TOTALS, segments: counted.length }, forks: [] };
+    const { usable, damaged, counted } = await lookAtOutermost(segments, look, faults);
+    const totals = { ...NO_TOTALS, segments: counted.length };
+    return { spans: usable, damaged, totals, forks: [] };
   };
 }
 
@@ -80,7 +85,7 @@ export const tallyObjects: TallyObjects = async (store, objects, faults) => {
     checks.set(segment, check);
     return check;
   };
-  const { usable, counted } = await lookAtOutermost(segments, look, faults);
+  const { usable, damaged, counted } = await lookAtOutermost(segments, look, faults);
   const totals = { ...NO_TOTALS, segments: counted.length };
   const forks: LoggedFork[] = [];
   for (const segment of counted) {
@@ -91,7 +96,7 @@ export const tallyObjects: TallyObjects = async (store, objects, faults) => {
     totals.points += check.sidecar.points;
     forks.push(...(check.sidecar.forks ?? []));
   }
-  return { spans: usable, totals, forks };
+  return { spans: usable, damaged, totals, forks };
 };
 
 const QUICK = { isQuick: true } as const;
@@ -100,6 +105,7 @@ const LOOKS_AT_ONCE = 32;
 interface Looked {
   /** All that were listed, but for those that were found to be damaged. */
   readonly usable: readonly SegmentName[];
+  readonly damaged: readonly DamagedSpan[];
   /** The outermost of these. */
   readonly counted: readonly SegmentName[];
 }
@@ -111,7 +117,7 @@ async function lookAtOutermost(
   faults: ObjectFault[],
 ): Promise<Looked> {
   const seen = new Set<SegmentName>();
-  const damage = new Set<SegmentName>();
+  const damage = new Map<SegmentName, DamagedSpan>();
   for (;;) {
     const usable = damage.size === 0 ? segments : segments.filter((one) => !damage.has(one));
     const counted = outermost(usable);
@@ -123,11 +129,11 @@ async function lookAtOutermost(
         seen.add(segment);
         if (fault === undefined) return;
         faults.push(fault);
-        damage.add(segment);
+        damage.set(segment, { ...segment, reason: `${fault.object} is ${fault.kind}` });
       };
       await Promise.all(unseen.slice(at, at + LOOKS_AT_ONCE).map(lookAt));
     }
-    if (damage.size === found) return { usable, counted };
+    if (damage.size === found) return { usable, damaged: [...damage.values()], counted };
   }
 }
 
@@ -189,6 +195,7 @@ export function addTallies(tallies: readonly Tally[]): Tally {
   }
   return {
     spans: tallies.flatMap(({ spans }) => spans),
+    damaged: tallies.flatMap(({ damaged }) => damaged),
     totals,
     forks: tallies.flatMap(({ forks }) => forks),
   };

@@ -78,7 +78,7 @@ export function describeRepository(
   const lanes = coverage.lanes.map((lane) => laneOf(lane, summary, stopped.has(lane.lane)));
   const archived = [...summary.lanes.values()].flatMap(({ forks }) => forks);
   const faults = [...summary.faults, ...contradictions(coverage)];
-  const hasHole = (topic ?? coverage).holes.length > 0;
+  const hasHole = (topic ?? log ?? coverage).holes.length > 0;
   return {
     contract: 'tsdb-wal info',
     version: 1,

@@ -1,4 +1,11 @@
-import type { CoverageHole } from '../../archive/coverage.ts';
+import type { Catalog } from '../../archive/catalog.ts';
+import {
+  computeCoverage,
+  type Coverage,
+  type CoverageHole,
+  type Holdings,
+} from '../../archive/coverage.ts';
+import { type Tails, withTails } from '../../archive/with-tail.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
 export interface InfoRange {
@@ -14,6 +21,37 @@ export interface InfoHole {
   readonly to: string | null;
   readonly reason: string;
 }
+
+/** What a repository has together with a log or a topic, or both. */
+export interface InfoWith {
+  readonly safeTime: string | null;
+  readonly restorable: readonly InfoRange[];
+  readonly holes: readonly InfoHole[];
+}
+
+export function describeCoverage({ safeTimeMs, restorable, holes }: Coverage): InfoWith {
+  return {
+    safeTime: safeTimeMs === undefined ? null : formatInstant(safeTimeMs),
+    restorable: restorable.map(rangeOf),
+    holes: holes.map(holeOf),
+  };
+}
+
+/** `archived`: without what the tails have. `now`: epoch ms. */
+export function coverageWith(archived: Holdings, tails: Tails, now: number): Coverage {
+  return computeCoverage(withTails(asCatalog(archived), tails, now));
+}
+
+/** Coverage is the same whatever the segments are in which spans came. */
+function asCatalog({ lanes }: Holdings): Catalog {
+  const named = [...lanes].map(([lane, holdings]) => {
+    const objects = holdings.objects.map((span) => Object.assign({ lane }, span, LEVEL));
+    return [lane, Object.assign({}, holdings, { objects })] as const;
+  });
+  return { lanes: new Map(named), faults: [] };
+}
+
+const LEVEL = { level: 'day' } as const;
 
 export function rangeOf({
   fromMs,

@@ -1,9 +1,10 @@
-import type { LaneHoldings } from '../../archive/coverage.ts';
+import type { Holdings, LaneHoldings } from '../../archive/coverage.ts';
 import { uniteSpans } from '../../archive/lane-spans.ts';
 import type { LaneTail, LogTail } from '../../archive/log-tail.ts';
+import { coverageWith, describeCoverage, type InfoWith } from './info-hole.ts';
 
-/** How far a repository is behind the log of a data directory. */
-export interface InfoLog {
+/** How far a repository is behind the log of a data directory, and what can be restored with both. */
+export interface InfoLog extends InfoWith {
   readonly data: string;
   /** Some process writes it now. */
   readonly inUse: boolean;
@@ -26,12 +27,10 @@ export interface InfoLogLane {
   readonly lagSeconds: number;
 }
 
-export function describeLog(
-  data: string,
-  { log, lanes }: LogTail,
-  known: ReadonlyMap<string, LaneHoldings>,
-): InfoLog {
-  const described = lanes.map((lane) => describeLane(lane, known.get(lane.begin.lane)));
+/** `now`: epoch ms. */
+export function describeLog(data: string, tail: LogTail, archived: Holdings, now: number): InfoLog {
+  const { log, lanes } = tail;
+  const described = lanes.map((lane) => describeLane(lane, archived.lanes.get(lane.begin.lane)));
   const last = lanes.at(-1);
   return {
     data,
@@ -40,6 +39,7 @@ export function describeLog(
     records: described.reduce((sum, { records }) => sum + records, 0),
     points: described.reduce((sum, { points }) => sum + points, 0),
     lanes: described,
+    ...describeCoverage(coverageWith(archived, { tail, topic: undefined }, now)),
   };
 }
 

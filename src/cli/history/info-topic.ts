@@ -1,13 +1,12 @@
-import type { Catalog } from '../../archive/catalog.ts';
-import { computeCoverage, type Holdings } from '../../archive/coverage.ts';
+import type { Holdings } from '../../archive/coverage.ts';
 import type { TopicTail } from '../../archive/topic-tail.ts';
-import { type Tails, withTails } from '../../archive/with-tail.ts';
+import type { Tails } from '../../archive/with-tail.ts';
 import { formatInstant } from '../../runtime/instant.ts';
-import { holeOf, type InfoHole, type InfoRange, rangeOf } from './info-hole.ts';
+import { coverageWith, describeCoverage, type InfoWith } from './info-hole.ts';
 import { describeLane, type InfoLogLane } from './info-log.ts';
 
 /** How far a repository is behind a topic, and what can be restored with both (and with the log, where one is named). */
-export interface InfoTopic {
+export interface InfoTopic extends InfoWith {
   readonly name: string;
   readonly brokers: readonly string[];
   /** Receive time of its last record; null when it has none. */
@@ -17,9 +16,6 @@ export interface InfoTopic {
   readonly points: number;
   /** Of which the topic has something that was read. */
   readonly lanes: readonly InfoTopicLane[];
-  readonly safeTime: string | null;
-  readonly restorable: readonly InfoRange[];
-  readonly holes: readonly InfoHole[];
 }
 
 interface InfoTopicLane extends InfoLogLane {
@@ -36,7 +32,7 @@ export function describeTopic(
   { archived, tail }: { readonly archived: Holdings; readonly tail: Tails['tail'] },
   now: number,
 ): InfoTopic {
-  const coverage = computeCoverage(withTails(asCatalog(archived), { tail, topic }, now));
+  const coverage = coverageWith(archived, { tail, topic }, now);
   const ends = new Map(coverage.lanes.map(({ lane, coveredToMs }) => [lane, coveredToMs]));
   const lanes = topic.lanes.map((lane): InfoTopicLane => {
     const end = ends.get(lane.begin.lane) ?? 'ended';
@@ -48,7 +44,6 @@ export function describeTopic(
     };
   });
   const last = topic.lanes.reduce((max, { toMs }) => Math.max(max, toMs), -Infinity);
-  const { safeTimeMs, restorable, holes } = coverage;
   return {
     name: topic.topic.topic,
     brokers: topic.topic.brokers,
@@ -56,19 +51,6 @@ export function describeTopic(
     records: lanes.reduce((sum, { records }) => sum + records, 0),
     points: lanes.reduce((sum, { points }) => sum + points, 0),
     lanes,
-    safeTime: safeTimeMs === undefined ? null : formatInstant(safeTimeMs),
-    restorable: restorable.map(rangeOf),
-    holes: holes.map(holeOf),
+    ...describeCoverage(coverage),
   };
 }
-
-/** Coverage is the same whatever the segments are in which spans came. */
-function asCatalog({ lanes }: Holdings): Catalog {
-  const named = [...lanes].map(([lane, holdings]) => {
-    const objects = holdings.objects.map((span) => Object.assign({ lane }, span, LEVEL));
-    return [lane, Object.assign({}, holdings, { objects })] as const;
-  });
-  return { lanes: new Map(named), faults: [] };
-}
-
-const LEVEL = { level: 'day' } as const;

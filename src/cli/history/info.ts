@@ -12,7 +12,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { describeRepository, type Info, type InfoLane } from './info-contract.ts';
 import { formatForks } from './info-fork.ts';
-import type { InfoHole } from './info-hole.ts';
+import type { InfoHole, InfoWith } from './info-hole.ts';
 import { describeLog, type InfoLog } from './info-log.ts';
 import { closedLanes, segmentEnding } from './lane-close.ts';
 import { describeTopic, type InfoTopic } from './info-topic.ts';
@@ -87,10 +87,11 @@ async function summarize(
       knownOf: (archived) => archived,
     },
   );
+  const now = Date.now();
   return {
     summary,
-    log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary.lanes),
-    topic: topic ? describeTopic(topic, { archived: summary, tail }, Date.now()) : null,
+    log: tail === undefined || data === undefined ? null : describeLog(data, tail, summary, now),
+    topic: topic ? describeTopic(topic, { archived: summary, tail }, now) : null,
     said: [...(tail?.lanes ?? []), ...(topic?.lanes ?? [])].flatMap(({ forks }) => forks),
   };
 }
@@ -160,12 +161,13 @@ function formatLog({ log }: Info): string[] {
       (lane) =>
         `  of lane ${lane.lane}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}${lane.registered ? '' : ', and the repository does not know the lane'}`,
     ),
+    ...formatWith(log),
   ];
 }
 
 function formatTopic({ topic }: Info): string[] {
   if (topic === null) return [];
-  const { name, brokers, to, points, records, restorable, safeTime, holes } = topic;
+  const { name, brokers, to, points, records } = topic;
   return [
     `topic ${name} of ${brokers.join(',')}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
     ...topic.lanes.map((lane) => {
@@ -173,6 +175,12 @@ function formatTopic({ topic }: Info): string[] {
       const end = formatEnd(lane);
       return `  of lane ${lane.lane} of ${lane.host}: points ${lane.points}, records ${lane.records}, ${formatSeconds(lane.lagSeconds)}; ${end}${registered}`;
     }),
+    ...formatWith(topic),
+  ];
+}
+
+function formatWith({ restorable, safeTime, holes }: InfoWith): string[] {
+  return [
     `  restorable with it: ${restorable.map(({ from, to: end }) => `${from} to ${end}`).join(', ') || 'nothing'}`,
     `  safe time with it: ${safeTime ?? 'none'}`,
     `  holes with it: ${holes.length === 0 ? 'none' : ''}`,

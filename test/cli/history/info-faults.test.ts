@@ -8,7 +8,10 @@ import {
 } from '../../../src/archive/object-names.ts';
 import { createRepository } from '../../../src/archive/repository.ts';
 import { showInfo } from '../../../src/cli/history/info.ts';
+import type { Info } from '../../../src/cli/history/info-contract.ts';
+import { writeLane } from '../../archive/archive-rig.ts';
 import { hastyStore, putBegin, putSegment } from '../../kit/repository.ts';
+import { LogScene } from '../../restore/kit/log-scene.ts';
 import { type TempDirectory, tempDirectory } from '../../kit/temp.ts';
 
 const START = Date.parse('2025-06-01T12:00:00.000Z');
@@ -64,4 +67,30 @@ test('info exits with 7 when data are gone, and what needs them is not restorabl
   expect(code).toBe(7);
   expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:00:59.999Z\n');
   expect(text).toContain(`  missing ${data}: it is missing\n`);
+});
+
+test('info with the log tells what can be restored with it, where data of the repository are gone', async () => {
+  await using scene = await LogScene.create();
+  await writeLane(scene.rig.wal, 40, 10);
+  await scene.rig.archiveAll();
+  await scene.harm((index) => (index === 1 ? 'data gone' : undefined));
+  let text = '';
+  const print = (more: string): Promise<boolean> => {
+    text += more;
+    return Promise.resolve(true);
+  };
+  const { data } = scene.rig;
+  expect(await showInfo({ data, index: true, json: true }, print)).toBe(7);
+  const info = JSON.parse(text) as Info;
+  expect(info.holes).toMatchObject([
+    { reason: expect.stringMatching(/\.parquet is missing$/) as string },
+  ]);
+  const plan = (await scene.restore({ kind: 'safe' })).plan;
+  expect(info.log).toMatchObject({ points: 10, holes: [] });
+  // Nobody writes the log: all that is ever to come is later.
+  expect(Date.parse(info.log?.restorable[0]?.to ?? '')).toBeGreaterThan(plan.toMs);
+  expect(Date.parse(info.safeTarget ?? '')).toBeLessThan(plan.toMs);
+  text = '';
+  await showInfo({ data, index: true }, print);
+  expect(text).toContain('  holes with it: none\n');
 });
