@@ -38,20 +38,30 @@ export class ArchiveWalk {
   #place: Position | undefined;
   /** Of the lane that `#place` is in, once something of it is to be done. */
   #lane: LaneArchiver | undefined;
+  /** The segment that is being made, if any, has records of one frame only. Where the log is written without a pause one begins as soon as another ends. */
+  #hasJustBegun = false;
   #unregisteredSinceMs: number | undefined;
 
   constructor(options: ArchiveWalkOptions) {
     this.#options = options;
   }
 
-  /** Ends between two segments, after so long and when the signal aborts. Throws when something fails. */
+  /**
+   * Ends between two segments, once it has been at the end of the log, after so long and when the signal aborts. Throws when something
+   * fails.
+   */
   async run(forMs: number, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     const endMs = clock.monotonicMs() + forMs;
+    // A backlog is gone through once.
+    let hasCaughtUp = false;
     try {
       while (!signal.aborted) {
-        if (await this.#step(signal)) continue;
-        if (this.#lane?.isBuilding !== true && clock.monotonicMs() >= endMs) return;
+        const hasMore = await this.#step(signal);
+        hasCaughtUp ||= !hasMore;
+        const isBetween = this.#lane?.isBuilding !== true || this.#hasJustBegun;
+        if (hasCaughtUp && isBetween && clock.monotonicMs() >= endMs) return;
+        if (hasMore) continue;
         await clock.sleep(POLL_MS, signal);
         await log.refresh();
       }
@@ -131,6 +141,7 @@ export class ArchiveWalk {
     }
     const before = this.#lane.settledSeq;
     await this.#lane.take(frame, signal);
+    this.#hasJustBegun = this.#lane.settledSeq >= frame.firstSeq - 1;
     if (this.#lane.settledSeq !== before) await this.#moveCursor();
   }
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatSidecarName } from '../../src/archive/object-names.ts';
+import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
 import { expectSame, readContent } from './archive-content.ts';
@@ -161,6 +162,37 @@ describe('what the repository lost', { timeout: 60_000 }, () => {
     await expectSame(rig);
     const names = rig.archived.map(([, sidecar]) => formatSidecarName(sidecar));
     expect(names.slice(removed)).toEqual([2, 3, 6].map((index) => names[index]));
+  });
+
+  test('also where the log is written without a pause', async () => {
+    await using rig = await ArchiveRig.create();
+    await mkdir(rig.data, { recursive: true });
+    const lock = await DirectoryLock.acquire(rig.data);
+    const log = await TestLog.open(rig.wal);
+    // There never is a moment in which no segment is being made.
+    let n = 0;
+    const writing = setInterval(() => {
+      n += 1;
+      log.append(line(n));
+      if (n % 10 !== 0) return;
+      log.wal.appendControl({ kind: 'cut' });
+      log.append(line(n));
+    }, 5);
+    const store = rig.repository.store;
+    let name: string | undefined;
+    await rig.archiveUntil(async () => {
+      const { length } = rig.archived;
+      if (length > 5) name ??= formatSidecarName(present(rig.archived[2])[1]);
+      if (name === undefined) return false;
+      const again = rig.archived.filter(([, sidecar]) => formatSidecarName(sidecar) === name);
+      if (again.length === 1) await store.remove(name);
+      return again.length > 1;
+    });
+    clearInterval(writing);
+    await log.wal.close();
+    await lock.release();
+    await rig.archiveAll();
+    await expectSame(rig);
   });
 
   test('a lost or damaged cursor costs nothing', async () => {
