@@ -1,7 +1,13 @@
 import type { Fork, UndoneRange } from '../../record/fork.ts';
 import type { LaneEnd } from '../../record/lane-end.ts';
 import { formatInstant } from '../../runtime/instant.ts';
-import { type DrainView, endsView, type ProxyView, type StandbyView } from './promote-views.ts';
+import {
+  type DrainView,
+  endsView,
+  isLookedAt,
+  type ProxyView,
+  type StandbyView,
+} from './promote-views.ts';
 import type { Admin } from '../admin-client.ts';
 
 /** A promotion to what was received up to a moment. */
@@ -48,7 +54,9 @@ export function asOfProblems(
       problems.push(`Kafka is ${kafka} for proxy ${address}: it is to be told what is undone`);
     }
   }
-  if (promotion !== 'promoted') problems.push(...writerProblems(asOf, standby, proxies));
+  if (promotion !== 'promoted' && isLookedAt(standby, asOf)) {
+    problems.push(...writerProblems(asOf, standby, proxies));
+  }
   return problems;
 }
 
@@ -58,11 +66,6 @@ function writerProblems(
   { seen }: StandbyView,
   proxies: readonly ProxyView[],
 ): string[] {
-  if (!seen.isComplete) {
-    return [
-      'the standby has not looked at all that it follows yet, so it is not known who has written: try again in some seconds, and see its /health',
-    ];
-  }
   return seen.lanes
     .filter(({ lane, wroteMs }) => wroteMs > ms && !proxies.some(({ own }) => own.has(lane)))
     .map(

@@ -1,5 +1,5 @@
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
-import type { ProxyView, StandbyView } from './promote-views.ts';
+import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
 export interface Checked {
   /** Why the promotion can't be made as things stand. */
@@ -74,11 +74,15 @@ function forkProblems(
 const OF_REPOSITORY =
   'the standby follows a repository, which never shows all that a proxy held: stop it, start it with the same --state and --target from the topic of the proxies (--kafka, --topic) or from the log of the one proxy (--data), and let it catch up';
 
+const NOT_LOOKED =
+  'the standby has not looked at all that it follows yet, so it is not known who has written: try again in some seconds, and see its /health';
+
 function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {
   if (standby.promotion === 'promoted') return [];
   const { target, source, state, stopAt, lagSeconds, delaySeconds } = standby;
   const problems: string[] = [];
   if (source === 'repository') problems.push(OF_REPOSITORY);
+  if (!isLookedAt(standby, asOf)) problems.push(NOT_LOOKED);
   if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
   if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
   const behind = lagSeconds - delaySeconds;

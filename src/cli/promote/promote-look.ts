@@ -7,7 +7,13 @@ import type { Admin } from '../admin-client.ts';
 import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
 import { checkPromotion, isBegun, isSwitched } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
-import { type ProxyView, proxyView, type StandbyView, standbyView } from './promote-views.ts';
+import {
+  isLookedAt,
+  type ProxyView,
+  proxyView,
+  type StandbyView,
+  standbyView,
+} from './promote-views.ts';
 
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 
@@ -31,10 +37,10 @@ export async function lookAtAll({
   readonly proxies: readonly Admin[];
   readonly to: URL | undefined;
   readonly asOf: AsOf | undefined;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }): Promise<Looked> {
   const [seen, ...views] = await Promise.all([
-    view(standby, standbyView, 'standby'),
+    standbyOf(standby, asOf, clock),
     ...proxies.map((proxy) => view(proxy, proxyView, 'proxy')),
   ]);
   const target = to?.origin ?? seen.target;
@@ -67,6 +73,21 @@ export async function lookAtAll({
     problems: [...problems, ...unreached.flat(), ...later.problems],
   };
   return { checked, open, seen, views };
+}
+
+const LIMITS = { looks: 8, lookMs: 1_000 } as const;
+
+/** One that has just been started, or that a busy machine keeps from it, gets a moment to look at what it follows. */
+async function standbyOf(
+  standby: Admin,
+  asOf: AsOf | undefined,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<StandbyView> {
+  for (let look = 1; ; look += 1) {
+    const seen = await view(standby, standbyView, 'standby');
+    if (isLookedAt(seen, asOf) || look === LIMITS.looks) return seen;
+    await clock.sleep(LIMITS.lookMs, new AbortController().signal);
+  }
 }
 
 /** How many records each has received since the moment, by address; or why that can't be told. */

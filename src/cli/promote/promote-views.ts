@@ -144,6 +144,18 @@ export function standbyView(address: string, status: unknown): StandbyView | und
   };
 }
 
+/**
+ * Whether it is known who writes to what a standby follows, or that was known when a run before this one had it drained: as of a moment it
+ * is asked for again. One that follows a repository is promoted in no case.
+ */
+export function isLookedAt(
+  { seen, promotion, source }: StandbyView,
+  asOf: object | undefined,
+): boolean {
+  const isPast = promotion === 'promoted' || (promotion === 'draining' && asOf === undefined);
+  return seen.isComplete || isPast || source === 'repository';
+}
+
 /** A standby of an earlier version says nothing of it. */
 function seenView(seen: unknown): SeenView {
   const { complete, lanes } = fieldsOf(seen);

@@ -60,6 +60,11 @@ describe('a promotion', () => {
       () => (standby.source = 'repository'),
       /same --state and --target from the topic/,
     ],
+    [
+      'a standby that has not looked at all yet, so that one may write of which nothing is known',
+      () => (standby.hasLooked = false),
+      /has not looked at all/,
+    ],
     ['a proxy that the standby does not follow', () => standby.lanes.delete(b.lane), /lane b/],
     [
       'a proxy that is not named',
@@ -85,6 +90,21 @@ describe('a promotion', () => {
     });
     expect(stands()).toEqual([OLD, OLD]);
     expect(standby.promotion).toBe('none');
+  });
+
+  test('waits for a standby that has just been started until it has looked', async () => {
+    let looks = 0;
+    Object.defineProperty(standby, 'hasLooked', { get: () => (looks += 1) > 3 });
+    await promote();
+    expect(looks).toBeGreaterThan(3);
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('goes on with a standby that was being drained, though it looks no more', async () => {
+    standby.promotion = 'draining';
+    standby.hasLooked = false;
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
   });
 
   test('refuses an address that means something else to the proxies, and takes another', async () => {
