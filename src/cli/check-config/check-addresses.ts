@@ -6,7 +6,7 @@ import { fieldsOf } from '../../record/fields.ts';
 import { hintOf } from '../../runtime/listen-failed.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { AdminClient } from '../admin-client.ts';
-import { type Finding, messageOf, type Purpose } from './finding.ts';
+import type { Finding, Purpose } from './finding.ts';
 import { holderOfPort, parentOf } from './port-holder.ts';
 import { isHere } from './running.ts';
 
@@ -49,7 +49,7 @@ async function checkAddress(
   } catch (error) {
     const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
     if (isTaken) return await judgeTaken(shown, address, { pids, purpose });
-    const says = `${shown} cannot be had: ${messageOf(error)}. ${hintOf(error, address.port)}`;
+    const says = `${shown} cannot be had. ${hintOf(error, address.port)}`;
     return { kind: 'error', code: 'LISTEN_FAILED', says };
   } finally {
     server.close();
