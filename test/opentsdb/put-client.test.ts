@@ -90,20 +90,105 @@ test('nobody listening is no answer', async () => {
   });
 });
 
-test('a put that finds no free connection in time is given up, and its body is never sent', async () => {
-  const requests: string[] = [];
+test('puts under way at once have a connection each, and one that is free serves again', async () => {
+  const seen = new Map<Socket, number>();
   const primary = await serve((socket, request) => {
-    requests.push(request);
-    if (request.includes('late')) socket.write(response(200, ALL_TAKEN));
+    seen.set(socket, (seen.get(socket) ?? 0) + 1);
+    if (!request.includes('held')) socket.write(response(200, ALL_TAKEN));
   });
   const client = new PutClient({ primary, requestTimeoutMs: 300 });
-  // All connections are taken by puts that the TSD holds.
-  const held = [1, 2, 3].map(async () => client.putSync(BODY, 1_000));
-  const late = Buffer.from('[{"metric":"late"}]');
-  expect(await client.put(late)).toMatchObject({ kind: 'unanswered', isLate: true });
-  late.fill('x');
-  for (const reply of await Promise.all(held)) expect(reply).toMatchObject({ isLate: true });
-  expect(await client.put(Buffer.from('[{"metric":"late2"}]'))).toMatchObject({ kind: 'handled' });
-  expect(requests.join('')).not.toContain('xxx');
+  const held = client.put(Buffer.from('[{"metric":"held"}]'));
+  expect(await client.put(BODY)).toMatchObject({ kind: 'handled' });
+  expect(await client.put(BODY)).toMatchObject({ kind: 'handled' });
+  expect([...seen.values()]).toEqual([1, 2]);
+  expect(await held).toMatchObject({ kind: 'unanswered', isLate: true });
+  expect(await client.put(BODY)).toMatchObject({ kind: 'handled' });
+  expect([...seen.values()]).toEqual([1, 3]);
   await client.close();
+  expect(await client.put(BODY)).toMatchObject({ kind: 'unanswered', isLate: false });
+});
+
+test('of a body that was given up nothing more is sent, so that it can be written over', async () => {
+  const readers: Socket[] = [];
+  let isSlow = true;
+  let received = '';
+  const primary = await serve((socket, request) => {
+    received += request;
+    if (isSlow) readers.push(socket.pause());
+  });
+  const client = new PutClient({ primary, requestTimeoutMs: 200 });
+  const large = Buffer.alloc(32 * 1024 * 1024, 'a');
+  expect(await client.put(large)).toMatchObject({ kind: 'unanswered', isLate: true });
+  large.fill('x');
+  isSlow = false;
+  const [reader] = readers;
+  if (reader === undefined) throw new Error('nothing came');
+  const closed = once(reader, 'close');
+  reader.resume();
+  await closed;
+  expect(received.length).toBeLessThan(large.length);
+  expect(received).not.toContain('xxx');
+  await client.close();
+});
+
+test('an answer to a part of the body counts, and the connection ends with it', async () => {
+  let connections = 0;
+  const primary = await serve((socket) => {
+    if (socket.bytesRead > 65_536) return;
+    connections += 1;
+    socket.pause();
+    socket.write(response(413, ''));
+  });
+  const client = new PutClient({ primary, requestTimeoutMs: 5_000 });
+  const large = Buffer.alloc(32 * 1024 * 1024, 'a');
+  expect(await client.put(large)).toEqual({ kind: 'too large' });
+  expect(await client.put(large)).toEqual({ kind: 'too large' });
+  expect(connections).toBe(2);
+  await client.close();
+});
+
+test.each([
+  [
+    'says so',
+    (socket: Socket) =>
+      socket.write(
+        `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${ALL_TAKEN.length}\r\n\r\n${ALL_TAKEN}`,
+      ),
+  ],
+  ['just does it', (socket: Socket) => socket.end(response(200, ALL_TAKEN))],
+  [
+    'ends the answer with it',
+    (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${ALL_TAKEN}`),
+  ],
+  [
+    'says more than it was asked',
+    (socket: Socket) => socket.write(response(200, ALL_TAKEN).repeat(2)),
+  ],
+])(
+  'a TSD that ends the connection behind an answer gets the next put on another: it %s',
+  async (_, answer) => {
+    const seen = new Set<Socket>();
+    const primary = await serve((socket) => {
+      seen.add(socket);
+      answer(socket);
+    });
+    const client = new PutClient({ primary, requestTimeoutMs: 5_000 });
+    for (let put = 1; put <= 3; put += 1) {
+      expect(await client.put(BODY)).toMatchObject({ kind: 'handled' });
+      const [...all] = seen;
+      const last = all.at(-1);
+      if (last !== undefined && !last.destroyed) await once(last, 'close');
+      expect(seen.size).toBe(put);
+    }
+    await client.close();
+  },
+);
+
+test('who is no OpenTSDB is no answer', async () => {
+  const primary = await serve((socket) => socket.write('SSH-2.0-OpenSSH_9.6\r\n\r\n'));
+  expect(await putTo(primary)).toEqual({
+    kind: 'unanswered',
+    reason: 'what it answers is no HTTP/1.1',
+    isLate: false,
+  });
 });
