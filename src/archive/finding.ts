@@ -37,9 +37,10 @@ type FindingKind =
   | 'stranger';
 
 export const PUT_BACK = 'put it back from a copy of the repository';
-/** The archiver goes through the whole log at each start, and makes what no sidecar tells of. */
+/** The archiver of a log goes through all of it each minute or two, and makes what no sidecar tells of. */
 const ARCHIVE_ANEW =
-  "while the proxy's log still holds the records, move the sidecar (the .json of that name) away, too, and start the proxy again: it archives them anew";
+  "while the proxy's log or the topic still holds the records, move the sidecar (the .json of that name) away, too: they are archived anew, and until then " +
+  'restores with --data or --kafka take them from there';
 
 /** Of a segment that a restore can't use; `isHeld`: others that are whole hold its records. */
 export function unusableSegment(
@@ -54,7 +55,7 @@ export function unusableSegment(
     effect: isHeld
       ? 'none now: restores take other objects, which hold the same records'
       : `nothing else holds records ${lane}/${firstSeq} to ${lastSeq}: restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
-    remedy: isHeld ? PUT_BACK : `${PUT_BACK}; or, ${ARCHIVE_ANEW}`,
+    remedy: isHeld ? PUT_BACK : `${PUT_BACK}; or, ${ARCHIVE_ANEW} (docs/RECOVERY.md, D)`,
   };
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
+import { formatSidecarName } from '../../src/archive/object-names.ts';
 import { present } from '../kit/wal-log.ts';
 import { expectRecords } from './archive-content.ts';
 import { ArchiveRig } from './archive-rig.ts';
@@ -46,6 +48,25 @@ describe('what retention took of a lane that no archiver had met', () => {
     group.startAlone(topic);
     const coverage = await group.until((one) => holds(one, fresh, lengthOf(fresh)));
     expect(coverage.holes).toEqual([]);
+    expect(group.holes).toEqual([]);
+  });
+});
+
+describe('what the repository lost of a topic', () => {
+  test('is archived again by members that are started anew, once more of the lane comes', async () => {
+    await using rig = await ArchiveRig.create();
+    const topic = new FakeTopic(1);
+    const made = spread(madeLane(laneId(0, 1), 'h', shape({ points: 40, cut: 10 })));
+    for (let seq = 1; seq <= 30; seq += 1) topic.send(made, seq, seq);
+    await archive(rig, topic, (one) => holds(one, made, 23));
+    const { lanes } = await readCatalog(rig.repository.store);
+    const [, lost] = present(lanes.get(made.lane)).objects;
+    await rig.repository.store.remove(formatSidecarName(present(lost)));
+    await using group = new Group(rig);
+    group.startAlone(topic);
+    for (let seq = 31; seq <= lengthOf(made); seq += 1) topic.send(made, seq, seq);
+    await group.until((one) => holds(one, made, lengthOf(made)) && one.holes.length === 0);
+    await expectRecords(rig, recordsOf(made), { isMended: true });
     expect(group.holes).toEqual([]);
   });
 });

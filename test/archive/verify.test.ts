@@ -132,7 +132,7 @@ describe('verify', { timeout: 120_000 }, () => {
     expect(findings.map(({ effect }) => effect.slice(0, 18))).toEqual(
       Array.from({ length: 3 }, () => 'nothing else holds'),
     );
-    expect(findings[0]?.remedy).toContain('it archives them anew');
+    expect(findings[0]?.remedy).toContain('they are archived anew');
     expect(coverage?.holes).toMatchObject([{ firstSeq: 1, lastSeq: 3 }]);
   });
 
