@@ -5,8 +5,8 @@ export const HELP = `usage: npm run bench:archive -- [options]
 
   --points N          points of each log that is archived (3000000)
   --series N          series of the regular log, every 10 s each (1000)
-  --years N           years of four lanes that \`info\` looks at; 0 leaves that out (10)
-  --all-sidecars      also with every minute and hour of the closed months still there: 4.3 million small files a year
+  --years N           years of four lanes that \`info\` and others look at; 0 leaves that out (10)
+  --all-sidecars      also with every minute and hour of the closed months still there: 6.4 million small files a year
   --folder DIR        where everything is written; must be on a real disk (a new folder in the temporary one)
   --main FILE         the built tsdb-wal (dist/main.js)
   --json FILE         write everything measured to FILE

@@ -12,11 +12,12 @@ import { type ArchiveVerdict, judgeArchive } from './archive-targets.ts';
 import { LANES, makeYears } from './info-repository.ts';
 import { type InfoSamples, measureInfo } from './info-run.ts';
 import { BenchError } from './processes.ts';
+import { measureReads, type ReadSample } from './reads-run.ts';
 import { fixed, rate, table } from './report.ts';
 
 /**
  * What archiving costs, by logs that the real one writes, with a clock that runs ahead: a regular one for bytes a
- * point, a busy one, whose segments are as large as they get, for points a second; and how fast `info` is over years.
+ * point, a busy one, whose segments are as large as they get, for points a second; and how fast `info` and others who look at years are.
  */
 const REGULAR_STEP_MS = 10_000;
 const BUSY = { series: 20_000, stepMs: 1_000 } as const;
@@ -32,6 +33,8 @@ interface LogResult {
 interface InfoResult extends InfoSamples {
   readonly files: number;
   readonly madeSeconds: number;
+  /** Of a repository of idle lanes. */
+  readonly reads: readonly ReadSample[];
 }
 
 async function runBench(): Promise<number> {
@@ -85,14 +88,24 @@ async function runInfo(options: ArchiveOptions, place: string): Promise<InfoResu
   const { years, hasAllSidecars, main } = options;
   say(`info: making ${years} years of ${LANES} lanes\n`);
   const startMs = performance.now();
-  const files = await makeYears({ place, years, hasAllSidecars });
+  const files = await makeYears({ place, years, hasAllSidecars, hasPoints: true });
   const madeSeconds = (performance.now() - startMs) / 1_000;
   say(`info: ${files} files in ${fixed(madeSeconds, 0)} s\n`);
   const samples = measureInfo(main, place, LANES);
   if (samples.cold === undefined) {
     say("info: not measured cold: only root may drop the kernel's caches\n");
   }
-  return { ...samples, files, madeSeconds };
+  const reads = await runReads(options, `${place}-idle`);
+  return { ...samples, files, madeSeconds, reads };
+}
+
+async function runReads(options: ArchiveOptions, folder: string): Promise<ReadSample[]> {
+  const { years, hasAllSidecars, main } = options;
+  const place = join(folder, 'repository');
+  say(`reads: making ${years} years of ${LANES} idle lanes\n`);
+  const files = await makeYears({ place, years, hasAllSidecars, hasPoints: false });
+  say(`reads: looking at ${files} files\n`);
+  return measureReads({ main, repository: place, folder });
 }
 
 function finish(
@@ -110,7 +123,7 @@ function finish(
     infoColdSeconds: info?.cold?.wallSeconds,
   });
   say(`\n${speedTable(logs)}\n\n${sizeTable(logs)}\n\n`);
-  if (info !== undefined) say(`${infoTable(info)}\n\n`);
+  if (info !== undefined) say(`${infoTable(info)}\n\n${readsTable(info.reads)}\n\n`);
   say(`${verdictTable(verdicts)}\n`);
   if (options.json !== undefined) writeJson(options.json, { options, logs, info, verdicts });
   return options.isStrict && verdicts.some(({ verdict }) => verdict === 'missed') ? 1 : 0;
@@ -149,6 +162,13 @@ function infoTable({ cold, warm }: InfoSamples): string {
     fixed(sample?.cpuSeconds),
   ]);
   return table([['info', 'seconds', 'CPU s'], ...rows]);
+}
+
+function readsTable(reads: readonly ReadSample[]): string {
+  const rows = reads.map(({ work, seconds, cpuSeconds, rssPeakMiB }) => {
+    return [work, fixed(seconds), fixed(cpuSeconds), fixed(rssPeakMiB, 0)];
+  });
+  return table([['reads', 'seconds', 'CPU s', 'peak MiB'], ...rows]);
 }
 
 function verdictTable(verdicts: readonly ArchiveVerdict[]): string {

@@ -19,11 +19,13 @@ export interface YearsPlan {
   readonly place: string;
   readonly years: number;
   readonly hasAllSidecars: boolean;
+  /** False: of proxies to which nothing was written, so that all of it can be restored in no time but that of looking at it. */
+  readonly hasPoints: boolean;
 }
 
 export const LANES = 4;
 const OPEN_MONTH = Date.UTC(2025, 5, 1);
-const END = Date.UTC(2025, 6, 1);
+export const END = Date.UTC(2025, 6, 1);
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const RECORD_MS = 100;
@@ -31,7 +33,8 @@ const LENGTHS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: DAY_MS } as cons
 const POINTS_A_RECORD = 25;
 
 /** Returns how many files it wrote. */
-export async function makeYears({ place, years, hasAllSidecars }: YearsPlan): Promise<number> {
+export async function makeYears(plan: YearsPlan): Promise<number> {
+  const { place, years, hasAllSidecars, hasPoints } = plan;
   const startMs = Date.UTC(2025 - years, 5, 1);
   const { store } = await createRepository(place, startMs);
   const files = new Files(place);
@@ -53,7 +56,7 @@ export async function makeYears({ place, years, hasAllSidecars }: YearsPlan): Pr
     for (let dayMs = startMs; dayMs < END; dayMs += DAY_MS) {
       const isWhole = hasAllSidecars || dayMs >= OPEN_MONTH;
       for (const level of isWhole ? (['minute', 'hour', 'day'] as const) : (['day'] as const)) {
-        putDay(files, { lane, ordinal, level, dayMs, startMs });
+        putDay(files, { lane, ordinal, level, dayMs, startMs, hasPoints });
       }
     }
   }
@@ -67,9 +70,11 @@ interface LaneDay {
   readonly level: Level;
   readonly dayMs: number;
   readonly startMs: number;
+  readonly hasPoints: boolean;
 }
 
-function putDay(files: Files, { lane, ordinal, level, dayMs, startMs }: LaneDay): void {
+function putDay(files: Files, day: LaneDay): void {
+  const { lane, ordinal, level, dayMs, startMs, hasPoints } = day;
   // The day that goes on has no segment of its own yet, nor has its last hour.
   const missing = dayMs + DAY_MS < END || level === 'minute' ? 0 : LENGTHS[level];
   for (let atMs = dayMs; atMs < dayMs + DAY_MS - missing; atMs += LENGTHS[level]) {
@@ -85,7 +90,7 @@ function putDay(files: Files, { lane, ordinal, level, dayMs, startMs }: LaneDay)
       toMs,
     };
     const records = lastSeq - firstSeq + 1;
-    const points = records * POINTS_A_RECORD;
+    const points = hasPoints ? records * POINTS_A_RECORD : 0;
     files.put(
       formatSidecarName(segment),
       formatSidecar({
@@ -96,18 +101,20 @@ function putDay(files: Files, { lane, ordinal, level, dayMs, startMs }: LaneDay)
         refused: 0,
         bypasses: 0,
         confirmed: `${lane}/${lastSeq}`,
-        instants: { from: segment.fromMs, to: toMs },
-        data: {
-          object: formatDataName(segment, '00000000'),
-          bytes: points * 3,
-          sha256: '0'.repeat(64),
-          rows: points,
-        },
+        instants: hasPoints ? { from: segment.fromMs, to: toMs } : null,
+        data: hasPoints
+          ? {
+              object: formatDataName(segment, '00000000'),
+              bytes: points * 3,
+              sha256: '0'.repeat(64),
+              rows: points,
+            }
+          : null,
         createdAt: toMs,
         writer: 'tsdb-wal bench',
       }),
     );
-    files.put(formatDataName(segment, '00000000'), '', points * 3);
+    if (hasPoints) files.put(formatDataName(segment, '00000000'), '', points * 3);
   }
 }
 
