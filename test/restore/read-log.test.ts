@@ -17,8 +17,28 @@ test('a restore with the log can be interrupted while it lists what went meanwhi
     await rm(join(scene.rig.wal, name));
   }
   const stop = new AbortController();
-  // It is asked at the second listing, and its reading ends early.
-  const topic: TopicLog = {
+  const sources = { ...found.sources, topic: stopping(stop) };
+  await expect(scene.finish({ ...found, sources }, {}, stop)).rejects.toMatchObject({
+    code: 'RESTORE_INTERRUPTED',
+  });
+});
+
+test('so it can while it looks for what else has the records of a damaged object', async () => {
+  await using scene = await LogScene.create();
+  await writeLane(scene.rig.wal, 40, 10);
+  await scene.rig.archiveAll();
+  await scene.harm((index) => (index === 1 ? 'data gone' : undefined));
+  const found = await scene.find({ kind: 'safe' });
+  const stop = new AbortController();
+  const sources = { ...found.sources, topic: stopping(stop) };
+  await expect(scene.finish({ ...found, sources }, {}, stop)).rejects.toMatchObject({
+    code: 'RESTORE_INTERRUPTED',
+  });
+});
+
+/** It is asked at a second listing, and its reading ends early. */
+function stopping(stop: AbortController): TopicLog {
+  return {
     topic: 't',
     brokers: [],
     ranges: () => {
@@ -29,7 +49,4 @@ test('a restore with the log can be interrupted while it lists what went meanwhi
     partitionOf: () => 0,
     read: async function* () {},
   };
-  await expect(scene.finish(found, { topic }, stop)).rejects.toMatchObject({
-    code: 'RESTORE_INTERRUPTED',
-  });
-});
+}
