@@ -114,6 +114,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       target: { url, state: { kind: 'live' } },
       promotion: { state: 'none' },
       contains: { lanes },
+      seen: { complete: true, lanes: [] },
       lagSeconds: 0,
       delaySeconds: 0,
     };
