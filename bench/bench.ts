@@ -11,7 +11,14 @@ import { measureReading } from './reading.ts';
 import { measureOutage } from './outage.ts';
 import { BenchTopic } from './bench-topic.ts';
 import { untilLive } from './degraded.ts';
-import { BenchError, buildTools, startFloor, startProxy, startSink } from './processes.ts';
+import {
+  BenchError,
+  buildTools,
+  startFloor,
+  startLeastLog,
+  startProxy,
+  startSink,
+} from './processes.ts';
 import type { Running, Tools } from './processes.ts';
 import { databasePids } from './procfs.ts';
 import { resultTable, verdictTable } from './report.ts';
@@ -91,15 +98,11 @@ async function startAll(
     farEnd = openTsdb(options.openTsdb, () => (pids.length > 0 ? pids : databasePids(port)));
   }
   const { address } = farEnd;
-  const startFloorAs = async (name: 'floor' | 'floor+log'): Promise<Subject> => {
-    const noDelay = options.isFloorNoDelay;
-    const hasLog = name === 'floor+log';
-    return subjectOf(name, keep(await startFloor({ folder, target: address, noDelay, hasLog })));
-  };
+  const floor = { folder, target: address, noDelay: options.isFloorNoDelay };
   const start: Record<Subject['name'], () => Promise<Subject>> = {
     direct: async () => ({ name: 'direct', address: { http: address, telnet: address } }),
-    floor: async () => startFloorAs('floor'),
-    'floor+log': async () => startFloorAs('floor+log'),
+    floor: async () => subjectOf('floor', keep(await startFloor(floor))),
+    'least-log': async () => subjectOf('least-log', keep(await startLeastLog(floor))),
     'tsdb-wal': async () => {
       const { main } = options;
       return subjectOf('tsdb-wal', keep(await startProxy({ folder, target: address, main })));

@@ -28,7 +28,7 @@ export interface Load {
 }
 
 export interface Subject {
-  readonly name: 'direct' | 'floor' | 'floor+log' | 'tsdb-wal' | 'tsdb-wal+kafka';
+  readonly name: 'direct' | 'floor' | 'least-log' | 'tsdb-wal' | 'tsdb-wal+kafka';
   readonly address: { readonly http: string; readonly telnet: string };
   /** The process under test; direct has none. */
   readonly pid?: number;

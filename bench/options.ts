@@ -9,7 +9,7 @@ export const HELP = `usage: npm run bench -- [options]
   --rounds N          rounds, of which the median counts (3)
   --seconds S         length of each run (2)
   --shapes A,B        of: ${[...SHAPES.map(({ name }) => name), ...OUTAGES, READING].join(', ')}
-  --only A,B          of: direct, floor, floor+log, tsdb-wal, tsdb-wal+kafka (all)
+  --only A,B          of: direct, floor, least-log, tsdb-wal, tsdb-wal+kafka (all)
   --kafka HOST:PORT   also measure with Kafka, in a topic that is made for it and deleted, and reading that topic
   --against WHAT      null (the built-in sink), or the URL of an OpenTSDB
   --pids A,B          the processes of the OpenTSDB and its HBase (found by the port of the URL)
@@ -27,7 +27,7 @@ Example: npm run bench -- --rounds 5 --shapes http50x8,telnet50x8 --json bench.j
 const SUBJECTS = [
   'direct',
   'floor',
-  'floor+log',
+  'least-log',
   'tsdb-wal',
   'tsdb-wal+kafka',
 ] as const satisfies readonly Subject['name'][];

@@ -14,6 +14,7 @@ import { freePort } from '../test/kit/ports.ts';
 const BENCH = dirname(fileURLToPath(import.meta.url));
 const PROJECT = dirname(BENCH);
 const FLOOR = fileURLToPath(new URL('./floor-proxy.mjs', import.meta.url));
+const LEAST_LOG = fileURLToPath(new URL('./least-log-proxy.mjs', import.meta.url));
 const LIMITS = { startMsMax: 30_000, stopMsMax: 15_000 } as const;
 const run = promisify(execFile);
 
@@ -72,17 +73,22 @@ interface FloorOptions {
   readonly target: string;
   /** Telnet sockets with TCP_NODELAY: another, higher floor than the one the targets refer to. */
   readonly noDelay: boolean;
-  /** Whether it syncs what it gets to a file before it passes it on. */
-  readonly hasLog: boolean;
 }
 
-export async function startFloor(options: FloorOptions): Promise<Running> {
-  const { folder, target, noDelay, hasLog } = options;
+export async function startFloor({ folder, target, noDelay }: FloorOptions): Promise<Running> {
   const ports = { http: await freePort(), telnet: await freePort() };
   const command = [process.execPath, FLOOR, target, `${ports.http}`, `${ports.telnet}`];
   if (noDelay) command.push('nodelay');
-  if (hasLog) command.push(`log=${join(folder, 'floor-log')}`);
-  return start({ name: hasLog ? 'floor+log' : 'floor', folder, command, ports });
+  return start({ name: 'floor', folder, command, ports });
+}
+
+/** The least that syncs what it gets to a file before it passes it on. */
+export async function startLeastLog({ folder, target, noDelay }: FloorOptions): Promise<Running> {
+  const ports = { http: await freePort(), telnet: await freePort() };
+  const command = [process.execPath, LEAST_LOG, target, `${ports.http}`, `${ports.telnet}`];
+  command.push(join(folder, 'least-log'));
+  if (noDelay) command.push('nodelay');
+  return start({ name: 'least log', folder, command, ports });
 }
 
 interface ProxyOptions {
