@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../storage/object-store.ts';
 import { computeCoverage, type LaneHoldings } from './coverage.ts';
 import type { ListedDays } from './lane-listing.ts';
-import { dayAt, type SegmentName } from './object-names.ts';
+import { dayAt, type SegmentName, type Span } from './object-names.ts';
 import { listBeside } from './outer-segments.ts';
 
 interface ListedLane extends LaneHoldings {
@@ -35,10 +35,7 @@ export function doubtfulDays(lanes: ReadonlyMap<string, ListedLane>): Map<string
   for (const { lane, firstSeq, fromMs } of computeCoverage({ lanes }).holes) {
     const { begin, objects } = lanes.get(lane) ?? {};
     if (objects === undefined) continue;
-    let untilMs = Infinity;
-    for (const object of objects) {
-      if (object.firstSeq > firstSeq) untilMs = Math.min(untilMs, object.toMs);
-    }
+    const untilMs = endBehind(objects, firstSeq);
     const days = {
       // Without its begin a lane seems to begin with what is there.
       from: begin === undefined ? '' : dayAt(fromMs),
@@ -47,6 +44,13 @@ export function doubtfulDays(lanes: ReadonlyMap<string, ListedLane>): Map<string
     doubtful.set(lane, [...(doubtful.get(lane) ?? []), days]);
   }
   return doubtful;
+}
+
+/** When what is behind a record ends at first, epoch ms: what lacks there was received no later. Infinity when nothing is behind it. */
+export function endBehind(objects: readonly Span[], seq: number): number {
+  let untilMs = Infinity;
+  for (const { firstSeq, toMs } of objects) if (firstSeq > seq) untilMs = Math.min(untilMs, toMs);
+  return untilMs;
 }
 
 export function isAmong(day: string, { from, through }: ListedDays): boolean {

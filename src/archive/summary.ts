@@ -2,6 +2,7 @@ import type { LoggedFork } from '../record/fork.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
+import { endBehind } from './doubtful-days.ts';
 import { listAll, listOutermost } from './lane-listing.ts';
 import { type MonthIndex, readMonthIndexes } from './month-index-file.ts';
 import { monthEnd, monthOf, monthsBetween, type Span } from './object-names.ts';
@@ -97,9 +98,11 @@ function doubtsOf(
 ): Map<string, Doubts> {
   const doubts = new Map<string, Doubts>();
   const last = lastOf(indexes) ?? '';
-  for (const { lane, fromMs, toMs } of holes) {
-    if (!lanes.has(lane)) continue;
-    const to = toMs === undefined ? undefined : monthOf(toMs);
+  for (const { lane, firstSeq, fromMs } of holes) {
+    const objects = lanes.get(lane)?.objects;
+    if (objects === undefined) continue;
+    const untilMs = endBehind(objects, firstSeq);
+    const to = untilMs === Infinity ? undefined : monthOf(untilMs);
     const through = to === undefined || to > last ? last : to;
     const { months, isTail } = doubts.get(lane) ?? NO_DOUBTS;
     doubts.set(lane, {

@@ -13,7 +13,7 @@ import {
 } from '../../src/archive/object-names.ts';
 import { readSummary } from '../../src/archive/summary.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
-import { hastyStore, putBegin, putSegment } from '../kit/repository.ts';
+import { hastyStore, putBegin, putEmptySegment, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { dayOf, mergeAll } from './kit/plan-lane.ts';
 import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
@@ -171,6 +171,31 @@ describe('the index of closed months', () => {
       faults: [{ kind: 'damaged', object: 'index/2025-01.json' }],
     });
     expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 4, points: 40 });
+  });
+
+  test('is listed beside around a hole only, however long ago that is', async () => {
+    await using folder = await tempDirectory('index');
+    const files = hastyStore(folder.path);
+    await putBegin(files, begin);
+    for (let n = 0; n < 400; n += 1) {
+      // The time of what is behind a hole begins where what is before it ends.
+      const { fromMs } = segmentAt(n === 41 ? 40 : n);
+      if (n !== 40) await putEmptySegment(files, { ...segmentAt(n), fromMs });
+    }
+    const months = await indexClosedMonths(files, segmentAt(400).toMs, WRITER);
+    expect(months).toHaveLength(14);
+    let listed = 0;
+    const list = files.list.bind(files);
+    files.list = async function* (prefix, after) {
+      for await (const object of list(prefix, after)) {
+        if (object.name.includes('/minute/')) listed += 1;
+        yield object;
+      }
+    };
+    const { holes } = computeCoverage(await readSummary(files, { useIndex: true }));
+    expect(holes).toMatchObject([{ firstSeq: 401, lastSeq: 410 }]);
+    // Its month and the last one, and what shows where they end.
+    expect(listed).toBeLessThan(80);
   });
 });
 
