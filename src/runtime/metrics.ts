@@ -28,8 +28,7 @@ const SAMPLED_LAG = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'];
 const NEVER_MS = 2 ** 31 - 1;
 
 /**
- * Every metric of one process. A hot path keeps `counter.labels(…)` instead of naming its labels at each call.
- * Two metrics of one name are a bug.
+ * Every metric of one process. What is counted for each request is a `tally`. Two metrics of one name are a bug.
  */
 export class Metrics {
   readonly #registry = new Registry();
@@ -45,6 +44,25 @@ export class Metrics {
   counter<Label extends string = never>(options: Described<Label>): Counter<Label> {
     assert(options.name.endsWith('_total'), `counter ${options.name} ends with _total`);
     return new Counter<Label>(this.#described(options));
+  }
+
+  /** A counter with one label, of these values: all are there from 0 on. To add to it is an addition, without a look at labels. */
+  tally<Value extends string>(
+    options: Omit<Described<string>, 'labels'>,
+    label: string,
+    values: readonly Value[],
+  ): (value: Value, count: number) => void {
+    assert(options.name.endsWith('_total'), `counter ${options.name} ends with _total`);
+    const counts = new Map<Value, number>();
+    const counter = new Counter({
+      ...this.#described({ ...options, labels: [label] }),
+      collect() {
+        for (const [value, count] of counts) this.inc({ [label]: value }, count);
+        counts.clear();
+      },
+    });
+    for (const value of values) counter.inc({ [label]: value }, 0);
+    return (value, count) => counts.set(value, (counts.get(value) ?? 0) + count);
   }
 
   gauge<Label extends string = never>(options: Sampled<Label>): Gauge<Label> {

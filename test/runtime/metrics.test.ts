@@ -15,6 +15,25 @@ describe('metrics', () => {
     expect(text).toContain('tsdb_wal_refused_points_total{reason="full"} 3');
   });
 
+  test('tell a tally from 0 on, and what was added to it, at each scrape', async () => {
+    const metrics = new Metrics();
+    const taken = metrics.tally({ name: 'taken_total', help: 'What was taken.' }, 'kind', [
+      'one',
+      'other',
+    ]);
+    const scraped = async (): Promise<(string | undefined)[]> => {
+      const { text } = await metrics.scrape();
+      return ['one', 'other'].map((kind) => text.split(`taken_total{kind="${kind}"} `)[1]?.[0]);
+    };
+    expect(await scraped()).toEqual(['0', '0']);
+    taken('one', 2);
+    taken('one', 3);
+    expect(await scraped()).toEqual(['5', '0']);
+    taken('one', 1);
+    taken('other', 4);
+    expect(await scraped()).toEqual(['6', '4']);
+  });
+
   test('take a gauge from where its value lives, at each scrape', async () => {
     const metrics = new Metrics();
     let length = 1;

@@ -31,11 +31,11 @@ export type ProxyMetrics = ReturnType<typeof createProxyMetrics>;
 
 export function createProxyMetrics(metrics: Metrics) {
   metrics.collectProcess();
-  const received = metrics.counter({
-    name: 'points_received_total',
-    help: 'Points that clients sent.',
-    labels: ['transport'],
-  });
+  const received = metrics.tally(
+    { name: 'points_received_total', help: 'Points that clients sent.' },
+    'transport',
+    ['http', 'telnet'],
+  );
   const refused = metrics.counter({
     name: 'points_refused_total',
     help: 'Points that were not taken, by reason; `primary`: logged, then refused by the primary.',
@@ -46,7 +46,7 @@ export function createProxyMetrics(metrics: Metrics) {
     help: 'Connections closed at limits.connectionsMax.',
   });
   const ingest: IngestCounters = {
-    received: (points, transport) => received.inc({ transport }, points),
+    received: (points, transport) => received(transport, points),
     refused: (points, transport, reason) => refused.inc({ transport, reason }, points),
     connectionRefused: () => connectionsRefused.inc(),
   };
