@@ -17,6 +17,7 @@ const NOTHING = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LINE_END = Buffer.from('\r\n');
 const HEAD_BYTES_MAX = 64 * 1024;
+const LINE_BYTES_MAX = 4 * 1024;
 /** Far above what names each point of the largest batch as refused. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
@@ -106,6 +107,8 @@ export class AnswerReader {
   #readChunks(all: Buffer, head: Head): HttpAnswer | undefined {
     for (;;) {
       const lineEnd = all.indexOf(LINE_END, this.#chunkStart);
+      const isLong = all.length - this.#chunkStart > LINE_BYTES_MAX;
+      if (lineEnd < 0 && isLong) throw new Error('a chunk of its answer has no size');
       if (lineEnd < 0) return undefined;
       const size = parseChunkSize(all.toString('latin1', this.#chunkStart, lineEnd));
       if (size === 0) return this.#endChunks(all, head, lineEnd);

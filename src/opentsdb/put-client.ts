@@ -71,6 +71,10 @@ export class PutClient {
     return (this.#free() ?? this.#open()).post(path, body, timeoutMs);
   }
 
+  #closeIdle(): void {
+    for (const connection of this.#connections) connection.closeIdle();
+  }
+
   #free(): PutConnection | undefined {
     for (const connection of this.#connections) {
       connection.retire();
@@ -83,9 +87,10 @@ export class PutClient {
   #open(): PutConnection {
     const { primary, requestTimeoutMs } = this.#options;
     const connection = new PutConnection({
-      host: primary.hostname.replaceAll(/^\[|\]$/g, ''),
-      port: Number(primary.port || '80'),
+      primary,
       connectTimeoutMs: Math.min(requestTimeoutMs, CONNECT_TIMEOUT_MS),
+      // What broke one has mostly broken those that are idle, too, which would tell only at the next put.
+      onUnanswered: () => this.#closeIdle(),
     });
     this.#connections.add(connection);
     return connection;
