@@ -86,14 +86,16 @@ export class DurableWritePath implements WritePath {
   durable(position: Position): void {
     const { ack, isLive, clock, kafka } = this.#options;
     if (this.#delivering.oldest === undefined) this.#stall.begin(clock.monotonicMs());
+    const answered: Ticket[] = [];
     for (const ticket of this.#logging.takeUpTo(position)) {
       const isDelivered = ack === 'all' && !ticket.isControl && isLive();
       const isReplicated = kafka !== undefined && !ticket.isControl && kafka.isLive();
       ticket.waitFor(Number(isDelivered) + Number(isReplicated));
       if (isDelivered) this.#delivering.add(ticket);
       if (isReplicated) this.#replicating.add(ticket);
-      if (!isDelivered && !isReplicated) this.#answer(ticket);
+      if (!isDelivered && !isReplicated) answered.push(ticket);
     }
+    this.#answer(answered);
   }
 
   /** What was given to the lane after `position` will never be durable. */
@@ -101,7 +103,7 @@ export class DurableWritePath implements WritePath {
     for (const ticket of this.#logging.takeLanesUpTo(position.ordinal)) {
       // Its first records may be durable, and refused.
       this.#forgetRefused(ticket);
-      ticket.fail(reason, position);
+      queueMicrotask(() => ticket.fail(reason, position));
     }
   }
 
@@ -240,13 +242,21 @@ export class DurableWritePath implements WritePath {
 
   /** One of those that they waited for has them. */
   #release(tickets: readonly Ticket[]): void {
-    for (const ticket of tickets) if (ticket.release()) this.#answer(ticket);
+    this.#answer(tickets.filter((ticket) => ticket.release()));
   }
 
-  /** Answers; with refusals only once their outcome is durable. */
-  #answer(ticket: Ticket): void {
-    if (ticket.refused.length === 0) ticket.accept();
-    else void this.#answerRefused(ticket);
+  /**
+   * Answers; with refusals only once their outcome is durable. Later, so that the log or the follower that tells of it has the
+   * next write under way before clients are answered.
+   */
+  #answer(tickets: readonly Ticket[]): void {
+    if (tickets.length === 0) return;
+    queueMicrotask(() => {
+      for (const ticket of tickets) {
+        if (ticket.refused.length === 0) ticket.accept();
+        else void this.#answerRefused(ticket);
+      }
+    });
   }
 
   async #answerRefused(ticket: Ticket): Promise<void> {
