@@ -8,7 +8,7 @@ import {
   stranger,
 } from './catalog.ts';
 import { doubtfulDays, isAmong, withBeside } from './doubtful-days.ts';
-import { ALL_DAYS, type ListedDays } from './lane-listing.ts';
+import { ALL_DAYS, dayBehind, type ListedDays } from './lane-listing.ts';
 import { dayAt, type SegmentName } from './object-names.ts';
 import { listOuter } from './outer-segments.ts';
 
@@ -67,10 +67,15 @@ function openDays(
   const apart: ListedDays[] = [];
   for (const days of open.toSorted((a, b) => (a.from < b.from ? -1 : 1))) {
     const before = apart.at(-1);
-    if (before === undefined || !isAmong(days.from, before)) apart.push(days);
+    if (before === undefined || !reaches(before, days.from)) apart.push(days);
     else apart[apart.length - 1] = { from: before.from, through: later(before, days) };
   }
   return apart;
+}
+
+/** Whether the days go on to this one, or end on the one before. */
+function reaches(days: ListedDays, day: string): boolean {
+  return isAmong(day, days) || (days.through !== undefined && dayBehind(days.through) === day);
 }
 
 function later(a: ListedDays, b: ListedDays): string | undefined {

@@ -19,7 +19,7 @@ export interface JoinedRepository {
 /**
  * Opens the repository that a data directory archives to; makes it where there is none, unless this directory has
  * archived to one there before. A cursor that belongs to another repository is removed, before anything is archived.
- * That another one was archived to before is noted (EarlierHome), until that is named again.
+ * That another one was archived to before is noted (EarlierHome), until that is archived to again: `registerLanes` ends it.
  */
 export async function joinRepository(
   data: string,
@@ -31,8 +31,10 @@ export async function joinRepository(
   const repository = await createRepository(place, now);
   const before = await readEarlierHome(data);
   const isBack = before?.repository === repository.id;
-  if (isBack) await removeEarlierHome(data);
-  if (home?.repository === repository.id) return { repository, history: 'known' };
+  if (home?.repository === repository.id) {
+    if (isBack) await removeEarlierHome(data);
+    return { repository, history: 'known' };
+  }
   if (home !== undefined && before === undefined) {
     await writeEarlierHome(data, { repository: home.repository, place: home.place, until: now });
   }

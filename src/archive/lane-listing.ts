@@ -72,7 +72,7 @@ function dayBefore(day: string): string {
   return dayAt(timeOf(day) - DAY_MS);
 }
 
-function dayBehind(day: string): string {
+export function dayBehind(day: string): string {
   return dayAt(timeOf(day) + DAY_MS);
 }
 

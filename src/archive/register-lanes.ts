@@ -1,6 +1,7 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type ArchiveHome, readArchiveHome, writeArchiveHome } from './archive-home.ts';
+import { readEarlierHome, removeEarlierHome } from './earlier-home.ts';
 import { readWhole } from './catalog.ts';
 import type { LaneOpening } from './lane-opening.ts';
 import { uniteSpans } from './lane-spans.ts';
@@ -55,6 +56,7 @@ export async function registerLanes(options: RegistrationOptions): Promise<void>
   }
   const { lane, ordinal } = newest;
   await writeArchiveHome(data, { repository: id, place: repository.place, lane, ordinal });
+  if ((await readEarlierHome(data))?.repository === id) await removeEarlierHome(data);
 }
 
 /** A lane of this data directory, older than those of its log, that the repository holds. */

@@ -3,11 +3,14 @@ import { openOf } from '../record/lane-control.ts';
 import type { Segment } from './log-files.ts';
 import { SegmentReader } from './segment-reader.ts';
 
-/** What the first records of the lanes say to be lost of files that are gone: nothing else of the log may show it any more. */
+/**
+ * What the first records of the lanes say to be lost of files that are gone: nothing else of the log may show it any more. A file that
+ * can't be read tells nothing: whoever needs its records will say so.
+ */
 export async function toldHoles(segments: readonly Segment[]): Promise<Hole[]> {
   const holes: Hole[] = [];
   for (const { firstSeq, path } of segments) {
-    if (firstSeq === 1) holes.push(...(await holesToldBy(path)));
+    if (firstSeq === 1) holes.push(...(await holesToldBy(path).catch(() => [])));
   }
   return withoutFiles(holes, segments);
 }

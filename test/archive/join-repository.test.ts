@@ -59,7 +59,13 @@ describe('a data directory that joins a repository', () => {
     await archiveTo(folder.path, there ?? '');
     await archiveTo(folder.path, third ?? '');
     expect(await readEarlierHome(folder.path)).toEqual(before);
-    expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('back');
+    // A start that ends before its lane is registered has not gone back.
+    for (const _ of ['killed', 'again']) {
+      expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('back');
+      expect(await readEarlierHome(folder.path)).toEqual(before);
+    }
+    await archiveTo(folder.path, here ?? '');
+    expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('known');
     expect(await readEarlierHome(folder.path)).toBeUndefined();
   });
 

@@ -11,8 +11,8 @@ export function archiverMark(data: string): string {
   return join(archiverFolder(data), 'apart');
 }
 
-/** Call with the lock. */
+/** Call with the lock. Where it can't be written nothing but a second look of a proxy is missed: never rejects. */
 export async function markArchiver(data: string, isApart: boolean): Promise<void> {
-  if (isApart) await writeFile(archiverMark(data), '');
-  else await rm(archiverMark(data), { force: true });
+  const mark = archiverMark(data);
+  await (isApart ? writeFile(mark, '') : rm(mark, { force: true })).catch(() => undefined);
 }
