@@ -17,7 +17,7 @@ const IDLE_MS_MAX = 4_000;
 
 /**
  * One connection to an OpenTSDB, for one put at a time: OpenTSDB answers pipelined requests out of order. Between the log and the
- * client's answer nothing else counts as much: a general HTTP client took a third of all CPU at one point a request.
+ * client's answer nothing else counts as much: a general HTTP client took a quarter of all CPU at one point a request.
  */
 export class PutConnection {
   readonly #options: PutConnectionOptions;
