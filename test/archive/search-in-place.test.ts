@@ -10,16 +10,12 @@ import type { Damaged } from '../../src/archive/without-damaged.ts';
 import { present } from '../kit/wal-log.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { forkedHistories, histories } from '../restore/kit/histories.ts';
-import { HARMS, LogScene } from '../restore/kit/log-scene.ts';
+import { harms, LogScene } from '../restore/kit/log-scene.ts';
 import { NEVER } from './kit/merging.ts';
 import { writeLane } from './archive-rig.ts';
 import { EVER } from './plain-search.ts';
 
 const NOW = Date.now();
-const harms = fc.array(fc.option(fc.constantFrom(...HARMS), { freq: 2, nil: undefined }), {
-  minLength: 1,
-  maxLength: 7,
-});
 
 describe('a search in a damaged repository, with the log', { timeout: 120_000 }, () => {
   test('finds what it finds in a whole one, window by window, while the log has it', async () => {

@@ -10,15 +10,11 @@ import { listSegments } from '../kit/wal-files.ts';
 import { present } from '../kit/wal-log.ts';
 import { forkedHistories, histories } from './kit/histories.ts';
 import { type MadeLane, stateAt } from './kit/history.ts';
-import { asLines, HARMS, LogScene, type Restored } from './kit/log-scene.ts';
+import { asLines, harms, LogScene, type Restored } from './kit/log-scene.ts';
 
 const SAFE = { kind: 'safe' } as const;
 const at = (ms: number) => ({ kind: 'at', ms }) as const;
 
-const harms = fc.array(fc.option(fc.constantFrom(...HARMS), { freq: 2, nil: undefined }), {
-  minLength: 1,
-  maxLength: 7,
-});
 const anyTime = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constant(1));
 
 describe('a restore of a damaged repository, with the log', { timeout: 120_000 }, () => {

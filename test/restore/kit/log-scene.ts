@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { readCatalog } from '../../../src/archive/catalog.ts';
 import { mergeSegments } from '../../../src/archive/merge-segments.ts';
 import { parseObjectName } from '../../../src/archive/object-names.ts';
@@ -198,14 +199,14 @@ export class LogScene implements AsyncDisposable {
   }
 }
 
-export const HARMS = [
-  'data gone',
-  'data other',
-  'data cut',
-  'sidecar gone',
-  'sidecar other',
-] as const;
+const HARMS = ['data gone', 'data other', 'data cut', 'sidecar gone', 'sidecar other'] as const;
 export type Harm = (typeof HARMS)[number];
+
+/** What is done to some segments of a repository, one after the other, over and over. */
+export const harms = fc.array(fc.option(fc.constantFrom(...HARMS), { freq: 2, nil: undefined }), {
+  minLength: 1,
+  maxLength: 7,
+});
 
 async function harmFile(path: string, harm: Harm): Promise<void> {
   if (harm.endsWith('gone')) return rm(path);
