@@ -1,9 +1,9 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hole } from '../record/control.ts';
 import type { LoggedFork } from '../record/fork.ts';
 import { forksIn } from '../record/lane-control.ts';
 import { WalError } from '../runtime/errors.ts';
+import { isThere } from '../runtime/is-there.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { assertOneLog } from '../wal/worker-logs.ts';
@@ -90,11 +90,7 @@ export async function readTail(
 export async function isGone(files: readonly Segment[], hole: Hole): Promise<boolean> {
   for (const { path, lane, firstSeq, lastSeq } of files) {
     if (lane !== hole.lane || firstSeq > hole.to || lastSeq < hole.from) continue;
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) return true;
+    if (!(await isThere(path))) return true;
   }
   return false;
 }

@@ -45,7 +45,7 @@ export function addConfigFlags(command: Command, looksAt?: readonly OptionKey[])
   return command;
 }
 
-const TOPIC_FLAGS = FLAGS.filter(({ key }) => new Set<string>(TOPIC_KEYS).has(key));
+const TOPIC_FLAGS = FLAGS.filter(({ key }) => (TOPIC_KEYS as readonly string[]).includes(key));
 
 /** Gives the command --config and the flags by which a topic is read. */
 export function addTopicFlags(command: Command): Command {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { AnswerReader, type HttpAnswer } from './answer-reader.ts';
+import { hostOf } from './host-of.ts';
 import { type PutReply, readPutAnswer } from './put-answer.ts';
 
 export interface PutConnectionOptions {
@@ -33,7 +34,7 @@ export class PutConnection {
   constructor(options: PutConnectionOptions) {
     this.#options = options;
     const { primary, connectTimeoutMs } = options;
-    const host = primary.hostname.replaceAll(/^\[|\]$/g, '');
+    const host = hostOf(primary);
     const port = Number(primary.port || '80');
     const callback = (length: number): boolean => {
       this.#received(memory.subarray(0, length));

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { hostOf } from './host-of.ts';
 
 /** What a TSD said to a batch of telnet puts, up to the reply to the `version` behind them. */
 export type TelnetReply =
@@ -41,7 +42,7 @@ export class TelnetClient {
   #versionStart = '';
 
   constructor(options: { readonly primary: URL; readonly requestTimeoutMs: number }) {
-    this.#host = options.primary.hostname.replaceAll(/^\[|\]$/g, '');
+    this.#host = hostOf(options.primary);
     this.#port = Number(options.primary.port || '4242');
     this.#timeoutMs = options.requestTimeoutMs;
   }

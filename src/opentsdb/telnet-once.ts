@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { hostOf } from './host-of.ts';
 
 const REPLY_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -20,7 +21,7 @@ export function askTelnet(question: TelnetQuestion): Promise<string> {
   questions += 1;
   const marker = `#end-${questions}`;
   const end = `unknown command: ${marker}.  Try \`help'.\n`;
-  const host = primary.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(primary);
   return new Promise((resolve, reject) => {
     let reply = '';
     const socket = connect({ host, port: Number(primary.port || 80), noDelay: true });

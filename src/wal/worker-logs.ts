@@ -1,6 +1,7 @@
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WalError } from '../runtime/errors.ts';
+import { isThere } from '../runtime/is-there.ts';
 
 const NAME = /^worker-([1-9]\d{0,2})$/;
 
@@ -18,10 +19,7 @@ export async function workerNumbers(data: string): Promise<number[]> {
 
 /** Whether the directory itself has a log, as that of a single process has. */
 export async function hasLog(data: string): Promise<boolean> {
-  return access(join(data, 'wal')).then(
-    () => true,
-    () => false,
-  );
+  return isThere(join(data, 'wal'));
 }
 
 /** Throws CONFIG_INVALID when the data directory is that of several workers: each has a log of its own. */

@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { type ArchiveHome, readArchiveHome } from '../../archive/archive-home.ts';
 import type { Config } from '../../config/options.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { isThere } from '../../runtime/is-there.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { DirectoryLock, type LockHolder } from '../../wal/directory-lock.ts';
 import { archiverFolder, archiverMark } from '../archive/archiver-folder.ts';
@@ -104,13 +104,6 @@ export class Unarchived {
 
 function isSame(one: LockHolder, other: LockHolder | undefined): boolean {
   return one.pid === other?.pid && one.started === other.started && one.host === other.host;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** One that cannot be read tells nothing. */
