@@ -45,15 +45,21 @@ export function addConfigFlags(command: Command, looksAt?: readonly OptionKey[])
   return command;
 }
 
-const TOPIC_FLAGS = FLAGS.filter(({ key }) => (TOPIC_KEYS as readonly string[]).includes(key));
+const TOPIC_FLAGS = FLAGS.filter(({ key }) => isTopicKey(key));
 
-/** Gives the command --config and the flags by which a topic is read. */
+function isTopicKey(key: string): boolean {
+  return (TOPIC_KEYS as readonly string[]).includes(key);
+}
+
+/** Gives the command --config and the flags by which a topic is read; those that only writing to it takes are taken all the same. */
 export function addTopicFlags(command: Command): Command {
   command.option(
     '--config <FILE>',
     'A YAML file with options of kafka; see config/reference.yaml.',
   );
-  for (const { flag } of TOPIC_FLAGS) command.addOption(flag);
+  for (const { key, flag } of FLAGS) {
+    if (key.startsWith('kafka.')) command.addOption(flag.hideHelp(!isTopicKey(key)));
+  }
   return command;
 }
 

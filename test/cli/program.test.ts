@@ -41,6 +41,15 @@ describe('a command', () => {
     },
   );
 
+  test.each(['info', 'restore', 'compare'])(
+    '%s takes a flag that only who writes to a topic needs',
+    (name) => {
+      const command = program.commands.find((one) => one.name() === name);
+      expect(command && helpOf(command)).not.toContain('--kafka-clock-bound');
+      expect(command?.options.map(({ long }) => long)).toContain('--kafka-clock-bound');
+    },
+  );
+
   test.each([
     ['info --repository s3://bucket/x', '--repository s3://bucket/x is no path: that is a URL'],
     ['wal inspect --data=~/x', '--data ~/x is no path: only a shell'],
