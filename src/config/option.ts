@@ -146,7 +146,12 @@ export const option = {
 
   /** The origin alone, without a slash at its end. */
   url: ({ default: written, describe }: Described<string>): Option<string> => ({
-    ...base(written, describe, 'URL', `http://host:port, without a path, as ${written}`),
+    ...base(
+      written,
+      describe,
+      'URL',
+      `http://host:port, without a path, as ${written}; without a port it is 80`,
+    ),
     schema: schemaOf(parseOrigin),
     format: (value) => value,
   }),

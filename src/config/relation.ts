@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { endpointOf } from '../runtime/endpoint.ts';
 import { type Address, isAnyHost, reachedHere } from './address.ts';
 import type { Config } from './options.ts';
 
@@ -88,8 +89,7 @@ function overlap(a: Address, b: Address): boolean {
 
 /** Whether a URL leads to what listens there, as far as names tell. */
 function isAt(url: string, listen: Address): boolean {
-  const { hostname, port } = new URL(url);
-  const { host } = reachedHere(listen);
-  const named = hostname === 'localhost' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, '');
-  return named === host && Number(port) === listen.port && listen.port !== 0;
+  const { host, port } = endpointOf(new URL(url));
+  const named = host === 'localhost' ? '127.0.0.1' : host;
+  return named === reachedHere(listen).host && port === listen.port && port !== 0;
 }

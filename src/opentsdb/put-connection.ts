@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { endpointOf } from '../runtime/endpoint.ts';
 import { AnswerReader, type HttpAnswer } from './answer-reader.ts';
-import { hostOf } from './host-of.ts';
 import { type PutReply, readPutAnswer } from './put-answer.ts';
 
 export interface PutConnectionOptions {
@@ -34,14 +34,12 @@ export class PutConnection {
   constructor(options: PutConnectionOptions) {
     this.#options = options;
     const { primary, connectTimeoutMs } = options;
-    const host = hostOf(primary);
-    const port = Number(primary.port || '80');
     const callback = (length: number): boolean => {
       this.#received(memory.subarray(0, length));
       return true;
     };
     const onread = { buffer: memory, callback };
-    const socket = (this.#socket = connect({ host, port, noDelay: true, onread }));
+    const socket = (this.#socket = connect({ ...endpointOf(primary), noDelay: true, onread }));
     const giveUp = (): void => this.#end(`no connection within ${connectTimeoutMs} ms`);
     const connecting = setTimeout(giveUp, connectTimeoutMs);
     socket.once('connect', () => clearTimeout(connecting));

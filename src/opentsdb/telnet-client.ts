@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { hostOf } from './host-of.ts';
+import { type Endpoint, endpointOf } from '../runtime/endpoint.ts';
 
 /** What a TSD said to a batch of telnet puts, up to the reply to the `version` behind them. */
 export type TelnetReply =
@@ -29,8 +29,7 @@ const ERRORS_MAX = 20_000;
  * its reply to the `version` that ends a batch comes after every error of the batch's lines.
  */
 export class TelnetClient {
-  readonly #host: string;
-  readonly #port: number;
+  readonly #endpoint: Endpoint;
   readonly #timeoutMs: number;
   #socket: Socket | undefined;
   #outstanding: Outstanding[] = [];
@@ -42,8 +41,7 @@ export class TelnetClient {
   #versionStart = '';
 
   constructor(options: { readonly primary: URL; readonly requestTimeoutMs: number }) {
-    this.#host = hostOf(options.primary);
-    this.#port = Number(options.primary.port || '4242');
+    this.#endpoint = endpointOf(options.primary);
     this.#timeoutMs = options.requestTimeoutMs;
   }
 
@@ -73,7 +71,7 @@ export class TelnetClient {
   }
 
   #connect(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
+    const socket = connect({ ...this.#endpoint, noDelay: true });
     let cause = 'the TSD closed the connection';
     socket.setEncoding('latin1');
     socket.on('error', (error) => (cause = error.message));

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { hostOf } from './host-of.ts';
+import { endpointOf } from '../runtime/endpoint.ts';
 
 const REPLY_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -21,10 +21,9 @@ export function askTelnet(question: TelnetQuestion): Promise<string> {
   questions += 1;
   const marker = `#end-${questions}`;
   const end = `unknown command: ${marker}.  Try \`help'.\n`;
-  const host = hostOf(primary);
   return new Promise((resolve, reject) => {
     let reply = '';
-    const socket = connect({ host, port: Number(primary.port || 80), noDelay: true });
+    const socket = connect({ ...endpointOf(primary), noDelay: true });
     const fail = (error: Error): void => {
       clearTimeout(timer);
       socket.destroy();

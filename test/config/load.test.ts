@@ -63,6 +63,7 @@ describe('the configuration', () => {
       ['http://localhost:4243', '127.0.0.1:4243'],
       ['http://[::1]:4243', '[::1]:4243'],
       ['http://tsd:4243', 'tsd:4243'],
+      ['http://tsd', 'tsd:80'],
     ] as const) {
       expect(await problemsOf({ flags: { primary, listen } })).toEqual(loop);
     }
