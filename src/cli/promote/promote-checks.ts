@@ -77,12 +77,17 @@ const OF_REPOSITORY =
 const NOT_LOOKED =
   'the standby has not looked at all that it follows yet, so it is not known who has written: try again in some seconds, and see its /health';
 
+const TELLS_NOT = 'the standby is of an earlier version, which does not tell who has written';
+
 function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {
   if (standby.promotion === 'promoted') return [];
-  const { target, source, state, stopAt, lagSeconds, delaySeconds } = standby;
+  const { target, source, state, stopAt, seen, lagSeconds, delaySeconds } = standby;
   const problems: string[] = [];
   if (source === 'repository') problems.push(OF_REPOSITORY);
-  if (!isLookedAt(standby, asOf)) problems.push(NOT_LOOKED);
+  if (!isLookedAt(standby, asOf)) {
+    const isOlder = seen.isComplete === undefined;
+    problems.push(isOlder ? `${TELLS_NOT}: with --as-of it must` : NOT_LOOKED);
+  }
   if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
   if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
   const behind = lagSeconds - delaySeconds;
@@ -162,8 +167,11 @@ function delayWarnings({ delaySeconds, lagRecords }: StandbyView): string[] {
     : [];
 }
 
-function standbyWarnings({ deadLetters, holes }: StandbyView): string[] {
+function standbyWarnings({ deadLetters, holes, seen }: StandbyView): string[] {
   return [
+    ...(seen.isComplete === undefined
+      ? [`${TELLS_NOT}: one that is not named goes unnoticed`]
+      : []),
     ...(deadLetters > 0
       ? [`the target has refused ${deadLetters} points: see dead-letters/ of the standby`]
       : []),

@@ -39,10 +39,9 @@ export async function lookAtAll({
   readonly asOf: AsOf | undefined;
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }): Promise<Looked> {
-  const [seen, ...views] = await Promise.all([
-    standbyOf(standby, asOf, clock),
-    ...proxies.map((proxy) => view(proxy, proxyView, 'proxy')),
-  ]);
+  // First, as it may take seconds: a lane that a proxy began meanwhile must be known as its own.
+  const seen = await standbyOf(standby, asOf, clock);
+  const views = await Promise.all(proxies.map((proxy) => view(proxy, proxyView, 'proxy')));
   const target = to?.origin ?? seen.target;
   const { problems, warnings } = checkPromotion(seen, views, {
     to: target,
@@ -85,7 +84,8 @@ async function standbyOf(
 ): Promise<StandbyView> {
   for (let look = 1; ; look += 1) {
     const seen = await view(standby, standbyView, 'standby');
-    if (isLookedAt(seen, asOf) || look === LIMITS.looks) return seen;
+    const mayYet = seen.seen.isComplete === false && look < LIMITS.looks;
+    if (isLookedAt(seen, asOf) || !mayYet) return seen;
     await clock.sleep(LIMITS.lookMs, new AbortController().signal);
   }
 }

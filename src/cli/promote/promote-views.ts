@@ -60,8 +60,8 @@ export interface StandbyView {
 
 /** Who writes to what a standby follows, whether it has applied anything of that or not. */
 interface SeenView {
-  /** As far as the end of what it follows. */
-  readonly isComplete: boolean;
+  /** As far as the end of what it follows; undefined: a standby of an earlier version says nothing of all this. */
+  readonly isComplete: boolean | undefined;
   /** Those with records that the target may lack, and those of the last minutes. */
   readonly lanes: readonly SeenLaneView[];
 }
@@ -146,22 +146,21 @@ export function standbyView(address: string, status: unknown): StandbyView | und
 
 /**
  * Whether it is known who writes to what a standby follows, or that was known when a run before this one had it drained: as of a moment it
- * is asked for again. One that follows a repository is promoted in no case.
+ * is asked for again. One that can't tell is promoted without, but not as of a moment; one that follows a repository in no case.
  */
 export function isLookedAt(
   { seen, promotion, source }: StandbyView,
   asOf: object | undefined,
 ): boolean {
   const isPast = promotion === 'promoted' || (promotion === 'draining' && asOf === undefined);
-  return seen.isComplete || isPast || source === 'repository';
+  return (seen.isComplete ?? asOf === undefined) || isPast || source === 'repository';
 }
 
-/** A standby of an earlier version says nothing of it. */
 function seenView(seen: unknown): SeenView {
   const { complete, lanes } = fieldsOf(seen);
   const told = Array.isArray(lanes) ? (lanes as readonly unknown[]) : [];
   return {
-    isComplete: complete === true,
+    isComplete: seen === undefined ? undefined : complete === true,
     lanes: told.map((one) => {
       const { lane, receivedAt, wroteAt, ended } = fieldsOf(one);
       return {

@@ -120,6 +120,11 @@ describe('a promotion as of a moment', () => {
       /has not looked at all/,
     ],
     [
+      'a standby of a version that does not tell who writes',
+      () => (standby.hasLooked = undefined),
+      /earlier version.*with --as-of it must/,
+    ],
+    [
       'a moment that a proxy can not tell any more',
       () => b.answers.set('/primary/ends', [REFUSED]),
       /b:4244: it cannot/,

@@ -100,6 +100,29 @@ describe('a promotion', () => {
     expect(stands()).toEqual([NEW, NEW]);
   });
 
+  test('takes a lane for a proxy’s own that it began while the standby had not looked', async () => {
+    let looks = 0;
+    const look = (): boolean => {
+      looks += 1;
+      if (looks === 3) {
+        b.later.push('c');
+        standby.seen.push({ lane: 'c', receivedAt: 9_900, wroteAt: null, ended: false });
+      }
+      return looks > 3;
+    };
+    Object.defineProperty(standby, 'hasLooked', { get: look });
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('is made with a standby of a version that does not tell who writes, and warns', async () => {
+    standby.hasLooked = undefined;
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+    const warning = expect.stringContaining('one that is not named goes unnoticed') as string;
+    expect(events[0]).toMatchObject({ warnings: [warning] });
+  });
+
   test('goes on with a standby that was being drained, though it looks no more', async () => {
     standby.promotion = 'draining';
     standby.hasLooked = false;

@@ -116,7 +116,8 @@ export class FakeStandby extends FakeAdmin {
   /** Lanes that it has seen besides those of which its target contains something. */
   readonly seen: { lane: string; receivedAt: number; wroteAt: number | null; ended: boolean }[] =
     [];
-  hasLooked = true;
+  /** Undefined: it tells nothing of that. */
+  hasLooked: boolean | undefined = true;
   /** How often a drain is asked for until it is over. */
   drains = 3;
   sentToMs = 500;
@@ -144,13 +145,7 @@ export class FakeStandby extends FakeAdmin {
             return Object.assign(one, { receivedAt: new Date(receivedAt).toISOString() });
           }),
         },
-        seen: {
-          complete: this.hasLooked,
-          lanes: this.seen.map(({ receivedAt, wroteAt, ...one }) => {
-            const times = { receivedAt: textOf(receivedAt), wroteAt: textOf(wroteAt) };
-            return Object.assign(one, times);
-          }),
-        },
+        seen: this.#tellSeen(),
         deadLetters: 0,
         holes: [],
       };
@@ -170,6 +165,16 @@ export class FakeStandby extends FakeAdmin {
     }
     const contained = { sinceMs: null, latestMs: 1, lanes: this.#list() };
     return { state: this.promotion, contained, lacking: [], sent: this.drains < 2 };
+  }
+
+  #tellSeen() {
+    const complete = this.hasLooked;
+    if (complete === undefined) return undefined;
+    const lanes = this.seen.map(({ receivedAt, wroteAt, ...one }) => {
+      const times = { receivedAt: textOf(receivedAt), wroteAt: textOf(wroteAt) };
+      return Object.assign(one, times);
+    });
+    return { complete, lanes };
   }
 
   #list() {
