@@ -30,8 +30,8 @@ interface Range {
 }
 
 /**
- * What is gone from the end of the log, whose last file is `last`, if the claim is true. Where nobody knows how much came behind
- * a claim, one record stands for that.
+ * What is gone from the end of the log, whose last file is `last`, if the claim is true; some of it may have expired where no file is left.
+ * Where nobody knows how much came behind a claim, one record stands for that.
  */
 export function lostTail(claim: Claim, last: Segment | undefined): Range | undefined {
   const from = firstLost(claim, last);
@@ -42,10 +42,9 @@ export function lostTail(claim: Claim, last: Segment | undefined): Range | undef
 }
 
 function firstLost(claim: Claim, last: Segment | undefined): number | undefined {
-  if (last === undefined) return claim.firstSeq;
-  if (claim.lane === last.lane) return last.lastSeq + 1;
-  // A whole lane is gone. An older one is here, so nothing of it was expired.
-  return claim.ordinal > last.ordinal ? 1 : undefined;
+  if (claim.lane === last?.lane) return last.lastSeq + 1;
+  // A whole lane is gone. Where an older one is here, nothing of it was expired.
+  return claim.ordinal > (last?.ordinal ?? 0) ? 1 : undefined;
 }
 
 /** What of the lost tail somebody still needed, and what became of its records; undefined when all had passed it. */
@@ -55,8 +54,9 @@ export function tailHole(
   { followers, isLogEmpty }: { readonly followers: readonly FollowerPlace[]; isLogEmpty: boolean },
 ): Hole | undefined {
   const passed = followers.map(({ position }) => passedOf(claim, position));
-  // Where no file is left, what all have passed may as well have expired.
-  const needed = isLogEmpty && passed.length > 0 ? Math.min(...passed) + 1 : from;
+  // Where no file is left, what all have passed may as well have expired; what one had not is kept for it.
+  const kept = passed.length > 0 ? Math.min(...passed) + 1 : claim.firstSeq;
+  const needed = isLogEmpty ? kept : from;
   if (needed > to) return undefined;
   const { lane, seq } = claim;
   const behind = seq === 0 ? 'of it there was' : `came behind ${seq}`;
@@ -65,7 +65,7 @@ export function tailHole(
   const places = followers.map(({ did }, index) => tellPlace(did, passed[index] ?? 0));
   const told = places.length === 0 ? '' : `; ${places.join(', ')}`;
   const reason = `the end of the log is gone, ${known}${told}`;
-  return { lane, from: Math.max(from, needed), to, reason };
+  return { lane, from: needed, to, reason };
 }
 
 /** Up to which record of a claim's lane a follower had come. */

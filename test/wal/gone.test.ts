@@ -1,9 +1,12 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { formatDurableMark } from '../../src/wal/durable-mark.ts';
+import { LogReader } from '../../src/wal/log-reader.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { range, reopen } from '../kit/wal-damage.ts';
 import { listSegments, writeLog } from '../kit/wal-files.ts';
+import { present } from '../kit/wal-log.ts';
 
 describe('a log that is gone', () => {
   const lane = 'aaaaaaaaaaaaaaaa';
@@ -63,6 +66,36 @@ describe('a log that is gone', () => {
     const { told, log } = await reopen(folder.path, { followers: [{ did: 'archived', position }] });
     expect(told).toEqual([]);
     expect(log.wal.durable.ordinal).toBe(4);
+  });
+
+  test('is told from the first record that one still needed, also in earlier files than the one of the mark', async () => {
+    await using folder = await tempDirectory('gone');
+    await writeLog(folder.path, 1, 40);
+    const segments = await listSegments(folder.path);
+    for (const { name } of segments) await rm(join(folder.path, name));
+    const newest = present(segments.at(-1));
+    const end = present(newest.frames.at(-1)).lastSeq;
+    expect(newest.frames[0]?.firstSeq).toBeGreaterThan(6);
+    const at = (seq: number) => ({ lane: newest.lane, ordinal: 1, seq });
+    const followers = [
+      { did: 'archived', position: at(5) },
+      { did: 'confirmed by OpenTSDB', position: at(end) },
+    ];
+    const { told, log } = await reopen(folder.path, { followers });
+    expect(told.map(range)).toEqual([{ lane: newest.lane, from: 6, to: end }]);
+    // Who reads on there meets the same, and not another hole.
+    const read = await new LogReader(log.wal).next(at(5));
+    expect(read).toMatchObject({ kind: 'hole', hole: present(told.map(range)[0]) });
+  });
+
+  test('is told, too, when the mark is of a file that nothing was written to', async () => {
+    await using folder = await tempDirectory('gone');
+    const mark = formatDurableMark({ lane, ordinal: 2, segmentFirstSeq: 34, seq: 33 });
+    await writeFile(join(folder.path, 'durable'), mark);
+    const followers = [{ did: 'archived', position: upTo(30) }];
+    const { told, log } = await reopen(folder.path, { followers });
+    expect(told.map(range)).toEqual([{ lane, from: 31, to: 33 }]);
+    expect(log.wal.recovered.end).toMatchObject({ lane, lastSeq: 33 });
   });
 
   test('that has its lane’s file back is told no more', async () => {
