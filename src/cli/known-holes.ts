@@ -1,3 +1,4 @@
+import { SequenceSet } from '../archive/sequence-set.ts';
 import type { Hole } from '../record/control.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -9,10 +10,11 @@ export interface KnownHolesOptions {
   readonly count: (records: number) => void;
 }
 
-/** Records of the log that cannot be read back. Each is told once, though a start and several who read may meet it. */
+/** Records of the log that cannot be read back. Each is told and counted once, though a start and several who read may meet it. */
 export class KnownHoles {
   readonly #options: KnownHolesOptions;
   readonly #holes: Hole[] = [];
+  readonly #records = new Map<string, SequenceSet>();
 
   constructor(options: KnownHolesOptions) {
     this.#options = options;
@@ -24,12 +26,16 @@ export class KnownHoles {
 
   note(hole: Hole, told: string): void {
     const { logger, count } = this.#options;
-    const isKnown = this.#holes.some(
-      ({ lane, from, to }) => lane === hole.lane && from <= hole.from && hole.to <= to,
-    );
-    if (isKnown) return;
-    if (this.#holes.length < HOLES_MAX) this.#holes.push(hole);
-    count(hole.to - hole.from + 1);
+    const { lane, from: firstSeq, to: lastSeq } = hole;
+    const known = this.#records.get(lane) ?? new SequenceSet();
+    const added = known.without({ firstSeq, lastSeq });
+    if (added.length === 0) return;
+    if (this.#holes.length < HOLES_MAX) {
+      this.#holes.push(hole);
+      known.add({ firstSeq, lastSeq });
+      this.#records.set(lane, known);
+    }
+    count(added.reduce((sum, range) => sum + range.lastSeq - range.firstSeq + 1, 0));
     logger.error({ ...hole }, told);
   }
 }

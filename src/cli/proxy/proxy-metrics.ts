@@ -85,9 +85,10 @@ export function createProxyMetrics(metrics: Metrics) {
       name: 'primary_resumes_total',
       help: 'Times that delivery went back to the last confirmed record, because the primary may have lost what came after.',
     }),
-    holes: metrics.counter({
-      name: 'log_missing_records_total',
-      help: 'Records of the log that cannot be read back.',
+    // What a start reads from the log is no event of this process: a counter would grow at each start for one loss.
+    holes: metrics.gauge({
+      name: 'log_missing_records',
+      help: 'Records of the log that are known to be lost, by earlier starts, too, as long as the log tells of them.',
     }),
     sync: metrics.histogram({
       name: 'log_sync_duration_seconds',
