@@ -26,7 +26,8 @@ interface LeftOpen {
 
 /**
  * A data directory that is new to a repository may have come in the place of one that is lost, or not mounted: the lanes that this left open
- * are named, as far as they may be such. Those of other hosts that were written to a short while ago are not. Undefined: there is none.
+ * are named, as far as they may be such. Those of other hosts that were written to a short while ago are not; of another proxy of this host nobody
+ * can tell here. Undefined: there is none.
  */
 export async function findLeftOpen(options: NewHereOptions): Promise<LeftOpen | undefined> {
   const { repository, data, own, host, now } = options;
@@ -45,6 +46,6 @@ export async function findLeftOpen(options: NewHereOptions): Promise<LeftOpen | 
       host: one.host,
       archivedTo: formatInstant(one.toMs),
     })),
-    told: `${data} is new to this repository, and nothing has ended these lanes: each holds the safe time back, unless its proxy runs elsewhere. If one was written from here, put its data directory back (is its disk mounted?): a start on that ends the lane. If that is gone for good, \`tsdb-wal lane retire LANE --repository ${place}\` ends it; unless it had stopped in order, that is a hole, and no later moment can be restored without --allow-holes (--dry-run tells). Or begin anew in another --repository`,
+    told: `${data} is new to this repository, and nothing has ended these lanes: each holds the safe time back, unless its proxy runs. If one was written from here, put its data directory back (is its disk mounted?): a start on that ends the lane. If that is gone for good, \`tsdb-wal lane retire LANE --repository ${place}\` ends it; unless it had stopped in order, that is a hole, and no later moment can be restored without --allow-holes (--dry-run tells). Or begin anew in another --repository`,
   };
 }

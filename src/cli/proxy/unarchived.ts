@@ -74,6 +74,8 @@ export class Unarchived {
     if (holder === undefined) this.#archiver = undefined;
     else if (!isSame(holder, this.#archiver?.holder)) {
       this.#archiver = { holder, sinceMs: nowMs };
+      // The first one ends what was told at once: whether it lasts shows later.
+      if (!this.#isApart) this.#archivedMs = nowMs;
       this.#isApart = true;
     }
     const { sinceMs = Infinity } = this.#archiver ?? {};

@@ -66,7 +66,7 @@ class Scene implements AsyncDisposable {
 }
 
 describe('archive off, where there was an archive,', () => {
-  test('is told at once, and until an archiver has run for a while', async () => {
+  test('is told at once, and until an archiver is run', async () => {
     await using scene = await Scene.begin();
     await scene.open({ archive: 'on' });
     expect(scene.troubles).toEqual([]);
@@ -77,8 +77,7 @@ describe('archive off, where there was an archive,', () => {
     expect(await scene.pass(5)).toBe(5);
     expect(scene.warned).toEqual([expect.stringContaining(SAYS)]);
     await scene.archiver();
-    expect(await scene.pass(60)).toBeLessThan(15);
-    expect(scene.troubles).toEqual([]);
+    expect(await scene.pass(100)).toBe(0);
     expect(scene.warned).toHaveLength(1);
   });
 
@@ -100,7 +99,7 @@ describe('archive off, where there was an archive,', () => {
     expect(scene.warned).toHaveLength(1);
   });
 
-  test('is told of an archiver that ends each time, once for all', async () => {
+  test('is told of an archiver that ends each time, once for all, when it has had its time', async () => {
     await using scene = await Scene.begin();
     await scene.open();
     for (let round = 0; round < 30; round += 1) {
@@ -110,6 +109,7 @@ describe('archive off, where there was an archive,', () => {
       await scene.pass(3);
     }
     expect(await scene.pass(1)).toBe(1);
-    expect(scene.warned).toHaveLength(1);
+    const told = [SAYS, SAYS_APART].map((text) => expect.stringContaining(text) as string);
+    expect(scene.warned).toEqual(told);
   });
 });
