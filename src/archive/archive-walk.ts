@@ -7,6 +7,7 @@ import type { Segment } from '../wal/log-files.ts';
 import type { FrameRead, LogReader } from '../wal/log-reader.ts';
 import type { PublishedLog } from '../wal/published-log.ts';
 import type { LaneArchive } from './lane-archive.ts';
+import { LaneEnds } from './lane-ends.ts';
 import {
   LaneArchiver,
   type LaneArchiverOptions,
@@ -134,15 +135,31 @@ export class ArchiveWalk {
 
   async #takeFrame(frame: FrameRead, signal: AbortSignal): Promise<void> {
     assert(this.#lane !== undefined, 'a lane is entered before anything of it is archived');
-    // Of lanes that are gone from the log nothing else tells why the repository lacks the rest.
-    const told = frame.firstSeq === 1 ? openOf(frame.body)?.holes : undefined;
-    for (const hole of told ?? []) {
-      if (hole.lane !== frame.lane) await noteHole(this.#options, hole, signal);
-    }
+    const told = frame.firstSeq === 1 ? (openOf(frame.body)?.holes ?? []) : [];
+    await this.#noteTold(
+      told.filter(({ lane }) => lane !== frame.lane),
+      signal,
+    );
     const before = this.#lane.settledSeq;
     await this.#lane.take(frame, signal);
     this.#hasJustBegun = this.#lane.settledSeq >= frame.firstSeq - 1;
     if (this.#lane.settledSeq !== before) await this.#moveCursor();
+  }
+
+  /**
+   * Of lanes that are gone from the log nothing else tells why the repository lacks the rest. Where only cursors told, a hole goes one
+   * record behind them: a later lane that names the end knows better.
+   */
+  async #noteTold(holes: readonly Hole[], signal: AbortSignal): Promise<void> {
+    if (holes.length === 0) return;
+    const { repository, persistence } = this.#options;
+    const ends = new LaneEnds(repository, persistence);
+    await ends.refresh();
+    for (const hole of holes) {
+      const end = await ends.of(hole.lane);
+      const to = end?.kind === 'followed' ? Math.min(hole.to, end.lastSeq) : hole.to;
+      if (hole.from <= to) await noteHole(this.#options, { ...hole, to }, signal);
+    }
   }
 
   async #commit(signal: AbortSignal): Promise<void> {

@@ -3,11 +3,14 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatSidecarName } from '../../src/archive/object-names.ts';
+import type { Position } from '../../src/record/position.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { present, TestLog } from '../kit/wal-log.ts';
 import { expectSame, readContent } from './archive-content.ts';
 import { ArchiveRig, line, writeLane } from './archive-rig.ts';
+
+const behind = ({ lane, seq }: Position) => ({ lane, from: seq + 1, to: seq + 1 });
 
 describe('what the log lost', { timeout: 60_000 }, () => {
   test('a file that was deleted before it was archived is told by a marker, and the rest is archived', async () => {
@@ -119,6 +122,35 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     expect(coverage.holes).toMatchObject([
       { lane, firstSeq: lastSeq + 1, lastSeq: lastSeq + 6, reason },
     ]);
+  });
+
+  test('of an earlier lane of a log that is gone nothing is a hole behind the end that the next one names', async () => {
+    await using rig = await ArchiveRig.create();
+    const ends = new Map<string, Position>();
+    for (let lane = 0; lane < 2; lane += 1) {
+      await writeLane(rig.wal, 20, 7);
+      await rig.archiveAll();
+      const end = present(await rig.cursor());
+      ends.set(end.lane, end);
+    }
+    const [first, second] = [...ends.values()];
+    await rm(rig.wal, { recursive: true });
+    const followers = [
+      { did: 'archived', position: second },
+      { did: 'confirmed', position: first },
+    ];
+    const log = await TestLog.open(rig.wal, { followers });
+    await log.write(line(1));
+    await log.wal.close();
+    // Whoever goes by cursors alone can't know that nothing came behind it.
+    expect(log.wal.recovered.holes).toMatchObject([
+      behind(present(first)),
+      { ...behind(present(second)), from: 1 },
+    ]);
+    await rig.archiveAll();
+    expect(rig.holes).toMatchObject([behind(present(second))]);
+    const { coverage } = await readContent(rig);
+    expect(coverage.holes.map(({ lane }) => lane)).toEqual([present(second).lane]);
   });
 
   test('bytes that nobody wrote are a hole of one frame', async () => {
