@@ -15,7 +15,7 @@ export interface LaneHoldings {
   readonly holes: readonly HoleMarker[];
   /** Absent: none. */
   readonly retirements?: readonly Retirement[];
-  /** What is there and can't be used: it covers nothing, but tells that there were such records. Absent: none. */
+  /** What is there and can't be used: it covers nothing, but tells how far the lane goes. Absent: none. */
   readonly damaged?: readonly DamagedSpan[];
 }
 
@@ -52,7 +52,7 @@ export interface LaneCoverage {
   readonly covered: readonly Span[];
   /** Complete for times before that, but for its holes; `ended`: for all time, since a later lane closed it, or an operator. */
   readonly coveredToMs: number | 'ended';
-  /** Records that are there, though the lane after this one says that it ended before them. */
+  /** Records that are there, damaged or not, though the lane after this one says that it ended before them. */
   readonly beyond: { readonly firstSeq: number; readonly lastSeq: number } | undefined;
   /** Receive times in doubt, since the clock leapt when the lane was opened. */
   readonly disputed: { readonly from: number; readonly to: number } | undefined;
@@ -75,7 +75,8 @@ export interface CoverageHole {
  * end is known from the lane that names it as `previous`; until then more of it may be to come, and it is
  * complete up to its last object only. Records of an ended lane that are missing are a hole once anything of a
  * later lane is there, or a marker says so; before that the archive is merely behind. Lanes of a topic are archived each
- * at its own pace: of these a marker says it.
+ * at its own pace: of these a marker says it. Objects that are damaged make holes, and change nothing else: how far a lane goes,
+ * and that its turn came, they tell all the same.
  */
 export function computeCoverage({ lanes }: Holdings): Coverage {
   const ends = endsOf(lanes);
@@ -108,8 +109,8 @@ interface LaneEnd {
 /** Of each lane that another names as `previous`; of several, what they say together. */
 function endsOf(lanes: Holdings['lanes']): Map<string, LaneEnd> {
   const passed = new Set<string>();
-  for (const { begin, objects } of lanes.values()) {
-    if (objects.length === 0) continue;
+  for (const { begin, objects, damaged = [] } of lanes.values()) {
+    if (objects.length + damaged.length === 0) continue;
     // Up the chain until it was walked before.
     let before = laneBefore(begin);
     while (before !== undefined && !passed.has(before)) {
@@ -146,12 +147,13 @@ interface CoveredLane {
 }
 
 function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefined): CoveredLane {
-  const { begin, holes: markers, retirements = [], damaged = [] } = holdings;
-  const { covered, conflicts } = uniteSpans(holdings.objects);
+  const { begin, objects, holes: markers, retirements = [], damaged = [] } = holdings;
+  const { covered, conflicts } = uniteSpans(objects);
   const firstSeq = begin?.firstSeq ?? 1;
   const openedAt = begin?.openedAt ?? covered[0]?.fromMs ?? 0;
-  const last = covered.at(-1);
+  const last = damaged.length === 0 ? covered.at(-1) : lastOf([...objects, ...damaged]);
   const lastSeq = Math.max(last?.lastSeq ?? 0, firstSeq - 1);
+  const toMs = last?.toMs ?? openedAt;
   const marked = markers.reduce((max, marker) => Math.max(max, marker.lastSeq), 0);
   const knownSeq = Math.max(lastSeq, marked, end?.isPassed === true ? end.lastSeq : 0);
   const gaps = gapsOf(covered, { firstSeq, lastSeq: knownSeq, openedAt });
@@ -163,7 +165,7 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
       ordinal: begin?.ordinal ?? 0,
       openedAt,
       covered,
-      coveredToMs: isClosed || retirement !== undefined ? 'ended' : (last?.toMs ?? openedAt),
+      coveredToMs: isClosed || retirement !== undefined ? 'ended' : toMs,
       beyond:
         end && lastSeq > Math.max(end.lastSeq, firstSeq - 1)
           ? { firstSeq: Math.max(end.lastSeq + 1, firstSeq), lastSeq }
@@ -172,10 +174,14 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
     },
     holes: [
       ...gaps.map((gap) => explain(lane, gap, { markers, damaged })),
-      ...holeBehind(retirement, end, last?.toMs ?? openedAt),
+      ...holeBehind(retirement, end, toMs),
     ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
   };
+}
+
+function lastOf(spans: readonly Span[]): Span | undefined {
+  return uniteSpans(spans).covered.at(-1);
 }
 
 /** What a lane that an operator ended may have received behind its last record; where a later lane names its end, up to that. */
@@ -237,10 +243,11 @@ function explain(
   const isTouching = ({ firstSeq, lastSeq }: Pick<Span, 'firstSeq' | 'lastSeq'>): boolean =>
     firstSeq <= gap.lastSeq && lastSeq >= gap.firstSeq;
   const touching = told.markers.filter(isTouching);
-  const spoilt = told.damaged.find(isTouching);
-  const all = [...(spoilt === undefined ? [] : [spoilt]), ...touching];
-  const reasons = [...new Set(all.map(({ reason }) => reason))];
-  const last = touching.find(({ lastSeq }) => lastSeq >= gap.lastSeq);
+  const spoilt = told.damaged.filter(isTouching);
+  const reasons = [...new Set([...spoilt.slice(0, 1), ...touching].map(({ reason }) => reason))];
+  const last = [...spoilt, ...touching].find(
+    ({ lastSeq, toMs }) => lastSeq >= gap.lastSeq && toMs !== null,
+  );
   return {
     ...gap,
     lane,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { FileStore } from '../storage/file-store.ts';
 import type { LaneNotes } from './catalog.ts';
+import type { DamagedSpan } from './coverage.ts';
 import { type CheckedSegment, checkDay, type DayCheckOptions, isUsable } from './day-check.ts';
 import { type Finding, misleading, orphan, stranger } from './finding.ts';
 import { type LaneDay, laneDays } from './lane-days.ts';
@@ -51,6 +52,7 @@ export class LaneCheck {
   readonly #options: LaneCheckOptions;
   #listed: readonly Span[] = [];
   #usable: readonly Span[] = [];
+  #damaged: readonly Span[] = [];
   /** The last record of the days before. */
   #last: Pick<Span, 'lastSeq' | 'toMs'> | undefined;
 
@@ -68,6 +70,11 @@ export class LaneCheck {
   /** What those cover that a restore can take. */
   get usable(): readonly Span[] {
     return this.#usable;
+  }
+
+  /** What those cover that it can't. */
+  get damaged(): readonly DamagedSpan[] {
+    return this.#damaged.map((span) => Object.assign({ reason: 'it is damaged' }, span));
   }
 
   /** Receive time up to which it was looked into. */
@@ -117,8 +124,10 @@ export class LaneCheck {
     this.segments += checked.length;
     const segments = checked.map(({ nest }) => nest.segment);
     const usable = checked.filter(isUsable).map(({ nest }) => nest.segment);
+    const damaged = checked.filter((one) => !isUsable(one)).map(({ nest }) => nest.segment);
     this.#listed = uniteSpans<Span>([...this.#listed, ...segments]).covered;
     this.#usable = uniteSpans<Span>([...this.#usable, ...usable]).covered;
+    this.#damaged = uniteSpans<Span>([...this.#damaged, ...damaged]).covered;
     this.#countMonth(checked);
     for (const { lastSeq, toMs } of segments) {
       if (lastSeq > (this.#last?.lastSeq ?? -1)) this.#last = { lastSeq, toMs };

@@ -17,18 +17,21 @@ export function startTimes(
 ): Map<number, number> {
   const lacking = new Map<number, number>();
   const seen = new Map<number, number>();
-  for (const { lane, coveredToMs, covered } of computeCoverage(archived).lanes) {
-    const { begin, holes = [] } = archived.lanes.get(lane) ?? {};
+  const { lanes, holes } = computeCoverage(archived);
+  for (const { lane, coveredToMs, covered } of lanes) {
+    const { begin, holes: markers = [] } = archived.lanes.get(lane) ?? {};
     if (begin?.topic !== topic) continue;
     const partition = partitionIn(archived, lane, partitionOf);
-    const archive = new LaneArchive(begin, covered, holes);
+    const archive = new LaneArchive(begin, covered, markers);
     seen.set(partition, Math.max(seen.get(partition) ?? 0, archive.fromMs(Infinity)));
-    // The topic may have what is in gaps that no marker tells of.
-    const gaps = archive.gaps(begin.firstSeq, covered.at(-1)?.lastSeq ?? 0);
-    const unexplained = gaps.filter((gap) => !archive.isMarked(gap));
+    // The topic may have what is in holes that no marker tells of.
+    const unexplained = holes.filter(
+      ({ lane: of, firstSeq, lastSeq }) =>
+        of === lane && lastSeq !== null && !archive.isMarked({ firstSeq, lastSeq }),
+    );
     const since = [
       ...(coveredToMs === 'ended' ? [] : [coveredToMs]),
-      ...unexplained.map(({ firstSeq }) => archive.fromMs(firstSeq)),
+      ...unexplained.map(({ fromMs }) => fromMs),
     ];
     for (const ms of since) lacking.set(partition, Math.min(lacking.get(partition) ?? ms, ms));
   }

@@ -116,7 +116,7 @@ class Verification {
       segments: checks.reduce((sum, check) => sum + check.segments, 0),
       records: months.reduce((sum, { records }) => sum + records, 0),
       points: months.reduce((sum, { points }) => sum + points, 0),
-      coverage: isComplete ? this.#coverage(({ usable }) => usable) : undefined,
+      coverage: isComplete ? this.#coverage(withDamage) : undefined,
     };
   }
 
@@ -163,7 +163,7 @@ class Verification {
   async #lookAgain(): Promise<void> {
     for (let look = 0; look < LOOKS_MAX; look += 1) {
       let isNew = false;
-      for (const { lane, fromMs } of this.#coverage(({ listed }) => listed).holes) {
+      for (const { lane, fromMs } of this.#coverage(byName).holes) {
         this.#options.signal.throwIfAborted();
         const check = this.#checks.get(lane);
         if (check !== undefined) isNew = (await check.runAgain(fromMs)) || isNew;
@@ -183,7 +183,7 @@ class Verification {
 
   /** By the listing: what is damaged is told apart. */
   #tellLanes(): void {
-    const { holes, lanes, conflicts } = this.#coverage(({ listed }) => listed);
+    const { holes, lanes, conflicts } = this.#coverage(byName);
     this.#tell(holes.map(hole));
     for (const { lane, beyond, openedAt } of lanes) {
       if (beyond === undefined) continue;
@@ -208,7 +208,7 @@ class Verification {
 
   /** Data without a sidecar are a lost one where they would fill a hole; at the end of a lane a commit may be under way. */
   async #tellOrphans(): Promise<void> {
-    const { holes } = this.#coverage(({ listed }) => listed);
+    const { holes } = this.#coverage(byName);
     for (const check of this.#checks.values()) {
       for (const one of check.orphans) {
         const { object, segment } = one;
@@ -237,10 +237,10 @@ class Verification {
     }
   }
 
-  #coverage(spansOf: (check: LaneCheck) => LaneHoldings['objects']): Coverage {
+  #coverage(spansOf: (check: LaneCheck) => Pick<LaneHoldings, 'objects' | 'damaged'>): Coverage {
     const lanes = new Map<string, LaneHoldings>();
     for (const [lane, check] of this.#checks) {
-      lanes.set(lane, { ...check.notes, objects: spansOf(check) });
+      lanes.set(lane, { ...check.notes, ...spansOf(check) });
     }
     return computeCoverage({ lanes });
   }
@@ -248,6 +248,14 @@ class Verification {
   #tell(findings: readonly Finding[]): void {
     for (const finding of findings) this.#options.report(finding);
   }
+}
+
+function byName({ listed }: LaneCheck): Pick<LaneHoldings, 'objects'> {
+  return { objects: listed };
+}
+
+function withDamage({ usable, damaged }: LaneCheck): Pick<LaneHoldings, 'objects' | 'damaged'> {
+  return { objects: usable, damaged };
 }
 
 /** Lanes in an order in which each comes before the one that it follows. */

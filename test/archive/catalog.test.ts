@@ -16,16 +16,15 @@ import type { FileStore } from '../../src/storage/file-store.ts';
 import { hastyStore, putBegin, putEmptySegment, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { dayOf, mergeAll } from './kit/plan-lane.ts';
-import { history, holdingsOf, laneId, type TrueLane } from './history.ts';
+import { history, holdingsOf, laneId, ofTopic, type TrueLane } from './history.ts';
 
 const START = Date.UTC(2025, 0, 30);
 const DAY_MS = 86_400_000;
 const WRITER = 'tsdb-wal test';
 
-/** Stretches the milliseconds of a made-up history to ten days each, so that it passes some months. */
-const stretch = (time: number): number => START + (time - 1_000) * 10 * DAY_MS;
-
-function stretchLane(lane: TrueLane): TrueLane {
+/** Stretches the milliseconds of a made-up history: to ten days each it passes some months. */
+function stretchLane(lane: TrueLane, days = 10): TrueLane {
+  const stretch = (time: number): number => START + (time - 1_000) * days * DAY_MS;
   return {
     ...lane,
     begin: { ...lane.begin, openedAt: stretch(lane.begin.openedAt) },
@@ -47,8 +46,8 @@ function withinDays(lane: TrueLane): TrueLane {
   return { ...lane, objects };
 }
 
-/** As the archiver names them, with days merged that are whole. */
-async function segmentsOf({ lane, objects }: TrueLane): Promise<SegmentName[]> {
+/** As the archiver names them, with days merged that are whole; `lastSeq`: where the lane ends, if that is known. */
+async function segmentsOf({ lane, objects }: TrueLane, lastSeq?: number): Promise<SegmentName[]> {
   const segments = objects.map((span: Span) => {
     const isMerged = objects.some(
       (o) => o !== span && o.firstSeq >= span.firstSeq && o.lastSeq <= span.lastSeq,
@@ -56,13 +55,18 @@ async function segmentsOf({ lane, objects }: TrueLane): Promise<SegmentName[]> {
     const level = isMerged ? ('hour' as const) : ('minute' as const);
     return { lane, level, ...span };
   });
-  return mergeAll(segments, undefined);
+  return mergeAll(segments, lastSeq);
 }
+
+/** By those that follow it. */
+const endOf = ({ lane, receivedAt }: TrueLane, lanes: readonly TrueLane[]): number | undefined =>
+  lanes.some(({ begin: { previous } }) => previous?.lane === lane) ? receivedAt.length : undefined;
 
 async function store(lanes: readonly TrueLane[], into: FileStore): Promise<void> {
   for (const lane of lanes) {
     await putBegin(into, lane.begin);
-    for (const segment of await segmentsOf(lane)) await putSegment(into, segment);
+    for (const segment of await segmentsOf(lane, endOf(lane, lanes)))
+      await putSegment(into, segment);
   }
 }
 
@@ -72,7 +76,7 @@ describe('what a repository holds', () => {
       fc.asyncProperty(history, fc.integer({ min: 0, max: 400 }), async (made, days) => {
         await using folder = await tempDirectory('catalog');
         const files = hastyStore(folder.path);
-        const lanes = made.map(stretchLane).map(withinDays);
+        const lanes = made.map((lane) => withinDays(stretchLane(lane)));
         await store(lanes, files);
         const expected = computeCoverage(holdingsOf(lanes));
         const catalog = await readCatalog(files);
@@ -96,7 +100,7 @@ describe('what a repository holds', () => {
       fc.asyncProperty(history, fc.infiniteStream(fc.boolean()), async (made, isLate) => {
         await using folder = await tempDirectory('catalog');
         const files = hastyStore(folder.path);
-        const lanes = made.map(stretchLane).map(withinDays);
+        const lanes = made.map((lane) => withinDays(stretchLane(lane)));
         const early = lanes.map((lane) =>
           Object.assign({}, lane, {
             objects: lane.objects.filter(() => isLate.next().value !== true),
@@ -109,6 +113,32 @@ describe('what a repository holds', () => {
         const expected = computeCoverage(holdingsOf(lanes));
         expect(computeCoverage(indexed)).toEqual(expected);
       }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  test('is what hours and minutes hold where merged days lost their data, be it at the end of a lane', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        history,
+        fc.integer({ min: 0, max: 400 }),
+        fc.infiniteStream(fc.boolean()),
+        async (made, days, isLost) => {
+          await using folder = await tempDirectory('catalog');
+          const files = hastyStore(folder.path);
+          const lanes = made.map((lane) => withinDays(stretchLane(lane, 1 / 4))).map(ofTopic);
+          await store(lanes, files);
+          await indexClosedMonths(files, START + days * DAY_MS, WRITER);
+          for (const lane of lanes) {
+            for (const segment of await segmentsOf(lane, endOf(lane, lanes))) {
+              if (segment.level === 'day' && isLost.next().value === true)
+                await rm(join(folder.path, formatDataName(segment, '89abcdef')));
+            }
+          }
+          const summary = await readSummary(files, { useIndex: true });
+          expect(computeCoverage(summary)).toEqual(computeCoverage(holdingsOf(lanes)));
+        },
+      ),
       { numRuns: 100 },
     );
   }, 60_000);
@@ -238,9 +268,10 @@ describe('what the listing shows to be wrong', () => {
       { kind: 'missing', object: ofHour },
     ]);
     expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 2, points: 20 });
+    const { firstSeq, lastSeq, fromMs, toMs } = segmentAt(2);
     expect(computeCoverage(summary)).toMatchObject({
-      holes: [],
-      safeTimeMs: segmentAt(1).toMs - 1,
+      holes: [{ firstSeq, lastSeq, fromMs, toMs }],
+      safeTimeMs: toMs - 1,
     });
   });
 

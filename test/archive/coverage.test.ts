@@ -1,41 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
+import { computeCoverage } from '../../src/archive/coverage.ts';
 import { checkTarget } from '../../src/archive/target.ts';
+import {
+  endOf,
+  isComplete,
+  isCovered,
+  isIn,
+  sequencesOf,
+  startOf,
+  timesOf,
+} from './completeness.ts';
 import { beginOf, lanesOf, markerOf, spanOf } from './holdings.ts';
 import { histories, history, holdingsOf, laneId, type TrueLane } from './history.ts';
-
-const isCovered = ({ objects }: TrueLane, seq: number): boolean =>
-  objects.some(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
-
-/** The sequence up to which a lane's end is known from those behind it. */
-const endOf = (lanes: readonly TrueLane[], { lane }: TrueLane): number =>
-  Math.max(
-    ...lanes.map(({ begin }) => (begin.previous?.lane === lane ? begin.previous.lastSeq : -1)),
-  );
-
-/** Whether everything that a lane received up to a time is there for sure: by counting sequences. */
-function isComplete(lanes: readonly TrueLane[], lane: TrueLane, time: number): boolean {
-  let seq = 1;
-  while (isCovered(lane, seq)) seq += 1;
-  const end = endOf(lanes, lane);
-  if (end >= 0 && seq > end) return true;
-  const last = lane.objects.find(({ lastSeq }) => lastSeq === seq - 1);
-  return time < (last?.toMs ?? lane.begin.openedAt);
-}
-
-const isIn = ({ restorable }: Coverage, time: number): boolean =>
-  restorable.some(({ fromMs, toMs }) => fromMs <= time && time <= toMs);
-
-/** When the first lane of all was opened. */
-const startOf = (lanes: readonly TrueLane[]): number =>
-  Math.min(...lanes.map(({ begin }) => begin.openedAt));
-
-const timesOf = (lanes: readonly TrueLane[]): number[] => {
-  const ends = lanes.flatMap(({ receivedAt }) => receivedAt);
-  const from = startOf(lanes) - 2;
-  return Array.from({ length: Math.max(...ends) + 3 - from }, (_, n) => from + n);
-};
 
 describe('the restorable window', () => {
   test.each([
@@ -121,13 +98,7 @@ test('holes are the records missing before others of their lane, or of an ended 
           .filter((seq) => !isCovered(lane, seq))
           .map((seq) => `${lane.lane}/${seq}`);
       });
-      const told = holes.flatMap(({ lane, firstSeq, lastSeq }) =>
-        Array.from(
-          { length: (lastSeq ?? firstSeq) - firstSeq + 1 },
-          (_, n) => `${lane}/${firstSeq + n}`,
-        ),
-      );
-      expect(told.toSorted()).toEqual(expected.toSorted());
+      expect(sequencesOf(holes).toSorted()).toEqual(expected.toSorted());
     }),
     { numRuns: 2_000 },
   );

@@ -108,6 +108,11 @@ function objectsOf(receivedAt: readonly number[], { cuts, fates }: Shape): Span[
   return objects;
 }
 
+/** The same lane of a topic: no later one tells that its turn is over. */
+export function ofTopic(lane: TrueLane): TrueLane {
+  return { ...lane, begin: { ...lane.begin, topic: 't' } };
+}
+
 /** The repository's view of a history. */
 export function holdingsOf(lanes: readonly TrueLane[]): { lanes: Map<string, LaneHoldings> } {
   return {

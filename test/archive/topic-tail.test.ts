@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { computeCoverage } from '../../src/archive/coverage.ts';
 import { readCatalog } from '../../src/archive/catalog.ts';
 import { formatSidecarName } from '../../src/archive/object-names.ts';
+import { retireLane } from '../../src/archive/retire-lane.ts';
 import { findHistory } from '../../src/archive/sources.ts';
 import type { TopicLog } from '../../src/archive/topic-log.ts';
 import { present } from '../kit/wal-log.ts';
@@ -132,6 +133,33 @@ describe('a repository with the tail of its topic', { timeout: 120_000 }, () => 
     const reason = 'it is gone; not in the topic';
     expect((await readBoth(rig, topic.log(), { damaged })).coverage.holes).toMatchObject([
       { lane: LANE, firstSeq, reason },
+    ]);
+  });
+
+  test('takes from it the damaged end of a lane that was ended, however long ago that was', async () => {
+    await using rig = await ArchiveRig.create();
+    const topic = new FakeTopic(2);
+    const made = spread(madeLane(LANE, 'h', shape({ points: 40, cut: 10 })));
+    const other = madeLane(laneId(0, 2), 'g', shape({ startMs: START + 1_000_000 }));
+    for (let seq = 1; seq <= lengthOf(made); seq += 1) topic.send(made, seq, seq);
+    topic.send(other, 1, lengthOf(other));
+    await archive(
+      rig,
+      topic,
+      (one) => holds(one, made, lengthOf(made)) && holds(one, other, lengthOf(other)),
+    );
+    const ending = { lane: LANE, lastSeq: lengthOf(made), isClosed: true, reason: 'it is gone' };
+    await retireLane(rig.repository, { ...ending, notedAt: START });
+    const { lanes } = await readCatalog(rig.repository.store);
+    const spoilt = present(present(lanes.get(LANE)).objects.at(-1));
+    const damaged = new Map([[formatSidecarName(spoilt), 'it is gone']]);
+    const { coverage, rows } = await readBoth(rig, topic.log(), { damaged });
+    expect(coverage.holes).toEqual([]);
+    expect(rows).toEqual(rowsOf(recordsOf(made, other)));
+    present(topic.partitions[0]).low = lengthOf(made);
+    const { firstSeq, lastSeq } = spoilt;
+    expect((await readBoth(rig, topic.log(), { damaged })).coverage.holes).toMatchObject([
+      { lane: LANE, firstSeq, lastSeq },
     ]);
   });
 

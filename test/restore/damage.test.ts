@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { computeCoverage } from '../../src/archive/coverage.ts';
+import { computeCoverage, type Coverage, formatRecords } from '../../src/archive/coverage.ts';
 import { unseal } from '../../src/archive/sealed-json.ts';
 import { readSummary } from '../../src/archive/summary.ts';
 import { damagedObjects } from '../kit/verifying.ts';
@@ -77,6 +77,13 @@ async function expectHonesty(names: readonly string[], goneLane?: string): Promi
   }
 }
 
+/** What is told of how much can be restored. */
+const known = (coverage: Coverage | undefined) => ({
+  safeTimeMs: coverage?.safeTimeMs,
+  restorable: coverage?.restorable,
+  holes: coverage?.holes.map(formatRecords),
+});
+
 let count = 0;
 
 /** Verify names the object, and a restore to one of the times is honest. */
@@ -110,6 +117,16 @@ describe('of an object that is not what was written', { timeout: 120_000 }, () =
       }),
       { numRuns: 40 },
     );
+  });
+
+  test('verify and info tell alike what can be had without it', async () => {
+    for (const name of harmed.names(isSidecar)) {
+      await harmed.during({ [name]: Buffer.from('{}\n') }, async () => {
+        const { coverage } = await harmed.verified();
+        const info = await readSummary(harmed.made.repository.store, { useIndex: false });
+        expect([name, known(coverage)]).toEqual([name, known(computeCoverage(info))]);
+      });
+    }
   });
 
   test('no byte of a sealed object can be another one unseen', () => {

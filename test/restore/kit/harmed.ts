@@ -78,8 +78,12 @@ export class HarmedRepository implements AsyncDisposable {
 
   /** Every byte is looked at; what the rows of whole objects are is not asked each time. */
   async findings(): Promise<readonly Finding[]> {
+    return (await this.verified()).findings;
+  }
+
+  async verified(): ReturnType<Verifying['run']> {
     const contents = { read: () => Promise.resolve(new Map()) };
-    return (await this.verifying.run(this.made.repository.store, { contents })).findings;
+    return this.verifying.run(this.made.repository.store, { contents });
   }
 
   /**
