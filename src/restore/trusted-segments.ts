@@ -14,6 +14,7 @@ import {
 } from '../archive/without-damaged.ts';
 import { firstOfEach, type LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { SegmentUse } from './cover.ts';
 import type { FoldFile, FoldInput } from './points-view.ts';
@@ -82,7 +83,10 @@ export async function readTrustedSegments(options: TrustOptions): Promise<Truste
       readWithoutSize = size;
     } else if (isReachable) {
       return { ...assemble(options, rest, selection, checked), damaged, lost };
-    } else throw refused(damaged, lost, readWithout !== undefined);
+    } else {
+      const { nearestBefore } = selection.check;
+      throw refused({ damaged, lost, nearestBefore, hasTail: readWithout !== undefined });
+    }
   }
 }
 
@@ -205,18 +209,33 @@ function assemble(
   };
 }
 
-function refused(damaged: Damaged, lost: readonly LaneRange[], hasTail: boolean): WalError {
+function refused({
+  damaged,
+  lost,
+  nearestBefore,
+  hasTail,
+}: {
+  readonly damaged: Damaged;
+  readonly lost: readonly LaneRange[];
+  /** The last moment that can be had without what is damaged. */
+  readonly nearestBefore: number | undefined;
+  readonly hasTail: boolean;
+}): WalError {
   const [first = ['', '']] = damaged;
   const others = damaged.size > 1 ? `, and ${damaged.size - 1} more like it` : '';
   const shown = lost.slice(0, LOST_SHOWN).map(formatRecords).join(', ');
   const more = lost.length > LOST_SHOWN ? `, and ${lost.length - LOST_SHOWN} more runs` : '';
   const copy = 'Put the objects back from a copy of it';
+  const earlier =
+    nearestBefore === undefined
+      ? 'No time can be had without them'
+      : `The nearest time without them is ${formatInstant(nearestBefore)} (--to ${nearestBefore})`;
   return new WalError('REPOSITORY_DAMAGED', `${first[1]}${others}`, {
-    context: { damaged: [...damaged.keys()], lost },
+    context: { damaged: [...damaged.keys()], lost, nearestBefore },
     hint:
       (hasTail
         ? `Nothing that was named, neither the rest of the repository nor a log or a topic, holds records ${shown}${more}. ${copy}. `
         : `Nothing else in the repository holds records ${shown}${more}. ${copy}; or name what may still hold them, the proxy's log by --data or the topic by --kafka: they are taken from there. `) +
-      'Else choose an earlier time, or --allow-holes to do without them. `tsdb-wal verify` names all that is damaged.',
+      `${earlier}. --allow-holes does without these records. \`tsdb-wal verify\` names all that is damaged.`,
   });
 }

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readCatalog } from '../../src/archive/catalog.ts';
+import { retireLane } from '../../src/archive/retire-lane.ts';
 import { formatSidecar, parseSidecar } from '../../src/archive/sidecar.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import {
@@ -28,6 +29,14 @@ const OBJECTS: readonly MadeObject[] = [
   })),
 ];
 const TARGET_MS = 10_075;
+const LAST: MadeObject = { level: 'minute', firstSeq: 10, lastSeq: 12 };
+/** Of another lane, behind all of these. */
+const OTHER = 'bbbbbbbbbbbbbbbb';
+const LATER = RECORDS.slice(0, 3).map((record) =>
+  Object.assign({}, record, { receivedAt: record.receivedAt + 200 }),
+);
+const LATER_MS = 10_215;
+const MINUTE: MadeObject = { level: 'minute', firstSeq: 1, lastSeq: 3 };
 
 describe('the segments that a restore trusts', () => {
   test('are few large ones and the minutes behind them, when all is whole', async () => {
@@ -91,6 +100,25 @@ describe('the segments that a restore trusts', () => {
     expect(levels(await trust(made, { targetMs: 10_045 }))).toEqual(['minute', 'minute']);
   });
 
+  test('can do without the lost end of a lane that an operator ended, where that is allowed', async () => {
+    await using made = await repository();
+    await made.write([{ lane: OTHER, records: LATER }], () => [MINUTE]);
+    const ending = { lane: LANE, lastSeq: 12, isClosed: true, reason: 'it is gone' };
+    await retireLane(made.repository, { ...ending, notedAt: 20_000 });
+    await expectHole(made);
+  });
+
+  test('never lack unsaid what a lane received behind the end that the next one names', async () => {
+    await using made = await Fabricated.create();
+    const lanes = [
+      { lane: LANE, records: RECORDS.slice(0, 9) },
+      { lane: OTHER, records: LATER },
+    ];
+    await made.write(lanes, ({ lane }) => (lane === LANE ? OBJECTS.slice(0, 4) : [MINUTE]));
+    await made.writeObject({ lane: LANE, records: RECORDS }, LAST);
+    await expectHole(made);
+  });
+
   test('are not looked into behind the target time, unless they tell of refusals', async () => {
     await using made = await repository();
     await flip(await pathOf(made, '/000000000000010-', '.parquet'));
@@ -139,6 +167,25 @@ async function trust(
     onChecked: () => undefined,
     ...options,
   });
+}
+
+/** Once the last segment of the lane is damaged, a later time is had without its records only, where that is allowed. */
+async function expectHole(made: Fabricated): Promise<void> {
+  const whole = await trust(made, { targetMs: LATER_MS });
+  expect(whole).toMatchObject({ lost: [], selection: { holes: [] } });
+  await flip(await pathOf(made, '/000000000000010-', '.parquet'));
+  const { firstSeq, lastSeq } = LAST;
+  await expect(trust(made, { targetMs: LATER_MS })).rejects.toMatchObject({
+    code: 'REPOSITORY_DAMAGED',
+    hint: expect.stringMatching(
+      `holds records ${LANE}/${firstSeq} to ${lastSeq}.*nearest time without them .*--to 10079`,
+    ) as string,
+  });
+  expect((await trust(made, { targetMs: 10_079 })).selection.holes).toEqual([]);
+  const { lost, selection } = await trust(made, { targetMs: LATER_MS, allowHoles: true });
+  expect(lost).toEqual([{ lane: LANE, firstSeq, lastSeq }]);
+  expect(selection.holes).toMatchObject(lost);
+  expect([...selection.lanes.values()].map(({ points }) => points.length)).toEqual([2, 1]);
 }
 
 function levels({ input }: TrustedSegments): string[] {

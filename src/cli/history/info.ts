@@ -128,12 +128,13 @@ function formatInfo(info: Info): string {
   ].join('\n');
 }
 
-/** Where a hole makes `safe` of a restore another moment than the safe time. */
-function formatSafeTarget({ safeTime, safeTarget }: Info): string[] {
+/** Where a hole makes `safe` of a restore another moment than the safe time; that goes by names, and is refused for what is damaged. */
+function formatSafeTarget({ safeTime, safeTarget, state }: Info): string[] {
   if (safeTime === null || safeTarget === safeTime) return [];
   const means = safeTarget === null ? 'nothing' : `the state of ${safeTarget}`;
+  const to = state === 'damaged' && safeTarget !== null ? safeTarget : 'safe';
   return [
-    `  up to then all is there or stated below to be missing; \`restore --to safe\` brings back ${means}, before the first hole, and with --allow-holes what there is up to the safe time`,
+    `  up to then all is there or stated below to be missing; \`restore --to ${to}\` brings back ${means}, before the first hole, and with --allow-holes what there is up to the safe time`,
   ];
 }
 

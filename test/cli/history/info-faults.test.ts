@@ -67,6 +67,7 @@ test('info exits with 7 when data are gone, and what needs them is not restorabl
   expect(code).toBe(7);
   expect(text).toContain('restorable: 2025-06-01T12:00:00.000Z to 2025-06-01T12:00:59.999Z\n');
   expect(text).toContain(`  missing ${data}: it is missing\n`);
+  expect(text).toContain('`restore --to 2025-06-01T12:00:59.999Z` brings back the state of 2');
 });
 
 test('info with the log tells what can be restored with it, where data of the repository are gone', async () => {
