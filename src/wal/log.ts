@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Control, formatControl } from '../record/control.ts';
-import type { Position } from '../record/position.ts';
+import { comparePositions, type Position } from '../record/position.ts';
 import type { RecordTransport } from '../record/record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert, WalError } from '../runtime/errors.ts';
 import { makeFolder } from '../runtime/durable-file.ts';
+import type { DurableMark } from './durable-mark.ts';
 import { DurablePublisher } from './durable-publisher.ts';
 import { FrameRing, type RingFrame } from './frame-ring.ts';
 import { Intake } from './intake.ts';
@@ -35,6 +36,8 @@ export interface WalOptions {
   readonly followers?: RecoverOptions['followers'];
   /** See RecoverOptions. */
   readonly lanes?: RecoverOptions['lanes'];
+  /** See RecoverOptions. */
+  readonly closed?: RecoverOptions['closed'];
   readonly openSink?: OpenSink;
   /** Why a lane takes no data after it was opened, until `admit` is called for it; absent: each takes data at once. */
   readonly barredAtFirst?: string;
@@ -80,12 +83,13 @@ export class Wal {
   #lane = '';
   #ordinal: number;
   #durable: Position;
+  #mark: DurableMark | undefined;
   /** What the first record of the current lane says, until that is durable. */
   #opening: Opening | undefined;
   readonly #intake: Intake;
   readonly #stopping = new AbortController();
   #maintaining: Promise<void> | undefined;
-  #closed: Promise<void> | undefined;
+  #closed: Promise<DurableMark | undefined> | undefined;
 
   private constructor(options: WalOptions, recovered: RecoveredLog) {
     this.#options = options;
@@ -119,8 +123,9 @@ export class Wal {
     const { directory } = options;
     try {
       await makeFolder(directory);
-      const { followers = [], lanes = [] } = options;
-      const recovered = await recoverLog(directory, { repair: true, followers, lanes });
+      const { followers = [], lanes = [], closed } = options;
+      const known = { followers, lanes, ...(closed && { closed }) };
+      const recovered = await recoverLog(directory, { repair: true, ...known });
       const wal = new Wal(options, recovered);
       const { end: previous, holes, lastReceivedAt = 0 } = recovered;
       const opening = { previous, holes, ...wal.#time.follow(lastReceivedAt) };
@@ -228,23 +233,24 @@ export class Wal {
     return this.#maintaining;
   }
 
-  /** Writes what is waiting and ends the lane in order. */
-  close(): Promise<void> {
+  /** Writes what is waiting and ends the lane in order. Resolves to where it ended; undefined when that could not be written. */
+  close(): Promise<DurableMark | undefined> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(): Promise<DurableMark | undefined> {
     this.#stopping.abort();
     await this.#maintaining;
     await this.#opener.settled();
     this.#intake.refuse('the process is stopping');
     await this.#writer?.flush();
-    this.appendControl({ kind: 'close' });
+    const end = this.appendControl({ kind: 'close' });
     const writer = this.#writer;
     this.#writer = undefined;
     await writer?.stop();
     await this.#published.close();
+    return end !== undefined && comparePositions(end, this.#durable) === 0 ? this.#mark : undefined;
   }
 
   async #openLane(opening: Opening): Promise<void> {
@@ -282,12 +288,9 @@ export class Wal {
     const { lane, ordinal, lastSeq } = frame;
     this.#durable = { lane, ordinal, seq: lastSeq };
     this.#opening = undefined;
-    this.#published.publish({
-      lane,
-      ordinal,
-      segmentFirstSeq: this.segments.at(-1)?.firstSeq ?? 1,
-      seq: lastSeq,
-    });
+    const segmentFirstSeq = this.segments.at(-1)?.firstSeq ?? 1;
+    this.#mark = { lane, ordinal, segmentFirstSeq, seq: lastSeq };
+    this.#published.publish(this.#mark);
     this.#options.events.durable(frame);
   }
 

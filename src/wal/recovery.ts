@@ -33,6 +33,8 @@ export interface RecoverOptions {
   readonly followers?: readonly FollowerPlace[];
   /** Lanes of this log of which others know. */
   readonly lanes?: readonly LaneName[];
+  /** Where it was last closed in order: nothing of that lane came behind it. */
+  readonly closed?: DurableMark;
 }
 
 interface LaneName {
@@ -61,9 +63,10 @@ export async function recoverLog(
   });
   if (options.repair) for (const { path } of unused) await rm(path, { force: true });
   const newest = segments.at(-1);
-  const { followers = [] } = options;
+  const { followers = [], closed } = options;
+  const claims = [...claimsOf(options), ...markClaim(closed), ...markClaim(mark)];
   let beyond: Claim | undefined;
-  for (const claim of furthestClaims([...claimsOf(options), ...markClaim(mark)])) {
+  for (const claim of furthestClaims(claims)) {
     const lost = lostTail(claim, newest);
     if (lost === undefined) continue;
     const hole = tailHole(claim, lost, { followers, isLogEmpty: newest === undefined });

@@ -11,6 +11,7 @@ import { readLines, readRecords } from '../../src/record/record.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import type { FileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
+import type { DurableMark } from '../../src/wal/durable-mark.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { LogReader } from '../../src/wal/log-reader.ts';
 import { PublishedLog } from '../../src/wal/published-log.ts';
@@ -153,14 +154,18 @@ export function line(n: number): string[] {
   return [`put m ${n + 1} ${n} a=${'x'.repeat((n * 37) % 400)} b=c`];
 }
 
-/** A lane with so many points, cut every `cut` of them, in files of 4 KB. */
-export async function writeLane(wal: string, points: number, cut: number): Promise<void> {
+/** A lane with so many points, cut every `cut` of them, in files of 4 KB. Resolves to where it was closed. */
+export async function writeLane(
+  wal: string,
+  points: number,
+  cut: number,
+): Promise<DurableMark | undefined> {
   const log = await TestLog.open(wal, { segmentBytes: 4_000 });
   for (let n = 1; n <= points; n += 1) {
     await log.write(line(n));
     if (n % cut === 0) log.wal.appendControl({ kind: 'cut' });
   }
-  await log.wal.close();
+  return log.wal.close();
 }
 
 async function holdsSoon(holds: () => boolean | Promise<boolean>): Promise<boolean> {

@@ -124,6 +124,21 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     ]);
   });
 
+  test('a log that is gone leaves no hole behind an orderly stop, once all was archived', async () => {
+    await using rig = await ArchiveRig.create();
+    const closed = present(await writeLane(rig.wal, 20, 7));
+    await rig.archiveAll();
+    const followers = [{ did: 'archived', position: await rig.cursor() }];
+    await rm(rig.wal, { recursive: true });
+    const log = await TestLog.open(rig.wal, { followers, closed });
+    await log.write(line(1));
+    await log.wal.close();
+    await rig.archiveAll();
+    const { coverage } = await readContent(rig);
+    expect(coverage).toMatchObject({ holes: [], lanes: [{ lane: closed.lane }, {}] });
+    expect(coverage.lanes[0]?.coveredToMs).toBe('ended');
+  });
+
   test('of an earlier lane of a log that is gone nothing is a hole behind the end that the next one names', async () => {
     await using rig = await ArchiveRig.create();
     const ends = new Map<string, Position>();

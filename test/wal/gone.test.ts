@@ -1,12 +1,13 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { FollowerPlace } from '../../src/wal/claim.ts';
 import { formatDurableMark } from '../../src/wal/durable-mark.ts';
 import { LogReader } from '../../src/wal/log-reader.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { range, reopen } from '../kit/wal-damage.ts';
 import { listSegments, writeLog } from '../kit/wal-files.ts';
-import { present } from '../kit/wal-log.ts';
+import { present, TestLog } from '../kit/wal-log.ts';
 
 describe('a log that is gone', () => {
   const lane = 'aaaaaaaaaaaaaaaa';
@@ -96,6 +97,27 @@ describe('a log that is gone', () => {
     const { told, log } = await reopen(folder.path, { followers });
     expect(told.map(range)).toEqual([{ lane, from: 31, to: 33 }]);
     expect(log.wal.recovered.end).toMatchObject({ lane, lastSeq: 33 });
+  });
+
+  test('and was closed in order had nothing behind that, whatever cursors say', async () => {
+    await using folder = await tempDirectory('gone');
+    const log = await TestLog.open(folder.path);
+    await log.write(['put m 1 1 a=b']);
+    const closed = present(await log.wal.close());
+    const at = (seq: number) => ({ lane: closed.lane, ordinal: 1, seq });
+    const told = async (followers: readonly FollowerPlace[]) => {
+      await rm(folder.path, { recursive: true });
+      return (await reopen(folder.path, { closed, followers })).told.map(range);
+    };
+    const archived = { did: 'archived', position: at(closed.seq) };
+    expect(await told([archived])).toEqual([]);
+    const hole = { lane: closed.lane, from: closed.seq, to: closed.seq };
+    const confirmed = { did: 'confirmed', position: at(closed.seq - 1) };
+    expect(await told([archived, confirmed])).toEqual([hole]);
+    // Nor is anything told of it by one who has come to the end, when others are in the next lane.
+    const later = { did: 'archived', position: upTo(5) };
+    const next = { lane, from: 1, to: 6 };
+    expect(await told([later, { did: 'confirmed', position: at(closed.seq) }])).toEqual([next]);
   });
 
   test('that has its lane’s file back is told no more', async () => {

@@ -5,6 +5,7 @@ import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { PrimaryFacts } from '../../follow/primary-facts.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { readClosedMark } from '../../wal/closed-mark.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
 import { Archiving } from './archiving.ts';
@@ -63,7 +64,9 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   ];
   // A lane of which no cursor tells yet may be gone as well.
   const lanes = home === undefined ? [] : [home];
-  const wal = await openWal(options, { followers, lanes }, events.wal);
+  const closed = await readClosedMark(config.data);
+  const known = { followers, lanes, ...(closed && { closed }) };
+  const wal = await openWal(options, known, events.wal);
   // From here on nothing waits: what the log tells goes to nobody until the proxy is made.
   const gate = new LaneGate(wal, keepersOf(config));
   const common = { config, clock, logger };

@@ -14,7 +14,7 @@ export async function openWal(
     readonly metrics: ProxyMetrics;
     readonly version: string;
   },
-  known: Pick<WalOptions, 'followers' | 'lanes'>,
+  known: Pick<WalOptions, 'followers' | 'lanes' | 'closed'>,
   events: WalEvents,
 ): Promise<Wal> {
   const { config, clock, metrics, version } = options;

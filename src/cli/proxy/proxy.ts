@@ -5,6 +5,7 @@ import { type Awaited, DurableWritePath } from '../../ingest/durable-write-path.
 import type { Hole } from '../../record/control.ts';
 import { earlier, formatPosition, type Position } from '../../record/position.ts';
 import { untilAborted } from '../../runtime/clock.ts';
+import { writeClosedMark } from '../../wal/closed-mark.ts';
 import type { Cursor } from '../../wal/cursor.ts';
 import type { RingFrame } from '../../wal/frame-ring.ts';
 import { Heartbeat } from '../../wal/heartbeat.ts';
@@ -188,7 +189,8 @@ export class Proxy {
    * start with what is before it.
    */
   async close(): Promise<void> {
-    await this.#wal.close();
+    const end = await this.#wal.close();
+    if (end !== undefined) await writeClosedMark(this.#options.config.data, end);
     await this.replication?.drain(this.#wal.durable, DRAIN_MS_MAX);
     this.#replicating.abort();
     await this.#replicated;
