@@ -35,6 +35,8 @@ export interface LogAnswer {
     readonly value: string;
     /** The log's own. */
     readonly line: string;
+    /** Epoch ms. */
+    readonly receivedAt: number;
   } | null;
 }
 

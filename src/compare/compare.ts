@@ -17,6 +17,7 @@ import type { ComparisonCounts } from './comparison.ts';
 import { DifferenceJournal } from './difference-journal.ts';
 import { lookUp } from './log-lookup.ts';
 import { fitsPattern, listMetrics } from './metric-names.ts';
+import type { LogLimits } from './plan-mend.ts';
 import { Repair } from './repair.ts';
 import { METRICS_MAX, sweep, type SweepOptions } from './sweep.ts';
 import { tellDifference } from './tell-difference.ts';
@@ -78,8 +79,7 @@ class Run {
   #firstPoints = 0;
   #counts = NOTHING;
   #logToMs: number | undefined;
-  /** The log is known up to then only, before the second look was over. */
-  #logEndsMs: number | undefined;
+  #logLimits: LogLimits = {};
   #lookedMs = 0;
 
   constructor(
@@ -191,7 +191,7 @@ class Run {
     const answers = await this.#askLog();
     if (request.repair !== undefined && !this.#differing.isEmpty) {
       const { target, repair } = request;
-      const options = { ...this.#options, request: repair, target, logEndsMs: this.#logEndsMs };
+      const options = { ...this.#options, request: repair, target, logLimits: this.#logLimits };
       this.#repair = await Repair.open({ ...options, work: this.#work }, this.#clients.target);
     }
     for await (const judged of this.#journal.judged(answers)) {
@@ -227,7 +227,7 @@ class Run {
       await clock.sleep(LOG_LATE_MS, signal);
       signal.throwIfAborted();
     }
-    const { toMs, completeToMs } = await lookUp(
+    const { toMs, completeToMs, lacksToMs } = await lookUp(
       {
         log,
         work,
@@ -238,7 +238,10 @@ class Run {
       files,
     );
     this.#logToMs = toMs;
-    if (completeToMs < this.#lookedMs) this.#logEndsMs = completeToMs;
+    this.#logLimits = {
+      endsMs: completeToMs < this.#lookedMs ? completeToMs : undefined,
+      lacksToMs,
+    };
     return files.answers;
   }
 

@@ -84,9 +84,10 @@ async function* readAnswers(
   path: string,
 ): AsyncGenerator<{ readonly number: number; readonly answer: LogAnswer }, undefined> {
   for await (const line of linesOf(path)) {
-    const [number, isRefused, transport, value = '', ...rest] = line.split('\t');
+    const [number, isRefused, receivedAt, transport, value = '', ...rest] = line.split('\t');
     const sent = transport === 'telnet' ? ('telnet' as const) : ('http' as const);
-    const written = transport === '' ? null : { transport: sent, value, line: rest.join('\t') };
+    const known = { transport: sent, value, line: rest.join('\t'), receivedAt: Number(receivedAt) };
+    const written = transport === '' ? null : known;
     yield { number: Number(number), answer: { isRefused: isRefused === '1', written } };
   }
   return undefined;

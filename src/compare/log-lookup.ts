@@ -1,4 +1,5 @@
-import { computeCoverage } from '../archive/coverage.ts';
+import type { CoverageHole, Holdings } from '../archive/coverage.ts';
+import { endBehind } from '../archive/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
@@ -24,6 +25,8 @@ export interface LookedUp {
   readonly toMs: number;
   /** Nothing more was received up to then: that is later where the log ended before. */
   readonly completeToMs: number;
+  /** Records are missing that may have been received up to then; Infinity: nobody knows how late. Undefined: none are. */
+  readonly lacksToMs: number | undefined;
 }
 
 const MEMORY_MB = 300;
@@ -55,7 +58,7 @@ export async function lookUp(
     },
   };
   const found = await readLog(listed, reading);
-  const { input } = await readTrustedSegments({
+  const { input, selection } = await readTrustedSegments({
     store: found.sources.store,
     catalog: found.catalog,
     local: found.local,
@@ -72,6 +75,26 @@ export async function lookUp(
   } finally {
     database.close();
   }
-  const { safeTimeMs = found.targetMs } = computeCoverage(found.catalog);
-  return { toMs: found.targetMs, completeToMs: safeTimeMs };
+  const { safeTimeMs = found.targetMs, holes } = selection.coverage;
+  const lacksToMs = latestLacking(holes, found.catalog);
+  return { toMs: found.targetMs, completeToMs: safeTimeMs, lacksToMs };
+}
+
+/**
+ * Before when all that is missing was written, as receive times tell the order of writes; undefined when nothing is missing, Infinity when
+ * nothing behind a hole is known: neither of its lane, nor a lane that follows.
+ */
+export function latestLacking(
+  holes: readonly CoverageHole[],
+  { lanes }: Holdings,
+): number | undefined {
+  if (holes.length === 0) return undefined;
+  const ends = holes.map(({ lane, firstSeq, toMs = Infinity }) => {
+    const next = [...lanes.values()].flatMap(({ begin }) =>
+      begin?.previous?.lane === lane ? [begin.openedAt] : [],
+    );
+    const nextMs = next.length === 0 ? Infinity : Math.max(...next);
+    return Math.min(toMs, endBehind(lanes.get(lane)?.objects ?? [], firstSeq), nextMs);
+  });
+  return Math.max(...ends);
 }

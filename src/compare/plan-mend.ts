@@ -20,35 +20,30 @@ export type Mend =
 /** The first millisecond that a put takes for milliseconds. */
 const MS_MIN = 2 ** 32;
 
-/**
- * `fixesDuplicates`: the target reads an instant that was written in two forms. `logEndsMs`: the log is known up to then only, before
- * the two were looked at; undefined: up to then, or nobody asked it.
- */
+/** What a log does not tell; nothing: it tells all, or nobody asked it. */
+export interface LogLimits {
+  /** What was received behind that, epoch ms, before the two sides were looked at. */
+  readonly endsMs?: number | undefined;
+  /** Something of what was received up to then, since records are missing in it; Infinity: nobody knows how late. */
+  readonly lacksToMs?: number | undefined;
+}
+
+/** `fixesDuplicates`: the target reads an instant that was written in two forms. */
 export function planMend(
   { kind, metric, tags }: HourDifference,
   point: DifferentPoint,
   answer: LogAnswer | undefined,
-  {
-    fixesDuplicates,
-    logEndsMs,
-  }: { readonly fixesDuplicates: boolean; readonly logEndsMs?: number | undefined },
+  { fixesDuplicates, log }: { readonly fixesDuplicates: boolean; readonly log: LogLimits },
 ): Mend {
   const { source, isShownExactly } = point;
   if (source === null || tags === null) {
     return cannot('OpenTSDB deletes no single points, only hours of a series');
   }
-  if (kind !== 'missing' && !fixesDuplicates) {
-    return cannot(
-      'a second form of the point could make its hour unreadable: the target runs with tsd.storage.fix_duplicates=false',
-    );
-  }
-  // What the target has may be a later write, which a source that is behind does not show yet.
-  if (kind !== 'missing' && logEndsMs !== undefined) {
-    return cannot(
-      `the log is known up to ${formatInstant(logEndsMs)} only, and the target may have a later write: compare again once more of it is known, with --kafka or --data where the log is`,
-    );
-  }
   const written = answer?.written ?? null;
+  if (kind !== 'missing') {
+    const danger = fixesDuplicates ? dangerOf(written?.receivedAt, log) : TWO_FORMS;
+    if (danger !== undefined) return cannot(danger);
+  }
   if (written !== null) {
     const { transport, line, value } = written;
     const isSame = compareValue(value, source) !== 'different';
@@ -71,6 +66,19 @@ export function planMend(
     tags: new Map(Object.entries(tags)),
   });
   return { kind: 'send', from: 'api', transport: 'http', line };
+}
+
+const TWO_FORMS =
+  'a second form of the point could make its hour unreadable: the target runs with tsd.storage.fix_duplicates=false';
+
+/** Why what the target has may be a later write, which a source that is behind does not show yet. `receivedAt`: of the last that the log has. */
+function dangerOf(receivedAt = -Infinity, { endsMs, lacksToMs }: LogLimits): string | undefined {
+  if (endsMs !== undefined) {
+    return `the log is known up to ${formatInstant(endsMs)} only, and the target may have a later write: compare again once more of it is known, with --kafka or --data where the log is`;
+  }
+  if (lacksToMs === undefined || receivedAt > lacksToMs) return undefined;
+  const until = lacksToMs === Infinity ? '' : `, received up to ${formatInstant(lacksToMs)},`;
+  return `the log lacks records${until} and the target may have a later write that was among them: where the source is surely not behind, repair without the log`;
 }
 
 /** In seconds where it can be: that is what most write. */

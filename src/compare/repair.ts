@@ -6,13 +6,12 @@ import type { CompareEvent, CompareRequest, RepairResult } from './compare-reque
 import type { JudgedDifference } from './difference-journal.ts';
 import { mend } from './mend.ts';
 import { MendFile } from './mend-file.ts';
-import { type Mend, planMend } from './plan-mend.ts';
+import { type LogLimits, type Mend, planMend } from './plan-mend.ts';
 
 export interface RepairOptions {
   readonly target: URL;
   readonly request: NonNullable<CompareRequest['repair']>;
-  /** The log is known up to then only, before the two were looked at; undefined: up to then, or nobody asked it. */
-  readonly logEndsMs: number | undefined;
+  readonly logLimits: LogLimits;
   readonly work: WorkDirectory;
   readonly clock: Clock;
   readonly report: (event: CompareEvent) => void;
@@ -46,10 +45,9 @@ export class Repair {
 
   /** What is done about each point of a difference; it is noted to be sent. */
   async plan({ difference, answers }: JudgedDifference): Promise<readonly Mend[]> {
-    const { logEndsMs } = this.#options;
-    const target = { fixesDuplicates: this.#fixesDuplicates, logEndsMs };
+    const known = { fixesDuplicates: this.#fixesDuplicates, log: this.#options.logLimits };
     const mends = difference.points.map((point, index) =>
-      planMend(difference, point, answers.get(index), target),
+      planMend(difference, point, answers.get(index), known),
     );
     await this.#file.add(mends);
     return mends;

@@ -102,7 +102,7 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
 /**
  * Writes what is known of wanted cells. These are lines of number, metric, tags and instant between tabs; what is written, for
  * those of which something is known, likewise: number, whether some write of it was refused (0 or 1), and of the last that was
- * not its transport, value and line, all empty when there is none; by number.
+ * not when it was received, its transport, value and line, all empty when there is none; by number.
  */
 export function lookUpStatement(wantedPath: string, path: string): string {
   const wanted = `(select * from read_csv(${literal(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
@@ -114,7 +114,7 @@ export function lookUpStatement(wantedPath: string, path: string): string {
         from (select *, ${LINE} as line from points) p join wanted w ${key}),
       spurned as (select distinct w.n from refused_points p join wanted w ${key})
     select concat_ws(chr(9), coalesce(w.n, s.n), case when s.n is null then 0 else 1 end,
-      coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
+      coalesce(ordered_at::varchar, ''), coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
     from (select * from written where place = 1) w full join spurned s on w.n = s.n
     order by coalesce(w.n, s.n))
     to ${literal(path)} ${AS_LINES}`;

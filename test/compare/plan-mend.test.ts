@@ -1,25 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import type { LogAnswer } from '../../src/compare/compare-request.ts';
 import type { DifferenceKind, HourDifference } from '../../src/compare/difference.ts';
-import { planMend } from '../../src/compare/plan-mend.ts';
+import { type LogLimits, planMend } from '../../src/compare/plan-mend.ts';
 
 const SECOND = 1_500_000_000;
+const RECEIVED_MS = SECOND * 1_000 + 500;
 
 interface Case {
   readonly kind?: DifferenceKind;
   readonly source: string | null;
   readonly instantMs?: number;
   readonly isShownExactly?: boolean;
-  readonly answer?: LogAnswer;
+  readonly answer?: LogAnswer | undefined;
   readonly fixesDuplicates?: boolean;
-  readonly logEndsMs?: number;
+  readonly log?: LogLimits;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** The line that is sent, behind its transport, or why none is. */
 function plan(given: Case): string {
   const { kind = 'missing', source, instantMs = SECOND * 1_000, isShownExactly = true } = given;
-  const { answer, fixesDuplicates = true, logEndsMs, tags = { h: 'a' } } = given;
+  const { answer, fixesDuplicates = true, log = {}, tags = { h: 'a' } } = given;
   const point = { instantMs, source, target: null, isShownExactly };
   const difference: HourDifference = {
     kind,
@@ -30,13 +31,13 @@ function plan(given: Case): string {
     points: [point],
     reason: null,
   };
-  const mend = planMend(difference, point, answer, { fixesDuplicates, logEndsMs });
+  const mend = planMend(difference, point, answer, { fixesDuplicates, log });
   return mend.kind === 'cannot' ? mend.reason : `${mend.from} ${mend.transport} ${mend.line}`;
 }
 
 function written(value: string, transport: 'http' | 'telnet' = 'telnet'): LogAnswer {
   const line = `put m ${SECOND} ${value} h=a`;
-  return { isRefused: false, written: { transport, value, line } };
+  return { isRefused: false, written: { transport, value, line, receivedAt: RECEIVED_MS } };
 }
 
 describe('a point that differs is mended', () => {
@@ -86,11 +87,28 @@ describe('a point that differs is mended', () => {
   });
 
   test('but never over a write that may be later than what is known of the log', () => {
-    const given = { source: '1', answer: written('1'), logEndsMs: SECOND * 1_000 };
+    const given = { source: '1', answer: written('1'), log: { endsMs: SECOND * 1_000 } };
     for (const kind of ['different', 'form'] as const) {
       expect(plan({ ...given, kind })).toContain('up to 2017-07-14T02:40:00.000Z only');
     }
     expect(plan({ ...given, kind: 'missing' })).toBe(`log telnet put m ${SECOND} 1 h=a`);
+  });
+
+  test.each([
+    ['when it was received', written('1'), RECEIVED_MS, 'up to 2017-07-14T02:40:00.500Z'],
+    ['nobody knows when', written('1'), Infinity, 'the log lacks records and'],
+    ['and nothing that it has', undefined, RECEIVED_MS - 1, 'up to 2017-07-14T02:40:00.499Z'],
+  ])('nor over one that may be among what the log lacks: %s', (_, answer, lacksToMs, words) => {
+    const given = { source: '1', answer, log: { lacksToMs } };
+    for (const kind of ['different', 'form'] as const) {
+      expect(plan({ ...given, kind })).toContain(words);
+    }
+    expect(plan({ ...given, kind: 'missing' })).toContain(`put m ${SECOND} 1 h=a`);
+  });
+
+  test('over one from before the last that the log has, whatever else it lacks', () => {
+    const given = { source: '1', answer: written('1'), log: { lacksToMs: RECEIVED_MS - 1 } };
+    expect(plan({ ...given, kind: 'different' })).toBe(`log telnet put m ${SECOND} 1 h=a`);
   });
 
   test('also in a target that fixes no duplicates, if it holds nothing there', () => {

@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ArchiveRig } from '../archive/archive-rig.ts';
-import { FakeTopic, madeLane } from '../archive/fake-topic.ts';
-import { laneId, shape } from '../archive/topic-group.ts';
+import { FakeTopic, type MadeLane, madeLane } from '../archive/fake-topic.ts';
+import { holds, laneId, shape } from '../archive/topic-group.ts';
+import { archive } from '../archive/topic-reads.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';
-import { Verifying } from '../kit/verifying.ts';
+import { namesOf, Verifying } from '../kit/verifying.ts';
 import { LANES, smallRepository } from '../restore/kit/small-repository.ts';
 import { Pair, store } from './kit/pair.ts';
 
@@ -154,20 +157,45 @@ describe('a repair with a log', { timeout: 60_000 }, () => {
     await using rig = await ArchiveRig.create();
     await using pair = await Pair.start();
     const topic = new FakeTopic(2);
-    const startMs = Date.now() + 60_000;
-    const lane = madeLane(laneId(0, 1), 'h', shape({ points: 5, isClosed: true, startMs }));
+    const lane = laneToCome(5);
     topic.send(lane, 1, lane.records.length);
-    for (const { transport, lines } of lane.records) {
-      if (transport !== 'http') continue;
-      store(pair.source, lines);
-      store(
-        pair.target,
-        lines.map((line) => line.replace(/^(put \S+ \S+) \S+/, '$1 77')),
-      );
-    }
+    storeDifferently(pair, lane);
     const log = { repository: rig.place, topic: topic.log() };
     const { result } = await pair.compare({ log, repair: { ...NOW, isDryRun: true } });
     expect(result.repair).toMatchObject({ log: 5, api: 0 });
+  });
+
+  test('leaves what the target may have of records that the log lacks, and puts right what came later', async () => {
+    await using rig = await ArchiveRig.create();
+    await using pair = await Pair.start();
+    const topic = new FakeTopic(2);
+    const lane = laneToCome(9, 2);
+    // Without those of the points 3 and 4; with the next record a segment ends.
+    topic.send(lane, 1, 4);
+    topic.send(lane, 7, lane.records.length);
+    storeDifferently(pair, lane);
+    const log = { repository: rig.place, topic: topic.log() };
+    const { result, told } = await pair.compare({ log, repair: { ...NOW, isDryRun: true } });
+    expect(told.filter((line) => line.includes('the log lacks records'))).toHaveLength(4);
+    expect(result.repair).toMatchObject({ log: 5, api: 0, cannot: 4 });
+  });
+
+  test('leaves what the target may have of records that were damaged at the end of the log', async () => {
+    await using rig = await ArchiveRig.create();
+    await using pair = await Pair.start();
+    const topic = new FakeTopic(1);
+    const lane = laneToCome(9);
+    topic.send(lane, 1, lane.records.length);
+    await archive(rig, topic, (one) => holds(one, lane, lane.records.length));
+    storeDifferently(pair, lane);
+    const log = { repository: rig.place, topic: new FakeTopic(1).log() };
+    const repair = { ...NOW, isDryRun: true };
+    expect((await pair.compare({ log, repair })).result.repair).toMatchObject({ log: 9 });
+    const [lost] = await namesOf(rig.repository.store, 'lanes', '/000000000000010-', '.parquet');
+    await writeFile(join(rig.place, lost ?? ''), '');
+    const { result, told } = await pair.compare({ log, repair });
+    expect(told.filter((line) => line.includes('the log lacks records'))).toHaveLength(9);
+    expect(result.repair).toMatchObject({ log: 0, api: 0, cannot: 9 });
   });
 
   test('finds there what only the topic has', async () => {
@@ -185,3 +213,18 @@ describe('a repair with a log', { timeout: 60_000 }, () => {
     expect(result.repair).toMatchObject({ log: 5, api: 0 });
   });
 });
+
+/** Received behind the look at both sides, so that the log is known up to that. */
+function laneToCome(points: number, cut = 7): MadeLane {
+  return madeLane(laneId(0, 1), 'h', shape({ points, cut, startMs: Date.now() + 60_000 }));
+}
+
+/** The source has what was sent, the target other values. */
+function storeDifferently({ source, target }: Pair, { records }: MadeLane): void {
+  const lines = records.flatMap((one) => (one.transport === 'http' ? one.lines : []));
+  store(source, lines);
+  store(
+    target,
+    lines.map((line) => line.replace(/^(put \S+ \S+) \S+/, '$1 77')),
+  );
+}

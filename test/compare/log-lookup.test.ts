@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { computeCoverage } from '../../src/archive/coverage.ts';
+import { latestLacking } from '../../src/compare/log-lookup.ts';
+import { beginOf, lanesOf, spanOf } from '../archive/holdings.ts';
+import { laneId } from '../archive/history.ts';
+
+const RETIREMENT = { lane: laneId(1), isClosed: false, reason: 'it is gone', notedAt: 300 };
+const SECOND = beginOf(2, 500, { previous: { lane: laneId(1), lastSeq: 9 } });
+const FIRST = { begin: beginOf(1, 100), objects: [spanOf(1, 5, 100, 200)] };
+
+describe('what a log lacks was written', () => {
+  test.each([
+    ['never, without a hole', [FIRST], undefined],
+    [
+      'by the end of the first segment behind it',
+      [{ ...FIRST, objects: [...FIRST.objects, spanOf(8, 9, 200, 300), spanOf(10, 12, 300, 400)] }],
+      300,
+    ],
+    [
+      'before the next lane, at the end of one',
+      [FIRST, { begin: SECOND, objects: [spanOf(1, 2, 500, 600)] }],
+      500,
+    ],
+    [
+      'by then, what is damaged at the end of the last',
+      [{ ...FIRST, damaged: [{ ...spanOf(6, 9, 200, 300), reason: 'it is damaged' }] }],
+      300,
+    ],
+    [
+      'nobody knows when, behind a lane that was ended for good',
+      [{ ...FIRST, retirements: [{ ...RETIREMENT, lastSeq: 5 }] }],
+      Infinity,
+    ],
+  ])('%s', (_, lanes, expected) => {
+    const holdings = lanesOf(...lanes);
+    expect(latestLacking(computeCoverage(holdings).holes, holdings)).toBe(expected);
+  });
+});
