@@ -141,8 +141,8 @@ export const ENCODED_TAGS_QUERY = `select distinct tags from points where contai
 export const METRICS_QUERY =
   'select metric, min(instant_ms) as first_ms, max(instant_ms) as last_ms from points group by metric order by metric';
 
-/** Changes round the log, received by then: the primary holds what no restore can. */
+/** Changes round the log, received by then: the primary holds what no restore can. Each once, though several files may have it. */
 export function bypassQuery(files: readonly string[], throughMs: number): string {
-  return `select received_at, payload from ${readParquet(files)}
+  return `select distinct lane, seq, received_at, payload from ${readParquet(files)}
     where kind = 'bypass' and received_at <= ${throughMs} order by received_at, lane, seq`;
 }

@@ -15,6 +15,8 @@ const MINUTE: (lane: MadeLane) => readonly MadeObject[] = ({ records }) => [
   { level: 'minute', firstSeq: 1, lastSeq: records.length },
 ];
 
+const BYPASS = '!bypass {"method":"POST","path":"/api/uid/assign","source":"10.0.0.1:5"}';
+
 describe('the fold', () => {
   test('gives the state at any time, each line once and as it was sent', async () => {
     await fc.assert(
@@ -134,6 +136,23 @@ describe('the fold', () => {
     const others = [['!tick {}'], [refusal(2)], [refusal(1), refusal(2)], [refusal(3)]];
     const digests = await Promise.all(others.map((told) => digestOf(told)));
     expect(new Set([one, ...digests]).size).toBe(5);
+  });
+
+  test('tells a change that went round the log once, though an hour is taken beside its minutes', async () => {
+    await using made = await Fabricated.create();
+    const records = Array.from({ length: 6 }, (_, n) => ({
+      receivedAt: START_MS + n * 10,
+      transport: 'log' as const,
+      lines: [n === 1 ? BYPASS : '!tick {}'],
+    }));
+    await made.write([{ lane: 'aaaaaaaaaaaaaaaa', records }], () => [
+      { level: 'hour', firstSeq: 1, lastSeq: 6 },
+      { level: 'minute', firstSeq: 1, lastSeq: 3 },
+    ]);
+    const targetMs = START_MS + 45;
+    await using folded = await Folded.open(made, { targetMs });
+    const payload = BYPASS.slice('!bypass '.length);
+    expect(await folded.bypasses(targetMs)).toEqual([{ receivedAt: START_MS + 10, payload }]);
   });
 
   test('leaves out, or counts, what the primary had not confirmed', async () => {

@@ -16,6 +16,7 @@ export class Folded implements AsyncDisposable {
   readonly ranges: readonly FoldRange[];
   /** Lines that are, as far as they were written. */
   provisional = 0;
+  #bypassFiles: readonly string[] = [];
   readonly #fold: Fold;
   readonly #database: Duckdb;
   readonly #scratch: string;
@@ -42,7 +43,9 @@ export class Folded implements AsyncDisposable {
       isOnlyConfirmed,
       onChecked: () => undefined,
     });
-    return Folded.of(segments.input, made.scratch, rowsMax);
+    const folded = await Folded.of(segments.input, made.scratch, rowsMax);
+    folded.#bypassFiles = segments.bypassFiles;
+    return folded;
   }
 
   static async of(input: FoldInput, folder: string, rowsMax = 1_000_000): Promise<Folded> {
@@ -66,6 +69,10 @@ export class Folded implements AsyncDisposable {
 
   demands(): Promise<Demands> {
     return this.#fold.demands();
+  }
+
+  bypasses(throughMs: number): ReturnType<Fold['bypasses']> {
+    return this.#fold.bypasses(this.#bypassFiles, throughMs);
   }
 
   async counts(): Promise<FoldCounts & { series: number }> {
