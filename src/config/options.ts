@@ -131,7 +131,7 @@ export const OPTIONS = {
       describe: 'A cut mark is also written whenever so much was logged since the last one.',
     }),
     memoryBytes: option.bytes({
-      default: '16MiB',
+      default: '8MiB',
       min: '0B',
       describe:
         'The newest part of the log that is kept in memory for followers. One that is further behind reads the disk.',

@@ -3,10 +3,10 @@ import { isSameWrite, withUnknownForm } from './point-key.ts';
 import { SeriesClock } from './series-clock.ts';
 
 /** A table of so many entries of eight bytes, for each of two generations, is the most that is kept. */
-const ENTRIES_MAX = 2_097_152;
+const ENTRIES_MAX = 524_288;
 const WRITES_MAX = ENTRIES_MAX * FILL_MAX;
-/** Of those that are only noted no more, in either: 6 MiB. */
-const NOTES_MAX = 786_432;
+/** Of those that are only noted no more, in either: 2 MiB. */
+const NOTES_MAX = 262_144;
 /** Of the time between two answers no more counts as time in which the TSD ran: it may have stood still. */
 const RUNNING_MS_MAX = 500;
 
