@@ -4,6 +4,7 @@ import { readCatalog } from '../../src/archive/catalog.ts';
 import { computeCoverage } from '../../src/archive/coverage.ts';
 import { FollowedCatalog } from '../../src/archive/followed-catalog.ts';
 import { formatSidecarName, type SegmentName } from '../../src/archive/object-names.ts';
+import type { Begin } from '../../src/archive/sidecar.ts';
 import { hastyStore, putBegin, putEmptySegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { laneId } from './history.ts';
@@ -76,8 +77,7 @@ test('a later look lists what may have changed, and keeps one name of each day t
   await using folder = await tempDirectory('followed');
   const store = hastyStore(folder.path);
   const lane = laneId(1);
-  const begin = { lane, ordinal: 1, firstSeq: 1, openedAt: START, reason: 'start', host: 'h' };
-  await putBegin(store, { ...begin, previous: null, disputed: null });
+  await putBegin(store, beginOf(lane));
   const listed: string[] = [];
   const list = store.list.bind(store);
   store.list = async function* (prefix, after) {
@@ -106,3 +106,32 @@ test('a later look lists what may have changed, and keeps one name of each day t
     expect(listed.length).toBeLessThan(4 * HOURS);
   }
 });
+
+test('days that were not merged are listed as one stretch, however many', async () => {
+  expect(await listings(12)).toBe(await listings(2));
+});
+
+/** How often a look lists something of a lane of so many days. */
+async function listings(days: number): Promise<number> {
+  await using folder = await tempDirectory('followed');
+  const store = hastyStore(folder.path);
+  await putBegin(store, beginOf(laneId(1)));
+  for (let day = 0; day < days; day += 1) {
+    for (const segment of hoursOf(day)) await putEmptySegment(store, segment);
+  }
+  const followed = new FollowedCatalog(store);
+  await followed.look();
+  let count = 0;
+  const list = store.list.bind(store);
+  store.list = (...of) => {
+    count += 1;
+    return list(...of);
+  };
+  await followed.look();
+  return count;
+}
+
+function beginOf(lane: string): Begin {
+  const place = { lane, ordinal: 1, firstSeq: 1, openedAt: START, previous: null };
+  return { ...place, reason: 'start', host: 'h', disputed: null };
+}
