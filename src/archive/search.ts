@@ -4,6 +4,7 @@ import { tagsOf } from './canonical-tags.ts';
 import { isDamage } from './catalog.ts';
 import { computeCoverage, type CoverageHole } from './coverage.ts';
 import type { Duckdb } from './duckdb.ts';
+import { isIn, SearchLosses } from './search-losses.ts';
 import { bypassesQuery, refusedStatement, writesQuery } from './search-query.ts';
 import { planWindows, type WindowLimits } from './search-windows.ts';
 import {
@@ -11,9 +12,7 @@ import {
   SearchedSegments,
   type SearchedSegmentsOptions,
 } from './searched-segments.ts';
-import { parseObjectName } from './object-names.ts';
 import type { Sidecar } from './sidecar.ts';
-import { lostRecords } from './without-damaged.ts';
 import { type TimeSpan, touches, writeCondition, type WriteFilter } from './write-filter.ts';
 
 export interface SearchOptions extends Omit<SearchedSegmentsOptions, 'fromMs'> {
@@ -62,7 +61,7 @@ export type SearchEvent =
   | ({ readonly kind: 'bypass'; readonly receivedAt: number } & BypassedChange)
   /** Records that may have been received then, and are missing. */
   | { readonly kind: 'hole'; readonly hole: CoverageHole }
-  /** What can't be read; the records for which there is nothing else are told as holes: `held` says that there are none. */
+  /** What can't be read; the records for which there is nothing else are told as holes, behind it: `held` says that there are none. */
   | {
       readonly kind: 'damage';
       readonly object: string;
@@ -78,7 +77,8 @@ const WINDOW_LIMITS = { rowsMax: 2_000_000, filesMax: 200 } as const;
 
 /**
  * Finds writes, in the order in which they were received, each once. In bounded memory: window by window of receive time.
- * Everything that makes the answer less than complete is told: holes and how far the archive is first, damage last.
+ * Everything that makes the answer less than complete is told: holes and how far the archive is first; what is lost to damage before any
+ * write that was received behind it; damage by which nothing is lost last.
  */
 export async function* searchWrites(options: SearchOptions): AsyncGenerator<SearchEvent> {
   const { catalog, filter, limit } = options;
@@ -92,29 +92,33 @@ export async function* searchWrites(options: SearchOptions): AsyncGenerator<Sear
   const { safeTimeMs } = coverage;
   if ((safeTimeMs ?? -Infinity) < received.to - 1) yield { kind: 'behind', safeTimeMs };
   const segments = await SearchedSegments.open({ ...options, fromMs: received.from });
-  const search = new Search(options, segments);
+  const losses = new SearchLosses(segments, received, holes);
+  const search = new Search(options, segments, losses);
   for (const fork of search.forks) yield { kind: 'fork', fork };
   let writes = 0;
   for await (const event of search.run()) {
     if (event.kind === 'writes') writes += event.writes.length;
     yield event;
   }
-  yield* lacking(segments, holes, received);
+  yield* losses.found();
+  yield* losses.held();
   yield { kind: 'end', writes, isLimited: writes >= limit };
 }
 
 class Search {
   readonly #options: SearchOptions;
   readonly #segments: SearchedSegments;
+  readonly #losses: SearchLosses;
   /** What of a segment's data times is looked for. */
   readonly #instants: TimeSpan;
   /** Each once, in the order in which they were said. */
   readonly forks: readonly LoggedFork[];
   #left: number;
 
-  constructor(options: SearchOptions, segments: SearchedSegments) {
+  constructor(options: SearchOptions, segments: SearchedSegments, losses: SearchLosses) {
     this.#options = options;
     this.#segments = segments;
+    this.#losses = losses;
     this.#instants = options.filter.instants ?? { from: -Infinity, to: Infinity };
     this.forks = firstOfEach(segments.sidecars.flatMap(({ forks }) => forks ?? []));
     this.#left = options.limit;
@@ -157,6 +161,7 @@ class Search {
   async *#writes(window: TimeSpan): AsyncGenerator<SearchEvent> {
     const { duckdb, filter, signal } = this.#options;
     const files = await this.#files(window, (sidecar) => this.#holdsWrites(sidecar));
+    yield* this.#losses.found();
     if (files.length === 0) return;
     const condition = writeCondition({ ...filter, received: window });
     for await (const rows of duckdb.stream(writesQuery(files, condition, this.#left))) {
@@ -173,41 +178,6 @@ class Search {
   #holdsWrites({ points, instants }: Sidecar): boolean {
     return points > 0 && (instants === null || touches(this.#instants, instants));
   }
-}
-
-/** What was damaged, and what for that reason was not looked at. */
-function* lacking(
-  segments: SearchedSegments,
-  known: readonly CoverageHole[],
-  received: TimeSpan,
-): Generator<SearchEvent> {
-  const { damaged } = segments;
-  if (damaged.size === 0) return;
-  const { usable } = segments;
-  const lost = lostRecords(usable);
-  for (const [object, reason] of damaged) {
-    const name = parseObjectName(object);
-    const isLost = lost.some(
-      ({ lane, firstSeq, lastSeq }) =>
-        name?.kind === 'sidecar' &&
-        lane === name.lane &&
-        firstSeq <= name.lastSeq &&
-        lastSeq >= name.firstSeq,
-    );
-    yield { kind: 'damage', object, reason, held: !isLost };
-  }
-  const told = new Set(known.map(nameOf));
-  for (const hole of computeCoverage(usable).holes) {
-    if (isIn(hole, received) && !told.has(nameOf(hole))) yield { kind: 'hole', hole };
-  }
-}
-
-function isIn({ fromMs, toMs }: CoverageHole, received: TimeSpan): boolean {
-  return touches(received, { from: fromMs, to: toMs ?? Infinity });
-}
-
-function nameOf({ lane, firstSeq, lastSeq }: CoverageHole): string {
-  return `${lane}/${firstSeq}-${lastSeq}`;
 }
 
 function writeOf(row: Readonly<Record<string, unknown>>, forks: readonly LoggedFork[]): FoundWrite {

@@ -237,6 +237,34 @@ describe('a search for writes', { timeout: 120_000 }, () => {
     expect(writesOf(lacking)).toEqual(whole.slice(20));
   });
 
+  test('tells what is lost to damage before the writes behind it, as windows come to it', async () => {
+    await using made = await Fabricated.create();
+    await made.write(HUNDRED, minutesOf(10));
+    const data = await dataObjects(made, 'minute');
+    for (const n of [2, 7]) await flip(data[n] ?? '');
+    const windowLimits = { rowsMax: 20, filesMax: 10 };
+    const events = await search(
+      made,
+      { received: { from: 0, to: START_MS + 98 } },
+      { windowLimits },
+    );
+    const told = events.flatMap((event): (string | number)[] => {
+      if (event.kind === 'writes') return event.writes.map(({ seq }) => seq);
+      if (event.kind !== 'hole') return [event.kind];
+      return [`${event.hole.firstSeq} to ${event.hole.lastSeq}`];
+    });
+    expect(latestOf(told.slice(0, told.indexOf('21 to 30')))).toBeLessThan(21);
+    expect(latestOf(told.slice(0, told.indexOf('71 to 80')))).toBeLessThan(71);
+    expect(told.indexOf('71 to 80')).toBeGreaterThan(told.indexOf(40));
+    expect(told.filter((one) => typeof one === 'string')).toEqual([
+      'damage',
+      '21 to 30',
+      'damage',
+      '71 to 80',
+      'end',
+    ]);
+  });
+
   test('takes nothing twice where objects overlap that should not', async () => {
     await using made = await Fabricated.create();
     await made.write(HUNDRED, () => [
@@ -254,6 +282,10 @@ const HUNDRED: readonly MadeLane[] = [
     records: Array.from({ length: 100 }, (_, n) => putAt(START_MS + n, `put m 1 ${n} h=a`)),
   },
 ];
+
+function latestOf(told: readonly (string | number)[]): number {
+  return Math.max(0, ...told.map((one) => (typeof one === 'number' ? one : 0)));
+}
 
 function putAt(receivedAt: number, line: string) {
   return { receivedAt, transport: 'http' as const, lines: [line] };
