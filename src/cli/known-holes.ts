@@ -13,7 +13,7 @@ export interface KnownHolesOptions {
 /** Records of the log that cannot be read back. Each is told and counted once, though a start and several who read may meet it. */
 export class KnownHoles {
   readonly #options: KnownHolesOptions;
-  readonly #holes: Hole[] = [];
+  #holes: Hole[] = [];
   readonly #records = new Map<string, SequenceSet>();
 
   constructor(options: KnownHolesOptions) {
@@ -27,15 +27,33 @@ export class KnownHoles {
   note(hole: Hole, told: string): void {
     const { logger, count } = this.#options;
     const { lane, from: firstSeq, to: lastSeq } = hole;
-    const known = this.#records.get(lane) ?? new SequenceSet();
-    const added = known.without({ firstSeq, lastSeq });
+    const added = this.#recordsOf(lane).without({ firstSeq, lastSeq });
     if (added.length === 0) return;
-    if (this.#holes.length < HOLES_MAX) {
-      this.#holes.push(hole);
-      known.add({ firstSeq, lastSeq });
-      this.#records.set(lane, known);
-    }
+    if (this.#holes.length < HOLES_MAX) this.#list(hole);
     count(added.reduce((sum, range) => sum + range.lastSeq - range.firstSeq + 1, 0));
     logger.error({ ...hole }, told);
   }
+
+  /** What touches none of these is filled: it is no longer listed, and told when it is met again. */
+  keep(missing: readonly Hole[]): void {
+    const kept = this.#holes.filter((hole) => missing.some((one) => isTouching(one, hole)));
+    this.#holes = [];
+    this.#records.clear();
+    for (const hole of kept) this.#list(hole);
+  }
+
+  #list(hole: Hole): void {
+    this.#holes.push(hole);
+    this.#recordsOf(hole.lane).add({ firstSeq: hole.from, lastSeq: hole.to });
+  }
+
+  #recordsOf(lane: string): SequenceSet {
+    const known = this.#records.get(lane) ?? new SequenceSet();
+    this.#records.set(lane, known);
+    return known;
+  }
+}
+
+function isTouching(a: Hole, b: Hole): boolean {
+  return a.lane === b.lane && a.from <= b.to && b.from <= a.to;
 }

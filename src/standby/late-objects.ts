@@ -1,4 +1,4 @@
-import type { Coverage } from '../archive/coverage.ts';
+import type { Coverage, CoverageHole } from '../archive/coverage.ts';
 import type { Span } from '../archive/object-names.ts';
 
 /** What a repository has of each lane, in order. */
@@ -6,6 +6,21 @@ export type CoveredLanes = ReadonlyMap<string, readonly Span[]>;
 
 export function coveredLanes({ lanes }: Coverage): CoveredLanes {
   return new Map(lanes.map(({ lane, covered }) => [lane, covered]));
+}
+
+/** The same without records that turned out to be missing. */
+export function withoutHole(
+  lanes: CoveredLanes,
+  { lane, firstSeq, lastSeq, fromMs, toMs }: CoverageHole,
+): CoveredLanes {
+  const spans = (lanes.get(lane) ?? []).flatMap((span) => {
+    const before = { ...span, lastSeq: Math.min(span.lastSeq, firstSeq - 1), toMs: fromMs };
+    const first = Math.max(span.firstSeq, (lastSeq ?? Infinity) + 1);
+    const behind = { ...span, firstSeq: first, fromMs: toMs ?? span.toMs };
+    if (span.lastSeq < firstSeq || first === span.firstSeq) return [span];
+    return [before, behind].filter((part) => part.firstSeq <= part.lastSeq);
+  });
+  return new Map(lanes).set(lane, spans);
 }
 
 /**

@@ -25,8 +25,8 @@ export interface ReadAheadOptions {
 }
 
 export interface ReadAheadEvents {
-  /** What was applied is applied again, with what came late. */
-  again(reason: string): void;
+  /** What was applied is applied again, with what came late. `missing`: of holes that were told only what touches these is one still; undefined: nothing is known of that. */
+  again(reason: string, missing: readonly Hole[] | undefined): void;
   /** These records will never come; they were read before something that came late, and may not pass themselves. */
   missing(hole: Hole): void;
   /** The frame was taken in, for the first time or again. */
@@ -135,7 +135,7 @@ export class ReadAhead {
     }
   }
 
-  #again({ place, reason }: Extract<SourceRead, { kind: 'again' }>): void {
+  #again({ place, reason, missing }: Extract<SourceRead, { kind: 'again' }>): void {
     const { index, released, events } = this.#options;
     // Then only what isn't kept comes again.
     if ((place.latestMs ?? -Infinity) > this.#keptToMs) return;
@@ -146,7 +146,7 @@ export class ReadAhead {
     index.begin(place);
     this.#begin(place);
     for (const hole of holes) events.missing(hole);
-    events.again(reason);
+    events.again(reason, missing);
   }
 
   #begin(place: Place): void {

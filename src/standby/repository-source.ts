@@ -8,8 +8,11 @@ import { SearchedSegments } from '../archive/searched-segments.ts';
 import type { Fork } from '../record/fork.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { latestOf, startOf } from './archived-times.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
-import { type CoveredLanes, coveredLanes, lateLanes } from './late-objects.ts';
+import { HolesAhead, recordsOf } from './holes-ahead.ts';
+import { KnownDamage } from './known-damage.ts';
+import { type CoveredLanes, coveredLanes, lateLanes, withoutHole } from './late-objects.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
 import { type SeenLane, SeenLanes } from './seen-lanes.ts';
 import type { SourceRead, StandbySource } from './standby-source.ts';
@@ -54,13 +57,15 @@ export class RepositorySource implements StandbySource {
   #nextLookMs = -Infinity;
   /** What was there at the last reading. */
   #covered: CoveredLanes = new Map();
-  readonly #told = new Set<string>();
-
+  readonly #holes = new HolesAhead();
+  readonly #damage: KnownDamage;
   #followed: FollowedCatalog;
 
   constructor(options: RepositorySourceOptions) {
+    const { repository, clock } = options;
     this.#options = options;
-    this.#followed = new FollowedCatalog(options.repository.store);
+    this.#followed = new FollowedCatalog(repository.store);
+    this.#damage = new KnownDamage(repository, clock);
   }
 
   readonly #seen = new SeenLanes();
@@ -146,7 +151,7 @@ export class RepositorySource implements StandbySource {
       );
       this.#seen.see(lane, toMs, objects.length > 0);
     }
-    return catalog;
+    return this.#damage.without(catalog);
   }
 
   async #end(): Promise<void> {
@@ -166,15 +171,17 @@ export class RepositorySource implements StandbySource {
     const safeMs = coverage.safeTimeMs ?? latestOf(catalog);
     if (safeMs < this.#readToMs) return undefined;
     const covered = coveredLanes(coverage);
-    const again = this.#lateIn(covered);
-    if (again === undefined && safeMs === this.#readToMs) return undefined;
+    const again = this.#lateIn(covered, coverage.holes);
     this.#covered = covered;
+    // Behind that: what is whole again by now is late at the next look.
+    await this.#damage.check(this.#closing.signal);
+    if (again === undefined && safeMs === this.#readToMs) return undefined;
     this.#readingToMs = safeMs;
     return this.#read(catalog, coverage, again);
   }
 
   /** Goes back to the first that came late. */
-  #lateIn(covered: CoveredLanes): SourceRead | undefined {
+  #lateIn(covered: CoveredLanes, holes: readonly CoverageHole[]): SourceRead | undefined {
     const sinceMs = this.#sinceMs;
     const range = { sinceMs: sinceMs ?? -Infinity, readToMs: this.#readToMs };
     const late = lateLanes(this.#covered, covered, range);
@@ -200,6 +207,7 @@ export class RepositorySource implements StandbySource {
       kind: 'again',
       place: { ...place, lanes },
       reason: `lane ${first.lane} came late into the repository`,
+      missing: holes.map(recordsOf),
     };
   }
 
@@ -213,7 +221,8 @@ export class RepositorySource implements StandbySource {
     const readingToMs = this.#readingToMs;
     const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);
     const packer = new WritePacker((lane) => ordinalOf(catalog, lane));
-    const missing = holes.filter((hole) => this.#isNew(hole, readingToMs));
+    this.#holes.begin();
+    this.#expect(holes);
     const found = searchWrites({
       store: repository.store,
       catalog,
@@ -228,26 +237,24 @@ export class RepositorySource implements StandbySource {
       if (event.kind === 'fork' && event.fork.receivedAt > knownToMs) {
         yield { kind: 'fork', fork: event.fork };
       }
-      if (event.kind === 'writes') yield* this.#give(packer.take(event.writes), catalog, missing);
+      if (event.kind === 'writes') yield* this.#give(packer.take(event.writes), catalog);
       else if (event.kind === 'bypass') events.bypassed(event);
-      else if (event.kind === 'damage') events.damaged(event.object, event.reason);
+      else if (event.kind === 'hole') {
+        this.#covered = withoutHole(this.#covered, event.hole);
+        this.#expect([event.hole]);
+      } else if (event.kind === 'damage') {
+        if (!event.held) this.#damage.note(event.object, event.reason);
+        events.damaged(event.object, event.reason);
+      }
     }
-    yield* this.#give(packer.end(), catalog, missing);
-    for (const hole of missing.splice(0)) yield this.#pass(hole, catalog);
+    yield* this.#give(packer.end(), catalog);
+    yield* this.#pass(this.#holes.pass(), catalog);
     this.#readToMs = readingToMs;
   }
 
-  /** Each hole comes before what follows it in its lane, and before what was received behind the record that it follows. */
-  *#give(
-    frames: readonly LaneFrame[],
-    catalog: Catalog,
-    missing: CoverageHole[],
-  ): Generator<SourceRead> {
+  *#give(frames: readonly LaneFrame[], catalog: Catalog): Generator<SourceRead> {
     for (const frame of frames) {
-      for (const hole of missing.filter((one) => isBefore(one, frame))) {
-        missing.splice(missing.indexOf(hole), 1);
-        yield this.#pass(hole, catalog);
-      }
+      yield* this.#pass(this.#holes.pass(frame), catalog);
       const wanted = lacking(frame, { sinceMs: this.#sinceMs, lanes: this.#lanes });
       if (wanted === undefined) continue;
       const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = wanted;
@@ -269,53 +276,26 @@ export class RepositorySource implements StandbySource {
     return { kind: 'again', place, reason: `lane ${first.lane} lacks what was received before` };
   }
 
-  #isNew(hole: CoverageHole, toMs: number): boolean {
-    if (hole.fromMs > toMs || this.#told.has(nameOf(hole))) return false;
-    return (hole.lastSeq ?? hole.firstSeq) > (this.#lanes.get(hole.lane)?.seq ?? 0);
+  /** Those of what is read are to come. */
+  #expect(holes: readonly CoverageHole[]): void {
+    const read = holes.filter(({ fromMs }) => fromMs <= this.#readingToMs);
+    this.#holes.add(read, { lanes: this.#lanes });
   }
 
-  #pass(missing: CoverageHole, catalog: Catalog): SourceRead {
-    this.#told.add(nameOf(missing));
-    const { lane, firstSeq: from, lastSeq, fromMs, reason } = missing;
-    const ordinal = ordinalOf(catalog, lane);
-    const to = lastSeq ?? from;
-    this.#lanes.set(lane, { ordinal, seq: to, receivedAt: fromMs });
-    return { kind: 'hole', ordinal, hole: { lane, from, to, reason } };
+  *#pass(holes: readonly CoverageHole[], catalog: Catalog): Generator<SourceRead> {
+    for (const hole of holes) {
+      const { lane, from, to, reason } = recordsOf(hole);
+      const { seq = 0, receivedAt = hole.fromMs } = this.#lanes.get(lane) ?? {};
+      if (to <= seq) continue;
+      const ordinal = ordinalOf(catalog, lane);
+      this.#lanes.set(lane, { ordinal, seq: to, receivedAt: Math.max(hole.fromMs, receivedAt) });
+      // What comes before may have been given before it was damaged, or be another hole.
+      const rest = { lane, from: Math.max(from, seq + 1), to, reason };
+      yield { kind: 'hole', ordinal, hole: rest };
+    }
   }
-}
-
-function isBefore({ lane, firstSeq, fromMs }: CoverageHole, frame: LaneFrame): boolean {
-  return fromMs < frame.firstReceivedAt || (lane === frame.lane && firstSeq < frame.firstSeq);
-}
-
-function nameOf({ lane, firstSeq }: CoverageHole): string {
-  return `${lane}/${firstSeq}`;
 }
 
 function ordinalOf({ lanes }: Catalog, lane: string): number {
   return lanes.get(lane)?.begin?.ordinal ?? 1;
-}
-
-/** The receive time of the last record that there is. */
-function latestOf({ lanes }: Catalog): number {
-  let latestMs = -Infinity;
-  for (const { objects } of lanes.values()) {
-    for (const { toMs } of objects) latestMs = Math.max(latestMs, toMs);
-  }
-  return latestMs;
-}
-
-/** Everything that the place lacks comes behind that. */
-function startOf({ lanes }: Catalog, place: Place): Frontier {
-  let start = frontierOf(place);
-  for (const [lane, { objects }] of lanes) {
-    const at = place.lanes.get(lane);
-    const firstMs = objects.reduce((first, { fromMs }) => Math.min(first, fromMs), Infinity);
-    const ms = at?.receivedAt ?? Math.max(place.sinceMs ?? -Infinity, firstMs);
-    const lacks = objects.some(({ lastSeq, toMs }) =>
-      at === undefined || at.seq === 0 ? toMs > ms : lastSeq > at.seq,
-    );
-    if (lacks && isEarlier({ ms, lane }, start)) start = { ms, lane };
-  }
-  return start;
 }

@@ -10,8 +10,16 @@ export type SourceRead =
   | { readonly kind: 'hole'; readonly ordinal: number; readonly hole: Hole }
   /** What is undone, where no frame tells it. It may be told again. */
   | { readonly kind: 'fork'; readonly fork: Fork }
-  /** Something came so late that what was given must be applied again, behind it: what follows is all that `place` lacks. */
-  | { readonly kind: 'again'; readonly place: Place; readonly reason: string };
+  /**
+   * Something came so late that what was given must be applied again, behind it: what follows is all that `place` lacks. `missing`: of the
+   * holes that were given only what touches these is one still; undefined when nothing is known of that.
+   */
+  | {
+      readonly kind: 'again';
+      readonly place: Place;
+      readonly reason: string;
+      readonly missing?: readonly Hole[];
+    };
 
 /** The records of all lanes, in the order in which they were received, as far as one machine can tell that of another. */
 export interface StandbySource {

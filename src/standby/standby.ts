@@ -18,6 +18,7 @@ import { KnownTarget } from './known-target.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { Nudge } from './nudge.ts';
 import type { Place } from './place.ts';
+import type { ReadAheadEvents } from './read-ahead.ts';
 import type { SeenLane } from './seen-lanes.ts';
 import type { StandbySource } from './standby-source.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -40,8 +41,8 @@ export interface StandbyEvents extends Pick<
   FeedEvents,
   'state' | 'facts' | 'resumed' | 'doubted' | 'mended' | 'unsettled' | 'answered' | 'hole'
 > {
-  /** What was applied is applied again, together with what came late. */
-  again(reason: string): void;
+  /** As `ReadAheadEvents` tells it. */
+  again: ReadAheadEvents['again'];
   /** The source can't be read; undefined: it can again. Called at each change. */
   trouble(reason: string | undefined): void;
   taken(frame: LaneFrame): void;
@@ -96,7 +97,10 @@ export class Standby {
         },
         released: () => this.#feed.wake(),
         looked: () => this.#loop.look(),
-        again: (reason) => this.#onAgain(reason),
+        again: (reason, missing) => {
+          this.#feed.degrade(reason);
+          events.again(reason, missing);
+        },
         missing: (hole) => events.hole(hole),
         trouble: (reason) => this.#onTrouble(reason),
         taken: (frame) => events.taken(frame),
@@ -297,11 +301,6 @@ export class Standby {
         hole: (hole: Hole) => events.hole(hole),
       },
     });
-  }
-
-  #onAgain(reason: string): void {
-    this.#feed.degrade(reason);
-    this.#options.events.again(reason);
   }
 
   #onTrouble(reason: string | undefined): void {

@@ -10,7 +10,8 @@ import { listSegments } from '../kit/wal-files.ts';
 import { present } from '../kit/wal-log.ts';
 import { forkedHistories, histories } from './kit/histories.ts';
 import { type MadeLane, stateAt } from './kit/history.ts';
-import { asLines, harms, LogScene, type Restored } from './kit/log-scene.ts';
+import { harms } from './kit/harm-segments.ts';
+import { asLines, LogScene, type Restored } from './kit/log-scene.ts';
 
 const SAFE = { kind: 'safe' } as const;
 const at = (ms: number) => ({ kind: 'at', ms }) as const;

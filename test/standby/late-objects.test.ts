@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Span } from '../../src/archive/object-names.ts';
-import { lateLanes } from '../../src/standby/late-objects.ts';
+import { lateLanes, withoutHole } from '../../src/standby/late-objects.ts';
 
 const span = (firstSeq: number, lastSeq: number, fromMs: number, toMs: number): Span => ({
   firstSeq,
@@ -42,4 +42,16 @@ test.each([
 test('a lane that was not known is late from the moment that was begun with, and one that only goes on is not', () => {
   expect(lateSince([], WHOLE, 100)).toBe(101);
   expect(lateSince([span(1, 100, 0, 1_000)], [span(1, 120, 0, 1_200)], 100)).toBeUndefined();
+});
+
+test.each([
+  ['within what is there', 11, 20, [span(1, 10, 0, 100), span(21, 40, 200, 400)]],
+  ['at its beginning', 1, 20, [span(21, 40, 200, 400)]],
+  ['at its end', 31, 40, [span(1, 30, 0, 100)]],
+  ['of all of it', 1, 40, []],
+  ['behind it', 41, 50, WHOLE],
+])('a hole %s that turns out is not covered', (_where, firstSeq, lastSeq, left) => {
+  const hole = { lane: 'a', firstSeq, lastSeq, fromMs: 100, toMs: 200, reason: 'damaged' };
+  const covered = withoutHole(new Map([['a', WHOLE]]), hole);
+  expect(covered.get('a')).toEqual(left);
 });

@@ -66,8 +66,9 @@ export class StandbyReport {
       },
       hole: (hole: Hole) =>
         this.#holes.note(hole, 'records are missing: the target does not get them'),
-      again: (reason) => {
+      again: (reason, missing) => {
         metrics.agains.inc();
+        if (missing !== undefined) this.#holes.keep(missing);
         logger.warn({ reason }, 'applying again what came after');
       },
       trouble: (reason) => {

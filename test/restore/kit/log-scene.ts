@@ -1,9 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import fc from 'fast-check';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { readCatalog } from '../../../src/archive/catalog.ts';
 import { mergeSegments } from '../../../src/archive/merge-segments.ts';
-import { parseObjectName } from '../../../src/archive/object-names.ts';
 import { type Control, parseControl } from '../../../src/record/control.ts';
 import type { Position } from '../../../src/record/position.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -23,6 +21,7 @@ import { NEVER } from '../../archive/kit/merging.ts';
 import { ManualClock } from '../../kit/wal-clock.ts';
 import { present, TestLog } from '../../kit/wal-log.ts';
 import { asMap, sorted } from './folded.ts';
+import { type Harm, harmSegments, sidecarsOf } from './harm-segments.ts';
 import type { MadeHistory } from './histories.ts';
 import type { MadeLane, MadeRecord } from './history.ts';
 import { readLineFile } from './line-files.ts';
@@ -68,12 +67,8 @@ export class LogScene implements AsyncDisposable {
   }
 
   /** Sidecars that are committed, in order. */
-  async sidecars(): Promise<string[]> {
-    const names: string[] = [];
-    for await (const { name } of this.rig.repository.store.list('lanes')) {
-      if (parseObjectName(name)?.kind === 'sidecar') names.push(name);
-    }
-    return names;
+  sidecars(): Promise<string[]> {
+    return sidecarsOf(this.rig.repository);
   }
 
   /** Makes one segment more of the first minutes of each lane, as the merger would of an hour. */
@@ -94,19 +89,7 @@ export class LogScene implements AsyncDisposable {
 
   /** Does something to the objects of committed segments, by their place in the order of names. */
   async harm(harmOf: (index: number) => Harm | undefined): Promise<void> {
-    const { store } = this.rig.repository;
-    for (const [index, name] of (await this.sidecars()).entries()) {
-      const harm = harmOf(index);
-      if (harm === undefined) continue;
-      const sidecar = join(store.root, name);
-      const stem = basename(name, '.json');
-      const data = (await readdir(dirname(sidecar))).find(
-        (file) => file.startsWith(stem) && file.endsWith('.parquet'),
-      );
-      if (harm.startsWith('sidecar')) await harmFile(sidecar, harm);
-      // What has no rows has no data.
-      else if (data !== undefined) await harmFile(join(dirname(sidecar), data), harm);
-    }
+    await harmSegments(this.rig.repository, harmOf);
   }
 
   /** The segments that are committed are no more, but for those whose place in their order is kept. */
@@ -197,24 +180,6 @@ export class LogScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rig[Symbol.asyncDispose]();
   }
-}
-
-const HARMS = ['data gone', 'data other', 'data cut', 'sidecar gone', 'sidecar other'] as const;
-export type Harm = (typeof HARMS)[number];
-
-/** What is done to some segments of a repository, one after the other, over and over. */
-export const harms = fc.array(fc.option(fc.constantFrom(...HARMS), { freq: 2, nil: undefined }), {
-  minLength: 1,
-  maxLength: 7,
-});
-
-async function harmFile(path: string, harm: Harm): Promise<void> {
-  if (harm.endsWith('gone')) return rm(path);
-  const bytes = await readFile(path);
-  if (harm.endsWith('cut')) return writeFile(path, bytes.subarray(0, -1));
-  const middle = Math.floor(bytes.length / 2);
-  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-  return writeFile(path, bytes);
 }
 
 /** As `Restored.lines` has them. */
