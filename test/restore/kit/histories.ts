@@ -98,12 +98,15 @@ export const setBackHistories: fc.Arbitrary<MadeHistory> = fc
   .tuple(histories, fc.array(fc.integer({ min: -60, max: 60 }), { minLength: 3, maxLength: 3 }))
   .map(([{ lanes, cuts, hours }, leaps]) => {
     let leapt = 0;
+    let lastMs: number | undefined;
     const moved = lanes.map(({ lane, records: all }, index): MadeLane => {
-      // A lane begins behind the one before, unless the clock was set back.
+      // A lane begins behind the one before, unless the clock was set back: never in one millisecond.
       if (index > 0) leapt += 1 + (leaps[index] ?? 0);
+      if (lastMs !== undefined && (all[0]?.receivedAt ?? 0) + leapt === lastMs) leapt += 1;
       const own = all.map((record): MadeRecord =>
         Object.assign({}, record, { receivedAt: record.receivedAt + leapt }),
       );
+      lastMs = own.at(-1)?.receivedAt;
       if (index < lanes.length - 1) return { lane, records: own };
       const end = { receivedAt: START_MS + 10_000, transport: 'log', lines: ['!tick {}'] } as const;
       return { lane, records: [...own, end] };
