@@ -50,6 +50,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
     forceCloseConnections: true,
   });
   server.server.maxConnections = LIMITS.connectionsMax;
+  addBodies(server);
   addRoutes(server, options);
   addErrors(server, Object.keys(options.actions ?? {}));
   return {
@@ -86,6 +87,19 @@ function addRoutes(server: FastifyInstance, options: AdminServerOptions): void {
       return sendJson(reply, await act(request.body ?? undefined));
     });
   }
+}
+
+/** A body is JSON, whatever its content type says: `curl -d` calls it a form. */
+function addBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'string' }, (_request, text, done) => {
+    try {
+      done(null, text === '' ? undefined : JSON.parse(String(text)));
+    } catch (error) {
+      const says = `the body is no JSON: ${(error as Error).message}`;
+      done(Object.assign(new Error(says), { statusCode: 400 }));
+    }
+  });
 }
 
 /** Browsers name the page that sends a POST, and no page can leave that out: any that an operator looks at could ask, too. */

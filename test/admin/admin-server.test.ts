@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAdminServer, type AdminServer, type Health } from '../../src/admin/admin-server.ts';
 import { WalError } from '../../src/runtime/errors.ts';
@@ -88,6 +89,31 @@ describe('the admin server', () => {
     expect(await post('/echo', json)).toEqual({ status: 200, answer: { body: { lane: 'a' } } });
     expect(await post('/echo')).toEqual({ status: 200, answer: { body: null } });
     expect((await get('/echo')).status).toBe(404);
+  });
+
+  test.each([
+    'application/x-www-form-urlencoded',
+    'application/json; charset=utf-8',
+    'text/plain',
+    '',
+  ])('takes JSON for JSON also when it is sent as %o', async (type) => {
+    const headers = { 'content-type': type };
+    // fetch would name a type of its own.
+    const sent = request(`${base}/echo`, { method: 'POST', ...(type !== '' && { headers }) });
+    sent.end('{"lane":"a"}');
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(JSON.parse(await text(answer))).toEqual({ body: { lane: 'a' } });
+  });
+
+  test('takes an empty body for none, and says what is no JSON', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const none = await post('/echo', { headers, body: '' });
+    expect(none).toEqual({ status: 200, answer: { body: null } });
+    const { status: code, answer } = await post('/echo', { body: '{"lane":' });
+    expect([code, answer]).toEqual([
+      400,
+      { error: expect.stringContaining('the body is no JSON: ') as string },
+    ]);
   });
 
   test('says why what is asked cannot be done, and what to do', async () => {
