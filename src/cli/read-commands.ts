@@ -51,7 +51,10 @@ export function addLog(program: Command, settle: (code: ExitCode) => void): void
       'Only what was received at or after this time, as 2026-06-01T14:00:00+02:00.',
     )
     .option('--to <TIME>', 'Only what was received before this time.')
-    .option('--instant-from <TIME>', 'Only points of this time or later, by their own timestamps.')
+    .option(
+      '--instant-from <TIME>',
+      'Only points of this time or later, by their own timestamps; epoch seconds or milliseconds, as a put has them, will do.',
+    )
     .option('--instant-to <TIME>', 'Only points of before this time, by their own timestamps.')
     .option(
       '--source <ADDRESS>',
@@ -85,7 +88,7 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
     .option('--target <URL>', 'The OpenTSDB to restore into, as http://tsdb-new:4242.')
     .requiredOption(
       '--to <TIME>',
-      'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch milliseconds, or safe for the latest that is complete: before the first hole.',
+      'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch seconds or milliseconds, or safe for the latest that is complete: before the first hole.',
     )
     .option(
       '--dry-run',

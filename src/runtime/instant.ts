@@ -3,17 +3,23 @@ import { WalError } from './errors.ts';
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|z|[+-]\d\d:\d\d)?$/;
 const EPOCH_MS = /^\d{12,15}$/;
-const RIGHT = 'Write 2026-06-01T12:00:00Z or 2026-06-01T14:00:00+02:00, or epoch milliseconds';
+/** As puts have them; a millisecond may be behind a point. */
+const EPOCH_SECONDS = /^(\d{9,10})(?:\.(\d{3}))?$/;
+/** What is greater OpenTSDB takes for milliseconds in a put, and for seconds in a query. */
+const SECONDS_MAX = 0xffff_ffff;
+const RIGHT =
+  'Write 2026-06-01T12:00:00Z or 2026-06-01T14:00:00+02:00, or epoch seconds or milliseconds, as 1780315200 or 1780315200000';
 
 /**
- * Epoch ms of a time as a person writes it: epoch milliseconds, or RFC 3339 with an offset (seconds may be left out, and fractions
- * below a millisecond are cut off). Throws CONFIG_INVALID otherwise; for a time without an offset with what it would be in UTC
- * and here. `alternative`: what else the flag takes.
+ * Epoch ms of a time as a person writes it: epoch seconds or milliseconds, which their digits tell apart, or RFC 3339 with an
+ * offset (seconds may be left out, and fractions below a millisecond are cut off). Throws CONFIG_INVALID otherwise; for a time
+ * without an offset with what it would be in UTC and here. `alternative`: what else the flag takes.
  */
 export function parseInstant(flag: string, text: string, alternative = ''): number {
   const right = `${RIGHT}${alternative}.`;
   const trimmed = text.trim();
-  if (EPOCH_MS.test(trimmed)) return Number(trimmed);
+  const epochMs = epochMsOf(trimmed);
+  if (epochMs !== undefined) return epochMs;
   const match = RFC_3339.exec(trimmed);
   if (match === null) throw wrong(`${flag} ${text} is no time`, right);
   const utcMs = utcOf(match);
@@ -28,6 +34,12 @@ export function parseInstant(flag: string, text: string, alternative = ''): numb
 /** As UTC, to the millisecond. */
 export function formatInstant(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+function epochMsOf(text: string): number | undefined {
+  if (EPOCH_MS.test(text)) return Number(text);
+  const [, seconds = '', ms = '000'] = EPOCH_SECONDS.exec(text) ?? [];
+  return seconds === '' || Number(seconds) > SECONDS_MAX ? undefined : Number(seconds + ms);
 }
 
 /** The date and time read as UTC; undefined when the calendar or the clock has no such one. */

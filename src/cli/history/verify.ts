@@ -7,7 +7,7 @@ import type { Severity } from '../../archive/finding.ts';
 import { REPOSITORY_NAME } from '../../archive/object-names.ts';
 import { verifyRepository, type Verified } from '../../archive/verify.ts';
 import { type Survey, surveyData } from '../../archive/verify-survey.ts';
-import { parseTargetTime } from '../../restore/target-time.ts';
+import { parseInstant } from '../../runtime/instant.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Progress } from '../../runtime/progress.ts';
@@ -41,7 +41,7 @@ export async function verify(
   signal: AbortSignal,
 ): Promise<VerifyResult> {
   const { repository: place, since, quick: isQuick = false, json: isJson = false } = flags;
-  const sinceMs = since === undefined ? undefined : parseSince(since);
+  const sinceMs = since === undefined ? undefined : parseInstant('--since', since);
   const store = new FileStore(place);
   await refuseNothing(place, store);
   const startedMs = systemClock.monotonicMs();
@@ -115,13 +115,5 @@ async function refuseNothing(place: string, store: FileStore): Promise<void> {
   for await (const _ of store.list('lanes')) return;
   throw new WalError('REPOSITORY_MISSING', `${place} holds no repository.json, and no lanes`, {
     hint: 'Name the folder that `start` archives to: --repository, or DATA/repository by default.',
-  });
-}
-
-function parseSince(text: string): number {
-  const time = parseTargetTime('--since', text);
-  if (time.kind === 'at') return time.ms;
-  throw new WalError('CONFIG_INVALID', `--since ${text} is no time`, {
-    hint: 'Write 2026-06-01T12:00:00Z or epoch milliseconds.',
   });
 }
