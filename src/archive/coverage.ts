@@ -150,8 +150,9 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
   const { begin, objects, holes: markers, retirements = [], damaged = [] } = holdings;
   const { covered, conflicts } = uniteSpans(objects);
   const firstSeq = begin?.firstSeq ?? 1;
-  const openedAt = begin?.openedAt ?? covered[0]?.fromMs ?? 0;
-  const last = damaged.length === 0 ? covered.at(-1) : lastOf([...objects, ...damaged]);
+  const there = damaged.length === 0 ? covered : uniteSpans([...objects, ...damaged]).covered;
+  const openedAt = begin?.openedAt ?? there[0]?.fromMs ?? 0;
+  const last = there.at(-1);
   const lastSeq = Math.max(last?.lastSeq ?? 0, firstSeq - 1);
   const toMs = last?.toMs ?? openedAt;
   const marked = markers.reduce((max, marker) => Math.max(max, marker.lastSeq), 0);
@@ -178,10 +179,6 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
     ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
   };
-}
-
-function lastOf(spans: readonly Span[]): Span | undefined {
-  return uniteSpans(spans).covered.at(-1);
 }
 
 /** What a lane that an operator ended may have received behind its last record; where a later lane names its end, up to that. */

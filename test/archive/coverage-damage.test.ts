@@ -63,6 +63,17 @@ describe('damage', () => {
     expect(open.restorable).toEqual([{ fromMs: 100, toMs: 199 }]);
   });
 
+  test('of the beginning of a lane whose begin is gone, too, is a hole from when it seems to begin', () => {
+    const objects = [spanOf(11, 20, 200, 300)];
+    const damaged = [{ ...spanOf(1, 10, 100, 200), reason: 'x is damaged' }];
+    const other = { begin: beginOf(2, 50), objects: [spanOf(1, 9, 50, 400)] };
+    const lanes = new Map<string, LaneHoldings>(lanesOf(other).lanes);
+    lanes.set(laneId(1), { begin: undefined, objects, damaged, holes: [] });
+    const { holes, restorable } = computeCoverage({ lanes });
+    expect(holes).toMatchObject([{ firstSeq: 1, lastSeq: 10, fromMs: 100 }]);
+    expect(restorable).toEqual([{ fromMs: 50, toMs: 99 }]);
+  });
+
   test('leaves a lane ended that an operator ended', () => {
     const objects = [spanOf(1, 90, 100, 200)];
     const damaged = [{ ...spanOf(91, 100, 200, 300), reason: 'x is damaged' }];
