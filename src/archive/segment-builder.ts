@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../runtime/errors.ts';
+import { tellingFolder } from '../runtime/random-name.ts';
 import { measureFile } from './data-object.ts';
 import { type Duckdb } from './duckdb.ts';
 import { type SegmentFacts } from './segment-facts.ts';
@@ -60,14 +61,17 @@ export class SegmentBuilder {
    */
   async add(body: Buffer, offset: number, throughSeq: number): Promise<number> {
     const next = this.#rows.take(body, offset, throughSeq);
-    if (this.#rows.view().length >= FLUSH_BYTES) await this.#flush();
+    if (this.#rows.view().length >= FLUSH_BYTES) await this.#telling(this.#flush());
     return next;
   }
 
   /** The segment; the file is the caller's to move or remove. */
   async finish(): Promise<BuiltSegment> {
     const facts = { ...this.#rows.facts };
-    if (facts.rows === 0) return { facts, data: null };
+    return facts.rows === 0 ? { facts, data: null } : this.#telling(this.#make(facts));
+  }
+
+  async #make(facts: SegmentFacts): Promise<BuiltSegment> {
     await this.#flush();
     await this.#close();
     const { duckdb, lane } = this.#options;
@@ -89,6 +93,14 @@ export class SegmentBuilder {
     await this.#close();
     await rm(this.#rowsPath, { force: true });
     await rm(this.#dataPath, { force: true });
+  }
+
+  async #telling<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw tellingFolder(error, this.#rowsPath, this.#dataPath);
+    }
   }
 
   async #flush(): Promise<void> {

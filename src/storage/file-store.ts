@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { assert } from '../runtime/errors.ts';
+import { tellingFolder } from '../runtime/random-name.ts';
 import { fileOperations, type FileOperations } from './file-operations.ts';
 import type { ObjectInfo, ObjectStore } from './object-store.ts';
 
@@ -70,6 +71,8 @@ export class FileStore implements ObjectStore {
       const again = await this.#link(first, second);
       if (again !== 'exists') throw new Error('link(2) replaces a file that is there');
       await this.#operations.syncFolder(this.root);
+    } catch (error) {
+      throw tellingFolder(error, first, second);
     } finally {
       await this.#removeQuietly(first);
       await this.#removeQuietly(second);
@@ -126,7 +129,7 @@ export class FileStore implements ObjectStore {
       // The folder may have been removed by someone else: it is made anew at the next try.
       this.#folders.delete(folder);
       await this.#removeQuietly(temporary);
-      throw error;
+      throw tellingFolder(error, temporary);
     }
   }
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { WalError } from '../runtime/errors.ts';
 import { writeFileAtomic } from '../runtime/durable-file.ts';
+import { WalError } from '../runtime/errors.ts';
+import { tellingFolder } from '../runtime/random-name.ts';
 
 export interface LockHolder {
   readonly pid: number;
@@ -33,6 +34,15 @@ export class DirectoryLock {
   /** Throws DATA_LOCKED when another live process, or this one, holds it. */
   static async acquire(directory: string): Promise<DirectoryLock> {
     const own = join(directory, `.lock.${randomUUID()}`);
+    try {
+      return await DirectoryLock.#take(directory, own);
+    } catch (error) {
+      throw tellingFolder(error, own);
+    }
+  }
+
+  /** `own`: a name of a file that is made and removed. */
+  static async #take(directory: string, own: string): Promise<DirectoryLock> {
     await writeFile(own, `${JSON.stringify(await describe(process.pid))}\n`);
     try {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {

@@ -5,6 +5,7 @@ import type { Position } from '../record/position.ts';
 import type { RecordTransport } from '../record/record.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
 import { assert } from '../runtime/errors.ts';
+import { tellingFolder } from '../runtime/random-name.ts';
 import type { FrameRing, RingFrame } from './frame-ring.ts';
 import type { Segment } from './log-files.ts';
 import {
@@ -167,16 +168,19 @@ export class LaneWriter {
   }
 
   async #createFile(path: string, header: Buffer): Promise<SegmentSink> {
-    const sink = await this.#options.openSink(path);
+    let sink: SegmentSink | undefined;
     try {
+      sink = await this.#options.openSink(path);
       await sink.write(header, 0);
       await syncFolder(this.#options.directory);
       return sink;
     } catch (error) {
-      await sink.abandon();
-      // A file that stays holds no record and is passed over by every reader.
-      await rm(path, { force: true }).catch(() => undefined);
-      throw error;
+      if (sink !== undefined) {
+        await sink.abandon();
+        // A file that stays holds no record and is passed over by every reader.
+        await rm(path, { force: true }).catch(() => undefined);
+      }
+      throw tellingFolder(error, path);
     }
   }
 }

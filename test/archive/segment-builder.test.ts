@@ -64,6 +64,15 @@ async function readRows(path: string): Promise<PlainRow[]> {
   return rows as PlainRow[];
 }
 
+test('a folder that takes no segment says the same each time', async () => {
+  const missing = join(folder.path, 'missing');
+  const builder = new SegmentBuilder({ duckdb, folder: missing, lane: LANE, firstSeq: 1 });
+  await builder.add(bodyOf([record(1, 'http', 'put m 1 1 a=b')]), 0, Infinity);
+  await expect(builder.finish()).rejects.toThrow(
+    `ENOENT: no such file or directory, open '${missing}'`,
+  );
+});
+
 describe('a segment', { timeout: 60_000 }, () => {
   test('holds what the log says, by the plainest reading of it', async () => {
     const property = fc.asyncProperty(records, fc.nat(11), async (all, cutAt) => {

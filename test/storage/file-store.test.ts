@@ -71,6 +71,9 @@ function failing(operation: keyof FileOperations, code: string): FileOperations 
   return { ...fileOperations, [operation]: () => Promise.reject(diskError(code)) };
 }
 
+const denial = (path: string): string => `EACCES: permission denied, open '${path}'`;
+const denied = (path: string): Promise<never> => Promise.reject(new Error(denial(path)));
+
 describe('on a disk in trouble', () => {
   const faults = [
     ['write', 'ENOSPC'],
@@ -86,6 +89,15 @@ describe('on a disk in trouble', () => {
     expect(await collect(sound.list(''))).toEqual([]);
     expect(await collect(sound.leftovers())).toEqual([]);
     expect(await sound.create(NAME, CONTENT)).toBe('created');
+  });
+
+  test('what fails again for the same reason says the same, by the folder and not the temporary name', async () => {
+    await using folder = await tempDirectory('words');
+    const store = new FileStore(folder.path, { ...fileOperations, write: denied, copy: denied });
+    const inner = denial(join(folder.path, dirname(NAME)));
+    await expect(store.probe()).rejects.toThrow(denial(folder.path));
+    await expect(store.create(NAME, CONTENT)).rejects.toThrow(inner);
+    await expect(store.createFromFile(NAME, 'file')).rejects.toThrow(inner);
   });
 
   test('a folder that cannot be synced fails the call; the object is whole, and the next call says so', async () => {

@@ -91,3 +91,10 @@ test('a lock of another machine is never taken over, and the refusal says which 
     hint: expect.stringContaining('lock.7') as string,
   });
 });
+
+test('a directory that cannot be written says the same each time', async () => {
+  await using folder = await tempDirectory('lock');
+  const missing = join(folder.path, 'missing');
+  const says = `ENOENT: no such file or directory, open '${missing}'`;
+  await expect(DirectoryLock.acquire(missing)).rejects.toThrow(says);
+});

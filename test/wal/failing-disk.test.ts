@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { parseControl } from '../../src/record/control.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import type { OpenSink } from '../../src/wal/segment-writer.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { ManualClock } from '../kit/wal-clock.ts';
 import { dataOf, readLog, TestLog } from '../kit/wal-log.ts';
@@ -142,6 +143,21 @@ test('a failure while files are changed ends the lane at its last durable record
   expect(holes).toEqual([]);
   expect(dataOf(entries)).toHaveLength(results.length - 1);
   await log.wal.close();
+});
+
+test('a lane that cannot be opened for the same reason again and again tells it once', async () => {
+  await using folder = await tempDirectory('words');
+  let tries = 0;
+  const openSink: OpenSink = (path) => {
+    tries += 1;
+    const error = new Error(`EIO: i/o error, open '${path}'`);
+    return Promise.reject(Object.assign(error, { code: 'EIO' }));
+  };
+  const log = await TestLog.open(folder.path, { openSink, clock: hasty });
+  await vi.waitUntil(() => tries >= 4);
+  await log.wal.close();
+  const told = log.refused.filter((reason) => reason?.includes('EIO'));
+  expect(told).toEqual([`the log could not be opened: EIO: i/o error, open '${folder.path}'`]);
 });
 
 test('a failure while the log closes is told, and closing ends', async () => {
