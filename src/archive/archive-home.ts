@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../runtime/durable-file.ts';
+import { dataUnusable } from '../wal/data-unusable.ts';
 import { assertFormat, seal, unseal } from './sealed-json.ts';
 import { isCount, isLane } from './sidecar.ts';
 
@@ -17,11 +18,11 @@ export interface ArchiveHome {
 
 const FORMAT = 1;
 
-/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. Throws FORMAT_NEWER. */
+/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. Throws FORMAT_NEWER or DATA_UNUSABLE. */
 export async function readArchiveHome(data: string): Promise<ArchiveHome | undefined> {
   const content = await readFile(pathOf(data)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
+    throw dataUnusable(pathOf(data), error, 'Name the data directory of the proxy.');
   });
   assertFormat(content, pathOf(data));
   const { format, repository, place, lane, ordinal } = unseal(content) ?? {};

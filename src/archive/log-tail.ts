@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Hole } from '../record/control.ts';
 import type { LoggedFork } from '../record/fork.ts';
 import { forksIn } from '../record/lane-control.ts';
-import { WalError } from '../runtime/errors.ts';
 import { isThere } from '../runtime/is-there.ts';
+import { dataUnusable } from '../wal/data-unusable.ts';
 import type { Segment } from '../wal/log-files.ts';
 import { PublishedLog } from '../wal/published-log.ts';
 import { assertOneLog } from '../wal/worker-logs.ts';
@@ -53,11 +53,7 @@ export async function openLog(data: string): Promise<PublishedLog> {
   try {
     return await PublishedLog.open(data);
   } catch (cause) {
-    const directory = join(data, 'wal');
-    throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
-      cause,
-      hint: 'Name the data directory of the proxy.',
-    });
+    throw dataUnusable(join(data, 'wal'), cause, 'Name the data directory of the proxy.');
   }
 }
 

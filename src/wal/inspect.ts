@@ -6,6 +6,7 @@ import { comparePositions, type Position } from '../record/position.ts';
 import { readLines, readRecords, type RecordHeader } from '../record/record.ts';
 import { WalError } from '../runtime/errors.ts';
 import { parseCursor } from './cursor.ts';
+import { dataUnusable } from './data-unusable.ts';
 import type { LockHolder } from './directory-lock.ts';
 import type { Segment } from './log-files.ts';
 import { PublishedLog } from './published-log.ts';
@@ -76,11 +77,9 @@ export async function inspectLog(data: string): Promise<InspectedLog> {
     return { data, holder, segments, holes, tornBytes, strangers, cursors };
   } catch (cause) {
     if (cause instanceof WalError) throw cause;
-    const directory = join(data, 'wal');
-    throw new WalError('DATA_UNUSABLE', `${directory}: ${(cause as Error).message}`, {
-      cause,
-      hint: 'Name the data directory of a proxy, as --data does for `start`; with workers one of theirs, DATA/worker-1.',
-    });
+    const hint =
+      'Name the data directory of a proxy, as --data does for `start`; with workers one of theirs, DATA/worker-1.';
+    throw dataUnusable(join(data, 'wal'), cause, hint);
   }
 }
 
