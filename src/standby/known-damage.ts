@@ -6,10 +6,9 @@ import { checkSegment } from '../archive/segment-check.ts';
 import { withoutDamaged } from '../archive/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** All bytes are read for it. */
 const CHECK_MS = 60_000;
-/** Of further ones it isn't seen when they are whole again. */
-const DAMAGED_MAX = 1_000;
+/** All bytes are read for it. */
+const CHECK_SHARE_MAX = 0.05;
 
 /**
  * Segments that turned out to be damaged, where nothing else had all of their records. They count as not there while they are so: thereby what was put
@@ -29,8 +28,7 @@ export class KnownDamage {
 
   /** What is no segment is passed over. */
   note(object: string, reason: string): void {
-    if (this.#damaged.size >= DAMAGED_MAX || parseObjectName(object)?.kind !== 'sidecar') return;
-    this.#damaged.set(object, reason);
+    if (parseObjectName(object)?.kind === 'sidecar') this.#damaged.set(object, reason);
   }
 
   /** What a repository holds without them, with what stands in the place of merged ones. */
@@ -40,7 +38,8 @@ export class KnownDamage {
 
   /** Looks now and then whether they are whole. */
   async check(signal: AbortSignal): Promise<void> {
-    if (this.#clock.monotonicMs() < this.#nextCheckMs) return;
+    const beginMs = this.#clock.monotonicMs();
+    if (beginMs < this.#nextCheckMs) return;
     for (const object of this.#damaged.keys()) {
       const name = parseObjectName(object);
       if (name?.kind !== 'sidecar') continue;
@@ -48,6 +47,7 @@ export class KnownDamage {
       const { kind } = await checkSegment(this.#store, segmentOf(name), options);
       if (kind === 'whole') this.#damaged.delete(object);
     }
-    this.#nextCheckMs = this.#clock.monotonicMs() + CHECK_MS;
+    const endMs = this.#clock.monotonicMs();
+    this.#nextCheckMs = endMs + Math.max(CHECK_MS, (endMs - beginMs) / CHECK_SHARE_MAX);
   }
 }
