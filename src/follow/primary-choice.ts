@@ -7,6 +7,7 @@ import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
 import { readChecked, writeChecked } from './checked-json.ts';
+import { removeFormerPrimary } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 
 /** Nothing is sent to the primary, and nothing that was is under way. */
@@ -179,7 +180,12 @@ export class PrimaryChoice {
 
   async #settle(choice: Choice): Promise<void> {
     if (choice.fork !== null) await this.#forks.add(choice.fork);
-    if (choice.begin !== null) await this.#cursor.move(choice.begin);
+    if (choice.begin !== null) {
+      this.#cursor.belongTo(choice.primary);
+      await this.#cursor.move(choice.begin);
+      // Whoever was fed before a start named another is no matter any more.
+      await removeFormerPrimary(dirname(this.#path));
+    }
     const rest = settled(choice, this.#configured);
     if (rest !== undefined) return this.#save(rest);
     await rm(this.#path, { force: true });

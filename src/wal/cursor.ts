@@ -9,10 +9,12 @@ import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 export class Cursor {
   readonly #path: string;
   #position: Position | undefined;
+  #of: string | undefined;
 
-  private constructor(path: string, position: Position | undefined) {
+  private constructor(path: string, position?: Position, of?: string) {
     this.#path = path;
     this.#position = position;
+    this.#of = of;
   }
 
   /** Reads `cursors/<name>.json` below the data directory; an absent file is a follower that never moved. */
@@ -24,10 +26,10 @@ export class Cursor {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Cursor(path, undefined);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Cursor(path);
       throw error;
     }
-    return new Cursor(path, parseCursor(text, path));
+    return new Cursor(path, parseCursor(text, path), ownerIn(text));
   }
 
   /** Whether a follower of that name ever moved in this directory. Makes nothing. */
@@ -38,23 +40,39 @@ export class Cursor {
 
   /** One that never moved, whatever the file holds: the next move replaces it. */
   static reset(dataDirectory: string, name: string): Cursor {
-    return new Cursor(join(dataDirectory, 'cursors', `${name}.json`), undefined);
+    return new Cursor(join(dataDirectory, 'cursors', `${name}.json`));
   }
 
   get position(): Position | undefined {
     return this.#position;
   }
 
+  /** Who has the records up to the place, as an address; undefined where that isn't kept. */
+  get of(): string | undefined {
+    return this.#of;
+  }
+
+  /** Durable with the next move. */
+  belongTo(of: string): void {
+    this.#of = of;
+  }
+
   /** Durable when it resolves; a crash before leaves the old place. */
   async move(position: Position): Promise<void> {
-    await writeFileAtomic(this.#path, formatCursor(position));
+    await writeFileAtomic(this.#path, formatCursor(position, this.#of));
     this.#position = position;
   }
 }
 
 /** `crc` tells a changed digit: a cursor too far ahead would pass records over. */
-function formatCursor({ lane, ordinal, seq }: Position): string {
-  return `${JSON.stringify({ lane, ordinal, seq, crc: crcOf({ lane, ordinal, seq }) })}\n`;
+function formatCursor({ lane, ordinal, seq }: Position, of: string | undefined): string {
+  return `${JSON.stringify({ lane, ordinal, seq, of, crc: crcOf({ lane, ordinal, seq }) })}\n`;
+}
+
+/** Of a text that is a cursor. */
+function ownerIn(text: string): string | undefined {
+  const { of } = JSON.parse(text) as { readonly of?: unknown };
+  return typeof of === 'string' ? of : undefined;
 }
 
 function crcOf({ lane, ordinal, seq }: Position): string {

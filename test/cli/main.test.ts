@@ -170,6 +170,19 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
     });
 
+    test('says that another primary was fed before', async () => {
+      const data = join(folder, 'a', 'b');
+      await mkdir(join(data, 'cursors'), { recursive: true });
+      const cursor = Cursor.reset(data, 'primary');
+      cursor.belongTo('http://old:4242');
+      await cursor.move({ lane: 'a', ordinal: 1, seq: 7 });
+      const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
+      expect(warned.code).toBe(0);
+      expect(warned.stderr).toContain(
+        'that was http://old:4242, which has what is logged up to a/7',
+      );
+    });
+
     test('looks into the directories of workers, and finds a log that would be left behind', async () => {
       const data = join(folder, 'a', 'b');
       for (const worker of ['worker-1', 'worker-2']) {

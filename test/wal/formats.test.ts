@@ -84,6 +84,10 @@ test('a cursor is where it was last moved to; a changed one is refused, not foll
   const position = { lane: '0123456789abcdef', ordinal: 3, seq: 123_456 };
   await cursor.move(position);
   expect((await Cursor.open(folder.path, 'primary')).position).toEqual(position);
+  cursor.belongTo('http://tsdb:4242');
+  await cursor.move(position);
+  const again = await Cursor.open(folder.path, 'primary');
+  expect([again.position, again.of]).toEqual([position, 'http://tsdb:4242']);
   const path = join(folder.path, 'cursors', 'primary.json');
   const whole = JSON.stringify({ ...position, crc: 'x' });
   for (const text of ['', '{', 'null', '[]', whole, whole.replace('123456', '923456')]) {

@@ -1,8 +1,11 @@
 import type { Config } from '../../config/options.ts';
 import { formatConfig } from '../../config/format.ts';
+import { lookFormer } from '../../follow/former-primary.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { WalError } from '../../runtime/errors.ts';
+import { Cursor } from '../../wal/cursor.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { tellFormer } from '../proxy/elsewhere.ts';
 import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkData } from './check-data.ts';
@@ -58,13 +61,21 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
 async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
   try {
     const chosen = await PrimaryChoice.look(data, primary);
-    if (chosen === undefined) return undefined;
+    if (chosen === undefined) return await checkFormer(data, primary);
     const says = `primary ${primary} would not be fed: since a switch it is ${chosen}; change it`;
     return { kind: 'warning', says };
   } catch (error) {
     const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
     return { kind: 'error', code, says: messageOf(error) };
   }
+}
+
+async function checkFormer(data: string, primary: string): Promise<Finding | undefined> {
+  if (!(await Cursor.isThere(data, 'primary'))) return undefined;
+  const cursor = await Cursor.open(data, 'primary');
+  const { origin } = new URL(primary);
+  const former = await lookFormer(data, origin, { cursor, now: Date.now() });
+  return former && { kind: 'warning', says: tellFormer(former, origin, data) };
 }
 
 async function checkPrimary(primary: string): Promise<Finding> {

@@ -1,15 +1,17 @@
 import { archivedBefore } from '../../archive/archive-cursor.ts';
 import { readArchiveHome } from '../../archive/archive-home.ts';
 import type { Config } from '../../config/options.ts';
+import { meetPrimary } from '../../follow/former-primary.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { PrimaryFacts } from '../../follow/primary-facts.ts';
+import { formatPosition } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { readClosedMark } from '../../wal/closed-mark.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
 import { Archiving } from './archiving.ts';
-import { Elsewhere } from './elsewhere.ts';
+import { Elsewhere, tellFormer } from './elsewhere.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -49,6 +51,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const { config, clock, logger, metrics } = options;
   const cursor = await Cursor.open(config.data, 'primary');
   const choice = await PrimaryChoice.open(config.data, config.primary, cursor);
+  await meet(options, cursor, choice);
   const facts = await PrimaryFacts.open(config.data);
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
@@ -86,6 +89,27 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
           events: events.replication,
         })
       : undefined;
-  const elsewhere = new Elsewhere(config);
+  const elsewhere = new Elsewhere(config, () => choice.url.origin);
   return { wal, cursor, choice, facts, archiving, unarchived, elsewhere, replication, gate };
+}
+
+/** Whether it is another OpenTSDB than before that goes on at the cursor. */
+async function meet(
+  { config: { data }, logger, clock }: PartsOptions,
+  cursor: Cursor,
+  { url: { origin: primary } }: PrimaryChoice,
+): Promise<void> {
+  const met = await meetPrimary(data, primary, { cursor, now: clock.now() });
+  switch (met.kind) {
+    case 'same':
+      return;
+    case 'other':
+      logger.warn(tellFormer(met.former, primary, data));
+      return;
+    case 'back':
+      logger.warn(
+        { primary, behind: met.behind && formatPosition(met.behind) },
+        'this OpenTSDB was fed before another one was: it gets what the log has since',
+      );
+  }
 }

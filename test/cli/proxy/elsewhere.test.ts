@@ -6,13 +6,16 @@ import { Elsewhere } from '../../../src/cli/proxy/elsewhere.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 
+const primary = (): string => 'http://tsdb:4242';
+
 test('that another repository is archived to than before is told until the note of it is gone', async () => {
   await using folder = await tempDirectory('elsewhere');
   const data = folder.path;
   const flags = { data, repository: '/mnt/archvie' };
-  const elsewhere = new Elsewhere(await loadConfig({ environment: {}, flags }));
+  const elsewhere = new Elsewhere(await loadConfig({ environment: {}, flags }), primary);
   const off = new Elsewhere(
     await loadConfig({ environment: {}, flags: { ...flags, archive: 'off' } }),
+    primary,
   );
   await elsewhere.look();
   expect(elsewhere.troubles).toEqual([]);
