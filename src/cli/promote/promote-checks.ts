@@ -1,4 +1,5 @@
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
+import { addressProblems, addressWarnings, isBegun } from './new-primary.ts';
 import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
 export interface Checked {
@@ -29,39 +30,27 @@ export function checkPromotion(
     ...standbyProblems(standby, asOf),
     ...asOfProblems(asOf, standby, proxies, nowMs),
     ...forkProblems(standby, proxies, to),
-    ...addressProblems(proxies, to),
-    ...proxyProblems(standby, proxies, { to, asOf }),
+    ...addressProblems(standby, proxies, to),
+    ...proxyProblems(standby, proxies, asOf),
   ];
   const warnings = [
     ...(asOf === undefined ? delayWarnings(standby) : asOfWarnings(asOf, standby, nowMs)),
+    ...addressWarnings(standby, to),
     ...standbyWarnings(standby),
     ...proxyWarnings(standby, proxies),
-    ...partlyWarnings(proxies, to),
+    ...partlyWarnings(standby, proxies, to),
   ];
   return { problems, warnings };
-}
-
-/** Whether the proxy feeds the target already, as after a promotion that was interrupted. */
-export function isSwitched({ primary, isHeld }: ProxyView, to: string): boolean {
-  return primary === to && !isHeld;
-}
-
-/** Whether the proxy, or some of its workers, was given the target: there is no way back then. */
-export function isBegun({ primaries }: ProxyView, to: string): boolean {
-  return primaries.includes(to);
 }
 
 /**
  * A fork that one of these was switched with is gone on with. Where none was, a new one takes its place, which must undo as much: a
  * proxy that isn't named may have been switched with the one that is known.
  */
-function forkProblems(
-  { promotion, fork }: StandbyView,
-  proxies: readonly ProxyView[],
-  to: string,
-): string[] {
+function forkProblems(standby: StandbyView, proxies: readonly ProxyView[], to: string): string[] {
+  const { promotion, fork } = standby;
   if (promotion === 'none' || fork === undefined) return [];
-  if (proxies.some((proxy) => isBegun(proxy, to))) return [];
+  if (proxies.some((proxy) => isBegun(standby, proxy, to))) return [];
   const named = new Set(proxies.flatMap(({ lanes }) => lanes.map(({ lane }) => lane)));
   const missing = new Set(fork.undone.map(({ lane }) => lane).filter((lane) => !named.has(lane)));
   return [...missing].map(
@@ -99,25 +88,10 @@ function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[]
   return problems;
 }
 
-/** An address that means another machine to each who uses it. */
-function addressProblems(proxies: readonly ProxyView[], to: string): string[] {
-  if (!isLoopback(new URL(to).hostname)) return [];
-  const far = proxies.find(({ address }) => !isLoopback(address.replace(/:\d+$/, '')));
-  return far === undefined
-    ? []
-    : [
-        `${to} is another machine for proxy ${far.address}: say by --to how proxies reach the target`,
-      ];
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host.startsWith('127.');
-}
-
 function proxyProblems(
   standby: StandbyView,
   proxies: readonly ProxyView[],
-  { to, asOf }: Pick<CheckOptions, 'to' | 'asOf'>,
+  asOf: AsOf | undefined,
 ): string[] {
   const problems: string[] = [];
   const seen = new Map<string, string>();
@@ -130,7 +104,7 @@ function proxyProblems(
   if (standby.promotion === 'promoted') return problems;
   for (const proxy of proxies) {
     const last = proxy.lanes.at(-1);
-    if (last === undefined || isSwitched(proxy, to) || standby.lanes.has(last.lane)) continue;
+    if (last === undefined || standby.lanes.has(last.lane)) continue;
     // Its last lane may have begun since: whether it was contained is proven by what it had received by then.
     if (asOf !== undefined && isOfSameLog(standby, proxy)) continue;
     problems.push(
@@ -179,8 +153,10 @@ function standbyWarnings({ deadLetters, holes, seen }: StandbyView): string[] {
   ];
 }
 
-function partlyWarnings(proxies: readonly ProxyView[], to: string): string[] {
-  const partly = proxies.filter((proxy) => isBegun(proxy, to) && proxy.primaries.length > 1);
+function partlyWarnings(standby: StandbyView, proxies: readonly ProxyView[], to: string): string[] {
+  const partly = proxies.filter(
+    (proxy) => isBegun(standby, proxy, to) && proxy.primaries.length > 1,
+  );
   return partly.map(
     ({ address }) => `some workers of ${address} feed ${to} already: there is no way back`,
   );

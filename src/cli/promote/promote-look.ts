@@ -5,7 +5,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
 import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
-import { checkPromotion, isBegun, isSwitched } from './promote-checks.ts';
+import { isBegun, isSwitched } from './new-primary.ts';
+import { checkPromotion } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import {
   isLookedAt,
@@ -23,6 +24,8 @@ export interface Looked {
   readonly open: readonly Admin[];
   readonly seen: StandbyView;
   readonly views: readonly ProxyView[];
+  /** Some were switched by a run before this one, or some workers. */
+  readonly isAnySwitched: boolean;
 }
 
 /** Asks all that take part in a promotion how they are. Throws PROMOTE_REFUSED. */
@@ -50,28 +53,28 @@ export async function lookAtAll({
   });
   const open = proxies.filter((_proxy, index) => {
     const one = views[index];
-    return one !== undefined && !isSwitched(one, target);
+    return one !== undefined && !isSwitched(seen, one, target);
   });
   const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
-  const isBegunBySome = views.some((one) => isBegun(one, target));
-  const later = await laterOf(open, target, { asOf, seen, isBegunBySome });
+  const isAnySwitched = views.some((one) => isBegun(seen, one, target));
+  const later = await laterOf(open, target, { asOf, seen, isAnySwitched });
   const { address, promotion, lagSeconds, lagRecords } = seen;
   const checked: Checked = {
     event: 'checked',
     target,
     asOf: asOf === undefined ? null : formatInstant(asOf.ms),
-    standby: { address, promotion, lagSeconds, lagRecords },
+    standby: { address, target: seen.target, promotion, lagSeconds, lagRecords },
     proxies: views.map((proxy) => ({
       address: proxy.address,
       primary: proxy.primary,
       held: proxy.isHeld,
-      switched: isSwitched(proxy, target),
+      switched: isSwitched(seen, proxy, target),
       later: later.records.get(proxy.address) ?? 0,
     })),
     warnings,
     problems: [...problems, ...unreached.flat(), ...later.problems],
   };
-  return { checked, open, seen, views };
+  return { checked, open, seen, views, isAnySwitched };
 }
 
 const LIMITS = { looks: 8, lookMs: 1_000 } as const;
@@ -97,11 +100,11 @@ async function laterOf(
   {
     asOf,
     seen,
-    isBegunBySome,
+    isAnySwitched,
   }: {
     readonly asOf: AsOf | undefined;
     readonly seen: StandbyView;
-    readonly isBegunBySome: boolean;
+    readonly isAnySwitched: boolean;
   },
 ): Promise<{ readonly records: ReadonlyMap<string, number>; readonly problems: string[] }> {
   const records = new Map<string, number>();
@@ -118,7 +121,7 @@ async function laterOf(
     }
   }
   problems.push(...aroundProblems(asOf, [...cuts.values()], seen));
-  if (isBegunBySome && seen.fork !== undefined) problems.push(...leftOutProblems(seen.fork, cuts));
+  if (isAnySwitched && seen.fork !== undefined) problems.push(...leftOutProblems(seen.fork, cuts));
   return { records, problems };
 }
 

@@ -2,11 +2,14 @@
 export type PromoteEvent =
   | {
       readonly event: 'checked';
+      /** As the proxies reach it. */
       readonly target: string;
       /** The moment that is gone back to; null: none. */
       readonly asOf: string | null;
       readonly standby: {
         readonly address: string;
+        /** As the standby reaches it. */
+        readonly target: string;
         readonly promotion: string;
         readonly lagSeconds: number;
         readonly lagRecords: number;
@@ -111,11 +114,11 @@ type Drained = Extract<PromoteEvent, { event: 'drained' }>;
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;
 
 /** Problems are told as the error that they are. */
-function checkedLines({ target, asOf, standby, proxies, warnings }: Checked): string[] {
+function checkedLines({ asOf, standby, proxies, warnings }: Checked): string[] {
   const { address, promotion, lagSeconds, lagRecords } = standby;
   const lag = `${lagRecords} records, ${lagSeconds.toFixed(1)} s behind`;
   return [
-    `standby ${address} feeds ${target}: ${promotion === 'promoted' ? 'it has stopped already' : lag}`,
+    `standby ${address} feeds ${standby.target}: ${promotion === 'promoted' ? 'it has stopped already' : lag}`,
     ...proxies.map((proxy) => {
       const is = proxy.switched ? 'switched already' : `feeds ${proxy.primary}`;
       const later = asOf === null || proxy.switched ? '' : `, ${proxy.later} records since ${asOf}`;

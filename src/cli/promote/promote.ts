@@ -7,7 +7,6 @@ import { formatInstant } from '../../runtime/instant.ts';
 import type { Admin } from '../admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
-import { isBegun } from './promote-checks.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-report.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -95,15 +94,11 @@ export class Promotion {
     tell({ event: 'done', target, standby: standby.address });
   }
 
-  /** `open`: the proxies that do not feed the target yet. `isAnySwitched`: some were switched by a run before this one, or some workers. */
-  async #check(): Promise<
-    Omit<Looked, 'checked'> & { readonly target: string; readonly isAnySwitched: boolean }
-  > {
+  async #check(): Promise<Omit<Looked, 'checked'> & { readonly target: string }> {
     const { checked, ...looked } = await lookAtAll(this.#options);
     this.#options.tell(checked);
     const { target, problems } = checked;
-    const { views, open } = looked;
-    const isAnySwitched = views.some((proxy) => isBegun(proxy, target));
+    const { views, open, isAnySwitched } = looked;
     if (problems.length > 0) {
       const reason = problems.join('; ');
       // To release the others would split the primary.
@@ -111,7 +106,7 @@ export class Promotion {
       const isHeld = views.some((proxy) => proxy.isHeld);
       throw refused(reason, isHeld ? STILL_HELD : 'Nothing was changed.');
     }
-    return { target, isAnySwitched, ...looked };
+    return { target, ...looked };
   }
 
   /** What the standby is to contain of what is held. `known`: the fork that others were switched with. */

@@ -9,11 +9,18 @@ test('why it is refused is left to the error, which says all of it', () => {
     event: 'checked',
     target: 'http://new:4242',
     asOf: null,
-    standby: { address: 'standby:4246', promotion: 'none', lagSeconds: 100, lagRecords: 7 },
+    standby: {
+      address: 'standby:4246',
+      target: 'http://127.0.0.1:4242',
+      promotion: 'none',
+      lagSeconds: 100,
+      lagRecords: 7,
+    },
     proxies: [],
     warnings: ['it has a delay'],
     problems: ['it is 100 s behind'],
   });
+  expect(told).toContain('standby standby:4246 feeds http://127.0.0.1:4242: 7 records');
   expect(told).toContain('warning: it has a delay');
   expect(told).not.toContain('it is 100 s behind');
 });

@@ -60,8 +60,8 @@ export class FakeProxy extends FakeAdmin {
   /** Lanes that it has opened since it is held. */
   readonly later: string[] = [];
 
-  constructor(name: string, end: number) {
-    super(`${name}:4244`);
+  constructor(name: string, end: number, address = `${name}:4244`) {
+    super(address);
     this.lane = name.repeat(16);
     this.end = end;
   }
@@ -192,12 +192,15 @@ export const REFUSED: AdminAnswer = { kind: 'refused', reason: 'it cannot' };
 /** Two proxies, a standby that follows both, and promotions of it. */
 export class PromoteScene {
   readonly standby = new FakeStandby('standby:4246');
-  readonly a = new FakeProxy('a', 100);
-  readonly b = new FakeProxy('b', 200);
+  readonly a: FakeProxy;
+  readonly b: FakeProxy;
   /** What was told. */
   readonly events: PromoteEvent[] = [];
 
-  constructor() {
+  /** `addresses`: of the proxies. */
+  constructor([a, b]: readonly string[] = []) {
+    this.a = new FakeProxy('a', 100, a);
+    this.b = new FakeProxy('b', 200, b);
     this.standby.lanes.set(this.a.lane, { seq: 90, receivedAt: 9_000 });
     this.standby.lanes.set(this.b.lane, { seq: 190, receivedAt: 9_500 });
   }
