@@ -1,7 +1,9 @@
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { ContentReader } from './content-reader.ts';
+import { computeCoverage, type LaneHoldings } from './coverage.ts';
 import { type Finding, misleading, unusableSegment } from './finding.ts';
 import { uniteSpans } from './lane-spans.ts';
+import { lostOf } from './lost-records.ts';
 import { isTiled, type Nest, nestSegments } from './nest.ts';
 import { formatSidecarName, type SegmentName } from './object-names.ts';
 import { checkSegment, type SegmentCheck } from './segment-check.ts';
@@ -18,6 +20,9 @@ export interface DayCheckOptions {
   readonly signal: AbortSignal;
   readonly onChecked: (bytes: number) => void;
 }
+
+/** What is known of the lane; `objects` are those of other days that a restore can take. */
+type KnownLane = Pick<LaneHoldings, 'begin' | 'objects'>;
 
 /** A segment of the day, and what was found of it. */
 export interface CheckedSegment {
@@ -44,7 +49,7 @@ const BATCH_SEGMENTS = 64;
  */
 export async function checkDay(
   segments: readonly SegmentName[],
-  begin: Begin | undefined,
+  known: KnownLane,
   options: DayCheckOptions,
 ): Promise<{ readonly checked: readonly CheckedSegment[]; readonly findings: Finding[] }> {
   const nests = nestSegments(segments).flatMap(flatten);
@@ -57,10 +62,10 @@ export async function checkDay(
   }
   const checked = nests.flatMap(({ segment }) => byName.get(formatSidecarName(segment)) ?? []);
   const findings = [
-    ...checked.flatMap((one) => faultsOf(one, begin)),
+    ...checked.flatMap((one) => faultsOf(one, known.begin)),
     ...checked.flatMap((one) => innerFaults(one, byName)),
     ...conflictsOf(segments),
-    ...unusable(checked),
+    ...unusable(checked, known),
   ];
   return { checked, findings };
 }
@@ -191,18 +196,20 @@ function conflictsOf(segments: readonly SegmentName[]): Finding[] {
   );
 }
 
-/** What can't be used, and whether others that can hold the same records. */
-function unusable(checked: readonly CheckedSegment[]): Finding[] {
+/** What can't be used, and which of its records no other that can holds, as the coverage has it in the end. */
+function unusable(checked: readonly CheckedSegment[], { begin, objects }: KnownLane): Finding[] {
   const usable = checked.filter(isUsable).map(({ nest }) => nest.segment);
-  const { covered } = uniteSpans(usable);
-  return checked.flatMap(({ nest: { segment }, check }) => {
+  const faults = checked.flatMap(({ nest: { segment }, check }) => {
     if (check.kind === 'whole' || check.kind === 'old' || check.kind === 'gone') return [];
     const { kind, object, reason } = check;
-    const isHeld = covered.some(
-      ({ firstSeq, lastSeq }) => firstSeq <= segment.firstSeq && lastSeq >= segment.lastSeq,
-    );
-    return [unusableSegment(segment, { kind, object, reason }, isHeld)];
+    return [{ segment, problem: { kind, object, reason } }];
   });
+  const [first] = faults;
+  if (first === undefined) return [];
+  const damaged = faults.map(({ segment, problem: { reason } }) => ({ ...segment, reason }));
+  const holdings = { begin, objects: [...objects, ...usable], holes: [], damaged };
+  const { holes } = computeCoverage({ lanes: new Map([[first.segment.lane, holdings]]) });
+  return faults.map(({ segment, problem }) => unusableSegment(problem, lostOf(segment, holes)));
 }
 
 function objectOf(data: string | undefined, { segment }: Nest): string {

@@ -1,7 +1,7 @@
 import type { ObjectFault } from './catalog.ts';
 import { type CoverageHole, formatSequences } from './coverage.ts';
 import type { Leaving } from './leaving.ts';
-import type { SegmentName, Span } from './object-names.ts';
+import { formatLost, type LostRecords } from './lost-records.ts';
 
 /** What is wrong, or strange, with a repository; docs/JSON.md has it as a contract. */
 export interface Finding {
@@ -42,20 +42,20 @@ const ARCHIVE_ANEW =
   "while the proxy's log or the topic still holds the records, move the sidecar (the .json of that name) away, too: they are archived anew, and until then " +
   'restores with --data or --kafka take them from there';
 
-/** Of a segment that a restore can't use; `isHeld`: others that are whole hold its records. */
+/** Of a segment that a restore can't use; `lost` undefined: others that are whole hold its records. */
 export function unusableSegment(
-  segment: SegmentName,
   problem: Pick<Finding, 'kind' | 'object' | 'reason'>,
-  isHeld: boolean,
+  lost: LostRecords | undefined,
 ): Finding {
-  const { lane, firstSeq, lastSeq, fromMs } = segment;
   return {
     severity: 'damage',
     ...problem,
-    effect: isHeld
-      ? 'none now: restores take other objects, which hold the same records'
-      : `nothing else holds records ${lane}/${firstSeq} to ${lastSeq}: restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
-    remedy: isHeld ? PUT_BACK : `${PUT_BACK}; or, ${ARCHIVE_ANEW} (docs/RECOVERY.md, D)`,
+    effect:
+      lost === undefined
+        ? 'none now: restores take other objects, which hold the same records'
+        : `nothing else holds records ${formatLost(lost.runs)}: ${refusedFrom(lost.fromMs)}`,
+    remedy:
+      lost === undefined ? PUT_BACK : `${PUT_BACK}; or, ${ARCHIVE_ANEW} (docs/RECOVERY.md, D)`,
   };
 }
 
@@ -81,7 +81,7 @@ export function hole(missing: CoverageHole): Finding {
     kind: 'hole',
     object: `lanes/${lane}`,
     reason: `records ${formatSequences(missing)} are missing: ${reason}`,
-    effect: `restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
+    effect: refusedFrom(fromMs),
     remedy: 'if a copy of the repository has the objects that held them, put those back',
   };
 }
@@ -115,13 +115,13 @@ export function wrongIndex(object: string, reason: string): Finding {
 }
 
 /** Data that no sidecar names, of records that nothing else holds and later ones follow. */
-export function lostSidecar(name: string, data: string, { fromMs }: Span): Finding {
+export function lostSidecar(name: string, data: string, { runs, fromMs }: LostRecords): Finding {
   return {
     severity: 'damage',
     kind: 'missing',
     object: name,
-    reason: `it is gone, though its data (${data}) are there and nothing else holds their records`,
-    effect: `restores to ${showTime(fromMs)} or later are refused, or do without them (--allow-holes)`,
+    reason: `it is gone, though its data (${data}) are there and nothing else holds records ${formatLost(runs)}`,
+    effect: refusedFrom(fromMs),
     remedy: PUT_BACK,
   };
 }
@@ -157,6 +157,10 @@ export function stranger(object: string): Finding {
     effect: NO_EFFECT,
     remedy: 'move it away',
   };
+}
+
+function refusedFrom(ms: number): string {
+  return `restores to ${showTime(ms)} or later are refused, or do without them (--allow-holes)`;
 }
 
 function showTime(ms: number): string {

@@ -116,7 +116,8 @@ export class LaneCheck {
   }
 
   #check(segments: readonly SegmentName[]): ReturnType<typeof checkDay> {
-    return checkDay(segments, this.notes.begin, this.#options);
+    const known = { begin: this.notes.begin, objects: this.#usable };
+    return checkDay(segments, known, this.#options);
   }
 
   #count(all: readonly CheckedSegment[]): void {

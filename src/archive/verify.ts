@@ -23,6 +23,7 @@ import {
 import { checkIndex } from './index-check.ts';
 import { LaneCheck } from './lane-check.ts';
 import { lookAtFile } from './leaving.ts';
+import { lostOf } from './lost-records.ts';
 import { readMonthIndexes } from './month-index-file.ts';
 import { formatSidecarName, REPOSITORY_NAME } from './object-names.ts';
 import { parseRepositoryFile } from './sidecar.ts';
@@ -212,14 +213,9 @@ class Verification {
     for (const check of this.#checks.values()) {
       for (const one of check.orphans) {
         const { object, segment } = one;
-        const isLost = holes.some(
-          ({ lane, firstSeq, lastSeq }) =>
-            lane === check.lane &&
-            firstSeq <= segment.lastSeq &&
-            (lastSeq ?? Infinity) >= segment.firstSeq,
-        );
-        if (isLost) this.#tell([lostSidecar(formatSidecarName(segment), object, segment)]);
-        else await check.tellOrphan(one);
+        const lost = lostOf(segment, holes);
+        if (lost === undefined) await check.tellOrphan(one);
+        else this.#tell([lostSidecar(formatSidecarName(segment), object, lost)]);
       }
     }
   }

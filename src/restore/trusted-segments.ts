@@ -1,7 +1,7 @@
 import { type Catalog, readSidecar } from '../archive/catalog.ts';
-import { formatRecords } from '../archive/coverage.ts';
 import { checkDataObject } from '../archive/data-object.ts';
 import { withInnerAt, withInnerOf } from '../archive/inner-segments.ts';
+import { formatLost } from '../archive/lost-records.ts';
 import { formatSidecarName } from '../archive/object-names.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import type { DataObject, Sidecar } from '../archive/sidecar.ts';
@@ -36,8 +36,6 @@ export interface TrustOptions {
     | ((damaged: Damaged) => Promise<Pick<TrustOptions, 'catalog' | 'local'>>)
     | undefined;
 }
-
-const LOST_SHOWN = 3;
 
 /** What a restore reads; every byte of it is what was written. */
 export interface TrustedSegments {
@@ -223,8 +221,7 @@ function refused({
 }): WalError {
   const [first = ['', '']] = damaged;
   const others = damaged.size > 1 ? `, and ${damaged.size - 1} more like it` : '';
-  const shown = lost.slice(0, LOST_SHOWN).map(formatRecords).join(', ');
-  const more = lost.length > LOST_SHOWN ? `, and ${lost.length - LOST_SHOWN} more runs` : '';
+  const shown = formatLost(lost);
   const copy = 'Put the objects back from a copy of it';
   const earlier =
     nearestBefore === undefined
@@ -234,8 +231,8 @@ function refused({
     context: { damaged: [...damaged.keys()], lost, nearestBefore },
     hint:
       (hasTail
-        ? `Nothing that was named, neither the rest of the repository nor a log or a topic, holds records ${shown}${more}. ${copy}. `
-        : `Nothing else in the repository holds records ${shown}${more}. ${copy}; or name what may still hold them, the proxy's log by --data or the topic by --kafka: they are taken from there. `) +
+        ? `Nothing that was named, neither the rest of the repository nor a log or a topic, holds records ${shown}. ${copy}. `
+        : `Nothing else in the repository holds records ${shown}. ${copy}; or name what may still hold them, the proxy's log by --data or the topic by --kafka: they are taken from there. `) +
       `${earlier}. --allow-holes does without these records. \`tsdb-wal verify\` names all that is damaged.`,
   });
 }

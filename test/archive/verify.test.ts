@@ -124,16 +124,35 @@ describe('verify', { timeout: 120_000 }, () => {
     expect(held).toMatchObject([
       { object: minute, effect: expect.stringMatching(/^none now/) as string },
     ]);
-    // Minutes 4-6 and 7-12 are left, and nothing of 1-3.
+    // Minutes 4-6 and 7-12 are left, and nothing of 1-3: of the hour and the day it is told, too, that they lack no more than that.
     for (const name of await namesOf(store, FIRST, '000000001-', '.parquet')) {
       await writeFile(join(place, name), 'x');
     }
     const { findings, coverage } = await verifying.run(store);
-    expect(findings.map(({ effect }) => effect.slice(0, 18))).toEqual(
-      Array.from({ length: 3 }, () => 'nothing else holds'),
-    );
+    const effect = `nothing else holds records ${FIRST}/1 to 3: restores to 2026-05-28T10:48:00.000Z or later are refused, or do without them (--allow-holes)`;
+    expect(findings.map((finding) => finding.effect)).toEqual([effect, effect, effect]);
     expect(findings[0]?.remedy).toContain('they are archived anew');
     expect(coverage?.holes).toMatchObject([{ firstSeq: 1, lastSeq: 3 }]);
+  });
+
+  test('says of what is damaged from which time on a restore is refused, as the coverage does', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    const { place, store } = made.repository;
+    for (const name of await namesOf(store, FIRST, '.parquet')) {
+      if (!name.includes('/minute/')) await writeFile(join(place, name), 'x');
+    }
+    await writeFile(join(place, await nameOf(store, `${FIRST}/minute/`, '0007-', '.parquet')), 'x');
+    const { findings, coverage } = await verifying.run(store);
+    const end = new Date((coverage?.restorable.at(-1)?.toMs ?? 0) + 1).toISOString();
+    const lost = `nothing else holds records ${FIRST}/7 to 9: restores to ${end} or later are refused`;
+    expect(
+      findings.map(({ object, effect }) => [object.split('/')[2], effect.split(', or')[0]]),
+    ).toEqual([
+      ['day', lost],
+      ['hour', 'none now: restores take other objects, which hold the same records'],
+      ['hour', lost],
+      ['minute', lost],
+    ]);
   });
 
   test('lets an index be older than its month, and not sum it up otherwise', async () => {
