@@ -48,6 +48,7 @@ export class LaneCheck {
   readonly months = new Map<string, MonthCheck>();
   /** Of records that no segment holds. */
   readonly orphans: OpenOrphan[] = [];
+  /** How many were looked into. */
   segments = 0;
   readonly #options: LaneCheckOptions;
   #listed: readonly Span[] = [];
@@ -122,7 +123,7 @@ export class LaneCheck {
 
   #count(all: readonly CheckedSegment[]): void {
     const checked = all.filter(({ check }) => check.kind !== 'gone');
-    this.segments += checked.length;
+    this.segments += checked.filter(({ check }) => check.kind !== 'old').length;
     const segments = checked.map(({ nest }) => nest.segment);
     const usable = checked.filter(isUsable).map(({ nest }) => nest.segment);
     const damaged = checked.filter((one) => !isUsable(one)).map(({ nest }) => nest.segment);

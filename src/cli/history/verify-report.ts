@@ -49,18 +49,14 @@ function formatFinding({ kind, severity, object, reason, effect, remedy }: Findi
 
 function formatResult(result: VerifyResult): string {
   const { findings, restorable, reached, isQuick, since } = result;
-  const heads = {
-    whole: 'whole',
-    hole: 'HOLES: records are missing',
-    damaged: 'DAMAGED',
-  };
-  const isUnknown = result.state === 'whole' && !result.isComplete;
+  const later = `segments that end after ${since}`;
+  const told = hasNone(result) ? `there are no ${later}` : `only ${later} were looked into`;
   const scope = [
-    ...(since === null ? [] : [`only segments that end after ${since} were looked into`]),
+    ...(since === null ? [] : [told]),
     ...(isQuick ? ['only sizes of data were looked at (--quick)'] : []),
   ];
   return [
-    `${isUnknown ? 'nothing wrong so far' : heads[result.state]}: repository ${result.repository.place}, id ${result.repository.id ?? 'unknown'}`,
+    `${headOf(result)}: repository ${result.repository.place}, id ${result.repository.id ?? 'unknown'}`,
     `  looked into: segments ${result.segments}, bytes ${result.bytes}, records ${result.records}, points ${result.points}, lanes ${result.lanes}`,
     ...scope.map((line) => `  ${line}`),
     `  found: damage ${findings.damage}, holes ${findings.hole}, notes ${findings.note}`,
@@ -70,4 +66,21 @@ function formatResult(result: VerifyResult): string {
     `  took ${formatSeconds(result.seconds)}`,
     '',
   ].join('\n');
+}
+
+function headOf(result: VerifyResult): string {
+  switch (result.state) {
+    case 'damaged':
+      return 'DAMAGED';
+    case 'hole':
+      return 'HOLES: records are missing';
+    case 'whole':
+      if (!result.isComplete) return 'nothing wrong so far';
+      return hasNone(result) ? 'NOTHING LOOKED INTO' : 'whole';
+  }
+}
+
+/** Whether no segment ends after the time that was asked for. */
+function hasNone({ since, segments, isComplete }: VerifyResult): boolean {
+  return since !== null && segments === 0 && isComplete;
 }

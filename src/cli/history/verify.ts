@@ -7,7 +7,7 @@ import type { Severity } from '../../archive/finding.ts';
 import { REPOSITORY_NAME } from '../../archive/object-names.ts';
 import { verifyRepository, type Verified } from '../../archive/verify.ts';
 import { type Survey, surveyData } from '../../archive/verify-survey.ts';
-import { parseInstant } from '../../runtime/instant.ts';
+import { formatInstant, parseInstant } from '../../runtime/instant.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Progress } from '../../runtime/progress.ts';
@@ -41,7 +41,7 @@ export async function verify(
   signal: AbortSignal,
 ): Promise<VerifyResult> {
   const { repository: place, since, quick: isQuick = false, json: isJson = false } = flags;
-  const sinceMs = since === undefined ? undefined : parseInstant('--since', since);
+  const sinceMs = since === undefined ? undefined : parseSince(since, systemClock.now());
   const store = new FileStore(place);
   await refuseNothing(place, store);
   const startedMs = systemClock.monotonicMs();
@@ -107,6 +107,15 @@ export function exitCodeFor({ state, isComplete }: VerifyResult): ExitCode {
   if (state === 'damaged') return EXIT.spoilt;
   if (!isComplete) return EXIT.fault;
   return state === 'hole' ? EXIT.hole : EXIT.ok;
+}
+
+/** By a time to come nothing would be looked into, and that found whole. */
+function parseSince(text: string, now: number): number {
+  const sinceMs = parseInstant('--since', text);
+  if (sinceMs <= now) return sinceMs;
+  throw new WalError('CONFIG_INVALID', `--since ${text} is yet to come`, {
+    hint: `It is ${formatInstant(now)}: no segment ends later.`,
+  });
 }
 
 /** A repository whose own file is gone is still one; where there is nothing, the place is wrong. */

@@ -163,6 +163,21 @@ describe('verify', { timeout: 60_000 }, () => {
     });
   });
 
+  test('says when there was nothing to look into, and takes no time to come', async () => {
+    const since = '2026-06-04T00:00:00Z';
+    const { code, out } = await show({ since });
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /^NOTHING LOOKED INTO: repository .*\n {2}looked into: segments 0, bytes 0,/,
+    );
+    expect(out).toContain('  there are no segments that end after 2026-06-04T00:00:00.000Z\n');
+    expect(eventsOf(await show({ since, json: true })).at(-1)).toMatchObject({ segments: 0 });
+    await expect(show({ since: '2099-01-01T00:00:00Z' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: '--since 2099-01-01T00:00:00Z is yet to come',
+    });
+  });
+
   test('interrupted, exits with 1, and claims nothing of what it did not look into', async () => {
     const stop = new AbortController();
     stop.abort();
