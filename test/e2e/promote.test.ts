@@ -199,6 +199,9 @@ async function expectBothNamed(
   }
   const { code, stderr } = await promote(one, two);
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  // Nor does what it has not applied stand against making it the primary as of now.
+  const now = await runMain('promote', ...namesOf(standby.admin, [one, two]), '--dry-run');
+  expect(now).toMatchObject({ code: 0, stdout: expect.stringContaining('has a delay') as string });
 }
 
 function loadOf({ port }: ProxyProcess, ledger: Ledger, metric: string): Load {

@@ -102,13 +102,15 @@ function proxyProblems(
     seen.set(last, address);
   }
   if (standby.promotion === 'promoted') return problems;
+  // One with a delay may have applied nothing of a lane that it follows.
+  const known = new Set([...standby.lanes.keys(), ...standby.seen.lanes.map(({ lane }) => lane)]);
   for (const proxy of proxies) {
     const last = proxy.lanes.at(-1);
-    if (last === undefined || standby.lanes.has(last.lane)) continue;
+    if (last === undefined || known.has(last.lane)) continue;
     // Its last lane may have begun since: whether it was contained is proven by what it had received by then.
     if (asOf !== undefined && isOfSameLog(standby, proxy)) continue;
     problems.push(
-      `the standby contains nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
+      `the standby has met nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
     );
   }
   for (const lane of runningLanes(standby)) {
@@ -137,7 +139,9 @@ function isOfSameLog({ lanes, allUpToMs }: StandbyView, proxy: ProxyView): boole
 
 function delayWarnings({ delaySeconds, lagRecords }: StandbyView): string[] {
   return delaySeconds > 0
-    ? [`the standby has a delay: it applies ${lagRecords} records while the proxies are held`]
+    ? [
+        `the standby has a delay: it applies ${lagRecords} records while the proxies are held; with --as-of only those received by then`,
+      ]
     : [];
 }
 

@@ -92,6 +92,15 @@ describe('a promotion', () => {
     expect(standby.promotion).toBe('none');
   });
 
+  test('is made with a standby that has applied nothing yet of what it follows, as its delay has it', async () => {
+    standby.lanes.clear();
+    for (const { lane } of [a, b]) {
+      standby.seen.push({ lane, receivedAt: 9_900, wroteAt: 9_900, ended: false });
+    }
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
   test('waits for a standby that has just been started until it has looked', async () => {
     let looks = 0;
     Object.defineProperty(standby, 'hasLooked', { get: () => (looks += 1) > 3 });
