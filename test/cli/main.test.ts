@@ -213,6 +213,15 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(await readdir(folder)).toEqual([]);
     });
 
+    test('refuses a disk on which every write would be refused, with the key and what to do', async () => {
+      const args = ['check-config', ...quiet(), '--primary', primaryUrl];
+      const { code, stderr } = await run([...args, '--wal-free-bytes-min', '1000TiB']);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /error DATA_UNUSABLE: data .*: the disk has less than wal\.freeBytesMin \(\d+ bytes\) left: every write would be answered 503\. Make room/,
+      );
+    });
+
     test('only warns when the primary does not answer', async () => {
       const args = ['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1'];
       const { code, stderr } = await run(args);

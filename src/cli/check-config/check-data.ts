@@ -4,29 +4,39 @@ import { openLog } from '../../archive/log-tail.ts';
 import type { Config } from '../../config/options.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
+import { type SpaceLimits, spaceRefusal } from '../../wal/space.ts';
 import { type Finding, messageOf, type Purpose } from './finding.ts';
 import { isHere } from './running.ts';
 
 /** Whether the data directory is what the command needs. `running`: what holds it. */
 export async function checkData(
   purpose: Purpose,
-  { data, kafka }: Config,
+  { data, kafka, wal }: Config,
   running: readonly LockHolder[],
 ): Promise<readonly Finding[]> {
   const hasTopic = kafka.brokers.length > 0;
   // That of a standby is the topic, or the log of a proxy; that of an archiver its own place, or that log.
   if (purpose === 'standby' && hasTopic) return [];
   const found: Finding[] = [];
-  if (purpose !== 'standby') found.push(await checkPlace(data));
+  if (purpose !== 'standby') {
+    const limits = purpose === 'start' ? wal : undefined;
+    found.push(await checkPlace(data, limits));
+  }
   if (purpose !== 'start' && !hasTopic) found.push(await checkLog(data));
   return [...found, ...running.map((holder) => judgeHolder(data, holder))];
 }
 
-/** Creates nothing that stays: a directory that is not there is judged by the nearest one above that is. */
-async function checkPlace(data: string): Promise<Finding> {
+/** Creates nothing that stays: a directory that is not there is judged by the nearest one above that is. `limits`: of a log that it is for. */
+async function checkPlace(data: string, limits: SpaceLimits | undefined): Promise<Finding> {
   try {
     const existing = await nearestExisting(data);
     await rmdir(await mkdtemp(join(existing, '.tsdb-wal-check-')));
+    const log = await nearestExisting(join(data, 'wal'));
+    const refusal = limits && (await spaceRefusal(log, 0, limits));
+    if (refusal !== undefined) {
+      const says = `data ${data}: ${refusal}: every write would be answered 503. ${MAKE_ROOM}`;
+      return { kind: 'error', code: 'DATA_UNUSABLE', says };
+    }
     const state = existing === data ? 'can be written' : 'will be created';
     return { kind: 'ok', says: `data ${data} ${state}` };
   } catch (error) {
@@ -34,6 +44,9 @@ async function checkPlace(data: string): Promise<Finding> {
     return { kind: 'error', code: 'DATA_UNUSABLE', says };
   }
 }
+
+const MAKE_ROOM =
+  'Make room there, name a place on another disk by --data, or set wal.freeBytesMin lower';
 
 async function checkLog(data: string): Promise<Finding> {
   try {
