@@ -55,8 +55,8 @@ export class RepositorySource implements StandbySource {
   /** As far as the reading that is under way goes. */
   #readingToMs = -Infinity;
   #nextLookMs = -Infinity;
-  /** What was there at the last reading. */
-  #covered: CoveredLanes = new Map();
+  /** What was there at the last look, also of one before it was sought back; what is there since is late where it is behind what was read. */
+  #covered: CoveredLanes | undefined;
   readonly #holes = new HolesAhead();
   readonly #damage: KnownDamage;
   #followed: FollowedCatalog;
@@ -112,7 +112,7 @@ export class RepositorySource implements StandbySource {
     this.#followed = new FollowedCatalog(repository.store);
     const catalog = await this.#catalog();
     const start = startOf(catalog, place);
-    this.#covered = coveredLanes(computeCoverage(catalog));
+    this.#covered ??= coveredLanes(computeCoverage(catalog));
     this.#sought = place;
     this.#sinceMs = place.sinceMs;
     this.#lanes = new Map(place.lanes);
@@ -172,10 +172,12 @@ export class RepositorySource implements StandbySource {
     if (safeMs < this.#readToMs) return undefined;
     const covered = coveredLanes(coverage);
     const again = this.#lateIn(covered, coverage.holes);
-    this.#covered = covered;
-    // Behind that: what is whole again by now is late at the next look.
-    await this.#damage.check(this.#closing.signal);
-    if (again === undefined && safeMs === this.#readToMs) return undefined;
+    if (again === undefined) {
+      this.#covered = covered;
+      // Behind that: what is whole again by now is late at the next look.
+      await this.#damage.check(this.#closing.signal);
+      if (safeMs === this.#readToMs) return undefined;
+    }
     this.#readingToMs = safeMs;
     return this.#read(catalog, coverage, again);
   }
@@ -184,7 +186,7 @@ export class RepositorySource implements StandbySource {
   #lateIn(covered: CoveredLanes, holes: readonly CoverageHole[]): SourceRead | undefined {
     const sinceMs = this.#sinceMs;
     const range = { sinceMs: sinceMs ?? -Infinity, readToMs: this.#readToMs };
-    const late = lateLanes(this.#covered, covered, range);
+    const late = lateLanes(this.#covered ?? covered, covered, range);
     let first: Frontier | undefined;
     for (const [lane, ms] of late) {
       if (first === undefined || isEarlier({ ms, lane }, first)) first = { ms, lane };
@@ -213,16 +215,20 @@ export class RepositorySource implements StandbySource {
 
   async *#read(
     catalog: Catalog,
-    { holes }: Coverage,
+    coverage: Coverage,
     again: SourceRead | undefined,
   ): AsyncGenerator<SourceRead> {
-    if (again !== undefined) yield again;
+    if (again !== undefined) {
+      yield again;
+      // Who is sought back instead of going on meets it at the next look.
+      this.#covered = coveredLanes(coverage);
+    }
     const { repository, duckdb, events } = this.#options;
     const readingToMs = this.#readingToMs;
     const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);
     const packer = new WritePacker((lane) => ordinalOf(catalog, lane));
     this.#holes.begin();
-    this.#expect(holes);
+    this.#expect(coverage.holes);
     const found = searchWrites({
       store: repository.store,
       catalog,
@@ -240,7 +246,7 @@ export class RepositorySource implements StandbySource {
       if (event.kind === 'writes') yield* this.#give(packer.take(event.writes), catalog);
       else if (event.kind === 'bypass') events.bypassed(event);
       else if (event.kind === 'hole') {
-        this.#covered = withoutHole(this.#covered, event.hole);
+        this.#covered &&= withoutHole(this.#covered, event.hole);
         this.#expect([event.hole]);
       } else if (event.kind === 'damage') {
         if (!event.held) this.#damage.note(event.object, event.reason);

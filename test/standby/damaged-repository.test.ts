@@ -8,7 +8,7 @@ import type { RepositorySource } from '../../src/standby/repository-source.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { Fabricated, type MadeObject } from '../restore/kit/fabricated.ts';
-import { harms, harmSegments, sidecarsOf } from '../restore/kit/harm-segments.ts';
+import { type Harm, harms, harmSegments, sidecarsOf } from '../restore/kit/harm-segments.ts';
 import { histories, type MadeHistory, objectsOf } from '../restore/kit/histories.ts';
 import type { MadeLane } from '../restore/kit/history.ts';
 import { StillClock } from './fake-shared-topic.ts';
@@ -48,6 +48,18 @@ function toldOf(reads: readonly SourceRead[]): string[] {
     }
   });
 }
+
+/** What is done to a repository that is followed: so many objects are archived, some are damaged, it is looked at; some are put back, and it is sought back by so many reads. */
+const steps = fc.array(
+  fc.record({
+    archived: fc.integer({ min: 1, max: 12 }),
+    harmed: harms,
+    looks: fc.constantFrom(0, 1, 1, 3),
+    isMended: fc.boolean(),
+    back: fc.constantFrom(0, 0, 1, 2, 3),
+  }),
+  { minLength: 1, maxLength: 8 },
+);
 
 /** Nothing that primaries refused. */
 function withoutOutcomes({ lanes, cuts, hours }: MadeHistory): MadeHistory {
@@ -117,6 +129,44 @@ describe('of a repository that is damaged', { timeout: 120_000 }, () => {
       await source.close();
     });
     await fc.assert(property, { numRuns: 20 });
+  });
+
+  test('all of it comes once it is whole, whatever is archived, damaged, put back and read again meanwhile', async () => {
+    const property = fc.asyncProperty(histories, steps, async (drawn, some) => {
+      const history = withoutOutcomes(drawn);
+      await using made = await Fabricated.create();
+      await made.write(history.lanes, () => []);
+      const writes = history.lanes.flatMap((lane, n) =>
+        objectsOf(lane, history).map((object) => () => made.writeObject(lane, object, n + 1)),
+      );
+      const mends: (() => Promise<void>)[] = [];
+      const clock = new StillClock(0);
+      const source = await sourceOf(made, clock, folder.path);
+      await source.seek(beginningAt(null));
+      const reads: SourceRead[] = [];
+      for (const { archived, harmed, looks, isMended, back } of some) {
+        for (const write of writes.splice(0, archived)) await write();
+        const harmOf = (index: number): Harm | undefined => harmed[index % harmed.length];
+        mends.push(await harmSegments(made.repository, harmOf));
+        for (let look = 0; look < looks; look += 1) {
+          clock.pass(CHECK_MS);
+          reads.push(...(await readAll(source)));
+        }
+        if (isMended) await mends.pop()?.();
+        // Nobody goes back behind what is to be given again.
+        const last = reads.findLastIndex(({ kind }) => kind === 'again');
+        reads.splice(Math.max(reads.length - back, last + 1));
+        if (back > 0) await source.seek(placeAfter(beginningAt(null), reads));
+      }
+      for (const write of writes) await write();
+      for (const mend of mends.toReversed()) await mend();
+      reads.push(...(await readOn(source, clock)));
+      expect(lastValues(writesOf(reads))).toEqual(
+        lastValues(expectedOf(history.lanes, source.completeToMs())),
+      );
+      await source.close();
+    });
+    await fc.assert(property, { numRuns: 15 });
   });
 
   test('what only a damaged segment had is a hole in its place, at each reading of it', async () => {
