@@ -2,7 +2,7 @@ import { splitAtMs, splitAtSeq } from './frame-parts.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
-import { type LanePlace, type Place, withLanes } from './place.ts';
+import { type LanePlace, type Place, withLanes, withoutLater } from './place.ts';
 import type { LeftOut } from './refusals.ts';
 
 /** Consecutive arrivals that are consecutive records of one lane. */
@@ -145,9 +145,9 @@ export class ArrivalIndex {
     return this.#place;
   }
 
-  /** Drops what came behind `position`, and begins an epoch with what follows it. Returns what is contained there. */
+  /** Drops what came behind `position`, and begins an epoch with what follows it. Returns what is contained there, less what was to be given again since. */
   goBack(position: Position): Place {
-    const place = this.placeAt(position);
+    let place = this.placeAt(position);
     const index = this.#indexAfter(position);
     const cut = this.#arrivals[index];
     this.#arrivals.length = index;
@@ -159,10 +159,15 @@ export class ArrivalIndex {
         frame: undefined,
       });
     }
-    for (const epoch of this.#beginnings.keys()) {
-      if (epoch > position.ordinal) this.#beginnings.delete(epoch);
+    let isLess = false;
+    for (const [epoch, beginning] of this.#beginnings) {
+      if (epoch <= position.ordinal) continue;
+      // What came late is behind what the place has, and a source may tell of it only once.
+      place = withoutLater(place, beginning);
+      isLess = true;
+      this.#beginnings.delete(epoch);
     }
-    this.begin();
+    this.begin(isLess ? place : undefined);
     return place;
   }
 

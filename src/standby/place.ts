@@ -40,6 +40,22 @@ export function withLanes(place: Place, more: ReadonlyMap<string, LanePlace>): P
   return { ...place, latestMs, lanes };
 }
 
+/** What of the place the other one has, too; lanes that this doesn't name stay. */
+export function withoutLater(place: Place, other: Place): Place {
+  const lanes = new Map(place.lanes);
+  for (const [lane, at] of lanes) {
+    const least = other.lanes.get(lane);
+    if (least !== undefined && isLess(least, at)) lanes.set(lane, least);
+  }
+  const latestMs = Math.min(place.latestMs ?? -Infinity, other.latestMs ?? -Infinity);
+  return { ...place, latestMs: latestMs === -Infinity ? null : latestMs, lanes };
+}
+
+function isLess(a: LanePlace, b: LanePlace): boolean {
+  if (a.seq > 0 && b.seq > 0) return a.seq < b.seq;
+  return a.receivedAt < b.receivedAt || (a.receivedAt === b.receivedAt && a.seq === 0);
+}
+
 /** The records of the frame that the place lacks; undefined when it has all. */
 export function lacking(
   frame: LaneFrame,
