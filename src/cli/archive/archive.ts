@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { type JoinedRepository, joinRepository } from '../../archive/join-repository.ts';
 import type { Config } from '../../config/options.ts';
 import { connectionOf } from '../kafka-connection.ts';
+import { makeFolder } from '../../runtime/durable-file.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { assertOneLog } from '../../wal/worker-logs.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
@@ -37,7 +37,7 @@ export async function runArchive(config: Config): Promise<void> {
   const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
   const folder = archiverFolder(config.data);
   const lock = await report.persist('start', stop.signal, async () => {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const acquired = await DirectoryLock.acquire(folder);
     await markArchiver(config.data, !report.hasParent);
     return acquired;

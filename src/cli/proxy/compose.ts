@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from '../../admin/admin-server.ts';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { createFrontDoor, type FrontDoor } from '../../ingest/front-door.ts';
 import { shortRefusal } from '../../ingest/durable-write-path.ts';
+import { makeFolder } from '../../runtime/durable-file.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { systemClock, untilAborted } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -210,7 +210,7 @@ function announce(config: Config, primary: URL, logger: Logger): void {
 
 async function lockData(directory: string): Promise<DirectoryLock> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     return await DirectoryLock.acquire(directory);
   } catch (cause) {
     if (cause instanceof WalError) throw cause;

@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
-import { mkdir } from 'node:fs/promises';
 import { formatAddress } from '../../config/address.ts';
 import type { Config } from '../../config/options.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { makeFolder } from '../../runtime/durable-file.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { assertFree } from '../assert-free.ts';
@@ -39,7 +39,7 @@ export async function runWorkers(
   // Workers accept by themselves: a connection that was passed on to one would hang when it is killed just then.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   await assertFree({ listen: config.listen });
-  await mkdir(config.data, { recursive: true });
+  await makeFolder(config.data);
   const slots = places.map((place) => new WorkerSlot(place, config, logger));
   const admin = createWorkersAdmin(config, () => slots.filter(({ isGone }) => !isGone));
   await admin.start(config.admin);
