@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { earlier, type Position } from '../record/position.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
 import type { Cursor } from '../wal/cursor.ts';
-import { readChecked, writeChecked } from './checked-json.ts';
+import { readChecked, writeChecked } from '../runtime/checked-json.ts';
 
 /**
  * The OpenTSDB that a data directory fed before a start named another, which gets only what comes behind: DATA/primary-before.json. It stays

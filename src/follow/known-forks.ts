@@ -5,7 +5,7 @@ import { forksIn } from '../record/lane-control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';
 import { type DurableLog, endOf, LogReader } from '../wal/log-reader.ts';
-import { readChecked, writeChecked } from './checked-json.ts';
+import { readChecked, writeChecked } from '../runtime/checked-json.ts';
 
 /** What the log went back to, as this directory knows it. */
 interface KnownFork extends Fork {

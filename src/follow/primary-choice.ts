@@ -6,7 +6,7 @@ import { syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
-import { readChecked, writeChecked } from './checked-json.ts';
+import { readChecked, writeChecked } from '../runtime/checked-json.ts';
 import { removeFormerPrimary } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 

@@ -28,22 +28,24 @@ const LANES_MAX = 1_000;
  */
 export class TopicPlace {
   readonly #path: string;
-  readonly #topic: string;
+  readonly topic: string;
+  /** The topic that the file is of; undefined when there is none. */
+  readonly placeOf: string | undefined;
   #last: Acknowledged | undefined;
   #lanes: Map<string, number>;
 
   private constructor(path: string, topic: string, content: Content | undefined) {
     this.#path = path;
-    this.#topic = topic;
-    this.#last = content?.last ?? undefined;
-    this.#lanes = new Map(Object.entries(content?.lanes ?? {}));
+    this.topic = topic;
+    this.placeOf = content?.topic;
+    const own = content?.topic === topic ? content : undefined;
+    this.#last = own?.last ?? undefined;
+    this.#lanes = new Map(Object.entries(own?.lanes ?? {}));
   }
 
   /** One that is absent, unreadable or of another topic knows nothing. */
   static async open(dataDirectory: string, topic: string): Promise<TopicPlace> {
-    const path = join(dataDirectory, 'kafka.json');
-    const content = await readFile(path, 'utf8').then(parseContent, () => undefined);
-    return new TopicPlace(path, topic, content?.topic === topic ? content : undefined);
+    return new TopicPlace(pathIn(dataDirectory), topic, await readContent(dataDirectory));
   }
 
   get last(): Acknowledged | undefined {
@@ -83,9 +85,22 @@ export class TopicPlace {
   }
 
   async #write({ last, lanes }: Omit<Content, 'topic'>): Promise<void> {
-    const text = JSON.stringify({ topic: this.#topic, last, lanes });
+    const text = JSON.stringify({ topic: this.topic, last, lanes });
     await writeFileAtomic(this.#path, `${text}\n${crc32(text).toString(16)}\n`);
   }
+}
+
+/** The topic that the log of a data directory went to last; undefined when it went to none, or that can't be read. */
+export async function readTopicName(dataDirectory: string): Promise<string | undefined> {
+  return (await readContent(dataDirectory))?.topic;
+}
+
+async function readContent(dataDirectory: string): Promise<Content | undefined> {
+  return readFile(pathIn(dataDirectory), 'utf8').then(parseContent, () => undefined);
+}
+
+function pathIn(dataDirectory: string): string {
+  return join(dataDirectory, 'kafka.json');
 }
 
 function parseContent(text: string): Content | undefined {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { writeArchiveHome } from '../../src/archive/archive-home.ts';
 import { createRepository } from '../../src/archive/repository.ts';
+import { TopicPlace } from '../../src/kafka/topic-place.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
@@ -170,17 +171,17 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
     });
 
-    test('says that another primary was fed before', async () => {
+    test('says that another primary was fed before, and that the log went to a topic', async () => {
       const data = join(folder, 'a', 'b');
       await mkdir(join(data, 'cursors'), { recursive: true });
       const cursor = Cursor.reset(data, 'primary');
       cursor.belongTo('http://old:4242');
       await cursor.move({ lane: 'a', ordinal: 1, seq: 7 });
+      await (await TopicPlace.open(data, 'tsdb-wal')).save();
       const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
       expect(warned.code).toBe(0);
-      expect(warned.stderr).toContain(
-        'that was http://old:4242, which has what is logged up to a/7',
-      );
+      expect(warned.stderr).toContain('that was http://old:4242, which has what is logged up to');
+      expect(warned.stderr).toContain('warning: no topic is named, though this log went to ');
     });
 
     test('looks into the directories of workers, and finds a log that would be left behind', async () => {

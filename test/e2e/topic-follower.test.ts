@@ -70,6 +70,30 @@ describeOnStack('a proxy with Kafka', (offered) => {
     expect(metrics).toMatch(/^tsdb_wal_kafka_refills_total [1-9]/m);
   });
 
+  test('tells that it has another topic than before, until that is named again and has what came meanwhile', async () => {
+    await using proxy = await start();
+    expect(await isTaken(proxy, 1)).toBe(true);
+    await untilSent(proxy);
+    for (const [value, other] of [
+      [2, [...flags('true'), '--topic', randomTopic()]],
+      [3, ['--archive', 'off']],
+    ] as const) {
+      await proxy.terminate();
+      await proxy.start(other);
+      expect(await isTaken(proxy, value)).toBe(true);
+      await expect
+        .poll(() => degradedOf(proxy))
+        .toMatch(`archivers, standbys and other proxies of ${topic} get nothing`);
+    }
+    await proxy.terminate();
+    await proxy.start();
+    await untilSent(proxy);
+    const values = valuesOf(await readTopic(connection, topic));
+    expect(values).toEqual(new Set([1, 2, 3]));
+    expect(await degradedOf(proxy)).not.toContain('topic is named');
+    expect(await degradedOf(proxy)).not.toContain('another topic');
+  });
+
   test('says what to run where there is no topic, and has opened no lane', async () => {
     await using data = await tempDirectory();
     const options = { primary: 'http://127.0.0.1:9', data: data.path, flags: flags('false') };
@@ -113,6 +137,12 @@ async function isTaken(proxy: ProxyProcess, value: number): Promise<boolean> {
   );
   await answer?.body?.cancel();
   return answer?.status === 204;
+}
+
+/** What `/health` says works with less than usual. */
+async function degradedOf(proxy: ProxyProcess): Promise<string> {
+  const answer = await fetch(`${proxy.adminUrl}/health`);
+  return ((await answer.json()) as { degraded: readonly string[] }).degraded.join('\n');
 }
 
 async function untilSent(proxy: ProxyProcess): Promise<void> {

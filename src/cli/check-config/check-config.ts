@@ -2,10 +2,11 @@ import type { Config } from '../../config/options.ts';
 import { formatConfig } from '../../config/format.ts';
 import { lookFormer } from '../../follow/former-primary.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { lookFormerTopic } from '../../kafka/former-topic.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
-import { tellFormer } from '../proxy/elsewhere.ts';
+import { tellFormer, tellFormerTopic, topicOf } from '../proxy/elsewhere.ts';
 import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkData } from './check-data.ts';
@@ -47,7 +48,7 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
   try {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
-    const found = await Promise.all(configs.map(checkChoice));
+    const found = await Promise.all(configs.map(checkFormerTopic).concat(configs.map(checkChoice)));
     const findings = found.filter((finding) => finding !== undefined);
     return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
   } catch (error) {
@@ -76,6 +77,12 @@ async function checkFormer(data: string, primary: string): Promise<Finding | und
   const { origin } = new URL(primary);
   const former = await lookFormer(data, origin, { cursor, now: Date.now() });
   return former && { kind: 'warning', says: tellFormer(former, origin, data) };
+}
+
+/** Whether the log of a data directory would go to another topic than before, or to none. */
+async function checkFormerTopic(config: Config): Promise<Finding | undefined> {
+  const former = await lookFormerTopic(config.data, topicOf(config));
+  return former && { kind: 'warning', says: tellFormerTopic(former, config) };
 }
 
 async function checkPrimary(primary: string): Promise<Finding> {

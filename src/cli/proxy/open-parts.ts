@@ -4,6 +4,8 @@ import type { Config } from '../../config/options.ts';
 import { meetPrimary } from '../../follow/former-primary.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { PrimaryFacts } from '../../follow/primary-facts.ts';
+import { lookFormerTopic, meetTopic } from '../../kafka/former-topic.ts';
+import type { TopicPlace } from '../../kafka/topic-place.ts';
 import { formatPosition } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -11,7 +13,7 @@ import { readClosedMark } from '../../wal/closed-mark.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import type { Wal, WalEvents } from '../../wal/log.ts';
 import { Archiving } from './archiving.ts';
-import { Elsewhere, tellFormer } from './elsewhere.ts';
+import { Elsewhere, tellFormer, tellFormerTopic } from './elsewhere.ts';
 import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
@@ -56,6 +58,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
   const topic = kafkaCursor && (await openTopic(config, logger));
+  await meetTopicOf(options, topic?.place);
   const unarchived = await Unarchived.open(config, logger, clock);
   const home = await readArchiveHome(config.data).catch(() => undefined);
   const archived = await archivedBefore(config.data);
@@ -110,6 +113,31 @@ async function meet(
       logger.warn(
         { primary, behind: met.behind && formatPosition(met.behind) },
         'this OpenTSDB was fed before another one was: it gets what the log has since',
+      );
+  }
+}
+
+/** Whether it is another topic than before that the log goes to, or none. `place`: undefined when there is no Kafka. */
+async function meetTopicOf(
+  { config, logger, clock }: PartsOptions,
+  place: TopicPlace | undefined,
+): Promise<void> {
+  if (place === undefined) {
+    const former = await lookFormerTopic(config.data, undefined);
+    if (former !== undefined) logger.warn(tellFormerTopic(former, config));
+    return;
+  }
+  const met = await meetTopic(config.data, place, clock.now());
+  switch (met.kind) {
+    case 'same':
+      return;
+    case 'other':
+      logger.warn(tellFormerTopic(met.former, config));
+      return;
+    case 'back':
+      logger.warn(
+        { topic: place.topic },
+        'the log went to this topic before it went to another one: it gets all that the log still has',
       );
   }
 }

@@ -96,6 +96,7 @@ export class Replication {
     const { config, clock, wal, cursor, events, metrics, topic } = options;
     const { connection, place, warnings } = topic;
     this.#warnings = warnings;
+    if (place.placeOf !== undefined && place.placeOf !== place.topic) this.#noteRefill();
     this.#others = new OtherLanes({
       connection,
       topic: config.kafka.topic.name,
@@ -289,10 +290,14 @@ export class Replication {
     keeper.admit(this.#lane);
   }
 
-  #onRefilling(reason: string): void {
+  #noteRefill(): void {
     this.#refills += 1;
-    this.#others.forget();
     this.#options.metrics.refills.inc();
+  }
+
+  #onRefilling(reason: string): void {
+    this.#noteRefill();
+    this.#others.forget();
     this.#options.logger.error(
       { topic: this.#options.config.kafka.topic.name, reason },
       'the topic is not the one that was: it gets all that the log still has; what is older is missing from it',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { checksum } from '../runtime/checksum.ts';
-import { writeFileAtomic } from '../runtime/durable-file.ts';
+import { checksum } from './checksum.ts';
+import { writeFileAtomic } from './durable-file.ts';
 
 /** A small file of the data directory: one line of JSON, and its checksum on a second one. Durable when it resolves. */
 export async function writeChecked(path: string, value: object): Promise<void> {
