@@ -35,7 +35,8 @@ const POLL_MS = 50;
 export async function measureRestore(run: RestoreRun): Promise<RestoreSample> {
   const { main, repository, work, target } = run;
   const before = await run.count();
-  const place = ['--repository', repository, '--work', work, '--target', `http://${target}`];
+  const into = ['--target', `http://${target}`, '--allow-other-metrics'];
+  const place = ['--repository', repository, '--work', work, ...into];
   const args = [main, 'restore', '--json', '--to', 'safe', '--no-verify', ...place];
   const startMs = performance.now();
   const child = spawn(process.execPath, ['--max-semi-space-size=4', ...args], {

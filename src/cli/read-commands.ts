@@ -100,6 +100,10 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
       'Leave out what the primary had not surely stored by the last that is known.',
     )
     .option('--allow-holes', 'Do without records that are missing.')
+    .option(
+      '--allow-other-metrics',
+      'The target may hold metrics that the moment has nothing of: they stay as they are, and are not compared.',
+    )
     .option('--no-verify', 'Do not compare the target afterwards.')
     .option(
       '--work <DIR>',

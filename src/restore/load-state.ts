@@ -123,9 +123,11 @@ class Keeper {
   }
 
   async save(phase: Checkpoint['phase']): Promise<void> {
-    const { plan, toMs } = this.#run.state.plan;
+    const { state, target } = this.#run;
+    const { plan, toMs } = state.plan;
     const content = { position: this.#position, stored: this.#stored };
-    const checkpoint: Checkpoint = { plan, targetMs: toMs, phase, ...content };
+    const place = { target: target.origin, targetMs: toMs };
+    const checkpoint: Checkpoint = { plan, ...place, phase, ...content };
     const turn = this.#last.then(() => this.#run.work.save(checkpoint));
     this.#last = turn.catch(() => undefined);
     return turn;

@@ -1,6 +1,7 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { MetricSpan } from './fold-query.ts';
+import { NAMES_SHOWN } from './target-content.ts';
 import {
   type Finding,
   judgeTarget,
@@ -29,12 +30,11 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
       throw new Error('it does not answer /api/version as an OpenTSDB does');
     }
     const config = await client.get('/api/config');
-    const { unknownMetrics, heldMetrics } = await lookAtMetrics(options);
+    const looked = await lookAtMetrics(options);
     const facts: TargetFacts = {
       version,
       config: isObject(config) ? config : undefined,
-      unknownMetrics,
-      heldMetrics,
+      ...looked,
       isProxied: through.length > 0,
     };
     return judgeTarget(facts, demands);
@@ -62,32 +62,45 @@ export function refuseFaults(target: URL, findings: readonly Finding[]): void {
   });
 }
 
-async function lookAtMetrics({
-  client,
-  metrics,
-  demands,
-}: PreflightOptions): Promise<Pick<TargetFacts, 'unknownMetrics' | 'heldMetrics'>> {
+type Looked = Pick<TargetFacts, 'unknownMetrics' | 'heldMetrics' | 'otherMetrics'>;
+
+async function lookAtMetrics({ client, metrics, demands }: PreflightOptions): Promise<Looked> {
   const known = await client.get(`/api/suggest?type=metrics&max=${SUGGESTIONS_MAX}`);
   const listed = new Set(Array.isArray(known) ? (known as readonly unknown[]) : []);
   const unknownMetrics: string[] = [];
   const heldMetrics: string[] = [];
-  // What an earlier run wrote of another state may be of metrics that this one does not have.
-  const others = demands.earlier === 'another state' ? othersOf(listed, metrics) : [];
-  const rest = [...metrics, ...others][Symbol.iterator]();
-  const worker = async (): Promise<void> => {
-    for (const span of { [Symbol.iterator]: () => rest }) {
-      // A listing without a start leaves out names that do not begin with ASCII; one that isn't there is asked for, too.
-      const mayBeUnlisted = !/^[!-~]/.test(span.metric) || !Array.isArray(known);
-      if (!listed.has(span.metric) && !mayBeUnlisted) unknownMetrics.push(span.metric);
-      else if (demands.earlier !== 'this state') {
-        const held = await holds(client, span);
-        if (held === 'unknown name') unknownMetrics.push(span.metric);
-        if (held === true) heldMetrics.push(span.metric);
-      }
+  const otherMetrics: string[] = [];
+  await forEach(metrics, async (span) => {
+    // A listing without a start leaves out names that do not begin with ASCII; one that isn't there is asked for, too.
+    const mayBeUnlisted = !/^[!-~]/.test(span.metric) || !Array.isArray(known);
+    if (!listed.has(span.metric) && !mayBeUnlisted) unknownMetrics.push(span.metric);
+    else if (demands.earlier !== 'this state') {
+      const held = await holds(client, span);
+      if (held === 'unknown name') unknownMetrics.push(span.metric);
+      if (held === true) heldMetrics.push(span.metric);
     }
+  });
+  await forEach(wantsOthers(demands) ? othersOf(listed, metrics) : [], async (span) => {
+    // That there are any is enough to know, and a full target has many.
+    if (heldMetrics.length + otherMetrics.length > NAMES_SHOWN) return;
+    if ((await holds(client, span)) === true) otherMetrics.push(span.metric);
+  });
+  return { unknownMetrics, heldMetrics, otherMetrics };
+}
+
+/** What another restore wrote may be of metrics that this one does not have. */
+function wantsOthers({ earlier, others, allowOtherMetrics }: RestoreDemands): boolean {
+  if (earlier === 'this state') return false;
+  return earlier === 'another state' || others.length > 0 || !allowOtherMetrics;
+}
+
+/** A few at a time. */
+async function forEach<T>(all: readonly T[], act: (one: T) => Promise<void>): Promise<void> {
+  const rest = all[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (const one of { [Symbol.iterator]: () => rest }) await act(one);
   };
   await Promise.all(Array.from({ length: QUESTIONS_MAX }, worker));
-  return { unknownMetrics, heldMetrics };
 }
 
 /** Listed metrics besides these, to be looked for about where these have their data. */

@@ -21,6 +21,8 @@ export interface RestoreRequest {
   readonly isOnlyConfirmed: boolean;
   readonly allowHoles: boolean;
   readonly isVerified: boolean;
+  /** The target may hold metrics that the state doesn't have: nothing of them is looked at. */
+  readonly allowOtherMetrics: boolean;
   /** Folder for the work directories of restores. */
   readonly work: string;
   readonly memoryMb: number;

@@ -2,6 +2,7 @@ import { QueryClient } from '../opentsdb/query-client.ts';
 import type { Sources } from '../archive/sources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Measure, Progress } from '../runtime/progress.ts';
 import { ExpectedState } from './expected-state.ts';
 import { sourceName } from './describe-plan.ts';
@@ -19,9 +20,17 @@ import type {
 } from './restore-request.ts';
 import { damageReader, readLog } from './read-log.ts';
 import { SafeTarget } from './safe-target.ts';
-import type { EarlierRun } from './target-rules.ts';
+import type { EarlierRun, RestoreDemands } from './target-rules.ts';
+import { type UnfinishedRestore, unfinishedRestores } from './unfinished.ts';
 import { QUERY_LIMITS, verifyState } from './verify-state.ts';
-import { type Checkpoint, WorkDirectory } from './work-directory.ts';
+import {
+  type Checkpoint,
+  forgetCheckpoint,
+  readCheckpoint,
+  WorkDirectory,
+  workPath,
+} from './work-directory.ts';
+import { openWorkFolder } from './work-folder.ts';
 
 export interface RestoreOptions {
   readonly request: RestoreRequest;
@@ -40,14 +49,17 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { request, report, clock } = options;
   const startedMs = clock.monotonicMs();
   const found = await find(options);
-  const safe = new SafeTarget(request.work, (ms) => requestKey(request, found.sources, ms));
-  const targetMs = isLasting(request) ? await safe.resolve(found.targetMs) : found.targetMs;
+  const keyAt = (ms: number): readonly unknown[] => requestKey(request, found.sources, ms);
+  await using folder = await openWorkFolder(request.work);
+  const safe = new SafeTarget(folder.path, keyAt);
+  const targetMs = await resolveTarget(request, found.targetMs, safe);
   if (targetMs !== found.targetMs) checkState({ ...found, targetMs }, request.allowHoles);
-  const key = requestKey(request, found.sources, targetMs);
-  const work = await WorkDirectory.open(request.work, key);
+  const key = keyAt(targetMs);
+  // A dry run takes no part in the restore that it looks at, which may be under way.
+  const work = await WorkDirectory.open(folder.path, request.isDryRun ? [...key, 'dry'] : key);
   let isOver = false;
   try {
-    const run = new Run(options, { ...found, targetMs }, work);
+    const run = new Run(options, { ...found, targetMs }, work, workPath(folder.path, key));
     const result = {
       ...(await run.result()),
       seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
@@ -74,6 +86,16 @@ async function find({ request, clock, signal }: RestoreOptions): Promise<FoundSt
   }
 }
 
+/** `safe` stays what it was for an earlier run that goes on. */
+async function resolveTarget(
+  request: RestoreRequest,
+  foundMs: number,
+  safe: SafeTarget,
+): Promise<number> {
+  if (isLasting(request)) return safe.resolve(foundMs);
+  return request.to.kind === 'safe' ? ((await safe.begun()) ?? foundMs) : foundMs;
+}
+
 /** Whether what `safe` stands for has to be the same when the restore goes on after an interruption. */
 function isLasting({ to, isDryRun }: RestoreRequest): boolean {
   return to.kind === 'safe' && !isDryRun;
@@ -81,20 +103,23 @@ function isLasting({ to, isDryRun }: RestoreRequest): boolean {
 
 /** What makes two requests the same restore. */
 function requestKey(request: RestoreRequest, sources: Sources, targetMs: number): unknown[] {
-  const { target, isOnlyConfirmed, allowHoles, isDryRun } = request;
+  const { target, isOnlyConfirmed, allowHoles } = request;
   const origin = target?.origin ?? '';
-  return [sourceName(sources), targetMs, origin, isOnlyConfirmed, allowHoles, isDryRun];
+  return [sourceName(sources), targetMs, origin, isOnlyConfirmed, allowHoles];
 }
 
 class Run {
   readonly #options: RestoreOptions;
   readonly #found: FoundState;
   readonly #work: WorkDirectory;
+  /** Where the restore keeps its place; a dry run works elsewhere. */
+  readonly #place: string;
 
-  constructor(options: RestoreOptions, found: FoundState, work: WorkDirectory) {
+  constructor(options: RestoreOptions, found: FoundState, work: WorkDirectory, place: string) {
     this.#options = options;
     this.#found = found;
     this.#work = work;
+    this.#place = place;
   }
 
   async result(): Promise<Omit<RestoreResult, 'seconds'>> {
@@ -103,11 +128,13 @@ class Run {
     await using state = await this.#openState(found);
     report({ event: 'planned', ...state.plan });
     const { target } = request;
-    const checkpoint = request.isDryRun ? undefined : await this.#work.checkpoint();
+    const checkpoint = await readCheckpoint(this.#place);
     const earlier = earlierRun(checkpoint, state);
-    if (target !== undefined) await this.#judge(target, state, earlier);
-    if (earlier === 'another state') await this.#beginAnew();
-    const sameRun = earlier === 'this state' ? checkpoint : undefined;
+    const others =
+      target === undefined ? [] : await unfinishedRestores(request.work, target, this.#place);
+    if (target !== undefined) await this.#judge(target, state, { earlier, others });
+    if (!request.isDryRun) await this.#beginAnew(earlier, others);
+    const sameRun = earlier === 'this state' && !request.isDryRun ? checkpoint : undefined;
     const known = {
       format: 1,
       plan: state.plan,
@@ -153,15 +180,27 @@ class Run {
     }
   }
 
-  /** What an earlier run of another state wrote is not in the target any more. */
-  async #beginAnew(): Promise<void> {
+  /** What earlier runs wrote that this one doesn't go on with is not in the target any more: nor can they go on. */
+  async #beginAnew(earlier: EarlierRun, others: readonly UnfinishedRestore[]): Promise<void> {
+    const { report } = this.#options;
+    for (const { path, targetMs } of others) {
+      const reason = `a restore to ${formatInstant(targetMs)} is not complete (${path}), and the target holds nothing of it: it can't be gone on with`;
+      report({ event: 'restarting', reason });
+      await forgetCheckpoint(path);
+    }
+    if (earlier !== 'another state') return;
     const reason =
       'what the log tells of the time has changed since an earlier run, of which the target holds nothing: it begins anew';
-    this.#options.report({ event: 'restarting', reason });
+    report({ event: 'restarting', reason });
     await this.#work.reset();
   }
 
-  async #judge(target: URL, { fold, demands }: ExpectedState, earlier: EarlierRun): Promise<void> {
+  async #judge(
+    target: URL,
+    { fold, demands }: ExpectedState,
+    before: Pick<RestoreDemands, 'earlier' | 'others'>,
+  ): Promise<void> {
+    const { allowOtherMetrics } = this.#options.request;
     const client = new QueryClient({ target, ...QUERY_LIMITS });
     try {
       const characters = await fold.characters();
@@ -171,7 +210,7 @@ class Run {
         client,
         target,
         metrics,
-        demands: { tags, characters, earlier },
+        demands: { tags, characters, ...before, allowOtherMetrics },
       });
       for (const finding of findings) this.#options.report({ event: 'target', ...finding });
       refuseFaults(target, findings);

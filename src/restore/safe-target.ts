@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
-import { WorkDirectory } from './work-directory.ts';
+import { readCheckpoint, workPath } from './work-directory.ts';
 
 /**
  * The time that `--to safe` stands for in one restore, however often it is interrupted: the file `safe-<hash>` beside the work
@@ -20,21 +20,25 @@ export class SafeTarget {
 
   /** The time of an earlier run that began to load; else `safeMs`, which is kept from now on. */
   async resolve(safeMs: number): Promise<number> {
-    const text = await readFile(this.#path, 'utf8').catch(() => '');
-    const earlierMs = /^\d{1,15}\n$/.test(text) ? Number(text) : undefined;
-    if (earlierMs !== undefined && (await this.#hasBegun(earlierMs))) return earlierMs;
+    const earlierMs = await this.begun();
+    if (earlierMs !== undefined) return earlierMs;
     await makeFolder(this.#base);
     await writeFileAtomic(this.#path, `${safeMs}\n`);
     return safeMs;
   }
 
+  /** The time of an earlier run that began to load; undefined without one. */
+  async begun(): Promise<number | undefined> {
+    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    if (!/^\d{1,15}\n$/.test(text)) return undefined;
+    const earlierMs = Number(text);
+    const checkpoint = await readCheckpoint(workPath(this.#base, this.#keyAt(earlierMs)));
+    return checkpoint && earlierMs;
+  }
+
   /** The next one is to be a restore of its own. */
   async forget(): Promise<void> {
     await rm(this.#path, { force: true });
-  }
-
-  async #hasBegun(targetMs: number): Promise<boolean> {
-    return WorkDirectory.hasCheckpoint(this.#base, this.#keyAt(targetMs));
   }
 
   get #path(): string {

@@ -1,4 +1,6 @@
 import type { Demands } from './fold-query.ts';
+import { judgeContent, listNames } from './target-content.ts';
+import type { UnfinishedRestore } from './unfinished.ts';
 
 /** `fault`: a restore would fail, or be wrong. `warning`: it can be done, but look at this first. */
 export interface Finding {
@@ -13,8 +15,10 @@ export interface TargetFacts {
   readonly config: Readonly<Record<string, unknown>> | undefined;
   /** Of the metrics to be restored, those that have no UID yet. */
   readonly unknownMetrics: readonly string[];
-  /** And those that hold data; after a run of another state, whatever holds data. */
+  /** And those that hold data. */
   readonly heldMetrics: readonly string[];
+  /** Metrics besides that hold data, as far as they are looked for: some are enough. */
+  readonly otherMetrics: readonly string[];
   /** It answers through a tsdb-wal. */
   readonly isProxied: boolean;
 }
@@ -24,6 +28,9 @@ export interface RestoreDemands extends Pick<Demands, 'tags'> {
   readonly characters: string;
   /** What an interrupted run of the same restore meant to write: what is there may be of it. */
   readonly earlier: EarlierRun;
+  /** Other restores into the target that were not finished: what is there may be of them. */
+  readonly others: readonly UnfinishedRestore[];
+  readonly allowOtherMetrics: boolean;
 }
 
 export type EarlierRun = 'none' | 'this state' | 'another state';
@@ -140,7 +147,6 @@ const RULES: readonly SettingRule[] = [
   },
 ];
 
-const NAMES_SHOWN = 5;
 const LEGAL = /[a-zA-Z0-9\-_./ªµºÀ-ÖØ-öø-ÿ]/;
 
 /** What speaks against restoring into a target, faults first. */
@@ -161,22 +167,6 @@ export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Findin
     findings.push(...judgeSettings(config, facts, demands));
   }
   return findings.toSorted((a, b) => Number(b.kind === 'fault') - Number(a.kind === 'fault'));
-}
-
-function judgeContent({ heldMetrics }: TargetFacts, { earlier }: RestoreDemands): Finding[] {
-  if (heldMetrics.length === 0 || earlier === 'this state') return [];
-  const why =
-    earlier === 'none'
-      ? ''
-      : ': since an interrupted run of this restore wrote to it, what the log tells of that time has changed, and what that run wrote may be more than belongs there';
-  return [
-    {
-      kind: 'fault',
-      says: `it holds data already, of ${list(heldMetrics)}${why}; a restore cannot take back what is there`,
-      remedy:
-        'Restore into empty tables: create new ones, name them in tsd.storage.hbase.data_table, .uid_table, .tree_table and .meta_table, and restart the TSD.',
-    },
-  ];
 }
 
 /** What is read ends with the moment that is restored: so what is logged again can't come back. */
@@ -216,7 +206,7 @@ function judgeSettings(
   }
   if (!isTrue(text('tsd.core.auto_create_metrics')) && unknownMetrics.length > 0) {
     fault(
-      `it makes no UIDs for new metrics, and has none for ${list(unknownMetrics)}`,
+      `it makes no UIDs for new metrics, and has none for ${listNames(unknownMetrics)}`,
       `Set tsd.core.auto_create_metrics=true ${RESTART}; or assign them before: \`tsdb mkmetric NAME …\`.`,
     );
   }
@@ -258,9 +248,4 @@ function isTrue(text: string): boolean {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
-}
-
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).join(', ');
-  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
 }

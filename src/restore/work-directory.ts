@@ -12,6 +12,8 @@ import { DirectoryLock } from '../wal/directory-lock.ts';
 export interface Checkpoint {
   /** Of what is restored: lines and their order are the same as long as it is. */
   readonly plan: string;
+  /** Where it is restored to. */
+  readonly target: string;
   readonly targetMs: number;
   /** `loaded`: everything is stored, and the comparison is to follow. */
   readonly phase: 'loading' | 'loaded';
@@ -26,7 +28,7 @@ interface Place {
   readonly seq: number;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const CHECKPOINT = 'checkpoint.json';
 
 /**
@@ -44,7 +46,7 @@ export class WorkDirectory {
 
   /** Below `base`, named by what is asked for, so that the same command finds it again. Temporary files of earlier runs are removed. */
   static async open(base: string, request: readonly unknown[]): Promise<WorkDirectory> {
-    const path = pathOf(base, request);
+    const path = workPath(base, request);
     try {
       await makeFolder(path);
       const lock = await DirectoryLock.acquire(path);
@@ -59,16 +61,8 @@ export class WorkDirectory {
         const hint = 'Another process runs this restore: wait for it, or end it.';
         throw new WalError('DATA_LOCKED', cause.message, { cause, hint });
       }
-      throw new WalError('DATA_UNUSABLE', `${path}: ${(cause as Error).message}`, {
-        cause,
-        hint: 'Choose another --work, where there is room for temporary files.',
-      });
+      throw workUnusable(path, cause);
     }
-  }
-
-  /** Whether an earlier run of that request began to load, and is not complete. */
-  static async hasCheckpoint(base: string, request: readonly unknown[]): Promise<boolean> {
-    return (await readCheckpoint(join(pathOf(base, request), CHECKPOINT))) !== undefined;
   }
 
   /** For DuckDB. */
@@ -96,7 +90,7 @@ export class WorkDirectory {
 
   /** Undefined when there is none, or what is there is not whole. */
   async checkpoint(): Promise<Checkpoint | undefined> {
-    return readCheckpoint(this.#checkpointPath);
+    return readCheckpoint(this.path);
   }
 
   /** Durable when it resolves. */
@@ -146,24 +140,37 @@ export class WorkDirectory {
   }
 }
 
-function pathOf(base: string, request: readonly unknown[]): string {
+/** Where the work directory of a request is, or would be. */
+export function workPath(base: string, request: readonly unknown[]): string {
   const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
   return join(base, `restore-${hash.slice(0, 12)}`);
 }
 
-async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
-  const content = await readFile(path).catch(() => undefined);
+/** Of the work directory at `path`: undefined when there is none, or what is there is not whole. */
+export async function readCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const content = await readFile(join(path, CHECKPOINT)).catch(() => undefined);
   return content && parseCheckpoint(content);
 }
 
+/** The restore whose work directory is at `path` can't be gone on with. */
+export async function forgetCheckpoint(path: string): Promise<void> {
+  await rm(join(path, CHECKPOINT), { force: true });
+}
+
+export function workUnusable(path: string, cause: unknown): WalError {
+  return new WalError('DATA_UNUSABLE', `${path}: ${(cause as Error).message}`, {
+    cause,
+    hint: 'Choose another --work, where there is room for temporary files.',
+  });
+}
+
 function parseCheckpoint(content: Buffer): Checkpoint | undefined {
-  const { format, plan, targetMs, phase, position, stored } = unseal(content) ?? {};
-  if (format !== FORMAT || typeof plan !== 'string' || typeof targetMs !== 'number') {
-    return undefined;
-  }
+  const { format, plan, target, targetMs, phase, position, stored } = unseal(content) ?? {};
+  if (format !== FORMAT || typeof plan !== 'string' || typeof target !== 'string') return undefined;
+  if (typeof targetMs !== 'number') return undefined;
   if (phase !== 'loading' && phase !== 'loaded') return undefined;
   if (position !== null && !isPlace(position)) return undefined;
-  return { plan, targetMs, phase, position, stored: parseStored(stored) ?? null };
+  return { plan, target, targetMs, phase, position, stored: parseStored(stored) ?? null };
 }
 
 function parseStored(value: unknown): Checkpoint['stored'] | undefined {

@@ -33,13 +33,13 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder and those above it, durably; one that is there is left as it is. */
-export async function makeFolder(path: string): Promise<void> {
+/** Makes a folder and those above it, durably; one that is there is left as it is. Resolves to the uppermost that it made, if any. */
+export async function makeFolder(path: string): Promise<string | undefined> {
   const folder = resolve(path);
-  if (await isFolder(folder)) return;
+  if (await isFolder(folder)) return undefined;
   const above = dirname(folder);
   // One by one: Node's recursive mkdir goes on for ever where a folder that is there takes none, as /proc.
-  await makeFolder(above);
+  const uppermost = await makeFolder(above);
   try {
     await mkdir(folder);
   } catch (error) {
@@ -47,6 +47,7 @@ export async function makeFolder(path: string): Promise<void> {
     if (!(await isFolder(folder))) throw error;
   }
   await syncFolder(above);
+  return uppermost ?? folder;
 }
 
 async function isFolder(path: string): Promise<boolean> {

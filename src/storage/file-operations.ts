@@ -38,6 +38,8 @@ export const fileOperations: FileOperations = {
   },
   link,
   remove: (path) => rm(path, { force: true }),
-  makeFolder,
+  async makeFolder(path) {
+    await makeFolder(path);
+  },
   syncFolder,
 };

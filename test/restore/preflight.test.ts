@@ -7,7 +7,13 @@ import { openDoor } from '../ingest/door.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { freePort } from '../kit/ports.ts';
 
-const DEMANDS: RestoreDemands = { tags: 2, characters: 'abcz.-_/é', earlier: 'none' };
+const DEMANDS: RestoreDemands = {
+  tags: 2,
+  characters: 'abcz.-_/é',
+  earlier: 'none',
+  others: [],
+  allowOtherMetrics: false,
+};
 const METRICS = ['a', 'b', 'é'].map((metric) => ({
   metric,
   firstMs: 1_500_000_000_000,
@@ -20,16 +26,30 @@ describe('a target', () => {
     expect(await look(tsd.url)).toEqual([]);
   });
 
-  test('that holds data of a metric is refused, wherever they lie, but for metrics that are not restored', async () => {
+  test('that holds data of other metrics is refused, and a few are named, unless they may be there', async () => {
+    await using tsd = await FakeTsd.start();
+    for (let n = 0; n < 20; n += 1) store(tsd, `other.${n}`, '1400000000');
+    expect(await look(tsd.url)).toMatchObject([
+      {
+        kind: 'fault',
+        says: expect.stringMatching(/of (other\.\d+(, )?){5} and others, of which/) as string,
+        remedy: expect.stringContaining('--allow-other-metrics') as string,
+      },
+    ]);
+    expect(await look(tsd.url, { ...DEMANDS, allowOtherMetrics: true })).toEqual([]);
+  });
+
+  test('that holds data of a metric is refused, wherever they lie, other metrics or not', async () => {
     await using tsd = await FakeTsd.start();
     store(tsd, 'other', '1500000000');
-    expect(await look(tsd.url)).toEqual([]);
+    const demands = { ...DEMANDS, allowOtherMetrics: true };
+    expect(await look(tsd.url, demands)).toEqual([]);
     for (const [metric, timestamp] of [
       ['a', '1'],
       ['é', '1550000000'],
     ] as const) {
       store(tsd, metric, timestamp);
-      expect(await look(tsd.url)).toMatchObject([
+      expect(await look(tsd.url, demands)).toMatchObject([
         {
           kind: 'fault',
           says: expect.stringContaining(metric) as string,
@@ -83,7 +103,7 @@ describe('a target', () => {
 
   test('that makes no metrics will do when it has them', () => {
     const config = { 'tsd.core.auto_create_metrics': 'false' };
-    const facts = { version: '2.4.1', config, heldMetrics: [], isProxied: false };
+    const facts = { version: '2.4.1', config, heldMetrics: [], otherMetrics: [], isProxied: false };
     expect(judgeTarget({ ...facts, unknownMetrics: [] }, DEMANDS)).toEqual([]);
     expect(judgeTarget({ ...facts, unknownMetrics: ['a'] }, DEMANDS)).toMatchObject([
       { kind: 'fault' },
@@ -107,7 +127,13 @@ describe('a target', () => {
     await using tsd = await FakeTsd.start();
     tsd.faults.noConfig = true;
     expect(await look(tsd.url)).toMatchObject([{ kind: 'warning' }]);
-    const facts = { config: {}, heldMetrics: [], unknownMetrics: [], isProxied: false };
+    const facts = {
+      config: {},
+      heldMetrics: [],
+      otherMetrics: [],
+      unknownMetrics: [],
+      isProxied: false,
+    };
     expect(judgeTarget({ ...facts, version: '2.1.0' }, DEMANDS)).toMatchObject([
       { kind: 'warning' },
     ]);

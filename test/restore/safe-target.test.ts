@@ -14,7 +14,7 @@ describe('the time that --to safe stands for', () => {
     expect(await safe.resolve(2_000)).toBe(2_000);
     const work = await WorkDirectory.open(temp.path, keyAt(2_000));
     const checkpoint = { plan: 'p', phase: 'loading', position: null, stored: null } as const;
-    await work.save({ ...checkpoint, targetMs: 2_000 });
+    await work.save({ ...checkpoint, target: 'http://tsdb-new:4242', targetMs: 2_000 });
     await work.close();
     expect(await safe.resolve(3_000)).toBe(2_000);
     expect(await new SafeTarget(temp.path, (ms) => ['other', ms]).resolve(3_000)).toBe(3_000);

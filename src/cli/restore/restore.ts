@@ -22,6 +22,7 @@ export interface RestoreFlags {
   readonly rate?: string;
   readonly onlyConfirmed?: boolean;
   readonly allowHoles?: boolean;
+  readonly allowOtherMetrics?: boolean;
   /** False for --no-verify. */
   readonly verify: boolean;
   readonly work: string;
@@ -88,6 +89,7 @@ function requestOf(flags: RestoreFlags): RestoreRequest {
     isOnlyConfirmed: flags.onlyConfirmed === true,
     allowHoles: flags.allowHoles === true,
     isVerified: flags.verify,
+    allowOtherMetrics: flags.allowOtherMetrics === true,
     work: resolve(flags.work),
     memoryMb: Math.floor(bytes / MiB),
     threads: THREADS,

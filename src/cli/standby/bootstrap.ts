@@ -90,6 +90,7 @@ function restoreOf({ request, repository, state }: BootstrapOptions): RestoreReq
     isOnlyConfirmed: false,
     allowHoles: false,
     isVerified: true,
+    allowOtherMetrics: false,
     work: workOf(state),
     memoryMb: MEMORY_MB,
     threads: THREADS,

@@ -67,14 +67,14 @@ export class RestoreScene implements AsyncDisposable {
     return stateAt(this.history.lanes, toMs);
   }
 
-  /** Starts the command; `to`: as on the command line. */
+  /** Starts the command, into an OpenTSDB that other histories may be in, too; `to`: as on the command line. */
   start(
     to: number | string,
     target: string | undefined,
     more: readonly string[] = [],
   ): RestoreProcess {
     const place = ['--repository', this.repository, '--work', this.work, '--to', String(to)];
-    const targets = target === undefined ? [] : ['--target', target];
+    const targets = target === undefined ? [] : ['--target', target, '--allow-other-metrics'];
     return RestoreProcess.start([...place, ...targets, ...more]);
   }
 

@@ -134,6 +134,7 @@ export class LogScene implements AsyncDisposable {
       isOnlyConfirmed: false,
       allowHoles: false,
       isVerified: false,
+      allowOtherMetrics: false,
       work: join(this.rig.data, '..', 'work'),
       memoryMb: 200,
       threads: 1,
