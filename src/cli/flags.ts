@@ -1,6 +1,6 @@
 import { Option, type Command, type Help } from 'commander';
 import type { TopicLog } from '../archive/topic-log.ts';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigSources, isGiven, loadConfig } from '../config/load.ts';
 import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
 import { GROUPS } from '../config/groups.ts';
 import { OPTIONS, type Config, type OptionKey } from '../config/options.ts';
@@ -87,21 +87,35 @@ async function topicConfigOf(command: Command): Promise<Config | undefined> {
 /** The configuration that the command's flags, with file and environment, make. Throws CONFIG_INVALID. */
 export async function configOf(command: Command): Promise<Config> {
   const given: Readonly<Record<string, unknown>> = command.opts();
-  const flags = FLAGS.flatMap(({ key, flag }) => {
-    const text = given[flag.attributeName()];
-    return typeof text === 'string' ? [[key, text] as const] : [];
-  });
-  const config = await loadConfig({
-    file: typeof given['config'] === 'string' ? given['config'] : undefined,
-    environment: process.env,
-    flags: Object.fromEntries(flags),
-  });
+  const config = await loadConfig(sourcesOf(given));
   // Who names a topic means it: without brokers the log would go to none, or another log be read, and nothing say so.
   const idle = FLAGS.find(
     ({ key, flag }) => key.startsWith('kafka.topic.') && given[flag.attributeName()] !== undefined,
   );
   if (idle !== undefined && config.kafka.brokers.length === 0) throw withoutKafka(idle);
   return config;
+}
+
+/** The same for `archive`: where a topic is archived to must be said, as there is no proxy's directory in which it would be looked for. */
+export async function archiveConfigOf(command: Command): Promise<Config> {
+  const config = await configOf(command);
+  if (config.kafka.brokers.length === 0) return config;
+  if (await isGiven(sourcesOf(command.opts()), 'repository')) return config;
+  throw new WalError('CONFIG_INVALID', '--repository is missing', {
+    hint: 'Name the folder that all archivers of the topic write to, as /mnt/archive/tsdb.',
+  });
+}
+
+function sourcesOf(given: Readonly<Record<string, unknown>>): ConfigSources {
+  const flags = FLAGS.flatMap(({ key, flag }) => {
+    const text = given[flag.attributeName()];
+    return typeof text === 'string' ? [[key, text] as const] : [];
+  });
+  return {
+    file: typeof given['config'] === 'string' ? given['config'] : undefined,
+    environment: process.env,
+    flags: Object.fromEntries(flags),
+  };
 }
 
 function withoutKafka({ flag }: Flag): WalError {

@@ -2,7 +2,14 @@ import { Command, Option } from 'commander';
 import { type OptionKey, OPTIONS } from '../config/options.ts';
 import { type Purpose, PURPOSES } from './check-config/finding.ts';
 import { EXIT, EXIT_HELP, type ExitCode } from './exit-code.ts';
-import { addConfigFlags, addTopicFlags, configOf, TOPIC_KEYS, topicOf } from './flags.ts';
+import {
+  addConfigFlags,
+  addTopicFlags,
+  archiveConfigOf,
+  configOf,
+  TOPIC_KEYS,
+  topicOf,
+} from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
 import type { RetireFlags } from './history/lane-retire.ts';
 import { assertPaths } from './parse-flags.ts';
@@ -89,7 +96,8 @@ function addCheckConfig(program: Command, settle: (code: ExitCode) => void): voi
     .action(async (options: { json?: boolean; for: Purpose }, command: Command) => {
       const { checkConfig } = await import('./check-config/check-config.ts');
       const form = options.json === true ? 'json' : 'yaml';
-      settle(await checkConfig(await configOf(command), { purpose: options.for, form }));
+      const config = await (options.for === 'archive' ? archiveConfigOf : configOf)(command);
+      settle(await checkConfig(config, { purpose: options.for, form }));
     });
 }
 
@@ -146,7 +154,7 @@ function addArchive(program: Command): void {
   addConfigFlags(program.command('archive'), ARCHIVE_KEYS)
     .summary('archive the log of a data directory, or a topic')
     .description(
-      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files, and --admin tells how it is doing. The other options of `start` are taken, too, and are not for it.',
+      'Archives the log of a data directory to a repository, and goes on until it is told to stop. `start` runs it as a process of its own; by hand it is of use where `start` runs with --archive off, or not at all. With --kafka it archives the topic that proxies share instead, as one of any number of such processes; --data is then a place of its own for its lock and temporary files, --repository must be named, and --admin tells how it is doing. The other options of `start` are taken, too, and are not for it.',
     )
     .addHelpText('after', ENVIRONMENT_HELP)
     .addHelpText('after', EXIT_HELP)
@@ -159,7 +167,7 @@ function addArchive(program: Command): void {
     )
     .action(async (_options, command: Command) => {
       const { runArchive } = await import('./archive/archive.ts');
-      await runArchive(await configOf(command));
+      await runArchive(await archiveConfigOf(command));
     });
 }
 

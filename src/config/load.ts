@@ -12,7 +12,7 @@ import {
   isOption,
   type OptionTable,
 } from './option-table.ts';
-import { OPTIONS, type Config } from './options.ts';
+import { OPTIONS, type Config, type OptionKey } from './options.ts';
 import { brokenRelations } from './relation.ts';
 
 export interface ConfigSources {
@@ -61,6 +61,15 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     context: { problems },
     hint: 'config/reference.yaml has every option; `tsdb-wal check-config` checks without starting',
   });
+}
+
+/** Whether a value was given for an option; else its default holds. Throws CONFIG_INVALID for a file that can't be used. */
+export async function isGiven(
+  { file, environment, flags }: ConfigSources,
+  key: OptionKey,
+): Promise<boolean> {
+  if (flags[key] !== undefined || environment[environmentNameOf(key)] !== undefined) return true;
+  return file !== undefined && valueAt(await readTree(file), key.split('.')) !== undefined;
 }
 
 function schemaOf(table: OptionTable): z.ZodType {

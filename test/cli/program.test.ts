@@ -64,4 +64,15 @@ describe('a command', () => {
       message: expect.stringContaining(says) as string,
     });
   });
+
+  test.each(['archive', 'check-config --for archive'])(
+    '%s of a topic must be told the repository',
+    async (line) => {
+      const of = '--kafka 127.0.0.1:1 --topic tsdb-wal --data /dev/null/none';
+      const args = `${line} ${of}`.split(' ');
+      const run = createProgram(() => undefined).parseAsync(args, { from: 'user' });
+      const expected = { code: 'CONFIG_INVALID', message: '--repository is missing' };
+      await expect(run).rejects.toMatchObject(expected);
+    },
+  );
 });

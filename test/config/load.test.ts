@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/format.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { isGiven, loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/options.ts';
 import { WalError } from '../../src/runtime/errors.ts';
 
@@ -229,5 +229,18 @@ describe('the configuration', () => {
   test('says that a file is not there', async () => {
     const missing = loadConfig({ file: join(folder, 'no.yaml'), environment: {}, flags: {} });
     await expect(missing).rejects.toThrow('cannot be read: ENOENT');
+  });
+
+  test('tells what was given, by a flag, the environment or a file, from what is there by default', async () => {
+    const file = join(folder, 'given.yaml');
+    await writeFile(file, 'repository: /mnt/archive\nkafka:\n  topic:\n    name: wal\n');
+    const none = { environment: {}, flags: {} };
+    expect(await isGiven(none, 'repository')).toBe(false);
+    expect(await isGiven({ ...none, flags: { repository: '/x' } }, 'repository')).toBe(true);
+    const environment = { TSDB_WAL_REPOSITORY: '/x' };
+    expect(await isGiven({ ...none, environment }, 'repository')).toBe(true);
+    expect(await isGiven({ ...none, file }, 'repository')).toBe(true);
+    expect(await isGiven({ ...none, file }, 'kafka.topic.name')).toBe(true);
+    expect(await isGiven({ ...none, file }, 'data')).toBe(false);
   });
 });
