@@ -101,7 +101,8 @@ export class Follower {
     await clock.sleep(startDelayMs, signal);
     while (!signal.aborted) {
       const isUp = await this.#reach(signal);
-      if (isUp) await this.#session(signal);
+      // It may have been told to stop while that was looked at.
+      if (isUp && !signal.aborted) await this.#session(signal);
     }
     // What still waits for the primary is answered on the log alone.
     this.#enter({ kind: 'down', reason: 'the proxy is stopping' });

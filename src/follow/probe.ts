@@ -8,14 +8,14 @@ export type Probed =
 
 /**
  * Why an OpenTSDB that answers through these proxies, named by their lanes, is not to be fed: what it is given would come back to where it
- * is fed from. Undefined: it may be. Rejects when whoever feeds it is to end.
+ * is fed from. Undefined: it may be. Rejects when whoever feeds it is to end. `isUp`: it answered as one, and is fed as soon as it may be.
  */
-export type Barred = (through: readonly string[]) => Promise<string | undefined>;
+export type Barred = (through: readonly string[], isUp: boolean) => Promise<string | undefined>;
 
 /** Asks a TSD who it is, how it is set up and how it is; what is not to be fed counts as down. Rejects as `barred` does only. */
 export async function probe(client: PutClient, barred: Barred): Promise<Probed> {
   const { probed, through } = await ask(client);
-  const reason = await barred(through);
+  const reason = await barred(through, probed.kind === 'up');
   return reason === undefined ? probed : { kind: 'down', reason };
 }
 

@@ -31,6 +31,17 @@ export class KnownTarget {
     return this.#forks;
   }
 
+  /** It answers. Why that can't be written down, and nothing may be sent to it; undefined once it is durable. */
+  async noteReached(): Promise<string | undefined> {
+    if (this.#options.state.state.isReached) return undefined;
+    try {
+      await this.#save({ isReached: true });
+      return undefined;
+    } catch (error) {
+      return `that it is fed cannot be written down: ${(error as Error).message}`;
+    }
+  }
+
   /** What was received up to then, epoch ms, may be sent to it. Resolves when that is durable. */
   async noteSending(sentToMs: number): Promise<void> {
     await this.#save({ sentToMs });

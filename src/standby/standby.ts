@@ -277,9 +277,9 @@ export class Standby {
       promptMs: limits.requestTimeoutMs / 2,
       flushIntervalMs: () => this.#facts?.flushIntervalMs ?? FLUSH_INTERVAL_MS,
       isContinued: place.latestMs !== null,
-      barred: async (through) => {
+      barred: async (through, isUp) => {
         this.#loop.answered(through);
-        return Promise.resolve(undefined);
+        return isUp ? this.#known.noteReached() : undefined;
       },
       events: {
         delivered: (_last, refused) => this.#refusals.among(refused),

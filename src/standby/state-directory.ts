@@ -14,6 +14,8 @@ import type { LanePlace, Place } from './place.ts';
 export interface StandbyState {
   /** Its address. */
   readonly target: string;
+  /** It has answered: something may have been sent to it. */
+  readonly isReached: boolean;
   readonly isPaused: boolean;
   readonly promotion: Promotion;
   /** What it surely contains; undefined until it was decided what it begins with. */
@@ -31,44 +33,51 @@ export interface StandbyState {
 const FORMAT = 1;
 const FILE = 'standby.json';
 
+const FRESH: Omit<StandbyState, 'target'> = {
+  isReached: false,
+  isPaused: false,
+  promotion: FOLLOWING,
+  place: undefined,
+  beganOldestMs: undefined,
+  sentToMs: 0,
+  forks: [],
+  forked: null,
+};
+
 /** The directory of a standby: what its target contains, and its dead letters. One process uses it at a time. */
 export class StateDirectory {
   readonly path: string;
+  /** The address that was named before, where nothing was ever sent: the state begins anew with this one. */
+  readonly insteadOf: string | undefined;
   readonly #lock: DirectoryLock;
   #state: StandbyState;
   #last: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, lock: DirectoryLock, state: StandbyState) {
+  private constructor(
+    path: string,
+    lock: DirectoryLock,
+    { state, insteadOf }: { readonly state: StandbyState; readonly insteadOf: string | undefined },
+  ) {
     this.path = path;
+    this.insteadOf = insteadOf;
     this.#lock = lock;
     this.#state = state;
   }
 
-  /** Throws DATA_LOCKED, DATA_UNUSABLE; CONFIG_INVALID when it is of another target, unless that `isMoved`. */
+  /** Throws DATA_LOCKED, DATA_UNUSABLE; CONFIG_INVALID when it is of another target, unless that `isMoved` or never answered. */
   static async open(path: string, target: URL, isMoved: boolean): Promise<StateDirectory> {
     const lock = await lockFolder(path);
     try {
       const known = await readState(join(path, FILE));
-      if (known !== undefined && known.target !== target.origin && !isMoved) {
-        throw new WalError(
-          'CONFIG_INVALID',
-          `${path} tells what ${known.target} contains, not ${target.origin}`,
-          {
-            hint: 'Use another --state for another target. --moved says that it is the same, under a new address.',
-          },
-        );
-      }
-      const fresh = {
-        isPaused: false,
-        promotion: FOLLOWING,
-        place: undefined,
-        beganOldestMs: undefined,
-        sentToMs: 0,
-        forks: [],
-        forked: null,
-      };
-      const state = { ...fresh, ...known, target: target.origin };
-      return new StateDirectory(path, lock, state);
+      const isOther = known !== undefined && known.target !== target.origin && !isMoved;
+      if (isOther && !isUnused(known)) throw ofAnother(path, known.target, target);
+      const { isPaused = false } = known ?? {};
+      const kept = isOther ? { isPaused } : known;
+      const state = { ...FRESH, ...kept, target: target.origin };
+      return new StateDirectory(path, lock, {
+        state,
+        insteadOf: isOther ? known.target : undefined,
+      });
     } catch (error) {
       await lock.release();
       throw error;
@@ -98,6 +107,17 @@ export class StateDirectory {
     await writeFileAtomic(join(this.path, FILE), seal(formatState(state)));
     this.#state = state;
   }
+}
+
+/** Whether it says nothing of its target that would not be so of any other. */
+function isUnused({ isReached, promotion }: StandbyState): boolean {
+  return !isReached && promotion.kind === 'none';
+}
+
+function ofAnother(path: string, before: string, { origin }: URL): WalError {
+  return new WalError('CONFIG_INVALID', `${path} tells what ${before} contains, not ${origin}`, {
+    hint: 'Use another --state for another target, also where the first one was named by mistake: what it was sent stays there. --moved says that it is the same OpenTSDB, under a new address.',
+  });
 }
 
 async function lockFolder(path: string): Promise<DirectoryLock> {
@@ -152,12 +172,14 @@ function parseState(content: Buffer): StandbyState | undefined {
     return undefined;
   const promotion = parsePromotion(written);
   const forks = parseForks(rest['forks']);
-  const { beganOldestMs, sentToMs, forked = null } = rest;
+  // A version that didn't say so may have sent something.
+  const { beganOldestMs, sentToMs, forked = null, isReached = true } = rest;
   if (promotion === undefined || forks === undefined) return undefined;
   if (beganOldestMs !== undefined && typeof beganOldestMs !== 'number') return undefined;
   if (sentToMs !== undefined && typeof sentToMs !== 'number') return undefined;
   if (forked !== null && typeof forked !== 'string') return undefined;
-  const known = { target, isPaused, promotion, beganOldestMs, sentToMs, forks, forked };
+  if (typeof isReached !== 'boolean') return undefined;
+  const known = { target, isReached, isPaused, promotion, beganOldestMs, sentToMs, forks, forked };
   if (place === null) return { ...known, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
   if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs) || !Array.isArray(lanes))

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { beginningAt } from '../../src/standby/place.ts';
@@ -145,6 +145,44 @@ describe.concurrent('a state', () => {
     const own = new LogSource(await PublishedLog.open(rig.data));
     await expect(own.seek(ahead)).rejects.toMatchObject({ code: 'WAL_ROLLED_BACK' });
     await other[Symbol.asyncDispose]();
+  });
+
+  test('takes another target where the one before never answered, and only there', async () => {
+    await using rig = await StandbyRig.open();
+    await rig.log.write([line('m', 1)]);
+    await rig.start({ target: new URL('http://127.0.0.1:1') });
+    await until(() => rig.standby.sentToMs > 0, 'let pass');
+    await rig.standby.pause();
+    await rig.stop();
+    await rig.start();
+    // What was said of the standby counts on, and nothing that was said of its target.
+    expect(rig.standby.sentToMs).toBe(0);
+    await rig.standby.resume();
+    await rig.contained();
+    expect(rig.values('m')).toContain('1');
+    await rig.stop();
+    await expect(rig.start({ target: new URL('http://127.0.0.1:1') })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      hint: expect.stringContaining('named by mistake') as string,
+    });
+  });
+
+  test('sends nothing before it is written down that its target was reached', async () => {
+    await using rig = await StandbyRig.open();
+    await rig.log.write([line('m', 1)]);
+    await rig.tsd.crash();
+    await rig.start();
+    await until(() => rig.standby.sentToMs > 0, 'let pass');
+    const away = `${rig.statePath}-away`;
+    await rename(rig.statePath, away);
+    await rig.tsd.start();
+    const isRefused = (): boolean =>
+      'reason' in rig.standby.state && rig.standby.state.reason.includes('cannot be written down');
+    await until(isRefused, 'refused', 20_000);
+    expect(rig.values('m')).toEqual([]);
+    await rename(away, rig.statePath);
+    await rig.contained();
+    expect(rig.values('m')).toContain('1');
   });
 });
 

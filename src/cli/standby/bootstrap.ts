@@ -56,7 +56,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Place | unde
         if (outcome !== 'restored') return;
         place = beginningAt(plan.toMs);
         const forks = plan.forks.map(({ id, at, undone }) => ({ id, at: Date.parse(at), undone }));
-        await state.save({ place, sentToMs: plan.toMs, forks });
+        await state.save({ place, isReached: true, sentToMs: plan.toMs, forks });
       },
     });
     if (place === undefined) throw differing(result);

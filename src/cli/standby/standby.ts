@@ -26,6 +26,10 @@ export async function runStandby(request: StandbyRequest): Promise<void> {
   const stop = listenForStop((signal) => logger.info({ signal }, 'stopping'));
   const state = await StateDirectory.open(request.state, request.target, request.isMoved);
   try {
+    if (state.insteadOf !== undefined) {
+      const places = { target: request.target.origin, before: state.insteadOf };
+      logger.info(places, 'another target: the one before never answered, and was sent nothing');
+    }
     await follow(request, state, logger, stop.signal);
   } finally {
     await state.close();

@@ -47,10 +47,10 @@ describe('a proxy whose primary passes on', () => {
       offset: 0,
     };
     const barred = ownLoop(wal, { listen: (heard) => Promise.resolve(heard(frame)) });
-    expect(await barred([])).toBeUndefined();
-    expect(await barred(['aaaaaaaaaaaaaaaa'])).toBeUndefined();
-    expect(await barred(['aaaaaaaaaaaaaaaa', OTHER])).toContain('the same topic');
+    expect(await barred([], true)).toBeUndefined();
+    expect(await barred(['aaaaaaaaaaaaaaaa'], true)).toBeUndefined();
+    expect(await barred(['aaaaaaaaaaaaaaaa', OTHER], true)).toContain('the same topic');
     const away = ownLoop(wal, { listen: () => Promise.reject(new Error('away')) });
-    expect(await away([OTHER])).toBeUndefined();
+    expect(await away([OTHER], true)).toBeUndefined();
   });
 });
