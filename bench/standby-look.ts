@@ -14,7 +14,8 @@ const source = new RepositorySource({
   repository: await openRepository(place),
   duckdb: await Duckdb.open({ scratch: join(scratch, 'duckdb'), memoryMb: 150, threads: 1 }),
   clock: { ...systemClock, monotonicMs: () => performance.now() + passedMs },
-  events: { bypassed: () => undefined, damaged: () => undefined },
+  damaged: [],
+  events: { bypassed: () => undefined, damaged: () => undefined, losing: () => undefined },
 });
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

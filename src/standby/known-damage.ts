@@ -6,6 +6,21 @@ import { checkSegment } from '../archive/segment-check.ts';
 import { withoutDamaged } from '../archive/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 
+/** The sidecar of a segment, and what is wrong with it or its data. */
+export interface DamagedObject {
+  readonly object: string;
+  readonly reason: string;
+}
+
+export interface KnownDamageOptions {
+  readonly repository: Repository;
+  readonly clock: Clock;
+  /** What was known before. */
+  readonly known: readonly DamagedObject[];
+  /** Called with all that is known, at each change. */
+  readonly changed: (known: readonly DamagedObject[]) => void;
+}
+
 const CHECK_MS = 60_000;
 /** All bytes are read for it. */
 const CHECK_SHARE_MAX = 0.05;
@@ -15,39 +30,48 @@ const CHECK_SHARE_MAX = 0.05;
  * back, or was made anew under the name that it had, is a hole that is filled.
  */
 export class KnownDamage {
-  readonly #store: Repository['store'];
-  readonly #clock: Clock;
+  readonly #options: KnownDamageOptions;
   /** By the names of their sidecars, and why. */
-  readonly #damaged = new Map<string, string>();
+  readonly #damaged: Map<string, string>;
   #nextCheckMs = -Infinity;
 
-  constructor({ store }: Repository, clock: Clock) {
-    this.#store = store;
-    this.#clock = clock;
+  constructor(options: KnownDamageOptions) {
+    this.#options = options;
+    this.#damaged = new Map(options.known.map(({ object, reason }) => [object, reason]));
   }
 
   /** What is no segment is passed over. */
   note(object: string, reason: string): void {
-    if (parseObjectName(object)?.kind === 'sidecar') this.#damaged.set(object, reason);
+    if (parseObjectName(object)?.kind !== 'sidecar') return;
+    this.#damaged.set(object, reason);
+    this.#tell();
   }
 
   /** What a repository holds without them, with what stands in the place of merged ones. */
   async without(catalog: Catalog): Promise<Catalog> {
-    return withoutDamaged(await withInnerOf(this.#store, catalog, this.#damaged), this.#damaged);
+    const { store } = this.#options.repository;
+    return withoutDamaged(await withInnerOf(store, catalog, this.#damaged), this.#damaged);
   }
 
   /** Looks now and then whether they are whole. */
   async check(signal: AbortSignal): Promise<void> {
-    const beginMs = this.#clock.monotonicMs();
+    const { repository, clock } = this.#options;
+    const beginMs = clock.monotonicMs();
     if (beginMs < this.#nextCheckMs) return;
+    const { size } = this.#damaged;
     for (const object of this.#damaged.keys()) {
       const name = parseObjectName(object);
       if (name?.kind !== 'sidecar') continue;
       const options = { isQuick: false, signal };
-      const { kind } = await checkSegment(this.#store, segmentOf(name), options);
+      const { kind } = await checkSegment(repository.store, segmentOf(name), options);
       if (kind === 'whole') this.#damaged.delete(object);
     }
-    const endMs = this.#clock.monotonicMs();
+    if (this.#damaged.size < size) this.#tell();
+    const endMs = clock.monotonicMs();
     this.#nextCheckMs = endMs + Math.max(CHECK_MS, (endMs - beginMs) / CHECK_SHARE_MAX);
+  }
+
+  #tell(): void {
+    this.#options.changed([...this.#damaged].map(([object, reason]) => ({ object, reason })));
   }
 }

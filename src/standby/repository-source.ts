@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { latestOf, startOf } from './archived-times.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
 import { HolesAhead, recordsOf } from './holes-ahead.ts';
-import { KnownDamage } from './known-damage.ts';
+import { type DamagedObject, KnownDamage } from './known-damage.ts';
 import { type CoveredLanes, coveredLanes, lateLanes, withoutHole } from './late-objects.ts';
 import { lacking, type LanePlace, type Place } from './place.ts';
 import { type SeenLane, SeenLanes } from './seen-lanes.ts';
@@ -23,6 +23,8 @@ export interface RepositorySourceOptions {
   /** Its own: closed with it. */
   readonly duckdb: Duckdb;
   readonly clock: Clock;
+  /** What of the repository was known to be damaged before. */
+  readonly damaged: readonly DamagedObject[];
   readonly events: RepositorySourceEvents;
 }
 
@@ -31,6 +33,8 @@ interface RepositorySourceEvents {
   bypassed(event: Extract<SearchEvent, { kind: 'bypass' }>): void;
   /** What can't be read, and is done without if nothing else holds it. */
   damaged(object: string, reason: string): void;
+  /** All of that which loses records, at each change: for the next start. */
+  losing(damaged: readonly DamagedObject[]): void;
 }
 
 /** The archive grows about once a minute. */
@@ -65,7 +69,12 @@ export class RepositorySource implements StandbySource {
     const { repository, clock } = options;
     this.#options = options;
     this.#followed = new FollowedCatalog(repository.store);
-    this.#damage = new KnownDamage(repository, clock);
+    this.#damage = new KnownDamage({
+      repository,
+      clock,
+      known: options.damaged,
+      changed: (damaged) => options.events.losing(damaged),
+    });
   }
 
   readonly #seen = new SeenLanes();

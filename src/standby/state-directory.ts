@@ -8,6 +8,7 @@ import { DirectoryLock } from '../wal/directory-lock.ts';
 import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
 import { parseLaneEnds } from '../record/lane-end.ts';
 import { FOLLOWING, type Promotion } from './drain.ts';
+import type { DamagedObject } from './known-damage.ts';
 import type { LanePlace, Place } from './place.ts';
 
 /** What a standby knows of its target. */
@@ -26,6 +27,8 @@ export interface StandbyState {
   readonly sentToMs: number | undefined;
   /** What is known to be undone of the log: the target has none of it. */
   readonly forks: readonly Fork[];
+  /** What of the repository that it is fed from is damaged, so that it lacks records: to be given them when that is whole. */
+  readonly damaged: readonly DamagedObject[];
   /** Why it can't be followed on: the target has something of what a fork undid. Null: it can. */
   readonly forked: string | null;
 }
@@ -41,6 +44,7 @@ const FRESH: Omit<StandbyState, 'target'> = {
   beganOldestMs: undefined,
   sentToMs: 0,
   forks: [],
+  damaged: [],
   forked: null,
 };
 
@@ -174,12 +178,23 @@ function parseState(content: Buffer): StandbyState | undefined {
   const forks = parseForks(rest['forks']);
   // A version that didn't say so may have sent something.
   const { beganOldestMs, sentToMs, forked = null, isReached = true } = rest;
-  if (promotion === undefined || forks === undefined) return undefined;
+  const damaged = parseDamaged(rest['damaged']);
+  if (promotion === undefined || forks === undefined || damaged === undefined) return undefined;
   if (beganOldestMs !== undefined && typeof beganOldestMs !== 'number') return undefined;
   if (sentToMs !== undefined && typeof sentToMs !== 'number') return undefined;
   if (forked !== null && typeof forked !== 'string') return undefined;
   if (typeof isReached !== 'boolean') return undefined;
-  const known = { target, isReached, isPaused, promotion, beganOldestMs, sentToMs, forks, forked };
+  const known = {
+    target,
+    isReached,
+    isPaused,
+    promotion,
+    beganOldestMs,
+    sentToMs,
+    forks,
+    damaged,
+    forked,
+  };
   if (place === null) return { ...known, place: undefined };
   const { sinceMs, latestMs, lanes } = fieldsOf(place);
   if (!isNumberOrNull(sinceMs) || !isNumberOrNull(latestMs) || !Array.isArray(lanes))
@@ -218,4 +233,13 @@ function parseForks(value: unknown = []): readonly Fork[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const forks = value.flatMap((one) => parseFork(one) ?? []);
   return forks.length === value.length ? forks : undefined;
+}
+
+function parseDamaged(value: unknown = []): readonly DamagedObject[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const damaged = value.flatMap((one) => {
+    const { object, reason } = fieldsOf(one);
+    return typeof object === 'string' && typeof reason === 'string' ? [{ object, reason }] : [];
+  });
+  return damaged.length === value.length ? damaged : undefined;
 }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseObjectName } from '../../src/archive/object-names.ts';
+import type { DamagedObject } from '../../src/standby/known-damage.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import type { RepositorySource } from '../../src/standby/repository-source.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
@@ -221,6 +222,27 @@ describe('of a repository that is damaged', { timeout: 120_000 }, () => {
     expect(toldOf(again)).toEqual(['again', '2-5', 'hole 6-6', '7-8']);
     expect(again[0]).toMatchObject({ missing: [{ lane: LANE, from: 6, to: 6 }] });
     await source.close();
+  });
+
+  test('what is put back fills its hole, though it was started again since', async () => {
+    const a = { lane: LANE, records: [0, 10, 20, 30, 40].map((ms) => at(ms, ms)) };
+    await using made = await Fabricated.create();
+    await made.write([a], () => minutesOf(5, 1));
+    const mend = await harmSegments(made.repository, (n) => (n === 1 ? 'data gone' : undefined));
+    const clock = new StillClock(0);
+    const known: DamagedObject[] = [];
+    const source = await sourceOf(made, clock, folder.path, known);
+    await source.seek(beginningAt(null));
+    const reads = await readAll(source);
+    expect(toldOf(reads)).toEqual(['1-1', 'hole 2-2', '3-4']);
+    await source.close();
+    expect(known).toHaveLength(1);
+    await mend();
+    const later = await sourceOf(made, clock, folder.path, known);
+    await later.seek(placeAfter(beginningAt(null), reads));
+    expect(toldOf(await readOn(later, clock))).toEqual(['again', '1-4']);
+    expect(known).toEqual([]);
+    await later.close();
   });
 
   test('what is made anew of a day that was merged comes, though no look fell between', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Duckdb } from '../../src/archive/duckdb.ts';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';
+import type { DamagedObject } from '../../src/standby/known-damage.ts';
 import { RepositorySource } from '../../src/standby/repository-source.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { instantKey } from '../kit/tsd-storage.ts';
@@ -10,18 +11,23 @@ import type { MadeLane, MadeRecord } from '../restore/kit/history.ts';
 import type { StillClock } from './fake-shared-topic.ts';
 
 let scratches = 0;
+const nothing = (): void => undefined;
 
-/** `folder`: a new one for each. */
+/** `damaged`: what is known to be damaged, before it and by it. */
 export async function sourceOf(
   { repository }: Fabricated,
   clock: StillClock,
   folder: string,
+  damaged: DamagedObject[] = [],
 ): Promise<RepositorySource> {
   scratches += 1;
   const scratch = join(folder, `duckdb-${scratches}`);
   const duckdb = await Duckdb.open({ scratch, memoryMb: 150, threads: 1 });
-  const events = { bypassed: () => undefined, damaged: () => undefined };
-  return new RepositorySource({ repository, duckdb, clock, events });
+  const losing = (known: readonly DamagedObject[]): void => {
+    damaged.splice(0, Infinity, ...known);
+  };
+  const events = { bypassed: nothing, damaged: nothing, losing };
+  return new RepositorySource({ repository, duckdb, clock, damaged: [...damaged], events });
 }
 
 /** Where it stands, and what it writes to which instant. */

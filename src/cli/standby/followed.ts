@@ -10,6 +10,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { LogSource } from '../../standby/log-source.ts';
 import { beginningAt, type Place } from '../../standby/place.ts';
+import type { StateDirectory } from '../../standby/state-directory.ts';
 import type { StandbySource } from '../../standby/standby-source.ts';
 import { TopicSource } from '../../standby/topic-source.ts';
 import { Cursor } from '../../wal/cursor.ts';
@@ -29,37 +30,50 @@ export interface Followed {
 
 /**
  * A topic where Kafka is named; else a repository, when that is all that is named; else the log of the data directory. `onBypass`: a
- * change went round the log; only the source that gives no frame with it calls this. `beganOldestMs`: when it was begun with the oldest record, epoch ms.
+ * change went round the log; only the source that gives no frame with it calls this. `state`: what earlier starts knew of it.
  */
 export async function openFollowed(
   request: StandbyRequest,
   logger: Logger,
   onBypass: () => void,
-  beganOldestMs?: number,
+  state?: StateDirectory,
 ): Promise<Followed> {
   const { config, repository, isData } = request;
-  if (config.kafka.brokers.length > 0) return openTopic(request, logger, beganOldestMs);
+  if (config.kafka.brokers.length > 0)
+    return openTopic(request, logger, state?.state.beganOldestMs);
   if (repository === undefined || isData) return openData(request, logger);
-  return openArchive(request, repository, { logger, onBypass });
+  return openArchive(request, repository, { logger, onBypass, state });
 }
 
 const DUCKDB_LIMITS = { memoryMb: 300, threads: 2 } as const;
 
+interface ArchiveParts {
+  readonly logger: Logger;
+  readonly onBypass: () => void;
+  readonly state: StateDirectory | undefined;
+}
+
 async function openArchive(
-  { begin, state }: StandbyRequest,
+  request: StandbyRequest,
   place: string,
-  { logger, onBypass }: { readonly logger: Logger; readonly onBypass: () => void },
+  { logger, onBypass, state }: ArchiveParts,
 ): Promise<Followed> {
   // DuckDB is loaded for it only.
   const { RepositorySource } = await import('../../standby/repository-source.ts');
   const { Duckdb } = await import('../../archive/duckdb.ts');
   const repository = await openRepository(place);
-  const duckdb = await Duckdb.open({ scratch: join(state, 'duckdb'), ...DUCKDB_LIMITS });
+  const duckdb = await Duckdb.open({ scratch: join(request.state, 'duckdb'), ...DUCKDB_LIMITS });
   const source = new RepositorySource({
     repository,
     duckdb,
     clock: systemClock,
+    damaged: state?.state.damaged ?? [],
     events: {
+      losing: (damaged) =>
+        void state?.save({ damaged }).catch((error: unknown) => {
+          const { message: reason } = error as Error;
+          logger.error({ reason }, 'what is damaged cannot be written down');
+        }),
       bypassed: ({ receivedAt, method, path }) => {
         onBypass();
         logger.warn({ at: formatInstant(receivedAt), method, path }, BYPASSED);
@@ -71,7 +85,8 @@ async function openArchive(
     source,
     named: { kind: 'repository', place },
     // What a target contains that was not given all of it first.
-    begin: () => Promise.resolve(beginningAt(begin.kind === 'at' ? begin.ms : null)),
+    begin: () =>
+      Promise.resolve(beginningAt(request.begin.kind === 'at' ? request.begin.ms : null)),
   };
 }
 

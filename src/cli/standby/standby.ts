@@ -48,7 +48,7 @@ async function follow(
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
   const onBypass = (): void => counters.bypasses.inc();
-  const followed = await openFollowed(request, logger, onBypass, state.state.beganOldestMs);
+  const followed = await openFollowed(request, logger, onBypass, state);
   const { source, named } = followed;
   const isNew = state.state.place === undefined;
   const place =

@@ -4,11 +4,13 @@ import { openFollowed } from '../../../src/cli/standby/followed.ts';
 import { retire } from '../../../src/cli/history/lane-retire.ts';
 import { parseStandby } from '../../../src/cli/standby/standby-request.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { createLogger } from '../../../src/runtime/logger.ts';
+import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
+import { StateDirectory } from '../../../src/standby/state-directory.ts';
 import { Cursor } from '../../../src/wal/cursor.ts';
-import { ArchiveRig, line } from '../../archive/archive-rig.ts';
+import { ArchiveRig, line, writeLane } from '../../archive/archive-rig.ts';
 import { TestLog } from '../../kit/wal-log.ts';
+import { harmSegments, sidecarsOf } from '../../restore/kit/harm-segments.ts';
 import { readAll } from '../../standby/reads.ts';
 
 test('a change that went round the log is told also when a repository is followed', async () => {
@@ -33,6 +35,27 @@ test('a change that went round the log is told also when a repository is followe
   await followed.source.close();
   expect(reads.filter(({ kind }) => kind === 'frame')).not.toEqual([]);
   expect(bypasses).toBe(1);
+});
+
+test('what is damaged in a repository that is followed is written down', async () => {
+  await using rig = await ArchiveRig.create();
+  await writeLane(rig.wal, 120, 60);
+  await rig.archiveAll();
+  await harmSegments(rig.repository, (n) => (n === 0 ? 'data other' : undefined));
+  const target = 'http://new:4242';
+  const flags = { target, state: join(rig.folder, 's'), repository: rig.place };
+  const config = await loadConfig({ environment: {}, flags: { repository: rig.place } });
+  const state = await StateDirectory.open(flags.state, new URL(target), false);
+  const request = parseStandby(flags, config);
+  const logger = { error: () => undefined } as unknown as Logger;
+  const followed = await openFollowed(request, logger, () => undefined, state);
+  await followed.source.seek(beginningAt(null));
+  const reads = await readAll(followed.source);
+  expect(reads.map(({ kind }) => kind)).toContain('hole');
+  await followed.source.close();
+  await state.close();
+  const [sidecar] = await sidecarsOf(rig.repository);
+  expect(state.state.damaged).toEqual([{ object: sidecar, reason: expect.any(String) as string }]);
 });
 
 test('a log that goes to a topic is followed with a warning: other proxies write there, too', async () => {

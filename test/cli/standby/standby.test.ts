@@ -11,17 +11,18 @@ const TARGET = 'http://127.0.0.1:1';
 /** Nothing listens there. */
 const KAFKA = '127.0.0.1:1';
 
-test('a state tells when it was begun with the oldest record, also after others', async () => {
+test('a state tells when it was begun with the oldest record, and what is damaged, also after others', async () => {
   await using folder = await tempDirectory('standby');
   const open = async (): Promise<StateDirectory> =>
     StateDirectory.open(folder.path, new URL(TARGET), false);
   const state = await open();
   expect(state.state.beganOldestMs).toBeUndefined();
   await state.save({ place: beginningAt(null), beganOldestMs: 5 });
-  await state.save({ sentToMs: 6 });
+  const damaged = [{ object: 'lanes/a.json', reason: 'gone' }];
+  await state.save({ sentToMs: 6, damaged });
   await state.close();
   const later = await open();
-  expect(later.state).toMatchObject({ beganOldestMs: 5, sentToMs: 6 });
+  expect(later.state).toMatchObject({ beganOldestMs: 5, sentToMs: 6, damaged });
   await later.close();
 });
 
