@@ -11,14 +11,14 @@ export class CellTimes {
   #count = 0;
   /** High and low word of each entry's key side by side; low is 0 in a free one. */
   #words = new Uint32Array(ENTRIES_MIN * 2);
-  /** Of each entry, epoch ms; negative: marked. */
+  /** Of each entry, epoch ms, or the order of a write of others; negative: marked. */
   #times = new Float64Array(ENTRIES_MIN);
 
   get count(): number {
     return this.#count;
   }
 
-  /** Notes a write, in place of an earlier one of the cell. `receivedAt`: epoch ms. */
+  /** Notes a write, in place of an earlier one of the cell. `receivedAt`: epoch ms, or the order of a write of others. */
   put(high: number, low: number, receivedAt: number, isMarked = false): void {
     const entry = this.#find(high, low);
     const isNew = this.#words[2 * entry + 1] === 0;

@@ -5,6 +5,7 @@ import { LaterWrites, Winners } from './later-writes.ts';
 import type { LookThrough, LookThroughOptions } from './look-through.ts';
 import { cellGroup } from './point-key.ts';
 import { PutStretch } from './put-stretch.ts';
+import { isLaterWrite } from './write-order.ts';
 
 export interface ForesightOptions extends Pick<
   LookThroughOptions,
@@ -134,7 +135,7 @@ export class Foresight {
     for (const [cell, line] of beaten) {
       const winner = this.#lineOf.get(cell) ?? 0;
       const receivedAt = winners.times[winner] ?? 0;
-      if (receivedAt <= (chunk.times[line] ?? 0)) continue;
+      if (!isLaterWrite(receivedAt, chunk.times[line] ?? 0)) continue;
       chunk.add(winners.bytes, winners.starts[winner] ?? 0, winners.endOf(winner) + 1, {
         seq: chunk.seqs[line] ?? 0,
         telnet: winners.telnet[winner] === 1,

@@ -3,12 +3,13 @@ import { NOWHERE, type Position } from '../record/position.ts';
 import { readRecords } from '../record/record.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { Chunk } from './chunk.ts';
-import { isSameWrite } from './point-key.ts';
+import { cellGroup, isSameWrite } from './point-key.ts';
 import { firstOf, type PutStretch } from './put-stretch.ts';
+import { isLaterWrite, orderOfOthers } from './write-order.ts';
 
 /** Writes of other lanes that win over what this one put. */
 export class Winners {
-  /** In the order in which they were found: of several to one instant the last one wins. */
+  /** In the order in which they were found: of several to one instant the last one wins. Their times are orders of writes. */
   readonly writes = new Chunk(CHUNK_BYTES, CHUNK_LINES);
   #position: Position | undefined;
   #landedMs = -Infinity;
@@ -34,13 +35,14 @@ export class Winners {
   }
 
   /** A line of a chunk wins over what the stretch put to its instant, of that record or a later one. */
-  add(chunk: Chunk, line: number, stretch: PutStretch, position: Position | undefined): void {
+  add(chunk: Chunk, line: number, order: number, stretch: PutStretch): void {
     this.writes.add(chunk.bytes, chunk.starts[line] ?? 0, chunk.endOf(line) + 1, {
       seq: 0,
       telnet: chunk.telnet[line] === 1,
-      receivedAt: chunk.times[line] ?? 0,
+      receivedAt: order,
       isOfOthers: true,
     });
+    const position = stretch.firstOf(chunk.keyHigh[line] ?? 0, chunk.keyLow[line] ?? 0);
     this.#position = firstOf(this.#position, position);
     this.#landedMs = Math.max(this.#landedMs, stretch.landedMs);
   }
@@ -61,6 +63,8 @@ const CHUNK_LINES = 1_024;
 export class LaterWrites {
   readonly #chunk = new Chunk(CHUNK_BYTES, CHUNK_LINES);
   readonly #undone: Undone;
+  /** Of the record at hand: instants that were looked at. */
+  readonly #seen = new Set<number>();
 
   /** `undone`: records that win over nothing. */
   constructor(undone: Undone = new Undone()) {
@@ -76,7 +80,7 @@ export class LaterWrites {
     const undone = this.#undone.of(frame.lane);
     for (const record of readRecords(frame.body)) {
       const { transport, receivedAt, seq } = record;
-      if (transport === 'log' || receivedAt <= oldestAt || isUndone(undone, seq)) continue;
+      if (transport === 'log' || receivedAt < oldestAt || isUndone(undone, seq)) continue;
       const chunk = this.#chunk;
       chunk.clear();
       chunk.add(frame.body, record.start, record.end, {
@@ -84,39 +88,49 @@ export class LaterWrites {
         telnet: transport === 'telnet',
         receivedAt,
       });
-      for (let line = 0; line < chunk.count; line += 1) {
-        const stretch = beaten(chunk, line, open);
-        if (stretch === undefined) continue;
-        const high = chunk.keyHigh[line] ?? 0;
-        const low = chunk.keyLow[line] ?? 0;
-        winners.add(chunk, line, stretch, stretch.firstOf(high, low));
-        stretch.cells.replace(high, low, receivedAt);
-      }
+      this.#findIn(chunk, frame.lane, open, winners);
+    }
+  }
+
+  /** Of several lines of the record to one instant the last one counts: these come first. */
+  #findIn(chunk: Chunk, lane: string, open: readonly OpenStretch[], winners: Winners): void {
+    const seen = this.#seen;
+    seen.clear();
+    for (let line = chunk.count - 1; line >= 0; line -= 1) {
+      const high = chunk.keyHigh[line] ?? 0;
+      const low = chunk.keyLow[line] ?? 0;
+      const one = holderOf(high, low, open);
+      if (one === undefined) continue;
+      const cell = cellGroup(high, low);
+      if (seen.has(cell)) continue;
+      seen.add(cell);
+      const write = { lane, seq: chunk.seqs[line] ?? 0, receivedAt: chunk.times[line] ?? 0 };
+      const { cells, first } = one.stretch;
+      const order = orderOfOthers(write, first?.lane ?? '');
+      if (!isContested(one, write.receivedAt)) continue;
+      if (!isLaterWrite(order, cells.timeOf(high, low))) continue;
+      const isSame = isSameWrite(cells.get(high, low) ?? 0, low);
+      if (!isSame) winners.add(chunk, line, order, one.stretch);
+      // Of the same, what others wrote before it doesn't win.
+      cells.replace(high, low, order);
     }
   }
 }
 
-/** The stretch that put to the line's instant last, if what it put is older than the line and may have come behind it. */
-function beaten(chunk: Chunk, line: number, open: readonly OpenStretch[]): PutStretch | undefined {
-  const high = chunk.keyHigh[line] ?? 0;
-  const low = chunk.keyLow[line] ?? 0;
-  const receivedAt = chunk.times[line] ?? 0;
+/** The stretch that put to the cell last. */
+function holderOf(
+  high: number,
+  low: number,
+  open: readonly OpenStretch[],
+): OpenStretch | undefined {
   for (let at = open.length - 1; at >= 0; at -= 1) {
     const one = open[at];
-    const put = one?.stretch.cells.get(high, low);
-    if (one === undefined || put === undefined) continue;
-    const { stretch, contestedUntil } = one;
-    // What is still under way, or not flushed, is looked at again later.
-    if (
-      !one.isFlushed ||
-      receivedAt > contestedUntil ||
-      receivedAt <= stretch.cells.timeOf(high, low)
-    )
-      return undefined;
-    if (!isSameWrite(put, low)) return stretch;
-    // What others wrote before it doesn't win.
-    stretch.cells.replace(high, low, receivedAt);
-    return undefined;
+    if (one?.stretch.cells.get(high, low) !== undefined) return one;
   }
   return undefined;
+}
+
+/** Whether what was received then may have been put before what the stretch put. What is still under way, or not flushed, is looked at again later. */
+function isContested({ isFlushed, contestedUntil }: OpenStretch, receivedAt: number): boolean {
+  return isFlushed && receivedAt <= contestedUntil;
 }

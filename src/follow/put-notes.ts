@@ -2,6 +2,7 @@ import type { Position } from '../record/position.ts';
 import type { Chunk } from './chunk.ts';
 import { isSameWrite } from './point-key.ts';
 import { PutStretch } from './put-stretch.ts';
+import { isLaterWrite } from './write-order.ts';
 
 /** A request with points on its way to the primary. */
 export interface Departure {
@@ -19,6 +20,7 @@ export type Standing = 'behind' | 'tie' | 'later';
 export interface PutAgain {
   readonly high: number;
   readonly low: number;
+  /** Epoch ms; of another lane's write its order. */
   readonly receivedAt: number;
   readonly position: Position;
   /** Another lane's write, in place of the record's. */
@@ -100,7 +102,7 @@ export class PutNotes {
     const last = this.#stretches.findLast(({ cells }) => cells.get(high, low) !== undefined);
     const put = last?.cells.get(high, low);
     if (last === undefined || put === undefined) return 'behind';
-    const isLater = last.cells.timeOf(high, low) > (chunk.times[line] ?? 0);
+    const isLater = isLaterWrite(last.cells.timeOf(high, low), chunk.times[line] ?? 0);
     // The same may have been written again by others.
     if (isLater && !isSameWrite(put, low)) return 'later';
     return last.landedMs > landedMs ? 'tie' : 'behind';

@@ -1,5 +1,6 @@
 import { comparePositions, type Position } from '../record/position.ts';
 import { CellTimes } from './cell-times.ts';
+import { receivedAtOf } from './write-order.ts';
 
 /** What was put to the primary within some seconds, and may have come behind later writes of other lanes. */
 export class PutStretch {
@@ -31,6 +32,7 @@ export class PutStretch {
     return this.#underWay > 0 ? Infinity : this.#landedMs;
   }
 
+  /** `oldestAt`: epoch ms, or the order of a write of others. */
   depart(first: Position, oldestAt: number): void {
     this.#ownFirst = firstOf(this.#ownFirst, first);
     this.#begin(oldestAt);
@@ -53,7 +55,7 @@ export class PutStretch {
   }
 
   #begin(oldestAt: number): void {
-    this.#oldestAt = Math.min(this.#oldestAt, oldestAt);
+    this.#oldestAt = Math.min(this.#oldestAt, receivedAtOf(oldestAt));
     this.#underWay += 1;
   }
 }

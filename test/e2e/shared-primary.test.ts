@@ -54,6 +54,10 @@ describeOnStack('proxies that write to one primary', (offered) => {
       // The earlier one is the later one here.
       await lane.put('telnet', linesOf(metric, 2).slice(INSTANTS / 2));
     }
+    // In one millisecond, behind what another put.
+    await third.put('http', linesOf('at.once', 0));
+    await sleep(200);
+    await cutOff.put('http', [...linesOf('at.once', 1), ...linesOf('at.once', 2)]);
     await sleep(1_500);
     await cutOff.wire.set({ kind: 'pass' });
     // Killed when what it sends has arrived, before it hears of it.
@@ -70,6 +74,7 @@ describeOnStack('proxies that write to one primary', (offered) => {
     const last = await foldTopic();
     expect(last.filter((line) => line.startsWith('put killed '))).toHaveLength(INSTANTS);
     expect(last.filter((line) => line.startsWith('put cut.off '))).toHaveLength(INSTANTS);
+    expect(last.filter((line) => line.startsWith('put at.once '))).toHaveLength(INSTANTS);
     expect(await missingIn(tsd.url, last)).toEqual([]);
     await tsd.kill9();
   });
@@ -106,7 +111,7 @@ describeOnStack('proxies that write to one primary', (offered) => {
         const order = `${record.receivedAt} ${lane} ${String(record.seq).padStart(9, '0')}`;
         for (const line of readLines(body, record)) {
           const before = last.get(instantOf(line));
-          if (before === undefined || before.order < order)
+          if (before === undefined || before.order <= order)
             last.set(instantOf(line), { order, line });
         }
       }

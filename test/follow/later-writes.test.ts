@@ -27,12 +27,16 @@ function lineOf({ cell, value }: Write): string {
   return `put m ${1_700_000_000 + cell} ${value} h=x`;
 }
 
-function othersOf(writes: readonly Write[]): LaneFrame {
-  const records = writes.map((one) => ({
-    receivedAt: START + one.receivedAt,
-    lines: [lineOf(one)],
-  }));
-  return frameOf('b', 1, records);
+/** One record for each millisecond in a row, so that some have several lines. */
+function othersOf(writes: readonly Write[], lane = 'b', firstSeq = 1): LaneFrame {
+  const records: { receivedAt: number; lines: string[] }[] = [];
+  for (const one of writes) {
+    const receivedAt = START + one.receivedAt;
+    const last = records.at(-1);
+    if (last?.receivedAt === receivedAt) last.lines.push(lineOf(one));
+    else records.push({ receivedAt, lines: [lineOf(one)] });
+  }
+  return frameOf(lane, firstSeq, records);
 }
 
 /** Notes the writes as they are put, in that order. */
@@ -49,17 +53,25 @@ function putAll(stretch: PutStretch, writes: readonly Write[]): void {
   }
 }
 
+/** Where each of the arrays begins and ends in all of them together. */
+function sizesOf(arrays: readonly (readonly unknown[])[]): [number, number][] {
+  let end = 0;
+  return arrays.map(({ length }) => [end, (end += length)]);
+}
+
 function valuesOf(cells: ReadonlyMap<number, Write>): [number, number][] {
   return [...cells.values()].map(({ cell, value }) => [cell, value]);
 }
 
 describe('later writes of other lanes', () => {
-  test('are found exactly where what was put last to an instant is older and of another value', () => {
+  test('are found exactly where what was put last to an instant is earlier by time, lane and sequence, and of another value', () => {
     fc.assert(
       fc.property(
         fc.array(fc.array(write, { maxLength: 8 }), { minLength: 1, maxLength: 3 }),
         fc.array(fc.array(write, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 4 }),
-        (own, others) => {
+        fc.constantFrom('0', 'b'),
+        fc.integer({ min: 1, max: 1_030 }),
+        (own, others, lane, firstSeq) => {
           const finder = new LaterWrites();
           const open = own.map((puts) => {
             const stretch = new PutStretch();
@@ -68,27 +80,54 @@ describe('later writes of other lanes', () => {
           });
           const stands = new Map(own.flat().map((one) => [one.cell, one]));
           const expected = new Map(stands);
-          for (const writes of others) {
+          // A lane's receive times never go back.
+          const sorted = others.flat().toSorted((x, y) => x.receivedAt - y.receivedAt);
+          for (const one of sorted) {
+            const before = expected.get(one.cell);
+            const isOwn = before !== undefined && own.flat().includes(before);
+            if (before === undefined || before.receivedAt > one.receivedAt) continue;
+            if (isOwn && before.receivedAt === one.receivedAt && lane < 'a') continue;
+            expected.set(one.cell, one);
+          }
+          const frames = sizesOf(others).map(([from, to], at) =>
+            othersOf(sorted.slice(from, to), lane, firstSeq + 8 * at),
+          );
+          // A later look meets all of them again.
+          for (const frame of [...frames, ...frames]) {
             const winners = new Winners();
-            finder.find(othersOf(writes), open, winners);
+            finder.find(frame, open, winners);
             const { writes: found } = winners;
             for (let line = 0; line < found.count; line += 1) {
               const [, , timestamp, value] = found.text(line).split(' ');
               const cell = Number(timestamp) - 1_700_000_000;
-              const receivedAt = (found.times[line] ?? 0) - START;
-              stands.set(cell, { cell, value: Number(value), receivedAt });
-            }
-            for (const one of writes) {
-              const before = expected.get(one.cell);
-              if (before !== undefined && before.receivedAt < one.receivedAt) {
-                expected.set(one.cell, one);
-              }
+              stands.set(cell, { cell, value: Number(value), receivedAt: 0 });
             }
           }
           expect(valuesOf(stands)).toEqual(valuesOf(expected));
         },
       ),
     );
+  });
+
+  test('found once are not found again by a later look', () => {
+    const stretch = new PutStretch();
+    putAll(stretch, [{ cell: 1, value: 1, receivedAt: 10 }]);
+    const open = [{ stretch, contestedUntil: Infinity, isFlushed: true }];
+    const finder = new LaterWrites();
+    // The same value twice, and another between, in one millisecond: as one request and as two.
+    const values = [2, 3, 2].map((value) => ({ cell: 1, value, receivedAt: 12 }));
+    const frames = [othersOf(values.slice(0, 2)), othersOf(values.slice(2), 'b', 2)];
+    const found = frames.map((frame) => {
+      const winners = new Winners();
+      finder.find(frame, open, winners);
+      return winners.writes.count === 0 ? undefined : winners.writes.text(0);
+    });
+    expect(found).toEqual(['put m 1700000001 3 h=x', 'put m 1700000001 2 h=x']);
+    for (const frame of frames) {
+      const winners = new Winners();
+      finder.find(frame, open, winners);
+      expect(winners.count).toBe(0);
+    }
   });
 
   test('are found as well when what was put first is of a month before: older ones do not win', () => {
