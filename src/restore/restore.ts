@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Measure, Progress } from '../runtime/progress.ts';
+import { Cursor } from '../wal/cursor.ts';
 import { ExpectedState } from './expected-state.ts';
 import { sourceName } from './describe-plan.ts';
 import { checkState, findState, type FoundState } from './find-state.ts';
@@ -200,7 +201,9 @@ class Run {
     { fold, demands }: ExpectedState,
     before: Pick<RestoreDemands, 'earlier' | 'others'>,
   ): Promise<void> {
-    const { allowOtherMetrics } = this.#options.request;
+    const { allowOtherMetrics, data } = this.#options.request;
+    const fed = data === undefined ? undefined : await Cursor.ownerOf(data, 'primary');
+    const feeder = fed === target.origin ? data : undefined;
     const client = new QueryClient({ target, ...QUERY_LIMITS });
     try {
       const characters = await fold.characters();
@@ -210,7 +213,7 @@ class Run {
         client,
         target,
         metrics,
-        demands: { tags, characters, ...before, allowOtherMetrics },
+        demands: { tags, characters, ...before, feeder, allowOtherMetrics },
       });
       for (const finding of findings) this.#options.report({ event: 'target', ...finding });
       refuseFaults(target, findings);

@@ -8,7 +8,8 @@ const EMPTY_TABLES =
 export const NAMES_SHOWN = 5;
 
 /** Faults for what a target holds already. */
-export function judgeContent(facts: TargetFacts, { earlier, others }: RestoreDemands): Finding[] {
+export function judgeContent(facts: TargetFacts, demands: RestoreDemands): Finding[] {
+  const { earlier, others, feeder } = demands;
   const running = others.find(({ isRunning }) => isRunning);
   if (running !== undefined) {
     const says = `${another(running)} writes to it now`;
@@ -19,6 +20,11 @@ export function judgeContent(facts: TargetFacts, { earlier, others }: RestoreDem
   if (held.length === 0 || earlier === 'this state') return [];
   const [other] = others;
   const metrics = listNames(held, otherMetrics.length > 0 ? 'others' : undefined);
+  if (feeder !== undefined && earlier === 'none' && other === undefined) {
+    const says = `it is the primary that the log of ${feeder} feeds, and it holds data already, of ${metrics}`;
+    const remedy = `Name another OpenTSDB, with empty tables. Where the new one has to have this address, the proxy is held first: docs/RECOVERY.md, "At the same address".`;
+    return [{ kind: 'fault', says, remedy }];
+  }
   const says = `it holds data already, of ${metrics}${whyHeld(facts, earlier, other)}; a restore cannot take back what is there`;
   if (other !== undefined) {
     const remedy = `Go on with that one by its own command, with --to ${other.targetMs}; or restore into empty tables${EMPTY_TABLES}`;

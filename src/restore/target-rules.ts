@@ -30,6 +30,8 @@ export interface RestoreDemands extends Pick<Demands, 'tags'> {
   readonly earlier: EarlierRun;
   /** Other restores into the target that were not finished: what is there may be of them. */
   readonly others: readonly UnfinishedRestore[];
+  /** The data directory that is read, where its log is delivered to the target. */
+  readonly feeder: string | undefined;
   readonly allowOtherMetrics: boolean;
 }
 

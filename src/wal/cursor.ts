@@ -38,6 +38,12 @@ export class Cursor {
     return found !== undefined;
   }
 
+  /** Who has the records up to a cursor's place, as `of`; undefined also where it can't be read. Makes nothing. */
+  static async ownerOf(dataDirectory: string, name: string): Promise<string | undefined> {
+    const path = join(dataDirectory, 'cursors', `${name}.json`);
+    return readFile(path, 'utf8').then(ownerIn, () => undefined);
+  }
+
   /** One that never moved, whatever the file holds: the next move replaces it. */
   static reset(dataDirectory: string, name: string): Cursor {
     return new Cursor(join(dataDirectory, 'cursors', `${name}.json`));
@@ -69,10 +75,14 @@ function formatCursor({ lane, ordinal, seq }: Position, of: string | undefined):
   return `${JSON.stringify({ lane, ordinal, seq, of, crc: crcOf({ lane, ordinal, seq }) })}\n`;
 }
 
-/** Of a text that is a cursor. */
 function ownerIn(text: string): string | undefined {
-  const { of } = JSON.parse(text) as { readonly of?: unknown };
-  return typeof of === 'string' ? of : undefined;
+  try {
+    const { of } = JSON.parse(text) as { readonly of?: unknown };
+    return typeof of === 'string' ? of : undefined;
+  } catch {
+    // No cursor: whoever needs its place says so.
+    return undefined;
+  }
 }
 
 function crcOf({ lane, ordinal, seq }: Position): string {

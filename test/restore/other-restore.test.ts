@@ -2,7 +2,9 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { TargetTime } from '../../src/restore/target-time.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { Cursor } from '../../src/wal/cursor.ts';
 import { isThere } from '../../src/runtime/is-there.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { START_MS } from './kit/histories.ts';
 import { InterruptedScene } from './kit/interrupted-scene.ts';
 
@@ -77,6 +79,31 @@ describe('a restore into a target that holds other metrics', { timeout: 30_000 }
     }
     const allowed = { ...EARLIER, allowOtherMetrics: true };
     expect(await scene.restore(allowed)).toMatchObject({ outcome: 'restored' });
+  });
+});
+
+describe('a restore into the primary that the log which is read feeds', { timeout: 30_000 }, () => {
+  test('is refused where it holds data, with what it is', async () => {
+    await using scene = await InterruptedScene.open();
+    await using temp = await tempDirectory('fed');
+    const data = temp.path;
+    await mkdir(`${data}/wal`);
+    const refused = { code: 'TARGET_UNUSABLE' };
+    scene.store('m');
+    for (const [of, says] of [
+      ['http://tsdb-else:4242', 'it holds data already, of m; a restore cannot'],
+      [scene.tsd.url, `it is the primary that the log of ${data} feeds, and it holds data already`],
+    ] as const) {
+      const cursor = await Cursor.open(data, 'primary');
+      cursor.belongTo(of);
+      await cursor.move({ lane: 'a'.repeat(16), ordinal: 1, seq: 1 });
+      const message = expect.stringContaining(says) as string;
+      await expect(scene.restore({ data })).rejects.toMatchObject({ ...refused, message });
+      await expect(scene.restore({ data, ...DRY })).rejects.toMatchObject({ ...refused, message });
+    }
+    // The new one at its address is as good as any.
+    scene.tsd.storage.empty();
+    expect(await scene.restore({ data })).toMatchObject({ outcome: 'restored' });
   });
 });
 

@@ -12,6 +12,7 @@ const DEMANDS: RestoreDemands = {
   characters: 'abcz.-_/é',
   earlier: 'none',
   others: [],
+  feeder: undefined,
   allowOtherMetrics: false,
 };
 const METRICS = ['a', 'b', 'é'].map((metric) => ({
