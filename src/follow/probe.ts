@@ -1,5 +1,10 @@
 import type { PutClient } from '../opentsdb/put-client.ts';
-import { readErrorCounters, readServerFacts, type ServerFacts } from '../opentsdb/server-facts.ts';
+import {
+  isReadOnly,
+  readErrorCounters,
+  readServerFacts,
+  type ServerFacts,
+} from '../opentsdb/server-facts.ts';
 import type { Vitals } from './confirmation.ts';
 
 export type Probed =
@@ -19,6 +24,8 @@ export async function probe(client: PutClient, barred: Barred): Promise<Probed> 
   return reason === undefined ? probed : { kind: 'down', reason };
 }
 
+const READ_ONLY = 'it is read-only: set tsd.mode=rw and restart the TSD';
+
 interface Answer {
   readonly probed: Probed;
   /** The lanes of the proxies that it came through. */
@@ -35,6 +42,7 @@ async function ask(client: PutClient): Promise<Answer> {
       return { probed: { kind: 'down', reason }, through };
     }
     const config = await client.get('/api/config');
+    if (isReadOnly(config)) return { probed: { kind: 'down', reason: READ_ONLY }, through };
     const jvm = await client.get('/api/stats/jvm');
     const stats = await client.get('/api/stats');
     const facts = readServerFacts(config, jvm);

@@ -61,6 +61,12 @@ export function readServerFacts(config: unknown, jvm: unknown): ServerFacts {
   };
 }
 
+/** From the JSON of `/api/config`: whether it knows no puts. */
+export function isReadOnly(config: unknown): boolean {
+  const mode = (config as { readonly 'tsd.mode'?: unknown } | null | undefined)?.['tsd.mode'];
+  return typeof mode === 'string' && mode.toLowerCase() === 'ro';
+}
+
 /** From the JSON of `/api/stats`; undefined when it holds none of the counters. */
 export function readErrorCounters(stats: unknown): ErrorCounters | undefined {
   if (!Array.isArray(stats)) return undefined;
