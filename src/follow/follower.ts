@@ -3,6 +3,7 @@ import { NO_FACTS, type ServerFacts } from '../opentsdb/server-facts.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { isSameReason } from '../runtime/same-reason.ts';
 import type { Confirmation } from './confirmation.ts';
 import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './confirmer.ts';
 import type { Delivery } from './delivery.ts';
@@ -16,7 +17,7 @@ export type FollowerState =
   | { readonly kind: 'down'; readonly reason: string };
 
 export interface FollowerEvents {
-  /** Called at each change. */
+  /** Called at each change, but for numbers in the reason. */
   state(state: FollowerState): void;
   /** What the primary says of itself, whenever it was asked. */
   facts(facts: ServerFacts): void;
@@ -214,7 +215,8 @@ export class Follower {
   }
 
   #enter(state: FollowerState): void {
-    const isSame = state.kind === this.#state.kind && reasonOf(state) === reasonOf(this.#state);
+    const isSame =
+      state.kind === this.#state.kind && isSameReason(reasonOf(state), reasonOf(this.#state));
     this.#state = state;
     if (!isSame) this.#options.events.state(state);
   }

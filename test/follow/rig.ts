@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { createProxyMetrics } from '../../src/cli/proxy/proxy-metrics.ts';
 import { Proxy } from '../../src/cli/proxy/proxy.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -20,6 +20,7 @@ const FLUSH_MS = 30;
 export interface RigOptions {
   readonly flags?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  readonly logger?: Logger;
   /** Where the proxy looks for the primary, when not at the fake itself. */
   readonly primary?: (tsd: FakeTsd) => string;
 }
@@ -81,7 +82,8 @@ export class Rig implements AsyncDisposable {
         ...flags,
       },
     });
-    const logger = pino({ level: process.env['TSDB_WAL_TEST_LOG'] ?? 'silent' });
+    const level = process.env['TSDB_WAL_TEST_LOG'] ?? 'silent';
+    const logger = this.#options.logger ?? pino({ level });
     const proxy = await Proxy.open({
       config,
       clock: this.clock,
