@@ -96,6 +96,11 @@ export class Canary {
     return this.#isOvertaken;
   }
 
+  /** Those that were last stored, of one metric each. */
+  get stored(): readonly CanaryPoint[] {
+    return this.#stored;
+  }
+
   want(): void {
     this.#isWanted = true;
   }

@@ -7,6 +7,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReadableLog } from '../wal/log-reader.ts';
 import { Applier } from './applier.ts';
+import type { CanaryPoint } from './canary.ts';
 import { type ChunkEvents, ChunkReader, type ChunkSource } from './chunk-reader.ts';
 import { Confirmation, type Vitals } from './confirmation.ts';
 import type { DeliveryEvents } from './delivery-options.ts';
@@ -192,6 +193,11 @@ export class Feed {
     const { stored: position, vitals } = this.#confirmation;
     if (position === undefined || vitals?.startTime === undefined) return undefined;
     return { position, vitals };
+  }
+
+  /** Points that were last proven to be stored, and may be put again. */
+  get canaries(): readonly CanaryPoint[] {
+    return this.#delivery.canary.stored;
   }
 
   /** Points that the target may refuse for good, and points to be put once more. */

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import { LogReader } from '../wal/log-reader.ts';
 import type { Wal } from '../wal/log.ts';
+import type { CanaryPoint } from './canary.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { PastLog } from './past-hours.ts';
 import { Feed, type FeedEvents, type FeedLimits, type Shared } from './feed.ts';
@@ -83,6 +84,11 @@ export class Primary {
 
   get confirmed(): Position | undefined {
     return this.#feed.confirmed;
+  }
+
+  /** Points that were last proven to be stored, and may be put again. */
+  get canaries(): readonly CanaryPoint[] {
+    return this.#feed.canaries;
   }
 
   get open(): { readonly suspects: number; readonly mends: number } {

@@ -186,6 +186,7 @@ function gaugesOf(proxy: Proxy, door: FrontDoor): Parameters<typeof addProxyGaug
     suspects: () => primary.open.suspects,
     mends: () => primary.open.mends,
     held: () => primary.isHeld,
+    lacking: () => proxy.feeding.isLacking,
     others: () => primary.look?.kind,
   };
 }

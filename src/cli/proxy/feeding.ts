@@ -7,6 +7,7 @@ import type { PrimaryFacts } from '../../follow/primary-facts.ts';
 import { Primary } from '../../follow/primary.ts';
 import type { SentBodies } from '../../follow/sent-bodies.ts';
 import { type Barred, probe } from '../../follow/probe.ts';
+import type { Witnesses } from '../../follow/witnesses.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
 import type { Hole } from '../../record/control.ts';
@@ -26,6 +27,7 @@ import { heldFor, PrimarySwitch } from './primary-switch.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import type { Replication } from './replication.ts';
 import { OTHERS_SEEN } from './sharing.ts';
+import { tellLacking, witnessesOf } from './witnessing.ts';
 
 export interface FeedingOptions {
   readonly config: Config;
@@ -70,6 +72,7 @@ export class Feeding {
   readonly #switch: PrimarySwitch;
   readonly #deadLetters: DeadLetters;
   readonly #barred: Barred;
+  readonly #witnesses: Witnesses;
 
   constructor(options: FeedingOptions) {
     const { config, wal, clock, cursor, facts, choice } = options;
@@ -81,6 +84,8 @@ export class Feeding {
       primary: () => choice.url.origin,
       deadLetters: this.#deadLetters,
     });
+    this.#witnesses = witnessesOf({ ...options, primary: () => this.primary });
+    const events = report.events();
     this.primary = new Primary({
       primary: choice.url,
       heldFor: heldFor(choice, wal),
@@ -94,7 +99,13 @@ export class Feeding {
       barred: this.#barred,
       ...feedLimitsOf(config),
       shared: options.shared,
-      events: report.events(),
+      events: {
+        ...events,
+        reached: (learnt) => {
+          events.reached(learnt);
+          this.#witnesses.reached();
+        },
+      },
     });
     const telling = new ForkTelling(options);
     this.#switch = new PrimarySwitch({ ...options, primary: this.primary, telling });
@@ -115,7 +126,13 @@ export class Feeding {
     const away = state.kind === 'live' ? [] : [`the primary is ${state.kind}: ${state.reason}`];
     if (doubt !== undefined) away.push(describeDoubt(doubt));
     if (look?.kind === 'blind') away.push(`${OTHERS_SEEN.blind}: ${look.reason}`);
-    return misnamed === undefined ? away : [...away, misnamed];
+    const lacking = tellLacking(this.#witnesses, this.url.origin, this.#options.config.data);
+    return [...away, lacking, misnamed].filter((trouble) => trouble !== undefined);
+  }
+
+  /** Whether the primary is known to lack what it had. */
+  get isLacking(): boolean {
+    return this.#witnesses.lacking !== undefined;
   }
 
   get state(): FeedingState {
@@ -146,7 +163,7 @@ export class Feeding {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#switch.start(signal);
-    await this.primary.run(signal);
+    await Promise.all([this.primary.run(signal), this.#witnesses.run(signal)]);
     await this.#switch.stopped();
   }
 

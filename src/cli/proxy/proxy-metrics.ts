@@ -18,6 +18,7 @@ export interface ProxyGauges {
   mends(): number;
   held(): boolean;
   doubt(): boolean;
+  lacking(): boolean;
   /** Whether others write to the primary, too; undefined where that can't be known. */
   others(): 'alone' | 'shared' | 'blind' | undefined;
 }
@@ -119,6 +120,11 @@ export function addProxyGauges(metrics: Metrics, gauges: ProxyGauges): void {
     'primary_in_doubt',
     '1 while the primary may have lost some of what it took: that is delivered again when its trouble is over.',
     () => Number(gauges.doubt()),
+  );
+  gauge(
+    'primary_lacking',
+    '1 while the primary lacks a point that it had: its tables were emptied, or are others.',
+    () => Number(gauges.lacking()),
   );
   gauge('refusing', '1 while the log takes no data.', () => Number(gauges.refusing()));
   gauge('log_bytes', 'Bytes of the log on disk.', () => gauges.walBytes());
