@@ -41,7 +41,7 @@ export async function openFollowed(
   const { config, repository, isData } = request;
   if (config.kafka.brokers.length > 0)
     return openTopic(request, logger, state?.state.beganOldestMs);
-  if (repository === undefined || isData) return openData(request, logger);
+  if (repository === undefined || isData) return openData(request, logger, state);
   return openArchive(request, repository, { logger, onBypass, state });
 }
 
@@ -90,9 +90,16 @@ async function openArchive(
   };
 }
 
-async function openData(request: StandbyRequest, logger: Logger): Promise<Followed> {
+async function openData(
+  request: StandbyRequest,
+  logger: Logger,
+  state: StateDirectory | undefined,
+): Promise<Followed> {
   const { data } = request.config;
   const log = await openLog(data);
+  // Whose target was made the primary sends nothing, and tells so.
+  const isOver = state?.state.promotion.kind === 'promoted' && !request.isFollowingAgain;
+  if (!isOver) await assertNotPrimary(request);
   if (await Cursor.isThere(data, 'kafka')) logger.warn(TOPIC_UNREAD.followed);
   const [oldest] = log.segments;
   const isWhole = oldest === undefined || isBeginning(oldest);
@@ -101,6 +108,21 @@ async function openData(request: StandbyRequest, logger: Logger): Promise<Follow
     named: { kind: 'data', place: data },
     begin: () => Promise.resolve(beginOf(request, isWhole, 'the log')),
   };
+}
+
+/** Throws CONFIG_INVALID when the proxy of the log feeds the target itself, as far as addresses tell. A topic and a repository don't know whom theirs feed. */
+async function assertNotPrimary({ config: { data }, target }: StandbyRequest): Promise<void> {
+  if (!(await Cursor.isThere(data, 'primary'))) return;
+  // What can't be read is for the proxy to tell.
+  const cursor = await Cursor.open(data, 'primary').catch(() => undefined);
+  if (cursor?.of !== target.origin) return;
+  throw new WalError(
+    'CONFIG_INVALID',
+    `--target ${cursor.of} is what the proxy of ${data} feeds itself`,
+    {
+      hint: 'A standby is a second OpenTSDB: name that. Given to the primary again, the log could put older values over newer ones.',
+    },
+  );
 }
 
 async function openTopic(

@@ -79,3 +79,36 @@ test('a log that goes to a topic is followed with a warning: other proxies write
   expect(warned).toEqual([expect.stringContaining('what comes by them is not followed')]);
   await log.wal.close();
 });
+
+test('what the proxy of a log feeds itself is no target of a standby', async () => {
+  await using rig = await ArchiveRig.create();
+  const log = await TestLog.open(rig.wal);
+  await log.write(line(0));
+  const { durable } = log.wal;
+  await log.wal.close();
+  const config = await loadConfig({ environment: {}, flags: { data: rig.data } });
+  const flags = { state: join(rig.folder, 's'), data: rig.data };
+  const open = async (target: string): Promise<void> => {
+    const request = parseStandby({ ...flags, target }, config);
+    const state = await StateDirectory.open(flags.state, new URL(target), true);
+    try {
+      const { source } = await openFollowed(request, createLogger('error'), () => undefined, state);
+      await source.close();
+    } finally {
+      await state.close();
+    }
+  };
+  const cursor = await Cursor.open(rig.data, 'primary');
+  cursor.belongTo('http://old:4242');
+  await cursor.move(durable);
+  await open('http://new:4242');
+  await expect(open('http://old:4242')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: `--target http://old:4242 is what the proxy of ${rig.data} feeds itself`,
+  });
+  // Its target was made the primary.
+  const state = await StateDirectory.open(flags.state, new URL('http://old:4242'), true);
+  await state.save({ promotion: { kind: 'promoted', sinceMs: 6 } });
+  await state.close();
+  await open('http://old:4242');
+});
