@@ -42,7 +42,7 @@ describeOnStack('archivers that share a topic', (offered) => {
           for (const own of lanes) await sender.sendPart(own, round, CHAOS.length);
           await members[round % 2]?.disturb(signal);
         }
-        const records = new Map(lanes.flat().map(({ lane, records: own }) => [lane, own]));
+        const records = recordsOf(lanes.flat());
         await expect
           .poll(() => notArchived(rig, records), { timeout: 120_000, interval: 500 })
           .toEqual([]);
@@ -54,7 +54,33 @@ describeOnStack('archivers that share a topic', (offered) => {
       }
     },
   );
+
+  test('write it, though one of them was given another topic', { timeout: 150_000 }, async () => {
+    await using rig = await ArchiveRig.create();
+    const [topic, mistaken] = [randomTopic(), randomTopic()];
+    await using sender = await Sender.open(brokers, topic);
+    await using other = await Sender.open(brokers, mistaken);
+    const one = new ArchiveMember(rig, { brokers, topic: mistaken, name: 'mistaken' });
+    const member = new ArchiveMember(rig, { brokers, topic, name: 'right' });
+    const [foreign, own] = [lanesOf('foreign'), lanesOf('own')];
+    const patience = { timeout: 60_000, interval: 250 };
+    try {
+      // Whoever was there first shares out.
+      one.start();
+      await other.sendPart(foreign, 0, 1);
+      await expect.poll(() => notArchived(rig, recordsOf(foreign)), patience).toEqual([]);
+      member.start();
+      await sender.sendPart(own, 0, 1);
+      await expect.poll(() => notArchived(rig, recordsOf(own)), patience).toEqual([]);
+    } finally {
+      for (const each of [one, member]) await each.kill();
+    }
+  });
 });
+
+function recordsOf(lanes: readonly MadeLane[]): ReadonlyMap<string, MadeLane['records']> {
+  return new Map(lanes.map(({ lane, records }) => [lane, records]));
+}
 
 /** Two runs of one proxy, the first killed and the second ended in order. */
 function lanesOf(host: string): MadeLane[] {

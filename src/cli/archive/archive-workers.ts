@@ -170,7 +170,10 @@ async function createArchiver(
   });
 }
 
-/** As one of those who share the topic's partitions for this repository; another repository has a group of its own. */
+/**
+ * As one of those who share the topic's partitions for this repository. Another repository, and another topic, has a group of its own: who shares out
+ * knows the partitions of one topic only, and would give members of another ones that they do not read.
+ */
 async function createTopicArchiver(
   around: Surroundings,
   { connection, status }: TopicPlace,
@@ -181,7 +184,7 @@ async function createTopicArchiver(
   const source = await GroupSource.open({
     connection,
     topic: config.kafka.topic.name,
-    groupId: `tsdb-wal-archive-${repository.id}`,
+    groupId: `tsdb-wal-archive-${repository.id}-${config.kafka.topic.name}`,
     clock: systemClock,
     onHindered: (reason) => report.hinder('topic', reason),
   }).catch((error: unknown) => explainMissing(error, connection, config.kafka.topic));
