@@ -112,13 +112,11 @@ async function openData(
 
 /** Throws CONFIG_INVALID when the proxy of the log feeds the target itself, as far as addresses tell. A topic and a repository don't know whom theirs feed. */
 async function assertNotPrimary({ config: { data }, target }: StandbyRequest): Promise<void> {
-  if (!(await Cursor.isThere(data, 'primary'))) return;
-  // What can't be read is for the proxy to tell.
-  const cursor = await Cursor.open(data, 'primary').catch(() => undefined);
-  if (cursor?.of !== target.origin) return;
+  const primary = await Cursor.ownerOf(data, 'primary');
+  if (primary !== target.origin) return;
   throw new WalError(
     'CONFIG_INVALID',
-    `--target ${cursor.of} is what the proxy of ${data} feeds itself`,
+    `--target ${primary} is what the proxy of ${data} feeds itself`,
     {
       hint: 'A standby is a second OpenTSDB: name that. Given to the primary again, the log could put older values over newer ones.',
     },
