@@ -17,7 +17,7 @@ import { classifyRoute, type HttpRoute } from './http-route.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { PassThrough } from './pass-through.ts';
 import { PutHeads } from './put-head.ts';
-import { type LaneContext, PutLane } from './put-lane.ts';
+import { type PlainContext, PlainConnection } from './plain-connection.ts';
 import type { SharedReads } from './shared-read.ts';
 import type { SpareBuffers } from './spare-buffers.ts';
 import { Turns } from './turns.ts';
@@ -49,8 +49,8 @@ export class HttpServer {
   readonly #server: Server;
   readonly #app: FastifyInstance;
   readonly #reads: SharedReads;
-  readonly #lanes = new Map<Socket, PutLane>();
-  readonly #laneContext: LaneContext;
+  readonly #plain = new Map<Socket, PlainConnection>();
+  readonly #plainContext: PlainContext;
   readonly #connections = new Map<Socket, HttpConnection>();
   #isStopping = false;
   readonly #turns = new Turns();
@@ -63,7 +63,7 @@ export class HttpServer {
     this.#reads = reads;
     this.#puts = new PutHandler(options, lines);
     const { bodyBytesMax, idleTimeoutMs } = options.limits;
-    this.#laneContext = {
+    this.#plainContext = {
       admission,
       heads: new PutHeads(options.blockedPaths),
       puts: this.#puts,
@@ -107,17 +107,17 @@ export class HttpServer {
 
   /** Takes over a socket of which `first` was read, which it uses up or copies. */
   accept(socket: Socket, first: Buffer): void {
-    const lane = new PutLane(socket, this.#laneContext);
-    this.#lanes.set(socket, lane);
-    socket.once('close', () => this.#lanes.delete(socket));
-    this.#reads.direct(socket, (bytes) => lane.receive(bytes));
-    lane.run();
-    lane.receive(first);
+    const connection = new PlainConnection(socket, this.#plainContext);
+    this.#plain.set(socket, connection);
+    socket.once('close', () => this.#plain.delete(socket));
+    this.#reads.direct(socket, (bytes) => connection.receive(bytes));
+    connection.run();
+    connection.receive(first);
   }
 
   /** To Node's HTTP; `unread` is put back, as if it had not been read. */
   #acceptOther(socket: Socket, unread: Buffer): void {
-    this.#lanes.delete(socket);
+    this.#plain.delete(socket);
     this.#reads.direct(socket, undefined);
     if (unread.length > 0) socket.unshift(unread);
     const connection = new HttpConnection(socket, this.#turns);
@@ -135,7 +135,7 @@ export class HttpServer {
     for (const connection of this.#connections.values()) connection.closing = true;
     this.#server.closeIdleConnections();
     // One that hands over what it has read of a request is not idle, though Node has not seen it.
-    for (const lane of this.#lanes.values()) lane.stop();
+    for (const connection of this.#plain.values()) connection.stop();
   }
 
   /** To be called when no connection is left. */

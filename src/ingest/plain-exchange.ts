@@ -7,7 +7,7 @@ import type { Peer } from './peer.ts';
 import { PutExchange } from './put-exchange.ts';
 
 /** Where answers go. */
-interface Lane {
+interface Answering {
   /** `head`: status line and headers, without the empty line. */
   answer(head: string, body?: Buffer): void;
 }
@@ -15,14 +15,19 @@ interface Lane {
 const NO_CONTENT = `HTTP/1.1 204 No Content\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: 0\r\n`;
 
 /** A put that was read without Node's HTTP, and its answer, which is the same to the byte. */
-export class LaneExchange extends PutExchange {
-  readonly #lane: Lane;
+export class PlainExchange extends PutExchange {
+  readonly #connection: Answering;
   readonly #acceptEncoding: string | undefined;
   #isAnswered = false;
 
-  constructor(lane: Lane, peer: Peer, admission: Admission, acceptEncoding: string | undefined) {
+  constructor(
+    connection: Answering,
+    peer: Peer,
+    admission: Admission,
+    acceptEncoding: string | undefined,
+  ) {
     super(peer, admission);
-    this.#lane = lane;
+    this.#connection = connection;
     this.#acceptEncoding = acceptEncoding;
   }
 
@@ -30,7 +35,7 @@ export class LaneExchange extends PutExchange {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.end();
-    if (body === undefined) this.#lane.answer(NO_CONTENT);
+    if (body === undefined) this.#connection.answer(NO_CONTENT);
     else this.#answerJson(status, Buffer.from(body), retryAfter);
   }
 
@@ -46,6 +51,6 @@ export class LaneExchange extends PutExchange {
     if (retryAfter !== undefined) head.push(`Retry-After: ${retryAfter}`);
     if (coding !== undefined) head.push(`Content-Encoding: ${coding}`);
     head.push(`Content-Length: ${body.length}`, '');
-    this.#lane.answer(head.join('\r\n'), body);
+    this.#connection.answer(head.join('\r\n'), body);
   }
 }

@@ -4,7 +4,7 @@ import type { Admission } from './admission.ts';
 import { TIMED_OUT } from './http-connection.ts';
 import { EXCHANGE_BYTES } from './http-exchange.ts';
 import type { PutHandler } from './http-put.ts';
-import { LaneExchange } from './lane-exchange.ts';
+import { PlainExchange } from './plain-exchange.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { PutHead, PutHeads } from './put-head.ts';
 import type { SpareBuffers } from './spare-buffers.ts';
@@ -14,8 +14,8 @@ const NO_BYTES = Buffer.alloc(0);
 /** A body that takes longer is left to Node's own time-outs. */
 const BODY_MS_MAX = 10_000;
 
-/** What the lanes of a front door share. */
-export interface LaneContext {
+/** What the plain connections of a front door share. */
+export interface PlainContext {
   readonly admission: Admission;
   readonly heads: PutHeads;
   readonly puts: PutHandler;
@@ -31,7 +31,7 @@ export interface LaneContext {
 
 /** A request of which not all was read. */
 interface Partial {
-  readonly exchange: LaneExchange;
+  readonly exchange: PlainExchange;
   readonly head: PutHead;
   /** What was read of the request is in front. */
   readonly memory: Buffer;
@@ -48,12 +48,12 @@ interface Partial {
  * comes earlier, or finds no room, the connection is handed over to Node's HTTP for good, at a moment when nothing is
  * under way: what is unusual is decided there.
  */
-export class PutLane {
+export class PlainConnection {
   readonly #socket: Socket;
   readonly #peer: Peer;
-  readonly #context: LaneContext;
+  readonly #context: PlainContext;
   /** Submitted, and not answered. */
-  #underWay: LaneExchange | undefined;
+  #underWay: PlainExchange | undefined;
   #partial: Partial | undefined;
   /** Came before the answer to what is under way. */
   #early = NO_BYTES;
@@ -62,7 +62,7 @@ export class PutLane {
   #isOver = false;
   #idleMs = 0;
 
-  constructor(socket: Socket, context: LaneContext) {
+  constructor(socket: Socket, context: PlainContext) {
     this.#socket = socket;
     this.#peer = peerOf(socket);
     this.#context = context;
@@ -115,7 +115,7 @@ export class PutLane {
     if (head.kind === 'other' || head.length > bodyBytesMax) return this.#handOver(bytes);
     const size = bodyStart + head.length;
     if (bytes.length > size) return this.#handOver(bytes);
-    const exchange = new LaneExchange(this, this.#peer, admission, head.acceptEncoding);
+    const exchange = new PlainExchange(this, this.#peer, admission, head.acceptEncoding);
     if (!exchange.tryAcquire(head.length + EXCHANGE_BYTES)) return this.#handOver(bytes);
     if (bytes.length === size) return this.#take(exchange, head, bytes.subarray(bodyStart));
     const memory = spare.take(size);
@@ -138,7 +138,7 @@ export class PutLane {
     return undefined;
   }
 
-  #take(exchange: LaneExchange, { query }: PutHead, bytes: Buffer): void {
+  #take(exchange: PlainExchange, { query }: PutHead, bytes: Buffer): void {
     this.#underWay = exchange;
     try {
       this.#context.puts.take(exchange, query, { kind: 'body', bytes });
