@@ -7,6 +7,7 @@ import { inspectLog } from '../../src/wal/inspect.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { until } from '../kit/until.ts';
 import { ArchiveScene, isRunning } from './kit/archive-scene.ts';
+import { MainProcess, runMain } from './kit/main-process.ts';
 
 describe('a proxy that archives', () => {
   test('shows what it archives, and how far: info, status, metrics and the cursor agree', async () => {
@@ -94,6 +95,34 @@ describe('a proxy that archives', () => {
     expect(await readdir(scene.proxy.dataDirectory)).toContain('repository');
     expect(archive.holes).toBe(0);
     expect(scene.proxy.lines.join('\n')).toContain('history begins anew');
+  });
+});
+
+describe('an archiver that is run by itself', () => {
+  test('on a directory that another one archives is refused', async () => {
+    await using scene = await ArchiveScene.start();
+    await scene.putAndArchive(5);
+    const pid = await scene.archiverPid();
+    const { code, stderr } = await runMain(...commandOf(scene));
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(
+        new RegExp(`^error DATA_LOCKED: process ${pid} on [^]*hint: Stop it, or name another`),
+      ) as unknown,
+    });
+    await scene.putAndArchive(5);
+  });
+
+  test('waits for one that is ending', async () => {
+    await using scene = await ArchiveScene.start();
+    await scene.putAndArchive(5);
+    const pid = await scene.archiverPid();
+    process.kill(pid, 'SIGSTOP');
+    await scene.proxy.kill9();
+    await using archiver = MainProcess.start(...commandOf(scene));
+    await archiver.until(`process ${pid} on `);
+    process.kill(pid, 'SIGCONT');
+    await archiver.until('"archiving"');
   });
 });
 
@@ -236,4 +265,9 @@ async function hang(place: string): Promise<void> {
 
 function seqOf(position: string | null): number {
   return Number(position?.split('/')[1] ?? 0);
+}
+
+/** On the directory of the proxy. */
+function commandOf({ proxy, repository }: ArchiveScene): readonly string[] {
+  return ['archive', '--data', proxy.dataDirectory, '--repository', repository];
 }

@@ -1,7 +1,9 @@
 import { type JoinedRepository, joinRepository } from '../../archive/join-repository.ts';
 import type { Config } from '../../config/options.ts';
 import { connectionOf } from '../kafka-connection.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { makeFolder } from '../../runtime/durable-file.ts';
+import { WalError } from '../../runtime/errors.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { assertOneLog } from '../../wal/worker-logs.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
@@ -14,11 +16,14 @@ import type { TopicArchiveAdmin } from './topic-archive-admin.ts';
 /** After it was told to stop, what is under way may take so long. */
 const STOP_MS_MAX = 4_000;
 
+/** One that is ending, as after a restart of both, is waited for. */
+const LOCKED_MS_MAX = STOP_MS_MAX + 2_000;
+
 /**
  * Archives the log of a data directory, or a topic, until told to stop: as the child of `start`, or by hand.
  *
  * Order: the lock, so that one process moves the cursor; the repository; lanes, as the parent names them; then what
- * the log holds. Each is tried again for as long as it fails.
+ * the log holds. Each is tried again for as long as it fails. Throws DATA_LOCKED when another archiver has the directory, and goes on having it.
  */
 export async function runArchive(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel).child({ component: 'archiver' });
@@ -36,12 +41,7 @@ export async function runArchive(config: Config): Promise<void> {
   stop.signal.addEventListener('abort', endInTime, { once: true });
   const kafka = hasKafka ? await connectionOf(config, logger) : undefined;
   const folder = archiverFolder(config.data);
-  const lock = await report.persist('start', stop.signal, async () => {
-    await makeFolder(folder);
-    const acquired = await DirectoryLock.acquire(folder);
-    await markArchiver(config.data, !report.hasParent);
-    return acquired;
-  });
+  const lock = await takeLock(config.data, report, stop.signal);
   if (lock === undefined) return;
   await admin?.start();
   try {
@@ -58,6 +58,31 @@ export async function runArchive(config: Config): Promise<void> {
     await admin?.close();
     await lock.release();
   }
+}
+
+/**
+ * Undefined when the signal aborts before. The child of a proxy waits for as long as it takes: that takes writes meanwhile. One that was run by
+ * itself throws DATA_LOCKED, as others do that find their directory in use.
+ */
+async function takeLock(
+  data: string,
+  report: ArchiverReport,
+  signal: AbortSignal,
+): Promise<DirectoryLock | undefined> {
+  const folder = archiverFolder(data);
+  const sinceMs = systemClock.monotonicMs();
+  const isFinal = (error: unknown): boolean =>
+    !report.hasParent &&
+    error instanceof WalError &&
+    error.code === 'DATA_LOCKED' &&
+    systemClock.monotonicMs() - sinceMs > LOCKED_MS_MAX;
+  const take = async (): Promise<DirectoryLock> => {
+    await makeFolder(folder);
+    const acquired = await DirectoryLock.acquire(folder);
+    await markArchiver(data, !report.hasParent);
+    return acquired;
+  };
+  return report.persist('start', signal, take, isFinal);
 }
 
 /** The child of a proxy does without what it needs for that. */

@@ -58,11 +58,15 @@ export class ArchiverReport {
     this.#tell();
   }
 
-  /** Tries once a second until it is done, and says why it isn't; undefined when the signal aborts before. */
+  /**
+   * Tries once a second until it is done, and says why it isn't; undefined when the signal aborts before. Rejects with an error that
+   * `isFinal`: that isn't told here.
+   */
   async persist<T>(
     part: Part,
     signal: AbortSignal,
     task: () => Promise<T>,
+    isFinal: (error: unknown) => boolean = () => false,
   ): Promise<T | undefined> {
     const onLate = (): void => this.hinder(part, PARTS[part]);
     while (!signal.aborted) {
@@ -72,6 +76,7 @@ export class ArchiverReport {
         this.hinder(part, undefined);
         return done;
       } catch (error) {
+        if (isFinal(error)) throw error;
         this.hinder(part, messageOf(error));
         await systemClock.sleep(LIMITS.retryMs, signal);
       }
