@@ -30,7 +30,8 @@ export function explainFailure(
   const outer = error as ClientError;
   const cause = (outer.cause ?? outer) as ClientError;
   const message = cause.message === '' ? outer.message : cause.message;
-  const lasting = ofBroker(outer.type ?? cause.type, topic) ?? ofUser(cause) ?? ofTls(cause);
+  const lasting =
+    ofBroker(outer.type ?? cause.type, options, topic) ?? ofUser(cause) ?? ofTls(cause);
   if (lasting !== undefined) return { says: lasting, isLasting: true };
   return { says: `${message}${doubt(cause, options)}`, isLasting: false };
 }
@@ -43,11 +44,15 @@ export function isTopicMissing(error: unknown): boolean {
   return false;
 }
 
-function ofBroker(type: string | undefined, topic: string): string | undefined {
+function ofBroker(
+  type: string | undefined,
+  { brokers }: KafkaOptions,
+  topic: string,
+): string | undefined {
   switch (type) {
     case 'MESSAGE_TOO_LARGE':
     case 'RECORD_LIST_TOO_LARGE':
-      return `a message is too large for the topic: run kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=1048588`;
+      return `a message is too large for the topic: run kafka-configs.sh --bootstrap-server ${brokers[0] ?? ''} --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=1048588`;
     case 'UNKNOWN_TOPIC_OR_PARTITION':
       return `there is no topic ${topic}, or none that this user may see: \`tsdb-wal check-config\` says how it is made`;
     case 'TOPIC_AUTHORIZATION_FAILED':

@@ -23,6 +23,13 @@ export interface TopicFacts {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/** By which it is named in commands. */
+export interface TopicPlace {
+  readonly name: string;
+  /** `HOST:PORT` of one that knows of the others. */
+  readonly broker: string;
+}
+
 export interface TopicCheck {
   readonly told: readonly string[];
   /** What may cost data one day. */
@@ -83,7 +90,7 @@ async function check(
   if (facts === undefined) throw await missing(admin, connection, wish);
   const { partitions, replicas } = facts;
   const found = `the topic ${wish.name} has ${partitions} partitions, ${replicas} copies of each`;
-  const warnings = judgeTopic(facts, wish.name);
+  const warnings = judgeTopic(facts, { name: wish.name, broker: brokerOf(connection) });
   return { told: told.length > 0 ? told : [found], warnings, failure: undefined };
 }
 
@@ -154,22 +161,23 @@ export async function readSettings(admin: Admin, name: string): Promise<Record<s
 }
 
 /** Throws TOPIC_UNUSABLE when writes would be refused or thrown away; tells what may cost data one day. */
-export function judgeTopic({ replicas, settings }: TopicFacts, name: string): string[] {
+export function judgeTopic({ replicas, settings }: TopicFacts, topic: TopicPlace): string[] {
+  const { name } = topic;
   const policy = settings['cleanup.policy'];
   if (policy === undefined) return ['its settings may not be read: the user needs DescribeConfigs'];
   if (policy !== 'delete') {
     const says = `the topic ${name} has cleanup.policy ${policy}: Kafka would drop all but the last message of a lane`;
-    throw unusable(name, says, 'cleanup.policy=delete');
+    throw unusable(topic, says, 'cleanup.policy=delete');
   }
   const bytesMax = Number(settings['max.message.bytes'] ?? 0);
   if (bytesMax < MESSAGE_BYTES_MIN) {
     const says = `the topic ${name} takes messages of at most ${bytesMax} bytes: ours have up to ${MESSAGE_BYTES_MIN}`;
-    throw unusable(name, says, 'max.message.bytes=1048588');
+    throw unusable(topic, says, 'max.message.bytes=1048588');
   }
   const insync = Number(settings['min.insync.replicas'] ?? 1);
   if (insync > replicas) {
     const says = `the topic ${name} wants ${insync} replicas in sync and has ${replicas}: it takes no writes`;
-    throw unusable(name, says, `min.insync.replicas=${minInsync(replicas)}`);
+    throw unusable(topic, says, `min.insync.replicas=${minInsync(replicas)}`);
   }
   return warningsOf(settings, { replicas, insync });
 }
@@ -237,16 +245,20 @@ export async function explainMissing(
   throw error;
 }
 
-function createCommand({ options }: KafkaConnection, wish: TopicWish): string {
+function brokerOf({ options }: KafkaConnection): string {
+  return options.brokers[0] ?? '';
+}
+
+function createCommand(connection: KafkaConnection, wish: TopicWish): string {
   return [
-    `kafka-topics.sh --bootstrap-server ${options.brokers[0] ?? ''} --create --topic ${wish.name}`,
+    `kafka-topics.sh --bootstrap-server ${brokerOf(connection)} --create --topic ${wish.name}`,
     `--partitions ${wish.partitions} --replication-factor ${wish.replication}`,
     `--config retention.ms=${wish.retention} --config min.insync.replicas=${minInsync(wish.replication)}`,
   ].join(' ');
 }
 
-function unusable(name: string, says: string, setting: string): WalError {
+function unusable({ name, broker }: TopicPlace, says: string, setting: string): WalError {
   return new WalError('TOPIC_UNUSABLE', says, {
-    hint: `Run kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name ${name} --add-config ${setting}`,
+    hint: `Run kafka-configs.sh --bootstrap-server ${broker} --alter --entity-type topics --entity-name ${name} --add-config ${setting}`,
   });
 }

@@ -13,7 +13,7 @@ export async function checkKafka(purpose: Purpose, config: Config): Promise<Find
   try {
     const connection = await KafkaConnection.open(config.kafka);
     const { told, warnings, failure } = await checkTopic(connection, { ...topic, create: false });
-    if (failure !== undefined) return judgeFailure(purpose, shown, failure);
+    if (failure !== undefined) return judgeFailure(purpose, shown, failure, config);
     const kind = warnings.length > 0 ? 'warning' : 'ok';
     return { kind, says: `${shown}: ${[...told, ...warnings].join('; ')}` };
   } catch (error) {
@@ -27,6 +27,13 @@ export async function checkKafka(purpose: Purpose, config: Config): Promise<Find
       : { kind: 'error', code, says };
   }
 }
+
+/** What a start does with writes while its lane is in no topic. */
+const UNREGISTERED: Readonly<Record<Config['archiver']['unregistered'], string>> = {
+  refuse:
+    'a start answers 503 to every write for as long as that lasts, unless archiver.unregistered is allow; one that runs by then keeps them for it',
+  allow: 'a start takes writes after some seconds all the same, and keeps them for it',
+};
 
 /** Only a proxy makes the topic. */
 function judgeUnmade(purpose: Purpose, shown: string, topic: string): Finding {
@@ -47,12 +54,17 @@ function judgeUnmade(purpose: Purpose, shown: string, topic: string): Finding {
   }
 }
 
-function judgeFailure(purpose: Purpose, shown: string, { isLasting, says }: Failure): Finding {
+function judgeFailure(
+  purpose: Purpose,
+  shown: string,
+  { isLasting, says }: Failure,
+  { archiver }: Config,
+): Finding {
   if (isLasting) return { kind: 'error', code: 'CONFIG_INVALID', says: `${shown}: ${says}` };
   const told = `${shown} cannot be asked (${says})`;
   switch (purpose) {
     case 'start':
-      return { kind: 'warning', says: `${told}: writes would be kept for it` };
+      return { kind: 'warning', says: `${told}: ${UNREGISTERED[archiver.unregistered]}` };
     case 'archive':
       return { kind: 'warning', says: `${told}: it is waited for, and nothing is archived` };
     case 'standby':
