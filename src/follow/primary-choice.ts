@@ -31,6 +31,15 @@ export interface Choice {
   readonly fork: Fork | null;
 }
 
+/** What a configuration names is not what is fed. */
+export interface Misnamed {
+  /** The origin of the primary. */
+  readonly primary: string;
+  readonly configured: string;
+  /** The primary is held, and what is configured never was one: it may be meant to be the next. */
+  readonly isNext: boolean;
+}
+
 const FILE = 'primary-choice.json';
 
 /**
@@ -85,12 +94,11 @@ export class PrimaryChoice {
     return opened;
   }
 
-  /** The origin of the primary where a start with this configuration would feed another than that names; throws as `open` does. */
-  static async look(dataDirectory: string, primary: string): Promise<string | undefined> {
+  /** What a start with this configuration would not do as that says; throws as `open` does. */
+  static async look(dataDirectory: string, primary: string): Promise<Misnamed | undefined> {
     const path = join(dataDirectory, FILE);
     const configured = new URL(primary).origin;
-    const choice = await readMeant(path, configured);
-    return choice === undefined || choice.primary === configured ? undefined : choice.primary;
+    return misnamedIn(await readMeant(path, configured), configured);
   }
 
   get url(): URL {
@@ -116,9 +124,9 @@ export class PrimaryChoice {
     return this.#choice?.fork ?? undefined;
   }
 
-  /** What the configuration names, where that is not the primary. */
-  get misnamed(): string | undefined {
-    return this.url.origin === this.#configured ? undefined : this.#configured;
+  /** Where the configuration names another one than the primary. */
+  get misnamed(): Misnamed | undefined {
+    return misnamedIn(this.#choice, this.#configured);
   }
 
   /** Durable when it resolves. */
@@ -224,6 +232,20 @@ function settled(choice: Choice, configured: string): Choice | undefined {
 /** Whether the configuration may name this one, given the choice. While it is held, nothing goes anywhere: any may be named. */
 function isMeant({ primary, insteadOf, hold }: Choice, configured: string): boolean {
   return hold !== null || primary === configured || insteadOf.includes(configured);
+}
+
+function misnamedIn(choice: Choice | undefined, configured: string): Misnamed | undefined {
+  if (choice === undefined || choice.primary === configured) return undefined;
+  const { primary, insteadOf, hold } = choice;
+  return { primary, configured, isNext: hold !== null && !insteadOf.includes(configured) };
+}
+
+/** For people: what to do about it. */
+export function tellMisnamed({ primary, configured, isNext }: Misnamed): string {
+  if (!isNext) {
+    return `the primary is ${primary}, and the configuration still names ${configured}: change it`;
+  }
+  return `the primary is ${primary}, which is held, and a release feeds that, though the configuration names ${configured}. If ${configured} was restored from this log since the hold, stop, remove DATA/${FILE}, and start again: it is then fed from where ${primary} stands (docs/RECOVERY.md, A). Else name ${primary}`;
 }
 
 function chosen(primary: string): Choice {

@@ -165,7 +165,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       await choice.switchTo(new URL('http://new:4242'), { lane: 'a', ordinal: 1, seq: 1 });
       const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
       expect(warned.code).toBe(0);
-      expect(warned.stderr).toContain('since a switch it is http://new:4242; change it');
+      expect(warned.stderr).toContain('would not be fed: the primary is http://new:4242, and the');
       const third = await run(['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1']);
       expect(third.code).toBe(1);
       expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
@@ -195,7 +195,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
       const warned = await run(args);
       expect(warned.code).toBe(0);
-      expect(warned.stderr.match(/since a switch it is http:\/\/new:4242/g)).toHaveLength(1);
+      expect(warned.stderr.match(/the primary is http:\/\/new:4242/g)).toHaveLength(1);
       await mkdir(join(data, 'wal'));
       const left = await run(args);
       expect(left.code).toBe(1);

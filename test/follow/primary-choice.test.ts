@@ -50,7 +50,10 @@ describe('the primary', () => {
     await (await open(OLD)).holdAt(HOLD);
     expect((await open(OLD)).hold).toEqual(HOLD);
     const misled = await open(NEW);
-    expect([misled.url.origin, misled.hold, misled.misnamed]).toEqual([OLD, HOLD, NEW]);
+    expect([misled.url.origin, misled.hold]).toEqual([OLD, HOLD]);
+    // It may be meant, though it is not fed by a release.
+    expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, isNext: true });
+    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ isNext: true });
     await (await open(OLD)).release();
     expect(await files()).toEqual([]);
     expect([(await open(OLD)).hold, cursor.position]).toEqual([undefined, at(10)]);
@@ -66,9 +69,12 @@ describe('the primary', () => {
 
   test('is another one after a switch, from its own place on, also while the old one is configured', async () => {
     const choice = await switchedToNew();
-    expect([choice.url.origin, choice.hold, choice.misnamed]).toEqual([NEW, undefined, OLD]);
+    expect([choice.url.origin, choice.hold]).toEqual([NEW, undefined]);
+    expect(choice.misnamed).toEqual({ primary: NEW, configured: OLD, isNext: false });
     const again = await open(OLD);
-    expect([again.url.origin, again.hold, again.misnamed]).toEqual([NEW, undefined, OLD]);
+    expect([again.url.origin, again.hold]).toEqual([NEW, undefined]);
+    await again.holdAt(HOLD);
+    expect((await open(OLD)).misnamed).toMatchObject({ configured: OLD, isNext: false });
     expect(cursor.position).toEqual(at(18));
   });
 
@@ -84,7 +90,7 @@ describe('the primary', () => {
     expect(await PrimaryChoice.look(folder.path, THIRD)).toBeUndefined();
     await switchedToNew();
     await expect(PrimaryChoice.look(folder.path, THIRD)).rejects.toThrow(`feeds ${NEW}`);
-    expect(await PrimaryChoice.look(folder.path, OLD)).toBe(NEW);
+    expect(await PrimaryChoice.look(folder.path, OLD)).toMatchObject({ primary: NEW });
     expect(await PrimaryChoice.look(folder.path, NEW)).toBeUndefined();
     await expect(open(THIRD)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',

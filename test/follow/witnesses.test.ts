@@ -31,6 +31,8 @@ afterEach(async () => {
 /** Stands still but for what passes, and lets who sleeps do what is due by then. */
 class StepClock implements Clock {
   #ms = Date.now();
+  #signal: AbortSignal | undefined;
+  #wake: (() => void) | undefined;
   #sleeper: { readonly untilMs: number; readonly wake: () => void } | undefined;
 
   now(): number {
@@ -45,7 +47,9 @@ class StepClock implements Clock {
     const untilMs = this.#ms + ms;
     await new Promise<void>((wake) => {
       this.#sleeper = { untilMs, wake };
-      signal.addEventListener('abort', () => wake(), { once: true });
+      this.#wake = wake;
+      if (this.#signal !== signal) signal.addEventListener('abort', () => this.#wake?.());
+      this.#signal = signal;
     });
   }
 

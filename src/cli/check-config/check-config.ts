@@ -1,7 +1,7 @@
 import type { Config } from '../../config/options.ts';
 import { formatConfig } from '../../config/format.ts';
 import { lookFormer } from '../../follow/former-primary.ts';
-import { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { PrimaryChoice, tellMisnamed } from '../../follow/primary-choice.ts';
 import { lookFormerTopic } from '../../kafka/former-topic.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
@@ -61,9 +61,9 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
 /** What a switch of the primary has left in a data directory. */
 async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
   try {
-    const chosen = await PrimaryChoice.look(data, primary);
-    if (chosen === undefined) return await checkFormer(data, primary);
-    const says = `primary ${primary} would not be fed: since a switch it is ${chosen}; change it`;
+    const misnamed = await PrimaryChoice.look(data, primary);
+    if (misnamed === undefined) return await checkFormer(data, primary);
+    const says = `primary ${primary} would not be fed: ${tellMisnamed(misnamed)}`;
     return { kind: 'warning', says };
   } catch (error) {
     const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';

@@ -60,7 +60,7 @@ export function tellFormer(
   data: string,
 ): string {
   const path = join(data, PRIMARY_BEFORE);
-  return `${primary} is another OpenTSDB than this directory fed before: until ${formatInstant(until)} that was ${before}, which has what is logged up to ${formatPosition(position)}. Nothing of that is sent to ${primary}, only what comes behind it. If ${before} is meant, name it again, and start: it gets what came since. If ${primary} is the same one by another name, or a restore has brought it the rest (docs/RECOVERY.md, A), remove ${path}`;
+  return `${primary} is another OpenTSDB than this directory fed before: until ${formatInstant(until)} that was ${before}, which has what is logged up to ${formatPosition(position)}. Nothing of that is sent to ${primary}, only what comes behind it. If ${before} is meant, name it again, and start: it gets what came since. If ${primary} is the same one by another name, or was restored to a moment since when ${before} got nothing more (docs/RECOVERY.md, A), remove ${path}`;
 }
 
 /** The topic that a configuration names; undefined when there is no Kafka. */

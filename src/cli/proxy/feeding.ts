@@ -139,7 +139,7 @@ export class Feeding {
     const { choice } = this.#options;
     return {
       url: choice.url.origin,
-      configured: choice.misnamed,
+      configured: choice.misnamed?.configured,
       heldSinceMs: choice.hold?.sinceMs,
       lanes: this.#switch.ends,
     };

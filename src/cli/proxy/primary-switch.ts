@@ -1,4 +1,4 @@
-import type { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { type PrimaryChoice, tellMisnamed } from '../../follow/primary-choice.ts';
 import type { Primary } from '../../follow/primary.ts';
 import type { LaneEnd } from '../../record/lane-end.ts';
 import { formatPosition } from '../../record/position.ts';
@@ -67,9 +67,8 @@ export class PrimarySwitch {
 
   /** What is to be changed where the configuration does not name the primary, for people. */
   get misnamed(): string | undefined {
-    const { url, misnamed } = this.#options.choice;
-    if (misnamed === undefined) return undefined;
-    return `the primary is ${url.origin}, and the configuration still names ${misnamed}: change it`;
+    const { misnamed } = this.#options.choice;
+    return misnamed && tellMisnamed(misnamed);
   }
 
   /** Carries to its end, until the signal aborts, what has to be done before the primary is fed. */
