@@ -15,10 +15,6 @@ export interface RetireOptions {
   readonly archived: Catalog;
   /** With what a topic has beyond it, if one was named. */
   readonly catalog: Catalog;
-  /** Whether a lane that was written to a short while ago is ended all the same. */
-  readonly isForced: boolean;
-  /** Epoch ms. */
-  readonly now: number;
 }
 
 /** Where a lane is to be ended. */
@@ -31,9 +27,8 @@ export interface LaneEnding {
   readonly segment: SegmentName | undefined;
 }
 
-/** Throws LANE_NOT_RETIRED when the lane isn't known, has ended, or was written to a short while ago. */
-export function findEnding(options: RetireOptions): LaneEnding {
-  const { lane, archived, catalog, isForced, now } = options;
+/** Throws LANE_NOT_RETIRED when the lane isn't known, or has ended. */
+export function findEnding({ lane, archived, catalog }: RetireOptions): LaneEnding {
   const holdings = catalog.lanes.get(lane);
   const coverage = computeCoverage(catalog).lanes.find((one) => one.lane === lane);
   const isKnown = archived.lanes.get(lane)?.begin !== undefined;
@@ -55,15 +50,22 @@ export function findEnding(options: RetireOptions): LaneEnding {
   const marked = holdings.holes.reduce((max, hole) => Math.max(max, hole.lastSeq), 0);
   const coveredSeq = last?.lastSeq ?? holdings.begin.firstSeq - 1;
   const toMs = last?.toMs ?? coverage.openedAt;
-  if (!isForced && now - toMs < SILENT_MS_MIN) {
-    const at = new Date(toMs).toISOString();
-    throw refused(
-      `lane ${lane} was written to at ${at}, so it may be alive`,
-      'Stop its proxy; a start of it ends the lane by itself. If it is gone for good, use --force.',
-    );
-  }
   const segment = holdings.objects.find(({ lastSeq }) => lastSeq === coveredSeq);
   return { lastSeq: Math.max(coveredSeq, marked), toMs, segment };
+}
+
+/** Why a lane that has not stopped in order may be written to still; undefined when nothing came of it for long. `now`: epoch ms. */
+export function whyAlive(lane: string, { toMs }: LaneEnding, now: number): string | undefined {
+  if (now - toMs >= SILENT_MS_MIN) return undefined;
+  return `lane ${lane} was written to at ${new Date(toMs).toISOString()}, so it may be alive`;
+}
+
+/** Of a lane that may be written to still, in the words of `whyAlive`. */
+export function refusedAlive(why: string): WalError {
+  return refused(
+    why,
+    'Stop its proxy; a start of it ends the lane by itself. If it is gone for good, use --force.',
+  );
 }
 
 /** Whether the last record says that the lane stopped in order; not where it can't be read. */

@@ -184,7 +184,10 @@ function addLane(program: Command, settle: (code: ExitCode) => void): void {
     )
     .argument('<LANE>', 'The lane, as `tsdb-wal info` shows it.')
     .requiredOption('--repository <DIR>', REPOSITORY_HELP)
-    .option('--force', 'Also when it was written to in the last 15 minutes.')
+    .option(
+      '--force',
+      'Also when it was written to in the last 15 minutes and has not stopped in order.',
+    )
     .option('--dry-run', 'Say where it would be ended, and what that means. Change nothing.')
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(RETIRE_EXAMPLE))

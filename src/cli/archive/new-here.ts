@@ -46,6 +46,6 @@ export async function findLeftOpen(options: NewHereOptions): Promise<LeftOpen | 
       host: one.host,
       archivedTo: formatInstant(one.toMs),
     })),
-    told: `${data} is new to this repository, and nothing has ended these lanes: each holds the safe time back, unless its proxy runs. If one was written from here, put its data directory back (is its disk mounted?): a start on that ends the lane. If that is gone for good, \`tsdb-wal lane retire LANE --repository ${place}\` ends it; unless it had stopped in order, that is a hole, and no later moment can be restored without --allow-holes (--dry-run tells). Or begin anew in another --repository`,
+    told: `${data} is new to this repository, and nothing has ended these lanes: each holds the safe time back, unless its proxy runs. If one was written from here, put its data directory back (is its disk mounted?): a start on that ends the lane. If that is gone for good, \`tsdb-wal lane retire LANE --repository ${place}\` ends it, with --force where it was written to in the last 15 minutes; unless it had stopped in order, that is a hole, and no later moment can be restored without --allow-holes (--dry-run tells). Or begin anew in another --repository`,
   };
 }

@@ -1,5 +1,11 @@
 import { openRepository } from '../../archive/repository.ts';
-import { findEnding, type LaneEnding, retireLane } from '../../archive/retire-lane.ts';
+import {
+  findEnding,
+  type LaneEnding,
+  refusedAlive,
+  retireLane,
+  whyAlive,
+} from '../../archive/retire-lane.ts';
 import { findHistory } from '../../archive/sources.ts';
 import type { TopicLog } from '../../archive/topic-log.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
@@ -8,6 +14,7 @@ import { type Print, printToStdout } from '../print.ts';
 
 export interface RetireFlags {
   readonly repository: string;
+  /** Also a lane that was written to a short while ago, and has not stopped in order. */
   readonly force?: boolean;
   /** Only tell what would be done. */
   readonly dryRun?: boolean;
@@ -24,18 +31,22 @@ export async function retire(
   const now = Date.now();
   const { store } = repository;
   const found = await findHistory({ repository, store, data: undefined, topic }, { now });
-  const ending = findEnding({ lane, ...found, isForced: force, now });
+  const ending = findEnding({ lane, ...found });
   const tail = found.topic?.lanes.find(({ begin }) => begin.lane === lane);
   const isInTopic = tail?.runs.at(-1)?.lastSeq === ending.lastSeq;
   const closed = isInTopic
     ? tail.isClosed
     : (await closedLanes(store, new Map([[lane, ending]]))).has(lane);
+  // One that stopped in order is written to no more.
+  const alive = closed || force ? undefined : whyAlive(lane, ending, now);
+  if (alive !== undefined && !isDryRun) throw refusedAlive(alive);
   const { lastSeq } = ending;
   const reason = `the lane was ended by hand at ${new Date(now).toISOString()}`;
   if (!isDryRun)
     await retireLane(repository, { lane, lastSeq, isClosed: closed, reason, notedAt: now });
   const cameBy = found.archived.lanes.get(lane)?.begin?.topic;
   const notes = [
+    ...(alive === undefined ? [] : [`${alive}: without --force it is refused for now`]),
     ...(isInTopic
       ? [
           'what the topic has of it is not archived yet: it is ended once an archiver has archived that',
