@@ -243,7 +243,7 @@ test('a time says its zone, or is refused with both readings', () => {
   for (const from of ['yesterday', '2025-13-01T00:00:00Z', '12', '']) {
     expect(refused({ from })).toMatchObject({ code: 'CONFIG_INVALID' });
   }
-  for (const seq of ['x', '1-', '-1', 'zz/1', '1.5']) {
+  for (const seq of ['x', '1-', '-1', 'zz/1', '1.5', '5-1', 'a1/5-1']) {
     expect(refused({ seq })).toMatchObject({ code: 'CONFIG_INVALID' });
   }
 });

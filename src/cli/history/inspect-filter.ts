@@ -32,7 +32,11 @@ function parseSequence(text: string): Pick<RecordFilter, 'firstSeq' | 'lastSeq' 
     throw wrong(`--seq ${text} is no sequence number`, 'Write 17, 17-20, or LANE/17.');
   }
   const [, lane = '', first = '', last = first] = match;
-  return { lane, firstSeq: Number(first), lastSeq: Number(last) };
+  const [firstSeq, lastSeq] = [Number(first), Number(last)];
+  if (lastSeq < firstSeq) {
+    throw wrong(`--seq ${text} ends before it begins`, 'Write the lower number first, as 17-20.');
+  }
+  return { lane, firstSeq, lastSeq };
 }
 
 function wrong(message: string, hint: string): WalError {
