@@ -3,7 +3,7 @@ import type { Config } from '../../config/options.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { runStart } from './compose.ts';
 import { runWorkers } from '../workers/supervisor.ts';
-import { ownNumber, tell } from '../workers/worker-messages.ts';
+import { endWithStarter, ownNumber, tell } from '../workers/worker-messages.ts';
 import { configOfWorker, placeWorkers } from '../workers/worker-places.ts';
 
 /** Runs the proxy, or several that share a port, until it is told to stop. */
@@ -29,6 +29,7 @@ async function runWorker(
   logger: Logger,
   { isDraining }: { readonly isDraining: boolean },
 ): Promise<void> {
+  endWithStarter();
   await runStart(config, logger, {
     isDraining,
     sharesPort: true,

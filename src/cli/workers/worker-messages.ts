@@ -1,3 +1,5 @@
+import cluster from 'node:cluster';
+
 /** What a worker tells the process that started it. */
 export type FromWorker =
   /** It takes writes, or drains. */
@@ -20,4 +22,14 @@ export function ownNumber(): number | undefined {
 
 export function tell(message: FromWorker): void {
   process.send?.(message);
+}
+
+/**
+ * Call before anything is told or listened to. When the process that started this one is gone, Node ends this one as it sees the channel's end;
+ * what it has to say until then, as where it listens, can't be said, and is no fault of its own.
+ */
+export function endWithStarter(): void {
+  cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_IPC_CHANNEL_CLOSED') throw error;
+  });
 }
