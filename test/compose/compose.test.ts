@@ -8,6 +8,8 @@ import { loadConfig } from '../../src/config/load.ts';
 interface Service {
   readonly command?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly build?: string;
   readonly depends_on?: Readonly<Record<string, unknown>>;
 }
 
@@ -15,6 +17,8 @@ const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true 
   readonly services: Readonly<Record<string, Service>>;
   readonly volumes: Readonly<Record<string, unknown>>;
 };
+
+const ADMIN_PORT = 4244;
 
 /** compose-spec.json is the schema of the Compose Specification (github.com/compose-spec/compose-spec, Apache-2.0). */
 function readSchema(): object {
@@ -46,6 +50,16 @@ describe('docker-compose.yml', () => {
     for (const file of new Set(files)) {
       const config = await loadConfig({ file, environment: {}, flags: {} });
       expect(config.kafka.brokers).toEqual(['kafka:9092']);
+      expect(config.admin).toEqual({ host: '0.0.0.0', port: ADMIN_PORT });
     }
+  });
+
+  test('lets each process of ours be asked from this machine only, at a port of its own', () => {
+    const ours = Object.values(compose.services).filter(({ build }) => build !== undefined);
+    const asked = ours.flatMap(({ ports = [] }) =>
+      ports.filter((port) => /^127\.0\.0\.1:\d+:4244$/.test(port)),
+    );
+    expect(asked.length).toBe(ours.length);
+    expect(new Set(asked).size).toBe(ours.length);
   });
 });
