@@ -23,7 +23,7 @@ Exit codes:
   2  wrong usage or configuration
   3  wal inspect: the log is damaged; restore: the time cannot be reached
   4  the repository lacks records of what it covers, or of what is to be restored or searched
-  5  restore, and a standby that begins with one: the target cannot be used; compare: one of the two cannot be asked
+  5  restore, and a standby that begins: the target cannot be used; compare: one of the two cannot be asked
   6  restore: the target differs from what was restored, or refuses points of it; compare: the two differ
   7  the repository is damaged
   8  log grep: no write fits

@@ -35,6 +35,8 @@ export interface StandbyOptions {
   readonly clock: Clock;
   readonly limits: FeedLimits;
   readonly events: StandbyEvents;
+  /** Asked while the target is up and was sent nothing yet: why it is not to be sent anything now. Rejects when it never is. */
+  readonly vet?: () => Promise<string | undefined>;
 }
 
 export interface StandbyEvents extends Pick<
@@ -69,6 +71,7 @@ export class Standby {
   readonly #known: KnownTarget;
   #facts: ServerFacts | undefined;
   #trouble: string | undefined;
+  #isEnding = false;
   readonly #draining: Draining;
   readonly #loop: LoopWatch;
   readonly #watching = new Nudge();
@@ -221,7 +224,10 @@ export class Standby {
   async run(signal: AbortSignal): Promise<'stopped' | 'reached' | 'promoted'> {
     if (this.promotion.kind === 'promoted') return 'promoted';
     const over = new AbortController();
-    const abort = (): void => over.abort();
+    const abort = (): void => {
+      this.#isEnding = true;
+      over.abort();
+    };
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     const parts = [this.#arrivals.run(over.signal), this.#feed.run(over.signal), this.#watch(over)];
@@ -279,7 +285,7 @@ export class Standby {
       isContinued: place.latestMs !== null,
       barred: async (through, isUp) => {
         this.#loop.answered(through);
-        return isUp ? this.#known.noteReached() : undefined;
+        return isUp ? this.#admit() : undefined;
       },
       events: {
         delivered: (_last, refused) => this.#refusals.among(refused),
@@ -288,7 +294,8 @@ export class Standby {
         unsettled: (points) => events.unsettled(points),
         answered: (points, durationMs) => events.answered(points, durationMs),
         state: (state) => {
-          if (!this.#draining.isOver) events.state(state);
+          // How it ends is no news of the target.
+          if (!this.#isEnding && !this.#draining.isOver) events.state(state);
         },
         facts: (facts) => {
           this.#facts = facts;
@@ -301,6 +308,12 @@ export class Standby {
         hole: (hole: Hole) => events.hole(hole),
       },
     });
+  }
+
+  async #admit(): Promise<string | undefined> {
+    const { state, vet } = this.#options;
+    if (state.state.isReached) return undefined;
+    return (await vet?.()) ?? this.#known.noteReached();
   }
 
   #onTrouble(reason: string | undefined): void {

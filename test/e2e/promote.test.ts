@@ -161,14 +161,15 @@ describeOnStack('a promotion with writes going on', (stack) => {
   }
 });
 
-/** A standby that has caught up with these proxies. */
+/** A standby that has caught up with these proxies. Its target holds what an earlier test gave it. */
 async function follow(
   target: Tsd,
   source: readonly string[],
   proxies: readonly ProxyProcess[],
   more: readonly string[] = [],
 ): Promise<string> {
-  const standby = await StandbyProcess.start([...source, '--target', target.url], more);
+  const flags = [...source, '--target', target.url, '--begin', 'oldest'];
+  const standby = await StandbyProcess.start(flags, more);
   onTestFinished(() => standby[Symbol.asyncDispose]());
   const { admin } = standby;
   await standby.untilSaid('"following"');

@@ -16,6 +16,8 @@ import { readLanes } from './kit/whole-log.ts';
 const FLAGS = ['--delivery-heal-window', '500ms'];
 const VALUES = '1 300 1.5 -0.25 70000 9007199254740993 1e5'.split(' ');
 const LOAD = { http: 2, telnet: 1, batch: 20, pauseMs: 50, again: true };
+/** Into a target that holds what an earlier test gave it. */
+const OLDEST = ['--begin', 'oldest'];
 const LAG_SECONDS_MAX = 2;
 const DELAY_MS = 3_000;
 /** From the end of the delay to the point in the target, and to the look that finds it. */
@@ -80,6 +82,7 @@ describeOnStack('a standby', (offered) => {
     standby.start(['--stop-at', new Date(stopAtMs).toISOString()]);
     for (let n = 1; Date.now() < stopAtMs + 500; n += 1) await put(proxy, 'log.stopped', n);
     expect(await standby.ended()).toBe(0);
+    expect(standby.lines.join('\n')).not.toContain('"state":"down"');
     await proxy.terminate();
     const state = stateAt(await readLanes(proxy.dataDirectory), stopAtMs);
     const stopped = new Map([...state].filter(([, { line }]) => line.includes(' log.stopped ')));
@@ -94,8 +97,9 @@ describeOnStack('a standby', (offered) => {
     const kafka = ['--kafka', brokers, '--topic', topic];
     await using first = await start(...kafka, '--archive', 'off');
     await using second = await start(...kafka, '--archive', 'off');
-    await expectLoop([...kafka, '--target', second.url]);
-    await using standby = await StandbyProcess.start([...kafka, '--target', target.url]);
+    await expectLoop([...kafka, ...OLDEST, '--target', second.url]);
+    await expectFull([...kafka, '--target', primary.url]);
+    await using standby = await StandbyProcess.start([...kafka, ...OLDEST, '--target', target.url]);
     await underLoad([first, second], 'topic', async () => {
       await standby.until(({ contains }) => contains.lanes.length >= 2);
       await kill(standby);
@@ -133,9 +137,7 @@ describeOnStack('a standby', (offered) => {
     await put(proxy, 'begun.last', 1);
     await standby.contains(await settledEnds([proxy]));
     await expectSame(['begun.http', 'begun.telnet', 'begun.churn', 'begun.last'], empty);
-    await using other = await StandbyProcess.start(flags);
-    expect(await other.ended()).not.toBe(0);
-    expect(other.lines.join('\n')).toContain('TARGET_UNUSABLE');
+    await expectFull(flags);
     await standby.kill9();
 
     // Where only the repository can be reached: what is archived since.
@@ -217,6 +219,13 @@ async function expectLoop(flags: readonly string[]): Promise<void> {
   await using standby = await StandbyProcess.start(flags);
   expect(await standby.ended()).toBe(1);
   expect(standby.lines.join('\n')).toContain('STANDBY_LOOP');
+}
+
+/** One whose target holds data that it was not sent by it ends. */
+async function expectFull(flags: readonly string[]): Promise<void> {
+  await using standby = await StandbyProcess.start(flags);
+  expect(await standby.ended()).toBe(5);
+  expect(standby.lines.join('\n')).toContain('TARGET_UNUSABLE');
 }
 
 async function kill(standby: StandbyProcess): Promise<void> {

@@ -46,10 +46,10 @@ export function answerQuery(storage: TsdStorage, query: FakeQuery): FakeAnswer {
 }
 
 /** `/api/suggest?type=metrics`, for names of ASCII unless `q` says how they begin. */
-export function suggestMetrics(storage: TsdStorage, start: string): string[] {
+export function suggestMetrics(storage: TsdStorage, start: string | null): string[] {
   const names = storage.keys().flatMap((key) => storage.read(key)?.metric ?? []);
   const isMeant = (name: string): boolean =>
-    start === '' ? /^[!-~]/.test(name) : name.startsWith(start);
+    start === null || start === '' ? /^[!-~]/.test(name) : name.startsWith(start);
   return [...new Set(names)].filter(isMeant).toSorted();
 }
 

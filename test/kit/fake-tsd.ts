@@ -45,6 +45,8 @@ export interface FakeTsdFaults {
   query?: (query: FakeQuery) => FakeAnswer | undefined;
   /** `/api/config` is not there. */
   noConfig?: boolean;
+  /** With which `/api/suggest` answers. */
+  suggestStatus?: number;
 }
 
 interface Failure {
@@ -238,12 +240,12 @@ export class FakeTsd implements AsyncDisposable {
     else if (url.pathname === '/api/config' && this.faults.noConfig !== true) {
       sendJson(response, 200, this.settings);
     } else if (url.pathname === '/api/query' && request.method === 'POST') {
-      const found = answerQuery(this.storage, JSON.parse(body) as FakeQuery);
-      const refused = this.faults.query?.(JSON.parse(body) as FakeQuery);
-      const answer = refused ?? found;
+      const query = JSON.parse(body) as FakeQuery;
+      const answer = this.faults.query?.(query) ?? answerQuery(this.storage, query);
       response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.body);
     } else if (url.pathname === '/api/suggest') {
-      sendJson(response, 200, suggestMetrics(this.storage, url.searchParams.get('q') ?? ''));
+      const { suggestStatus: status = 200 } = this.faults;
+      sendJson(response, status, suggestMetrics(this.storage, url.searchParams.get('q')));
     } else if (url.pathname === '/api/query') {
       sendJson(response, 200, this.storage.query(url.searchParams));
     } else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());
@@ -361,10 +363,6 @@ function sendError(response: ServerResponse, code: number, message: string): voi
 
 function sendJson(response: ServerResponse, status: number, value: object): void {
   const body = Buffer.from(JSON.stringify(value));
-  response
-    .writeHead(status, {
-      'Content-Type': 'application/json; charset=UTF-8',
-      'Content-Length': body.length,
-    })
-    .end(body);
+  const headers = { 'Content-Type': 'application/json; charset=UTF-8' };
+  response.writeHead(status, { ...headers, 'Content-Length': body.length }).end(body);
 }

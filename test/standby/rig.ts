@@ -27,6 +27,7 @@ export interface StartOptions {
   readonly source?: StandbySource;
   /** Where it finds the target, when not at the fake itself. */
   readonly target?: URL;
+  readonly vet?: (state: StateDirectory) => Promise<string | undefined>;
 }
 
 /** A log that is written, a standby that follows it, and the fake OpenTSDB that it feeds. */
@@ -120,6 +121,7 @@ export class StandbyRig implements AsyncDisposable {
         deadLetters: () => undefined,
         unsaved: () => undefined,
       },
+      vet: async () => options.vet?.(state),
     });
     this.#standby = standby;
     this.#state = state;

@@ -217,6 +217,7 @@ describe.concurrent('a gate', () => {
     await rig.log.write([line('m', 2)]);
     await rig.start({ stopAtMs });
     expect(await rig.ended()).toBe('reached');
+    expect(rig.states.at(-1)).not.toBe('down');
     expect(rig.values('m').every((value) => value === '1')).toBe(true);
     expect(rig.tsd.storage.keys()).toHaveLength(1);
   });

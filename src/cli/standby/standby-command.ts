@@ -37,7 +37,7 @@ export function addStandby(program: Command, help: { readonly environment: strin
     )
     .option(
       '--begin <TIME>',
-      'With a new --state: the target contains everything received up to then. oldest: begin with the oldest record there is, whatever was before it.',
+      'With a new --state: the target contains everything received up to then. oldest: begin with the oldest record there is, whatever was before it, and whatever the target holds.',
     )
     .option('--delay <DURATION>', 'Apply what was received only so long after that, as 1h.')
     .option('--stop-at <TIME>', 'Apply what was received up to then, and end.')

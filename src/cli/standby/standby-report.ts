@@ -32,7 +32,6 @@ export class StandbyReport {
   readonly #unsettled: UnsettledPoints;
   /** Why what is contained could not be written down the last time. */
   #unsaved: string | undefined;
-  #isEnding = false;
 
   constructor(options: StandbyReportOptions) {
     const { logger, clock, metrics } = options;
@@ -48,8 +47,7 @@ export class StandbyReport {
     return {
       state: (state) => {
         if (state.kind === 'live') logger.info({ target }, 'the target is up to date');
-        else if (!this.#isEnding)
-          logger.warn({ state: state.kind, reason: state.reason }, 'behind');
+        else logger.warn({ state: state.kind, reason: state.reason }, 'behind');
       },
       facts: (facts) => logger.info({ ...facts, target }, 'target reached'),
       resumed: (reason) => {
@@ -100,10 +98,6 @@ export class StandbyReport {
         this.#unsaved = reason;
       },
     };
-  }
-
-  ending(): void {
-    this.#isEnding = true;
   }
 
   /** What /status shows; its shape is part of the interface (docs/JSON.md). */

@@ -18,6 +18,7 @@ import { standbyActions } from './standby-actions.ts';
 import { PROMOTED, StandbyReport } from './standby-report.ts';
 import type { StandbyRequest } from './standby-request.ts';
 import { listenForStop } from '../stop-signal.ts';
+import { lookAtTarget } from './target-look.ts';
 import { VERSION } from '../version.ts';
 
 /** Runs a standby until it is told to stop, or has come to where it is to stop. */
@@ -71,6 +72,7 @@ async function follow(
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
   const parts = { request, logger, clock: systemClock, metrics: counters, gate };
   const report = new StandbyReport({ ...parts, source: named });
+  const data = request.isData || named.kind === 'data' ? config.data : undefined;
   const standby = new Standby({
     target,
     source,
@@ -80,6 +82,7 @@ async function follow(
     clock: systemClock,
     limits: feedLimitsOf(config),
     events: report.events,
+    vet: () => lookAtTarget({ request, state, data, logger, nowMs: systemClock.now(), signal }),
   });
   addStandbyGauges(metrics, standby, () => gate.isPaused);
   const admin = createAdminServer({
@@ -95,7 +98,6 @@ async function follow(
     const { kind } = state.state.promotion;
     const told = kind === 'promoted' ? 'started' : 'following';
     logger.info({ ...places, isPaused, version: VERSION }, told);
-    signal.addEventListener('abort', () => report.ending(), { once: true });
     const end = await standby.run(signal);
     if (end === 'promoted') await servePromoted(signal, logger);
     const contained = standby.place.latestMs;

@@ -1,0 +1,62 @@
+import type { QueryClient } from '../opentsdb/query-client.ts';
+import type { MetricSpan } from './fold-query.ts';
+
+type Client = Pick<QueryClient, 'get' | 'holdsData'>;
+
+/** More metrics than a TSD could ever suggest. */
+const SUGGESTIONS_MAX = 16_777_216;
+const QUESTIONS_MAX = 4;
+
+/** The metrics that a TSD has names for, but for those that begin with no ASCII; undefined: it lists none. Rejects when there is no answer. */
+export async function listMetrics(
+  client: Pick<Client, 'get'>,
+): Promise<readonly string[] | undefined> {
+  const known = await client.get(`/api/suggest?type=metrics&max=${SUGGESTIONS_MAX}`);
+  if (!Array.isArray(known)) return undefined;
+  return (known as readonly unknown[]).filter((name) => typeof name === 'string');
+}
+
+/** To be looked for about there first, epoch ms. */
+export function spansOf(metrics: readonly string[], firstMs: number, lastMs: number): MetricSpan[] {
+  return metrics.map((metric) => ({ metric, firstMs, lastMs }));
+}
+
+/** Of the metrics some that hold data, `enough` or a few more, or all. Rejects when there is no answer. */
+export async function someHeld(
+  client: Pick<Client, 'holdsData'>,
+  metrics: readonly MetricSpan[],
+  enough: number,
+): Promise<readonly string[]> {
+  const held: string[] = [];
+  await forEach(metrics, async (span) => {
+    if (held.length < enough && (await holds(client, span)) === true) held.push(span.metric);
+  });
+  return held;
+}
+
+/** First where data are likely, so that a full target is not asked to read all of it. Rejects when there is no answer. */
+export async function holds(
+  client: Pick<Client, 'holdsData'>,
+  { metric, firstMs, lastMs }: MetricSpan,
+): Promise<boolean | 'unknown name'> {
+  const hourMs = 3_600_000;
+  for (const [fromMs, toMs] of [
+    [lastMs - hourMs, lastMs],
+    [firstMs, firstMs + hourMs],
+    [firstMs, lastMs],
+    [0, Infinity],
+  ] as const) {
+    const held = await client.holdsData(metric, fromMs, toMs);
+    if (held !== false) return held;
+  }
+  return false;
+}
+
+/** A few at a time. */
+export async function forEach<T>(all: readonly T[], act: (one: T) => Promise<void>): Promise<void> {
+  const rest = all[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (const one of { [Symbol.iterator]: () => rest }) await act(one);
+  };
+  await Promise.all(Array.from({ length: QUESTIONS_MAX }, worker));
+}
