@@ -4,6 +4,7 @@ import { seal, unseal } from '../archive/sealed-json.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { type Fork, parseFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
 import { parseLaneEnds } from '../record/lane-end.ts';
@@ -15,6 +16,8 @@ import type { LanePlace, Place } from './place.ts';
 export interface StandbyState {
   /** Its address. */
   readonly target: string;
+  /** The last topic that it was fed from; undefined: none, or a version wrote this that didn't say. */
+  readonly topic: string | undefined;
   /** It has answered: something may have been sent to it. */
   readonly isReached: boolean;
   readonly isPaused: boolean;
@@ -35,8 +38,11 @@ export interface StandbyState {
 
 const FORMAT = 1;
 const FILE = 'standby.json';
+/** What was received so long before the latest that a target contains may have come later. */
+const LATE_MS = 60_000;
 
 const FRESH: Omit<StandbyState, 'target'> = {
+  topic: undefined,
   isReached: false,
   isPaused: false,
   promotion: FOLLOWING,
@@ -51,8 +57,8 @@ const FRESH: Omit<StandbyState, 'target'> = {
 /** The directory of a standby: what its target contains, and its dead letters. One process uses it at a time. */
 export class StateDirectory {
   readonly path: string;
-  /** The address that was named before, where nothing was ever sent: the state begins anew with this one. */
-  readonly insteadOf: string | undefined;
+  /** What was named before, where nothing was ever sent: the state begins anew. */
+  readonly insteadOf: Pick<StandbyState, 'target' | 'topic'> | undefined;
   readonly #lock: DirectoryLock;
   #state: StandbyState;
   #last: Promise<void> = Promise.resolve();
@@ -60,7 +66,7 @@ export class StateDirectory {
   private constructor(
     path: string,
     lock: DirectoryLock,
-    { state, insteadOf }: { readonly state: StandbyState; readonly insteadOf: string | undefined },
+    { state, insteadOf }: Pick<StateDirectory, 'state' | 'insteadOf'>,
   ) {
     this.path = path;
     this.insteadOf = insteadOf;
@@ -68,20 +74,27 @@ export class StateDirectory {
     this.#state = state;
   }
 
-  /** Throws DATA_LOCKED, DATA_UNUSABLE; CONFIG_INVALID when it is of another target, unless that `isMoved` or never answered. */
-  static async open(path: string, target: URL, isMoved: boolean): Promise<StateDirectory> {
+  /**
+   * `topic`: that is to be followed; undefined: none. Throws DATA_LOCKED, DATA_UNUSABLE; CONFIG_INVALID when it is of another target, unless
+   * that `isMoved`, or of another topic. One whose target never answered begins anew with either.
+   */
+  static async open(
+    path: string,
+    target: URL,
+    isMoved: boolean,
+    topic?: string,
+  ): Promise<StateDirectory> {
     const lock = await lockFolder(path);
     try {
       const known = await readState(join(path, FILE));
-      const isOther = known !== undefined && known.target !== target.origin && !isMoved;
-      if (isOther && !isUnused(known)) throw ofAnother(path, known.target, target);
+      const mistake =
+        known &&
+        (ofAnotherTarget(path, known, target, isMoved) ?? ofAnotherTopic(path, known, topic));
+      if (mistake !== undefined && !isUnused(known)) throw mistake;
       const { isPaused = false } = known ?? {};
-      const kept = isOther ? { isPaused } : known;
+      const kept = mistake === undefined ? known : { isPaused };
       const state = { ...FRESH, ...kept, target: target.origin };
-      return new StateDirectory(path, lock, {
-        state,
-        insteadOf: isOther ? known.target : undefined,
-      });
+      return new StateDirectory(path, lock, { state, insteadOf: mistake && known });
     } catch (error) {
       await lock.release();
       throw error;
@@ -114,13 +127,33 @@ export class StateDirectory {
 }
 
 /** Whether it says nothing of its target that would not be so of any other. */
-function isUnused({ isReached, promotion }: StandbyState): boolean {
-  return !isReached && promotion.kind === 'none';
+function isUnused(known: StandbyState | undefined): boolean {
+  return known?.isReached === false && known.promotion.kind === 'none';
 }
 
-function ofAnother(path: string, before: string, { origin }: URL): WalError {
+function ofAnotherTarget(
+  path: string,
+  { target: before }: StandbyState,
+  { origin }: URL,
+  isMoved: boolean,
+): WalError | undefined {
+  if (before === origin || isMoved) return undefined;
   return new WalError('CONFIG_INVALID', `${path} tells what ${before} contains, not ${origin}`, {
     hint: 'Use another --state for another target, also where the first one was named by mistake: what it was sent stays there. --moved says that it is the same OpenTSDB, under a new address.',
+  });
+}
+
+/** Without Kafka a log or a repository is followed, which know their lanes themselves. */
+function ofAnotherTopic(
+  path: string,
+  { topic: before, place }: StandbyState,
+  topic: string | undefined,
+): WalError | undefined {
+  if (before === undefined || topic === undefined || before === topic) return undefined;
+  const latestMs = place?.latestMs ?? null;
+  const since = latestMs && ` and \`--begin ${formatInstant(latestMs - LATE_MS)}\``;
+  return new WalError('CONFIG_INVALID', `${path} follows the topic ${before}, not ${topic}`, {
+    hint: `Name ${before}: what ${topic} has would be put over what came by it. Where the proxies were moved to ${topic}, let the target contain all of ${before} first, then begin with another --state${since ?? ''}. Where ${before} was named by mistake, with another --state and an empty target.`,
   });
 }
 
@@ -171,9 +204,11 @@ function formatState({ place, ...known }: StandbyState): object {
 }
 
 function parseState(content: Buffer): StandbyState | undefined {
-  const { format, target, isPaused, promotion: written, place, ...rest } = unseal(content) ?? {};
+  const { format, target, topic, isPaused, ...rest } = unseal(content) ?? {};
   if (format !== FORMAT || typeof target !== 'string' || typeof isPaused !== 'boolean')
     return undefined;
+  if (topic !== undefined && typeof topic !== 'string') return undefined;
+  const { promotion: written, place } = rest;
   const promotion = parsePromotion(written);
   const forks = parseForks(rest['forks']);
   // A version that didn't say so may have sent something.
@@ -186,6 +221,7 @@ function parseState(content: Buffer): StandbyState | undefined {
   if (typeof isReached !== 'boolean') return undefined;
   const known = {
     target,
+    topic,
     isReached,
     isPaused,
     promotion,

@@ -25,11 +25,13 @@ import { VERSION } from '../version.ts';
 export async function runStandby(request: StandbyRequest): Promise<void> {
   const logger = createLogger(request.config.logLevel);
   const stop = listenForStop((signal) => logger.info({ signal }, 'stopping'));
-  const state = await StateDirectory.open(request.state, request.target, request.isMoved);
+  const topic = topicIn(request);
+  const state = await StateDirectory.open(request.state, request.target, request.isMoved, topic);
   try {
     if (state.insteadOf !== undefined) {
-      const places = { target: request.target.origin, before: state.insteadOf };
-      logger.info(places, 'another target: the one before never answered, and was sent nothing');
+      const { target, topic: topicBefore } = state.insteadOf;
+      const places = { target: request.target.origin, topic, before: target, topicBefore };
+      logger.info(places, 'begins anew: the target before never answered, and was sent nothing');
     }
     await follow(request, state, logger, stop.signal);
   } finally {
@@ -58,12 +60,14 @@ async function follow(
   await forgetBootstrap(state);
   const wasPromoted = state.state.promotion.kind === 'promoted';
   const isFollowingAgain = wasPromoted && request.isFollowingAgain;
+  const isOver = wasPromoted && !isFollowingAgain;
   // One that has stopped for good answers also when its source is gone.
-  if (wasPromoted && !isFollowingAgain) await source.close();
+  if (isOver) await source.close();
   // What can't be followed from there is said before anything begins.
   else await source.seek(place);
   await state.save({
     place,
+    ...(!isOver && { topic: topicIn(request) ?? state.state.topic }),
     ...(isNew && { sentToMs: place.latestMs ?? 0 }),
     ...(isNew && request.begin.kind === 'oldest' && { beganOldestMs: systemClock.now() }),
     ...(isFollowingAgain && { promotion: FOLLOWING }),
@@ -100,8 +104,7 @@ async function follow(
     logger.info({ ...places, isPaused, version: VERSION }, told);
     const end = await standby.run(signal);
     if (end === 'promoted') await servePromoted(signal, logger);
-    const contained = standby.place.latestMs;
-    const latest = contained === null ? null : formatInstant(contained);
+    const latest = latestOf(standby.place);
     if (end === 'reached') logger.info({ stopAt: formatInstant(stopAtMs), latest }, 'reached');
     logger.info({ latest }, 'stopped');
   } finally {
@@ -113,6 +116,15 @@ async function follow(
 async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {
   logger.warn(`${PROMOTED}; stop it once every proxy feeds that`);
   await untilAborted(signal);
+}
+
+function latestOf({ latestMs }: Place): string | null {
+  return latestMs === null ? null : formatInstant(latestMs);
+}
+
+/** The one that is followed; undefined: none. */
+function topicIn({ config: { kafka } }: StandbyRequest): string | undefined {
+  return kafka.brokers.length === 0 ? undefined : kafka.topic.name;
 }
 
 /** What a target contains of which nothing is known yet; undefined when the signal aborted meanwhile. */
