@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WalError } from '../runtime/errors.ts';
 import { isThere } from '../runtime/is-there.ts';
+import { dataUnusable } from './data-unusable.ts';
 
 const NAME = /^worker-([1-9]\d{0,2})$/;
 
@@ -20,6 +21,17 @@ export async function workerNumbers(data: string): Promise<number[]> {
 /** Whether the directory itself has a log, as that of a single process has. */
 export async function hasLog(data: string): Promise<boolean> {
   return isThere(join(data, 'wal'));
+}
+
+/** Throws as assertOneLog does, and DATA_UNUSABLE when there is no log, or none that can be read. */
+export async function assertLog(data: string): Promise<void> {
+  await assertOneLog(data);
+  const folder = join(data, 'wal');
+  try {
+    await readdir(folder);
+  } catch (cause) {
+    throw dataUnusable(folder, cause, 'Name the data directory of the proxy.');
+  }
 }
 
 /** Throws CONFIG_INVALID when the data directory is that of several workers: each has a log of its own. */

@@ -5,7 +5,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { makeFolder } from '../../runtime/durable-file.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
-import { assertOneLog } from '../../wal/worker-logs.ts';
+import { assertLog } from '../../wal/worker-logs.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
 import type { FromArchiver } from './archive-messages.ts';
 import { runWorkers } from './archive-workers.ts';
@@ -29,11 +29,12 @@ export async function runArchive(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel).child({ component: 'archiver' });
   const stop = new AbortController();
   const hasKafka = config.kafka.brokers.length > 0;
-  if (!hasKafka) await assertOneLog(config.data);
   const admin = hasKafka ? await createAdmin(config, logger) : undefined;
   const status = admin?.status;
   const onTold = status && ((message: FromArchiver) => status.told(message));
   const report = new ArchiverReport(logger, () => stop.abort(), onTold);
+  // A proxy has made the log of its child. Of a wrong path nothing may be made, nor a repository for it.
+  if (!hasKafka && !report.hasParent) await assertLog(config.data);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // Sent to all processes of a service or a terminal: the parent needs the archiver to the end of its own.
     process.on(signal, () => report.hasParent || stop.abort());
