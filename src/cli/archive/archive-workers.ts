@@ -17,7 +17,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { Backlog } from './backlog.ts';
 import type { ArchiverReport } from './archiver-report.ts';
-import { findLeftOpen } from './new-here.ts';
+import { findLeftOpen, tellNewTopic } from './new-here.ts';
 import { giveWay } from './give-way.ts';
 import { LaneRegistrar } from './lane-registrar.ts';
 import type { TopicArchiveStatus } from './topic-archive-status.ts';
@@ -201,6 +201,9 @@ async function createTopicArchiver(
       assigned: (partitions) => logger.info({ partitions }, 'partitions are shared out'),
     },
   });
+  // Before the first of its lanes is registered. What can't be listed now is told by the watch.
+  const told = await tellNewTopic(repository, config.kafka.topic.name).catch(() => undefined);
+  if (told !== undefined) logger.warn(told);
   const retention = new RetentionWatch({
     connection,
     topic: config.kafka.topic.name,

@@ -1,3 +1,4 @@
+import { listLanes, readLaneNotes } from '../../archive/catalog.ts';
 import { computeCoverage } from '../../archive/coverage.ts';
 import { openLanes, SILENT_MS_MIN } from '../../archive/open-lanes.ts';
 import type { Repository } from '../../archive/repository.ts';
@@ -48,4 +49,23 @@ export async function findLeftOpen(options: NewHereOptions): Promise<LeftOpen | 
     })),
     told: `${data} is new to this repository, and nothing has ended these lanes: each holds the safe time back, unless its proxy runs. If one was written from here, put its data directory back (is its disk mounted?): a start on that ends the lane. If that is gone for good, \`tsdb-wal lane retire LANE --repository ${place}\` ends it, with --force where it was written to in the last 15 minutes; unless it had stopped in order, that is a hole, and no later moment can be restored without --allow-holes (--dry-run tells). Or begin anew in another --repository`,
   };
+}
+
+/**
+ * What is to be told of a topic of which a repository has nothing yet, though it has lanes of others: the topic may be a slip, and then lanes of
+ * other proxies come to be among its own. Undefined: nothing.
+ */
+export async function tellNewTopic(
+  { place, store }: Repository,
+  topic: string,
+): Promise<string | undefined> {
+  const others = new Set<string>();
+  for await (const lane of listLanes(store, [])) {
+    const { begin } = await readLaneNotes(store, lane, []);
+    if (begin?.topic === topic) return undefined;
+    if (begin?.topic !== undefined) others.add(begin.topic);
+  }
+  if (others.size === 0) return undefined;
+  const fed = [...others].toSorted().join(', ');
+  return `${place} has nothing of the topic ${topic} so far, but of ${fed}: unless the proxies now use ${topic}, or both feed one OpenTSDB, stop this archiver and look at --topic`;
 }

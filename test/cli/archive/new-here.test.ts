@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createRepository } from '../../../src/archive/repository.ts';
 import type { Begin } from '../../../src/archive/sidecar.ts';
-import { findLeftOpen } from '../../../src/cli/archive/new-here.ts';
+import { findLeftOpen, tellNewTopic } from '../../../src/cli/archive/new-here.ts';
 import { putBegin } from '../../kit/repository.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 
@@ -55,4 +55,21 @@ describe('a data directory that is new to a repository', () => {
     });
     expect(await leftOpen(folder.path, [begin(OWN), followed, next], 1_000_000)).toBeUndefined();
   });
+});
+
+test('a topic that is new to a repository is told where that was fed from another one', async () => {
+  await using folder = await tempDirectory('new');
+  const repository = await createRepository(folder.path, AT);
+  const put = (lane: string, fields: Partial<Begin>) =>
+    putBegin(repository.store, begin(lane, fields));
+  // Of a proxy that archives itself nothing is said.
+  await put(OWN, {});
+  expect(await tellNewTopic(repository, 'writes')).toBeUndefined();
+  await put(LEFT, { topic: 'writes', partition: 0 });
+  expect(await tellNewTopic(repository, 'writes')).toBeUndefined();
+  expect(await tellNewTopic(repository, 'writings')).toContain(
+    'has nothing of the topic writings so far, but of writes: ',
+  );
+  await put(NEXT, { topic: 'writings', partition: 0 });
+  expect(await tellNewTopic(repository, 'writings')).toBeUndefined();
 });
