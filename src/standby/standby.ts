@@ -72,6 +72,8 @@ export class Standby {
   #facts: ServerFacts | undefined;
   #trouble: string | undefined;
   #isEnding = false;
+  /** Everything up to the time to stop at is contained: the source tells no more of that once it is closed. */
+  #hasReached = false;
   readonly #draining: Draining;
   readonly #loop: LoopWatch;
   readonly #watching = new Nudge();
@@ -243,7 +245,7 @@ export class Standby {
       await Promise.allSettled(parts);
       signal.removeEventListener('abort', abort);
     }
-    return this.#draining.isOver ? 'promoted' : this.#isReached ? 'reached' : 'stopped';
+    return this.#draining.isOver ? 'promoted' : this.#hasReached ? 'reached' : 'stopped';
   }
 
   get #delivered(): Position {
@@ -265,7 +267,8 @@ export class Standby {
     while (!over.signal.aborted) {
       const contained = await this.#draining.step();
       if (contained !== undefined) this.#known.noteEnd(contained);
-      if (contained !== undefined || this.#isReached) return;
+      this.#hasReached = this.#isReached;
+      if (contained !== undefined || this.#hasReached) return;
       await this.#watching.within(drainLookMs(this.promotion, gate), clock);
     }
   }

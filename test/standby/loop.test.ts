@@ -119,3 +119,19 @@ test('a standby that is to apply nothing for an hour has seen who writes to the 
   await until(() => rig.standby.seen.lanes.size === 3, 'seen');
   expect(rig.tsd.points).toEqual([]);
 });
+
+test('a standby of a topic that has come to the time to stop at says so', async () => {
+  const rig = await rigged();
+  const topic = new FakeSharedTopic(1, systemClock);
+  const stopAtMs = Date.now() - 60_000;
+  const [before, behind] = [stopAtMs - 1_000, stopAtMs + 1_000].map((receivedAt, n) => {
+    return frameOf(OTHER, n + 1, [{ receivedAt, lines: [line(n)] }]);
+  });
+  if (before !== undefined) topic.send(0, before);
+  if (behind !== undefined) topic.send(0, behind);
+  topic.hindered.set(0, 'away');
+  await rig.start({ source: sourceOf(topic), stopAtMs });
+  topic.hindered.clear();
+  expect(await rig.ended()).toBe('reached');
+  expect(new Set(rig.values('m'))).toEqual(new Set(['0']));
+});
