@@ -1,6 +1,7 @@
 import { computeCoverage, type Coverage } from '../archive/coverage.ts';
 import type { LaneTail } from '../archive/log-tail.ts';
 import { parseObjectName, type Span } from '../archive/object-names.ts';
+import { otherTopics } from '../archive/other-topics.ts';
 import { type SequenceRange, SequenceSet } from '../archive/sequence-set.ts';
 import type { Damaged } from '../archive/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -41,6 +42,7 @@ export async function describeSources(
         : {
             name: topic.topic.topic,
             brokers: topic.topic.brokers,
+            insteadOf: otherTopics(archived, topic),
             archivedTo,
             ranges: rangesOf(topic.lanes),
           },

@@ -5,6 +5,7 @@ import {
   type CoverageHole,
   formatRecords,
 } from '../archive/coverage.ts';
+import { otherTopics, sayOtherTopic } from '../archive/other-topics.ts';
 import type { LocalSegments } from '../archive/searched-segments.ts';
 import { findHistory, type FoundHistory, openSources, type Sources } from '../archive/sources.ts';
 import { checkTarget, type TargetCheck } from '../archive/target.ts';
@@ -42,13 +43,14 @@ export async function findState(
 
 /** Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY. */
 export function checkState(found: FoundState, allowHoles: boolean): void {
-  const { catalog, targetMs, nowMs, sources } = found;
+  const { catalog, archived, topic, targetMs, nowMs, sources } = found;
   const coverage = computeCoverage(catalog);
   const check = checkTarget(coverage, targetMs, { allowHoles });
   if (check.kind === 'reachable') return;
   const faults = catalog.faults.filter(isDamage);
   const heldBackBy = lanesBefore(found, coverage);
-  throw refusal(check, targetMs, { faults, sources, heldBackBy, nowMs });
+  const doubt = topic && sayOtherTopic(topic.topic.topic, otherTopics(archived, topic));
+  throw refusal(check, targetMs, { faults, sources, heldBackBy, nowMs, doubt });
 }
 
 /** NaN when there is none, not even one with a hole in the way. */
@@ -88,14 +90,16 @@ function refusal(
     sources: { data, topic },
     heldBackBy,
     nowMs,
+    doubt,
   }: {
     readonly faults: readonly ObjectFault[];
     readonly sources: Sources;
     readonly heldBackBy: readonly HeldBack[];
     readonly nowMs: number;
+    readonly doubt: string | undefined;
   },
 ): WalError {
-  const maybe = suspicion(faults);
+  const maybe = `${suspicion(faults)}${doubt === undefined ? '' : ` And ${doubt}.`}`;
   const at = Number.isNaN(targetMs) ? 'any time' : formatInstant(targetMs);
   const { nearestBefore } = check;
   if (check.kind === 'hole') {

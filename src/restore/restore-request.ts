@@ -110,6 +110,8 @@ interface PlannedLog {
 interface PlannedTopic {
   readonly name: string;
   readonly brokers: readonly string[];
+  /** Topics by which the repository's lanes came, where none of them came by this one or is in it; null otherwise. */
+  readonly insteadOf: readonly string[] | null;
   readonly archivedTo: string | null;
   /** What only the topic has, at most the last thousand. */
   readonly ranges: readonly PlannedRange[];

@@ -6,7 +6,7 @@ import { LogScene, type Restored } from './kit/log-scene.ts';
 
 const SAFE = { kind: 'safe' } as const;
 
-test('a restore of a log that goes to a topic says that others may have written there', async () => {
+test('a restore of a log that goes to a topic says that others may have written there, and of a topic that it is likely another one', async () => {
   await using scene = await LogScene.create();
   await writeLane(scene.rig.wal, 5, 5);
   const alone = await scene.restore(SAFE);
@@ -19,9 +19,16 @@ test('a restore of a log that goes to a topic says that others may have written 
   expect(found.plan.log).toMatchObject({ isInTopic: true });
   expect(toldOf(found)).toContain('warning: this log goes to a topic');
   expect(found.lines).toEqual(alone.lines);
+
+  const topic = { name: 't', brokers: [], archivedTo: null, ranges: [], insteadOf: ['a', 'b'] };
+  const mistaken = toldOf({ plan: { ...alone.plan, topic } });
+  expect(mistaken).toContain('warning: no lane of the repository came by the topic t, or is in it');
+  expect(mistaken).toContain('(they came by a, b)');
+  const right = { ...topic, insteadOf: null };
+  expect(toldOf({ plan: { ...alone.plan, topic: right } })).not.toContain('warning');
 });
 
-function toldOf({ plan }: Restored): string {
+function toldOf({ plan }: Pick<Restored, 'plan'>): string {
   const told: string[] = [];
   const output = { out: () => {}, err: (text: string) => told.push(text), isTerminal: false };
   textReport(output, Date.now)({ event: 'planned', ...plan });

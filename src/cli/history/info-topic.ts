@@ -1,4 +1,5 @@
 import type { Holdings } from '../../archive/coverage.ts';
+import { otherTopics } from '../../archive/other-topics.ts';
 import type { TopicTail } from '../../archive/topic-tail.ts';
 import type { Tails } from '../../archive/with-tail.ts';
 import { formatInstant } from '../../runtime/instant.ts';
@@ -9,6 +10,8 @@ import { describeLane, type InfoLogLane } from './info-log.ts';
 export interface InfoTopic extends InfoWith {
   readonly name: string;
   readonly brokers: readonly string[];
+  /** Topics by which the repository's lanes came, where none of them came by this one or is in it; null otherwise. */
+  readonly insteadOf: readonly string[] | null;
   /** Receive time of its last record; null when it has none. */
   readonly to: string | null;
   /** Of all lanes: not archived yet. */
@@ -47,6 +50,7 @@ export function describeTopic(
   return {
     name: topic.topic.topic,
     brokers: topic.topic.brokers,
+    insteadOf: otherTopics(archived, topic),
     to: last === -Infinity ? null : formatInstant(last),
     records: lanes.reduce((sum, { records }) => sum + records, 0),
     points: lanes.reduce((sum, { points }) => sum + points, 0),

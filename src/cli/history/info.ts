@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { computeCoverage, formatRecords } from '../../archive/coverage.ts';
+import { sayOtherTopic } from '../../archive/other-topics.ts';
 import { readTails } from '../../archive/read-tails.ts';
 import { openRepository } from '../../archive/repository.ts';
 import type { LaneEnding } from '../../archive/retire-lane.ts';
@@ -168,9 +169,11 @@ function formatLog({ log }: Info): string[] {
 
 function formatTopic({ topic }: Info): string[] {
   if (topic === null) return [];
-  const { name, brokers, to, points, records } = topic;
+  const { name, brokers, insteadOf, to, points, records } = topic;
+  const doubt = sayOtherTopic(name, insteadOf);
   return [
     `topic ${name} of ${brokers.join(',')}: up to ${to ?? 'nothing'}, not archived yet: points ${points}, records ${records}`,
+    ...(doubt === undefined ? [] : [`  warning: ${doubt}`]),
     ...topic.lanes.map((lane) => {
       const registered = lane.registered ? '' : ', and the repository does not know the lane';
       const end = formatEnd(lane);

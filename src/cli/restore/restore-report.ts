@@ -1,4 +1,5 @@
 import { formatRecords } from '../../archive/coverage.ts';
+import { sayOtherTopic } from '../../archive/other-topics.ts';
 import { formatLeft, formatSeconds } from '../format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 import { TOPIC_UNREAD } from '../topic-unread.ts';
@@ -112,7 +113,9 @@ const INSTEAD = {
 } as const;
 
 function formatOtherProxies({ log, topic }: RestorePlan): string[] {
-  return log?.isInTopic === true && topic === null ? [`  ${TOPIC_UNREAD.read}`] : [];
+  if (topic === null) return log?.isInTopic === true ? [`  ${TOPIC_UNREAD.read}`] : [];
+  const doubt = sayOtherTopic(topic.name, topic.insteadOf);
+  return doubt === undefined ? [] : [`  warning: ${doubt}`];
 }
 
 function formatLaterHoles([first, ...others]: RestorePlan['laterHoles']): string[] {

@@ -198,6 +198,7 @@ describe('info', () => {
     expect((JSON.parse(json) as Info).topic).toEqual({
       name: 'fake',
       brokers: ['memory:0'],
+      insteadOf: null,
       to: new Date(START + 20).toISOString(),
       records: 13 + 10,
       points: 13 + 9,
