@@ -5,20 +5,22 @@ import { dataUnusable } from '../wal/data-unusable.ts';
 import { assertFormat, seal, unseal } from './sealed-json.ts';
 import { isCount, isLane } from './sidecar.ts';
 
-/** Where a data directory archives to: DATA/archive.json, written once its first lane is registered there. */
+/**
+ * Where a data directory archives to: DATA/archive.json. Of a log it is written once its first lane is registered there, of a topic before anything is
+ * archived.
+ */
 export interface ArchiveHome {
   /** The repository's id. */
   readonly repository: string;
   /** Where it was then. */
   readonly place: string;
-  /** The newest lane that is registered there. */
-  readonly lane: string;
-  readonly ordinal: number;
+  /** The newest lane of the log that is registered there; undefined where none is, as by an archiver of a topic. */
+  readonly newest?: { readonly lane: string; readonly ordinal: number } | undefined;
 }
 
 const FORMAT = 1;
 
-/** Undefined when nothing was registered yet, or the file is damaged: what the repository holds then tells. Throws FORMAT_NEWER or DATA_UNUSABLE. */
+/** Undefined when nothing was archived yet, or the file is damaged: what the repository holds then tells. Throws FORMAT_NEWER or DATA_UNUSABLE. */
 export async function readArchiveHome(data: string): Promise<ArchiveHome | undefined> {
   const content = await readFile(pathOf(data)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
@@ -27,11 +29,15 @@ export async function readArchiveHome(data: string): Promise<ArchiveHome | undef
   assertFormat(content, pathOf(data));
   const { format, repository, place, lane, ordinal } = unseal(content) ?? {};
   if (format !== FORMAT || !isLane(repository) || typeof place !== 'string') return undefined;
-  return isLane(lane) && isCount(ordinal) ? { repository, place, lane, ordinal } : undefined;
+  const newest = isLane(lane) && isCount(ordinal) ? { lane, ordinal } : undefined;
+  return { repository, place, newest };
 }
 
-export async function writeArchiveHome(data: string, home: ArchiveHome): Promise<void> {
-  await writeFileAtomic(pathOf(data), seal({ format: FORMAT, ...home }));
+export async function writeArchiveHome(
+  data: string,
+  { repository, place, newest }: ArchiveHome,
+): Promise<void> {
+  await writeFileAtomic(pathOf(data), seal({ format: FORMAT, repository, place, ...newest }));
 }
 
 function pathOf(data: string): string {

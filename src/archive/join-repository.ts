@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { makeFolder, syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import { ARCHIVE_CURSOR } from './archive-cursor.ts';
-import { readArchiveHome } from './archive-home.ts';
+import { type ArchiveHome, readArchiveHome, writeArchiveHome } from './archive-home.ts';
 import { readEarlierHome, removeEarlierHome, writeEarlierHome } from './earlier-home.ts';
 import { createRepository, openRepository, type Repository } from './repository.ts';
 
@@ -19,7 +19,7 @@ export interface JoinedRepository {
 /**
  * Opens the repository that a data directory archives to; makes it where there is none, unless this directory has
  * archived to one there before. A cursor that belongs to another repository is removed, before anything is archived.
- * That another one was archived to before is noted (EarlierHome), until that is archived to again: `registerLanes` ends it.
+ * That another one was archived to before is noted (EarlierHome), until that is archived to again: `noteHome` ends it.
  */
 export async function joinRepository(
   data: string,
@@ -40,6 +40,29 @@ export async function joinRepository(
   }
   await removeCursor(data);
   return { repository, history: isBack ? 'back' : home === undefined ? 'none' : 'other' };
+}
+
+/**
+ * The same for an archiver of a topic. It registers no lanes of its own, and none of them tells later where it archived to: so that is noted
+ * at once.
+ */
+export async function joinForTopic(
+  data: string,
+  place: string,
+  now: number,
+): Promise<JoinedRepository> {
+  const joined = await joinRepository(data, place, now);
+  const { id } = joined.repository;
+  const home = await readArchiveHome(data);
+  const newest = home?.repository === id ? home.newest : undefined;
+  await noteHome(data, { repository: id, place, newest });
+  return joined;
+}
+
+/** That the directory archives there from now on. */
+export async function noteHome(data: string, home: ArchiveHome): Promise<void> {
+  await writeArchiveHome(data, home);
+  if ((await readEarlierHome(data))?.repository === home.repository) await removeEarlierHome(data);
 }
 
 async function assertPresent(id: string, place: string): Promise<void> {

@@ -72,7 +72,7 @@ export async function readTail(
   for (const lane of new Set(log.segments.map((segment) => segment.lane))) {
     const holdings = lanes.get(lane) ?? NOTHING;
     const opening = openings.get(lane);
-    const begin = holdings.begin ?? (opening && beginOf(opening, lanes, home));
+    const begin = holdings.begin ?? (opening && beginOf(opening, lanes, home?.newest));
     // Nothing of it can be read: the lane behind it names it.
     if (begin === undefined) continue;
     const scan = new LaneScan(log, begin, holdings);
@@ -102,15 +102,15 @@ const EXPIRED = `${GONE}, and not archived`;
 function beginOf(
   opening: LaneOpening,
   lanes: Holdings['lanes'],
-  home: ArchiveHome | undefined,
+  newest: ArchiveHome['newest'],
 ): Begin {
   const { lane, ordinal, firstSeq, receivedAt, notBefore, reason, disputed } = opening;
   const known = { lane, ordinal, reason, disputed, host: '', firstSeq: 1 };
   const previous = opening.previous ?? null;
   if (firstSeq === 1) return { ...known, openedAt: receivedAt, previous };
-  const before = home && home.ordinal < ordinal ? endOf(lanes.get(home.lane)) : undefined;
+  const before = newest && newest.ordinal < ordinal ? endOf(lanes.get(newest.lane)) : undefined;
   const sinceMs = notBefore ?? before?.toMs ?? firstOpened(lanes) ?? receivedAt;
-  const behind = home && before && { lane: home.lane, lastSeq: before.lastSeq };
+  const behind = newest && before && { lane: newest.lane, lastSeq: before.lastSeq };
   const openedAt = Math.min(receivedAt, sinceMs);
   return { ...known, openedAt, previous: previous ?? behind ?? null };
 }

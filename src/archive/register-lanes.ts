@@ -1,8 +1,8 @@
 import { WalError } from '../runtime/errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { type ArchiveHome, readArchiveHome, writeArchiveHome } from './archive-home.ts';
-import { readEarlierHome, removeEarlierHome } from './earlier-home.ts';
+import { type ArchiveHome, readArchiveHome } from './archive-home.ts';
 import { readWhole } from './catalog.ts';
+import { noteHome } from './join-repository.ts';
 import type { LaneOpening } from './lane-opening.ts';
 import { uniteSpans } from './lane-spans.ts';
 import {
@@ -41,7 +41,7 @@ export async function registerLanes(options: RegistrationOptions): Promise<void>
   const { store, id } = repository;
   const home = await readArchiveHome(data);
   const newest = openings.at(-1);
-  const own = home?.repository === id ? home : undefined;
+  const own = home?.repository === id ? home.newest : undefined;
   if (newest === undefined || newest.lane === own?.lane) return;
   await assertInPlace(repository);
   await refuseRolledBack(store, newest);
@@ -55,18 +55,17 @@ export async function registerLanes(options: RegistrationOptions): Promise<void>
     before = lane;
   }
   const { lane, ordinal } = newest;
-  await writeArchiveHome(data, { repository: id, place: repository.place, lane, ordinal });
-  if ((await readEarlierHome(data))?.repository === id) await removeEarlierHome(data);
+  await noteHome(data, { repository: id, place: repository.place, newest: { lane, ordinal } });
 }
 
 /** A lane of this data directory, older than those of its log, that the repository holds. */
 async function knownBefore(
   store: ObjectStore,
   [oldest]: readonly LaneOpening[],
-  home: ArchiveHome | undefined,
+  newest: ArchiveHome['newest'],
 ): Promise<string | undefined> {
   if (oldest === undefined) return undefined;
-  if (home !== undefined && home.ordinal < oldest.ordinal) return home.lane;
+  if (newest !== undefined && newest.ordinal < oldest.ordinal) return newest.lane;
   const previous = oldest.previous?.lane;
   if (previous === undefined) return undefined;
   return (await store.read(formatBeginName(previous))) === undefined ? undefined : previous;

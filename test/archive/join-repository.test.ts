@@ -2,9 +2,9 @@ import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { archivedBefore } from '../../src/archive/archive-cursor.ts';
-import { writeArchiveHome } from '../../src/archive/archive-home.ts';
+import { readArchiveHome, writeArchiveHome } from '../../src/archive/archive-home.ts';
 import { readEarlierHome } from '../../src/archive/earlier-home.ts';
-import { joinRepository } from '../../src/archive/join-repository.ts';
+import { joinForTopic, joinRepository } from '../../src/archive/join-repository.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { tempDirectory } from '../kit/temp.ts';
 
@@ -14,7 +14,11 @@ const POSITION = { lane: LANE, ordinal: 1, seq: 5 };
 /** As after the first lane was registered and archived. */
 async function archiveTo(data: string, place: string): Promise<string> {
   const { repository } = await joinRepository(data, place, 1_000);
-  await writeArchiveHome(data, { repository: repository.id, place, lane: LANE, ordinal: 1 });
+  await writeArchiveHome(data, {
+    repository: repository.id,
+    place,
+    newest: { lane: LANE, ordinal: 1 },
+  });
   await (await Cursor.open(data, 'archive')).move(POSITION);
   return repository.id;
 }
@@ -104,5 +108,52 @@ describe('a data directory that joins a repository', () => {
     await rm(place, { recursive: true });
     await rm(join(folder.path, 'archive.json'));
     expect((await joinRepository(folder.path, place, 1_000)).history).toBe('none');
+  });
+});
+
+describe('an archiver of a topic that joins a repository', () => {
+  test('knows it from the first time on, and makes no new one where it is gone', async () => {
+    await using folder = await tempDirectory('join');
+    const place = join(folder.path, 'repository');
+    const { repository, history } = await joinForTopic(folder.path, place, 1_000);
+    expect(history).toBe('none');
+    expect((await joinForTopic(folder.path, place, 1_000)).history).toBe('known');
+    await rename(place, `${place}-away`);
+    await expect(joinForTopic(folder.path, place, 1_000)).rejects.toMatchObject({
+      code: 'REPOSITORY_MISSING',
+    });
+    await expect(stat(place)).rejects.toMatchObject({ code: 'ENOENT' });
+    // Also where it was moved to.
+    const moved = await joinForTopic(folder.path, `${place}-away`, 1_000);
+    expect(moved).toMatchObject({ history: 'known', repository: { id: repository.id } });
+    await rm(`${place}-away`, { recursive: true });
+    await expect(joinForTopic(folder.path, `${place}-away`, 1_000)).rejects.toMatchObject({
+      code: 'REPOSITORY_MISSING',
+    });
+  });
+
+  test('remembers the one before until that is named again', async () => {
+    await using folder = await tempDirectory('join');
+    const [here = '', there = ''] = ['here', 'there'].map((name) => join(folder.path, name));
+    const { repository } = await joinForTopic(folder.path, here, 1_000);
+    expect((await joinForTopic(folder.path, there, 2_000)).history).toBe('other');
+    const before = { repository: repository.id, place: here, until: 2_000 };
+    expect((await joinForTopic(folder.path, there, 3_000)).history).toBe('known');
+    expect(await readEarlierHome(folder.path)).toEqual(before);
+    expect((await joinForTopic(folder.path, here, 4_000)).history).toBe('back');
+    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    expect((await joinForTopic(folder.path, here, 4_000)).history).toBe('known');
+  });
+
+  test('leaves what is known of a log that was archived there', async () => {
+    await using folder = await tempDirectory('join');
+    const place = join(folder.path, 'repository');
+    await archiveTo(folder.path, place);
+    await joinForTopic(folder.path, place, 1_000);
+    expect(await readArchiveHome(folder.path)).toMatchObject({
+      place,
+      newest: { lane: LANE, ordinal: 1 },
+    });
+    expect(await archivedBefore(folder.path)).toEqual(POSITION);
   });
 });

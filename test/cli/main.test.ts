@@ -234,7 +234,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       const data = join(folder, 'a', 'b');
       const place = join(data, 'repository');
       await mkdir(place, { recursive: true });
-      const home = { repository: '00112233445566ff', place, lane: '00112233445566ff', ordinal: 1 };
+      const home = { repository: '00112233445566ff', place };
       await writeArchiveHome(data, home);
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
       const gone = await run(args);

@@ -1,4 +1,8 @@
-import { type JoinedRepository, joinRepository } from '../../archive/join-repository.ts';
+import {
+  joinForTopic,
+  type JoinedRepository,
+  joinRepository,
+} from '../../archive/join-repository.ts';
 import type { Config } from '../../config/options.ts';
 import { connectionOf } from '../kafka-connection.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -46,11 +50,12 @@ export async function runArchive(config: Config): Promise<void> {
   if (lock === undefined) return;
   await admin?.start();
   try {
+    const join = hasKafka ? joinForTopic : joinRepository;
     const joined = await report.persist('start', stop.signal, () =>
-      joinRepository(config.data, config.repository, Date.now()),
+      join(config.data, config.repository, Date.now()),
     );
     if (joined === undefined) return;
-    tellJoined(joined, logger);
+    tellJoined(joined, hasKafka ? 'topic' : 'log', logger);
     const { repository, history } = joined;
     const { signal } = stop;
     const around = { config, repository, history, folder, report, logger, signal };
@@ -99,16 +104,19 @@ function endInTime(): void {
 
 function tellJoined(
   { repository: { place, id }, history }: JoinedRepository,
+  source: 'log' | 'topic',
   logger: Logger,
 ): void {
   logger.info({ place, id }, 'archiving');
   if (history === 'back') {
     logger.info(
-      'this repository was archived to before the last one: what the log has is archived here, too',
+      `this repository was archived to before the last one: what the ${source} has is archived here, too`,
     );
   }
   if (history !== 'other') return;
-  const told =
-    'this directory was archived to another repository before: its history begins anew in this one';
-  logger.warn({ place, id }, told);
+  const what =
+    source === 'log'
+      ? 'its history begins anew in this one'
+      : 'that gets nothing more from here, and this one what the topic still has';
+  logger.warn({ place, id }, `this directory was archived to another repository before: ${what}`);
 }

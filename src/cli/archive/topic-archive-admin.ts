@@ -19,8 +19,14 @@ export class TopicArchiveAdmin {
     this.#logger = logger;
     this.status = status;
     this.#server = createAdminServer({
-      status: () => status.status,
-      health: () => status.health,
+      status: async () => {
+        await status.look();
+        return status.status;
+      },
+      health: async () => {
+        await status.look();
+        return status.health;
+      },
       ready: () => status.isArchiving,
       metrics,
     });

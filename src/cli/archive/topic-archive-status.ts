@@ -1,5 +1,6 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { CoverageReport } from '../../archive/coverage-report.ts';
+import { type EarlierHome, readEarlierHome } from '../../archive/earlier-home.ts';
 import type { Config } from '../../config/options.ts';
 import type { TopicHeadroom } from '../../kafka/retention-watch.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -8,6 +9,7 @@ import type { FromArchiver } from './archive-messages.ts';
 import { describeCoverage } from './coverage-status.ts';
 import { addCoverageGauges, createArchiveMetrics } from '../proxy/archive-metrics.ts';
 import type { ArchivingState } from '../proxy/archiving.ts';
+import { tellEarlier } from '../proxy/elsewhere.ts';
 import { formatSeconds } from '../format-seconds.ts';
 import { VERSION } from '../version.ts';
 
@@ -27,6 +29,7 @@ export class TopicArchiveStatus {
   #headroom: TopicHeadroom | undefined;
   #settled: ReadonlyMap<number, number> = new Map();
   #warning: string | undefined;
+  #before: EarlierHome | undefined;
 
   constructor(options: TopicArchiveStatusOptions) {
     const { metrics } = options;
@@ -91,10 +94,16 @@ export class TopicArchiveStatus {
     this.#warning = warning;
   }
 
+  /** Whether another repository than before is archived to; call it before `health` and `status`. */
+  async look(): Promise<void> {
+    this.#before = await readEarlierHome(this.#options.config.data);
+  }
+
   /** What /health shows. */
   get health(): Health {
     const reasons = 'reason' in this.#state ? [`nothing is archived: ${this.#state.reason}`] : [];
-    const warnings = this.#warning === undefined ? [] : [this.#warning];
+    const before = this.#before && tellEarlier(this.#before, this.#options.config, 'topic');
+    const warnings = [before, this.#warning].filter((warning) => warning !== undefined);
     const degraded = [...warnings, ...(this.#coverage?.told ?? [])];
     return { ok: reasons.length === 0, reasons, degraded };
   }

@@ -36,12 +36,7 @@ export class Elsewhere {
   }
 
   get #repository(): readonly string[] {
-    if (this.#before === undefined) return [];
-    const { repository } = this.#config;
-    const { repository: id, place, until } = this.#before;
-    return [
-      `${repository} is another repository than this directory was archived to before: until ${formatInstant(until)} that was ${place} (id ${id}), whose history ends there. If that one is meant, mount it or name it again, and start: what the log still has is archived there, too. If the new one is meant, remove DATA/archive-before.json`,
-    ];
+    return this.#before === undefined ? [] : [tellEarlier(this.#before, this.#config, 'log')];
   }
 
   /** Call it once a second. */
@@ -51,6 +46,15 @@ export class Elsewhere {
     this.#former = await readFormerPrimary(data);
     this.#formerTopic = await readFormerTopic(data, topicOf(this.#config));
   }
+}
+
+/** Of a directory that is archived to another repository than before; `source`: what is archived there. */
+export function tellEarlier(
+  { repository: id, place, until }: EarlierHome,
+  { repository }: Config,
+  source: 'log' | 'topic',
+): string {
+  return `${repository} is another repository than this directory was archived to before: until ${formatInstant(until)} that was ${place} (id ${id}), which gets nothing more from here. If that one is meant, mount it or name it again, and start: what the ${source} still has is archived there, too. If the new one is meant, remove DATA/archive-before.json`;
 }
 
 /** Of a primary that goes on behind what another one got. */

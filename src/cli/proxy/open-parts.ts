@@ -69,7 +69,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
     { did: 'confirmed by OpenTSDB', position: cursor.position },
   ];
   // A lane of which no cursor tells yet may be gone as well.
-  const lanes = home === undefined ? [] : [home];
+  const lanes = home?.newest === undefined ? [] : [home.newest];
   const closed = await readClosedMark(config.data);
   const known = { followers, lanes, ...(closed && { closed }) };
   const wal = await openWal(options, known, events.wal);

@@ -27,8 +27,7 @@ class Scene implements AsyncDisposable {
 
   static async begin(): Promise<Scene> {
     const scene = new Scene(await tempDirectory('unarchived'));
-    const lane = '0123456789abcdef';
-    const home = { repository: lane, place: '/mnt/archive', lane, ordinal: 1 };
+    const home = { repository: '0123456789abcdef', place: '/mnt/archive' };
     await mkdir(archiverFolder(scene.data));
     await writeArchiveHome(scene.data, home);
     return scene;
