@@ -63,8 +63,8 @@ const CHUNK_LINES = 1_024;
 export class LaterWrites {
   readonly #chunk = new Chunk(CHUNK_BYTES, CHUNK_LINES);
   readonly #undone: Undone;
-  /** Of the record at hand: instants that were looked at. */
-  readonly #seen = new Set<number>();
+  /** Of the record at hand: the last line of each cell to which something was put. */
+  readonly #cells = new Map<number, number>();
 
   /** `undone`: records that win over nothing. */
   constructor(undone: Undone = new Undone()) {
@@ -92,22 +92,22 @@ export class LaterWrites {
     }
   }
 
-  /** Of several lines of the record to one instant the last one counts: these come first. */
+  /** Of several lines of the record to one instant the last one counts. */
   #findIn(chunk: Chunk, lane: string, open: readonly OpenStretch[], winners: Winners): void {
-    const seen = this.#seen;
-    seen.clear();
-    for (let line = chunk.count - 1; line >= 0; line -= 1) {
+    this.#cells.clear();
+    for (let line = 0; line < chunk.count; line += 1) {
+      const high = chunk.keyHigh[line] ?? 0;
+      const low = chunk.keyLow[line] ?? 0;
+      if (holderOf(high, low, open) !== undefined) this.#cells.set(cellGroup(high, low), line);
+    }
+    for (const line of this.#cells.values()) {
       const high = chunk.keyHigh[line] ?? 0;
       const low = chunk.keyLow[line] ?? 0;
       const one = holderOf(high, low, open);
-      if (one === undefined) continue;
-      const cell = cellGroup(high, low);
-      if (seen.has(cell)) continue;
-      seen.add(cell);
       const write = { lane, seq: chunk.seqs[line] ?? 0, receivedAt: chunk.times[line] ?? 0 };
+      if (one === undefined || !isContested(one, write.receivedAt)) continue;
       const { cells, first } = one.stretch;
       const order = orderOfOthers(write, first?.lane ?? '');
-      if (!isContested(one, write.receivedAt)) continue;
       if (!isLaterWrite(order, cells.timeOf(high, low))) continue;
       const isSame = isSameWrite(cells.get(high, low) ?? 0, low);
       if (!isSame) winners.add(chunk, line, order, one.stretch);
