@@ -25,7 +25,6 @@ export async function mend(options: MendOptions, signal: AbortSignal): Promise<b
   const { target, file, folder, rate, clock, onState } = options;
   const { log, api } = file.counts;
   await clock.sleep(SETTLE_MS, signal);
-  let answered = 0;
   const load = new Load({
     target,
     clock,
@@ -42,7 +41,6 @@ export async function mend(options: MendOptions, signal: AbortSignal): Promise<b
       state: (state) => onState(state.kind, state.kind === 'live' ? '' : state.reason),
       produced: () => undefined,
       resumed: (reason) => onState('behind', reason),
-      answered: (points) => (answered += points),
       stored: () => undefined,
       confirmed: () => Promise.resolve(),
       refused: (points) => {
@@ -54,7 +52,7 @@ export async function mend(options: MendOptions, signal: AbortSignal): Promise<b
   const progress = new Progress({
     clock,
     report: options.onProgress,
-    measure: () => ({ progress: load.progress, done: answered }),
+    measure: () => ({ progress: load.progress, done: load.points }),
   });
   try {
     return await load.run(signal);

@@ -1,6 +1,7 @@
 import type { EarlierStored } from '../follow/feed.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Measure } from '../runtime/progress.ts';
 import { type ExpectedState, StateTally } from './expected-state.ts';
 import { interrupted } from './interruption.ts';
 import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
@@ -38,7 +39,6 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   // From here on the target may hold something: the next run must know that it is from this one.
   if (isFresh) await keeper.save('loading');
   const tally = new StateTally(state.demands.series);
-  let done = 0;
   const load = new Load({
     target,
     clock,
@@ -59,15 +59,12 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
         const points = http.count + telnet.count;
         tally.add({ points, telnet: telnet.count, bytes: http.bytes + telnet.bytes });
       },
-      answered: (points) => {
-        done += points;
-      },
     },
   });
   if (checkpoint !== undefined) {
     report({ event: 'resuming', work: work.path, progress: load.progress });
   }
-  const measure = (): { progress: number; done: number } => ({ progress: load.progress, done });
+  const measure = (): Measure => ({ progress: load.progress, done: load.points });
   const progress = phaseProgress({ clock, report, phase: 'loading', measure });
   try {
     const isLoaded = await load.run(signal);
@@ -79,7 +76,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   return isFresh ? tally.counts : null;
 }
 
-function eventsOf(run: LoadRun, keeper: Keeper): Omit<LoadEvents, 'produced' | 'answered'> {
+function eventsOf(run: LoadRun, keeper: Keeper): Omit<LoadEvents, 'produced'> {
   const { report, work } = run;
   return {
     state: (now) => {

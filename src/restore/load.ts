@@ -44,8 +44,6 @@ export interface LoadEvents {
   produced(lines: Pick<LineFile, 'http' | 'telnet'>): void;
   /** Delivery goes back to what was last confirmed. */
   resumed(reason: string): void;
-  /** So many points were answered. */
-  answered(points: number): void;
   /** Up to here the target was proven to store everything, with these vitals: a later run may begin here if they are the same. */
   stored(earlier: EarlierStored): void;
   /** Up to here it surely does: a later run may begin here. */
@@ -60,6 +58,8 @@ export class Load {
   readonly #source: FoldSource;
   readonly #feed: Feed;
   readonly #over = new AbortController();
+  /** Of each range that this run has made, by its index. */
+  readonly #points = new Map<number, number>();
   #flushIntervalMs = 1_000;
   #failure: Error | undefined;
 
@@ -79,15 +79,26 @@ export class Load {
     return this.#feed.open.suspects;
   }
 
-  /** How much of the state is delivered, by its rows before the fold: 0 to 1. */
+  /** How much of the state is delivered, by its rows before the fold: 0 to 1. What has to be delivered again doesn't count. */
   get progress(): number {
     if (this.#isStored()) return 1;
     const { ranges } = this.#options;
     const total = ranges.reduce((sum, { rows }) => sum + rows, 0);
+    return total === 0 ? 0 : this.#deliveredOf(ranges.map(({ rows }) => rows)) / total;
+  }
+
+  /** The same in points; of ranges that an earlier run has made it is their rows. */
+  get points(): number {
+    const points = this.#options.ranges.map(({ rows }, index) => this.#points.get(index) ?? rows);
+    if (this.#isStored()) return points.reduce((sum, count) => sum + count, 0);
+    return Math.round(this.#deliveredOf(points));
+  }
+
+  /** `sizes`: of each range. */
+  #deliveredOf(sizes: readonly number[]): number {
     const { ordinal = 1, seq = 0 } = this.delivered ?? {};
-    const before = ranges.slice(0, ordinal - 1).reduce((sum, { rows }) => sum + rows, 0);
-    const within = (ranges[ordinal - 1]?.rows ?? 0) * this.#source.partOf(ordinal, seq);
-    return total === 0 ? 0 : (before + within) / total;
+    const before = sizes.slice(0, ordinal - 1).reduce((sum, size) => sum + size, 0);
+    return before + (sizes[ordinal - 1] ?? 0) * this.#source.partOf(ordinal, seq);
   }
 
   /** Resolves once the last point is proven stored (true), or the signal aborts; rejects when the state can't be computed. */
@@ -132,6 +143,7 @@ export class Load {
     assert(range !== undefined, 'only ranges that there are are asked for');
     await writeLines(range, path);
     const file = await LineFile.open(path);
+    this.#points.set(index, file.http.count + file.telnet.count);
     events.produced(file);
     return file;
   }
@@ -159,7 +171,7 @@ export class Load {
         mended: () => undefined,
         // Folded, it has no rewrites.
         unsettled: () => undefined,
-        answered: (points) => events.answered(points),
+        answered: () => undefined,
         state: (state) => {
           if (!this.#over.signal.aborted) events.state(state);
         },

@@ -9,6 +9,7 @@ export interface Measure {
 
 export interface ProgressTold extends Measure {
   readonly perSecond: number;
+  /** Null while what was done says nothing of what is left. */
   readonly etaSeconds: number | null;
 }
 
@@ -19,6 +20,8 @@ interface Sample extends Measure {
 const INTERVAL_MS = 1_000;
 /** The rate is that of so long. */
 const WINDOW_MS = 15_000;
+/** What the rate of a shorter time, or of a smaller share, says of the rest may be wrong by orders of magnitude. */
+const SHARE_MIN = 0.01;
 
 /** Tells once a second how far something is, how fast it goes and when it ends at that speed. */
 export class Progress {
@@ -51,11 +54,13 @@ export class Progress {
     const [first = { ms, progress, done }] = this.#samples;
     const seconds = (ms - first.ms) / 1_000;
     const gained = progress - first.progress;
+    const isTelling = gained > 0 && (gained >= SHARE_MIN || ms - first.ms >= WINDOW_MS);
     this.#report({
       progress,
       done,
-      perSecond: seconds > 0 ? Math.round((done - first.done) / seconds) : 0,
-      etaSeconds: gained > 0 ? Math.round(((1 - progress) / gained) * seconds) : null,
+      // What goes back to an earlier place is not negative.
+      perSecond: seconds > 0 ? Math.max(0, Math.round((done - first.done) / seconds)) : 0,
+      etaSeconds: isTelling ? Math.round(((1 - progress) / gained) * seconds) : null,
     });
   }
 

@@ -110,7 +110,15 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
     await until(() => scene.tsd.points.length > 2_000, 'half of it sent');
     await scene.tsd.crash();
     await scene.tsd.start();
+    const shown: number[][] = [];
+    const looking = setInterval(() => shown.push([load.points / 6_501, load.progress]), 20);
     expect(await running).toBe(true);
+    clearInterval(looking);
+    // What is sent again is not told as more than there is.
+    expect(
+      shown.filter(([points = 0, progress = 0]) => Math.abs(points - progress) > 0.001),
+    ).toEqual([]);
+    expect(load.points).toBe(6_501);
     scene.tsd.storage.flush();
     const stored = scene.tsd.storage.keys().length;
     expect(stored).toBe(6_501);
@@ -195,7 +203,6 @@ class Scene implements AsyncDisposable {
       state: () => undefined,
       produced: () => undefined,
       resumed: () => undefined,
-      answered: () => undefined,
       stored: () => undefined,
       confirmed: () => Promise.resolve(),
       refused: () => Promise.resolve(),
