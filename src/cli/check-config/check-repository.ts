@@ -56,11 +56,14 @@ async function look({ data, repository }: Config, shown: string): Promise<Findin
     const says = `repository ${home.repository} is gone from ${repository}: is it mounted?`;
     return { kind: 'error', code: 'REPOSITORY_MISSING', says };
   }
+  if (home !== undefined && home.repository !== found?.id) {
+    const other =
+      found === undefined ? 'will be created, and is another one' : `is another one (${found.id})`;
+    return {
+      kind: 'warning',
+      says: `${shown} ${other} than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
+    };
+  }
   if (found === undefined) return { kind: 'ok', says: `${shown} will be created` };
-  return home === undefined || home.repository === found.id
-    ? { kind: 'ok', says: `${shown} can be written: id ${found.id}` }
-    : {
-        kind: 'warning',
-        says: `${shown} is another one (${found.id}) than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
-      };
+  return { kind: 'ok', says: `${shown} can be written: id ${found.id}` };
 }
