@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Level } from '../src/archive/object-names.ts';
+import type { Level } from '../src/archive/format/object-names.ts';
 import { runProgram, say } from './program.ts';
 import { type WrittenLog, writeLog } from './archive-log.ts';
 import { HELP, parseArchiveOptions } from './archive-options.ts';

@@ -1,14 +1,14 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { indexClosedMonths } from '../src/archive/month-index.ts';
+import { indexClosedMonths } from '../src/archive/merge/month-index.ts';
 import {
   formatBeginName,
   formatDataName,
   formatSidecarName,
   type Level,
-} from '../src/archive/object-names.ts';
+} from '../src/archive/format/object-names.ts';
 import { createRepository } from '../src/archive/repository.ts';
-import { formatBegin, formatSidecar } from '../src/archive/sidecar.ts';
+import { formatBegin, formatSidecar } from '../src/archive/format/sidecar.ts';
 
 /**
  * A repository of years as `info` sees it: begins, sidecars and the indexes of closed months, made by the code that makes

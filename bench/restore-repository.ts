@@ -4,9 +4,13 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { formatBeginName, formatDataName, formatSidecarName } from '../src/archive/object-names.ts';
+import {
+  formatBeginName,
+  formatDataName,
+  formatSidecarName,
+} from '../src/archive/format/object-names.ts';
 import { createRepository, type Repository } from '../src/archive/repository.ts';
-import { formatBegin, formatSidecar } from '../src/archive/sidecar.ts';
+import { formatBegin, formatSidecar } from '../src/archive/format/sidecar.ts';
 
 export interface MadeRepository {
   readonly place: string;

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { lookAtFile } from './leaving.ts';
-import type { DataObject } from './sidecar.ts';
+import { lookAtFile } from './write/leaving.ts';
+import type { DataObject } from './format/sidecar.ts';
 
 /** What was found of an object that its sidecar names; `bytes`: so many. */
 export type DataCheck =

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { WalError } from '../runtime/errors.ts';
 import { FileStore } from '../storage/file-store.ts';
-import { REPOSITORY_NAME } from './object-names.ts';
-import { assertFormat } from './sealed-json.ts';
-import { formatRepositoryFile, parseRepositoryFile, type RepositoryFile } from './sidecar.ts';
+import { REPOSITORY_NAME } from './format/object-names.ts';
+import { assertFormat } from './format/sealed-json.ts';
+import {
+  formatRepositoryFile,
+  parseRepositoryFile,
+  type RepositoryFile,
+} from './format/sidecar.ts';
 
 /** A place that holds the archived log, and later bases and restore points. */
 export interface Repository extends RepositoryFile {

@@ -1,5 +1,5 @@
 import { Option, type Command, type Help } from 'commander';
-import type { TopicLog } from '../archive/topic-log.ts';
+import type { TopicLog } from '../archive/topic/topic-log.ts';
 import { type ConfigSources, isGiven, loadConfig } from '../config/load.ts';
 import { defaultText, flatten, groupOf, type NamedOption } from '../config/option-table.ts';
 import { GROUPS } from '../config/groups.ts';

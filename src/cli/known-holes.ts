@@ -1,4 +1,4 @@
-import { SequenceSet } from '../archive/sequence-set.ts';
+import { SequenceSet } from '../archive/holdings/sequence-set.ts';
 import type { Hole } from '../record/control.ts';
 import type { Logger } from '../runtime/logger.ts';
 

@@ -1,4 +1,4 @@
-import type { TopicLog } from '../archive/topic-log.ts';
+import type { TopicLog } from '../archive/topic/topic-log.ts';
 import type { Config } from '../config/options.ts';
 import { BoundedTopic } from '../kafka/bounded-topic.ts';
 import { KafkaConnection } from '../kafka/connection.ts';

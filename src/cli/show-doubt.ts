@@ -1,4 +1,4 @@
-import type { DoubtState } from '../follow/doubt.ts';
+import type { DoubtState } from '../follow/prove/doubt.ts';
 import { formatInstant } from '../runtime/instant.ts';
 
 /** As /status has it, of what a proxy or a standby feeds (docs/JSON.md). */

@@ -1,4 +1,4 @@
-import type { SourceNames } from '../archive/sources.ts';
+import type { SourceNames } from '../archive/tail/sources.ts';
 import type { ProgressTold } from '../runtime/progress.ts';
 import type { DifferenceKind } from './difference.ts';
 

@@ -1,5 +1,5 @@
 import { appendFile, writeFile } from 'node:fs/promises';
-import { canonicalTags } from '../archive/canonical-tags.ts';
+import { canonicalTags } from '../archive/format/canonical-tags.ts';
 import { readLineBatches } from '../restore/line-batches.ts';
 import type { DifferenceCounts, LogAnswer } from './compare-request.ts';
 import type { HourDifference } from './difference.ts';

@@ -1,5 +1,5 @@
-import type { CoverageHole, Holdings } from '../archive/coverage.ts';
-import { endBehind } from '../archive/doubtful-days.ts';
+import type { CoverageHole, Holdings } from '../archive/holdings/coverage.ts';
+import { endBehind } from '../archive/holdings/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, syncFolder } from '../runtime/durable-file.ts';
-import type { Suspect } from './suspects.ts';
+import type { Suspect } from './deliver/suspects.ts';
 
 /**
  * Points that the primary finally refused though their clients were told that they are safe: one JSON

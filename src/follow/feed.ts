@@ -6,19 +6,19 @@ import type { Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReadableLog } from '../wal/log-reader.ts';
-import { Applier } from './applier.ts';
-import type { CanaryPoint } from './canary.ts';
-import { type ChunkEvents, ChunkReader, type ChunkSource } from './chunk-reader.ts';
-import { Confirmation, type Vitals } from './confirmation.ts';
-import type { DeliveryEvents } from './delivery-options.ts';
-import { Delivery } from './delivery.ts';
-import { Doubt, type DoubtState } from './doubt.ts';
-import type { PastLog } from './past-hours.ts';
-import { Foresight } from './foresight.ts';
+import { Applier } from './deliver/applier.ts';
+import type { CanaryPoint } from './prove/canary.ts';
+import { type ChunkEvents, ChunkReader, type ChunkSource } from './deliver/chunk-reader.ts';
+import { Confirmation, type Vitals } from './prove/confirmation.ts';
+import type { DeliveryEvents } from './deliver/delivery-options.ts';
+import { Delivery } from './deliver/delivery.ts';
+import { Doubt, type DoubtState } from './prove/doubt.ts';
+import type { PastLog } from './rewrites/past-hours.ts';
+import { Foresight } from './others/foresight.ts';
 import { Follower, type FollowerEvents, type FollowerState } from './follower.ts';
 import type { Barred } from './probe.ts';
-import type { SentBodies } from './sent-bodies.ts';
-import { type LookState, LookThrough, type LookThroughOptions } from './look-through.ts';
+import type { SentBodies } from './deliver/sent-bodies.ts';
+import { type LookState, LookThrough, type LookThroughOptions } from './others/look-through.ts';
 
 export interface FeedOptions {
   /** The OpenTSDB that is fed. */

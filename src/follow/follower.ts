@@ -4,10 +4,10 @@ import { comparePositions, type Position } from '../record/position.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isSameReason } from '../runtime/same-reason.ts';
-import type { Confirmation } from './confirmation.ts';
-import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './confirmer.ts';
-import type { Delivery } from './delivery.ts';
-import type { Doubt } from './doubt.ts';
+import type { Confirmation } from './prove/confirmation.ts';
+import { Confirmer, type ConfirmerOptions, proveStored, type Proof } from './prove/confirmer.ts';
+import type { Delivery } from './deliver/delivery.ts';
+import type { Doubt } from './prove/doubt.ts';
 import { type Barred, probe } from './probe.ts';
 
 /** How a follower stands: `live` answers wait for it; otherwise they don't, and the proxy is degraded. */

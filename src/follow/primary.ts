@@ -6,16 +6,16 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import { LogReader } from '../wal/log-reader.ts';
 import type { Wal } from '../wal/log.ts';
-import type { CanaryPoint } from './canary.ts';
-import { ChunkReader } from './chunk-reader.ts';
-import type { PastLog } from './past-hours.ts';
+import type { CanaryPoint } from './prove/canary.ts';
+import { ChunkReader } from './deliver/chunk-reader.ts';
+import type { PastLog } from './rewrites/past-hours.ts';
 import { Feed, type FeedEvents, type FeedLimits, type Shared } from './feed.ts';
-import type { DoubtState } from './doubt.ts';
+import type { DoubtState } from './prove/doubt.ts';
 import type { FollowerState } from './follower.ts';
-import type { LookState } from './look-through.ts';
+import type { LookState } from './others/look-through.ts';
 import type { PrimaryFacts } from './primary-facts.ts';
 import type { Barred } from './probe.ts';
-import type { SentBodies } from './sent-bodies.ts';
+import type { SentBodies } from './deliver/sent-bodies.ts';
 
 export interface PrimaryOptions extends FeedLimits {
   readonly primary: URL;

@@ -5,7 +5,7 @@ import {
   readServerFacts,
   type ServerFacts,
 } from '../opentsdb/server-facts.ts';
-import type { Vitals } from './confirmation.ts';
+import type { Vitals } from './prove/confirmation.ts';
 
 export type Probed =
   | { readonly kind: 'up'; readonly facts: ServerFacts; readonly vitals: Vitals }

@@ -6,7 +6,7 @@ import { comparePositions, type Position } from '../record/position.ts';
 import { readChecked, writeChecked } from '../runtime/checked-json.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isThere } from '../runtime/is-there.ts';
-import type { CanaryPoint } from './canary.ts';
+import type { CanaryPoint } from './prove/canary.ts';
 
 /** A point that the primary had proven to store, and then showed to a query. */
 export interface Witness {

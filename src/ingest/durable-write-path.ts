@@ -1,7 +1,7 @@
 import type { Control } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
-import type { RefusedPoint } from '../follow/logged-point.ts';
-import type { SentBodies } from '../follow/sent-bodies.ts';
+import type { RefusedPoint } from '../follow/deliver/logged-point.ts';
+import type { SentBodies } from '../follow/deliver/sent-bodies.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Wal } from '../wal/log.ts';
 import { KnownRefusals } from './known-refusals.ts';

@@ -1,4 +1,4 @@
-import type { RefusedPoint } from '../follow/logged-point.ts';
+import type { RefusedPoint } from '../follow/deliver/logged-point.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Refusal, WriteOutcome } from './write-path.ts';
 

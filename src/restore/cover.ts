@@ -1,4 +1,4 @@
-import { LEVELS, type SegmentName } from '../archive/object-names.ts';
+import { LEVELS, type SegmentName } from '../archive/format/object-names.ts';
 
 /** A segment, and the sequences of it that are taken: those not taken come from another one. */
 export interface SegmentUse {

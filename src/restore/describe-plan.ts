@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { isDamage } from '../archive/catalog.ts';
-import { withInnerOf } from '../archive/inner-segments.ts';
-import type { Sources } from '../archive/sources.ts';
-import { withoutDamaged } from '../archive/without-damaged.ts';
+import { isDamage } from '../archive/holdings/catalog.ts';
+import { withInnerOf } from '../archive/holdings/inner-segments.ts';
+import type { Sources } from '../archive/tail/sources.ts';
+import { withoutDamaged } from '../archive/holdings/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { describeDamage, describeSources } from './describe-sources.ts';
 import type { FoundState } from './find-state.ts';

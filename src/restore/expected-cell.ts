@@ -3,7 +3,7 @@ import { readLineBatches } from './line-batches.ts';
 /** A cell of the expected state, as the fold writes it. */
 export interface ExpectedCell {
   readonly metric: string;
-  /** The archive's canonical form; see archive/canonical-tags.ts. */
+  /** The archive's canonical form; see archive/format/canonical-tags.ts. */
   readonly tags: string;
   readonly instantMs: number;
   readonly transport: string;

@@ -1,14 +1,19 @@
-import { type Catalog, isDamage, type ObjectFault } from '../archive/catalog.ts';
+import { type Catalog, isDamage, type ObjectFault } from '../archive/holdings/catalog.ts';
 import {
   computeCoverage,
   type Coverage,
   type CoverageHole,
   formatRecords,
-} from '../archive/coverage.ts';
-import { otherTopics, sayOtherTopic } from '../archive/other-topics.ts';
-import type { LocalSegments } from '../archive/searched-segments.ts';
-import { findHistory, type FoundHistory, openSources, type Sources } from '../archive/sources.ts';
-import { checkTarget, type TargetCheck } from '../archive/target.ts';
+} from '../archive/holdings/coverage.ts';
+import { otherTopics, sayOtherTopic } from '../archive/topic/other-topics.ts';
+import type { LocalSegments } from '../archive/search/searched-segments.ts';
+import {
+  findHistory,
+  type FoundHistory,
+  openSources,
+  type Sources,
+} from '../archive/tail/sources.ts';
+import { checkTarget, type TargetCheck } from '../archive/holdings/target.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { RestoreRequest } from './restore-request.ts';

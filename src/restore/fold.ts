@@ -1,4 +1,4 @@
-import { tagsOf } from '../archive/canonical-tags.ts';
+import { tagsOf } from '../archive/format/canonical-tags.ts';
 import type { Duckdb } from '../archive/duckdb.ts';
 import {
   bypassQuery,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type EarlierStored, Feed, type FeedLimits } from '../follow/feed.ts';
 import type { FollowerState } from '../follow/follower.ts';
-import type { Suspect } from '../follow/suspects.ts';
+import type { Suspect } from '../follow/deliver/suspects.ts';
 import { NOWHERE, type Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { assert } from '../runtime/errors.ts';

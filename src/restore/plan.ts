@@ -1,7 +1,7 @@
-import type { Catalog } from '../archive/catalog.ts';
-import { computeCoverage, type Coverage, type CoverageHole } from '../archive/coverage.ts';
-import type { Begin } from '../archive/sidecar.ts';
-import { checkTarget, type TargetCheck } from '../archive/target.ts';
+import type { Catalog } from '../archive/holdings/catalog.ts';
+import { computeCoverage, type Coverage, type CoverageHole } from '../archive/holdings/coverage.ts';
+import type { Begin } from '../archive/format/sidecar.ts';
+import { checkTarget, type TargetCheck } from '../archive/holdings/target.ts';
 import { coverLane, type LaneCover } from './cover.ts';
 
 /** Which segments a restore is to read, by what the listing says and what is known to be damaged. */

@@ -1,5 +1,5 @@
 import { QUERY_MS_MAX } from '../opentsdb/query-client.ts';
-import { tagsOf } from '../archive/canonical-tags.ts';
+import { tagsOf } from '../archive/format/canonical-tags.ts';
 import { type ExpectedCell, seriesKey } from './expected-cell.ts';
 
 interface ExpectedSeries {

@@ -1,8 +1,8 @@
 import { Duckdb } from '../archive/duckdb.ts';
-import { LOOKS_MAX } from '../archive/read-tails.ts';
-import { findHistory } from '../archive/sources.ts';
-import { buildTail, type BuiltTail } from '../archive/tail-builder.ts';
-import type { Damaged } from '../archive/without-damaged.ts';
+import { LOOKS_MAX } from '../archive/tail/read-tails.ts';
+import { findHistory } from '../archive/tail/sources.ts';
+import { buildTail, type BuiltTail } from '../archive/tail/tail-builder.ts';
+import type { Damaged } from '../archive/holdings/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkState, type FoundState } from './find-state.ts';
 import { interrupted } from './interruption.ts';

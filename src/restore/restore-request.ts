@@ -1,6 +1,6 @@
 import type { UndoneRange } from '../record/fork.ts';
-import type { CoverageHole } from '../archive/coverage.ts';
-import type { TopicLog } from '../archive/topic-log.ts';
+import type { CoverageHole } from '../archive/holdings/coverage.ts';
+import type { TopicLog } from '../archive/topic/topic-log.ts';
 import type { Finding } from './target-rules.ts';
 import type { TargetTime } from './target-time.ts';
 import type { VerificationCounts } from './verification.ts';

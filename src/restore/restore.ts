@@ -1,5 +1,5 @@
 import { QueryClient } from '../opentsdb/query-client.ts';
-import type { Sources } from '../archive/sources.ts';
+import type { Sources } from '../archive/tail/sources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';

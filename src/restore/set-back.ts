@@ -1,4 +1,4 @@
-import type { LaneHoldings } from '../archive/coverage.ts';
+import type { LaneHoldings } from '../archive/holdings/coverage.ts';
 import { literal } from '../archive/duckdb.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,17 +1,17 @@
-import { type Catalog, readSidecar } from '../archive/catalog.ts';
+import { type Catalog, readSidecar } from '../archive/holdings/catalog.ts';
 import { checkDataObject } from '../archive/data-object.ts';
-import { withInnerAt, withInnerOf } from '../archive/inner-segments.ts';
-import { formatLost } from '../archive/lost-records.ts';
-import { formatSidecarName } from '../archive/object-names.ts';
-import type { LocalSegments } from '../archive/searched-segments.ts';
-import type { DataObject, Sidecar } from '../archive/sidecar.ts';
+import { withInnerAt, withInnerOf } from '../archive/holdings/inner-segments.ts';
+import { formatLost } from '../archive/holdings/lost-records.ts';
+import { formatSidecarName } from '../archive/format/object-names.ts';
+import type { LocalSegments } from '../archive/search/searched-segments.ts';
+import type { DataObject, Sidecar } from '../archive/format/sidecar.ts';
 import {
   type Damaged,
   type LaneRange,
   lostRecords,
   notAmong,
   withoutDamaged,
-} from '../archive/without-damaged.ts';
+} from '../archive/holdings/without-damaged.ts';
 import { firstOfEach, type LoggedFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';

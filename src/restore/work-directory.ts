@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seal, unseal } from '../archive/sealed-json.ts';
-import type { Vitals } from '../follow/confirmation.ts';
+import { seal, unseal } from '../archive/format/sealed-json.ts';
+import type { Vitals } from '../follow/prove/confirmation.ts';
 import { fieldsOf } from '../record/fields.ts';
 import { WalError } from '../runtime/errors.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';

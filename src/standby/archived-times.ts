@@ -1,4 +1,4 @@
-import type { Catalog } from '../archive/catalog.ts';
+import type { Catalog } from '../archive/holdings/catalog.ts';
 import { type Frontier, frontierOf, isEarlier } from './frontier.ts';
 import type { Place } from './place.ts';
 

@@ -1,4 +1,4 @@
-import type { CoverageHole } from '../archive/coverage.ts';
+import type { CoverageHole } from '../archive/holdings/coverage.ts';
 import type { Hole } from '../record/control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Place } from './place.ts';

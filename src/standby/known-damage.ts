@@ -1,9 +1,9 @@
-import type { Catalog } from '../archive/catalog.ts';
-import { withInnerOf } from '../archive/inner-segments.ts';
-import { parseObjectName, segmentOf } from '../archive/object-names.ts';
+import type { Catalog } from '../archive/holdings/catalog.ts';
+import { withInnerOf } from '../archive/holdings/inner-segments.ts';
+import { parseObjectName, segmentOf } from '../archive/format/object-names.ts';
 import type { Repository } from '../archive/repository.ts';
-import { checkSegment } from '../archive/segment-check.ts';
-import { withoutDamaged } from '../archive/without-damaged.ts';
+import { checkSegment } from '../archive/verify/segment-check.ts';
+import { withoutDamaged } from '../archive/holdings/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** The sidecar of a segment, and what is wrong with it or its data. */

@@ -1,5 +1,5 @@
-import type { Coverage, CoverageHole } from '../archive/coverage.ts';
-import type { Span } from '../archive/object-names.ts';
+import type { Coverage, CoverageHole } from '../archive/holdings/coverage.ts';
+import type { Span } from '../archive/format/object-names.ts';
 
 /** What a repository has of each lane, in order. */
 export type CoveredLanes = ReadonlyMap<string, readonly Span[]>;

@@ -1,10 +1,10 @@
-import type { Catalog } from '../archive/catalog.ts';
-import { computeCoverage, type Coverage, type CoverageHole } from '../archive/coverage.ts';
+import type { Catalog } from '../archive/holdings/catalog.ts';
+import { computeCoverage, type Coverage, type CoverageHole } from '../archive/holdings/coverage.ts';
 import type { Duckdb } from '../archive/duckdb.ts';
-import { FollowedCatalog } from '../archive/followed-catalog.ts';
+import { FollowedCatalog } from '../archive/holdings/followed-catalog.ts';
 import { assertInPlace, type Repository } from '../archive/repository.ts';
-import { type SearchEvent, searchWrites } from '../archive/search.ts';
-import { SearchedSegments } from '../archive/searched-segments.ts';
+import { type SearchEvent, searchWrites } from '../archive/search/search.ts';
+import { SearchedSegments } from '../archive/search/searched-segments.ts';
 import type { Fork } from '../record/fork.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -1,8 +1,8 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
-import type { DoubtState } from '../follow/doubt.ts';
+import type { DoubtState } from '../follow/prove/doubt.ts';
 import { Feed, type FeedEvents, type FeedLimits } from '../follow/feed.ts';
 import type { FollowerState } from '../follow/follower.ts';
-import type { Suspect } from '../follow/suspects.ts';
+import type { Suspect } from '../follow/deliver/suspects.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
 import type { Hole } from '../record/control.ts';
 import type { Fork } from '../record/fork.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seal, unseal } from '../archive/sealed-json.ts';
+import { seal, unseal } from '../archive/format/sealed-json.ts';
 import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { type Fork, parseFork } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';

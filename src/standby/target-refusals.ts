@@ -1,6 +1,6 @@
 import { DeadLetters } from '../follow/dead-letters.ts';
-import type { RefusedPoint } from '../follow/logged-point.ts';
-import type { Suspect } from '../follow/suspects.ts';
+import type { RefusedPoint } from '../follow/deliver/logged-point.ts';
+import type { Suspect } from '../follow/deliver/suspects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Arrivals } from './arrivals.ts';
 

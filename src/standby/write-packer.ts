@@ -1,4 +1,4 @@
-import type { FoundWrite } from '../archive/search.ts';
+import type { FoundWrite } from '../archive/search/search.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { formatRecordHeader, type RecordTransport } from '../record/record.ts';
 

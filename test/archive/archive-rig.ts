@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { Archiver, type ArchiverOptions } from '../../src/archive/archiver.ts';
+import { Archiver, type ArchiverOptions } from '../../src/archive/write/archiver.ts';
 import { Duckdb } from '../../src/archive/duckdb.ts';
-import { readOpenings } from '../../src/archive/lane-opening.ts';
-import { registerLanes } from '../../src/archive/register-lanes.ts';
+import { readOpenings } from '../../src/archive/write/lane-opening.ts';
+import { registerLanes } from '../../src/archive/write/register-lanes.ts';
 import { createRepository, type Repository } from '../../src/archive/repository.ts';
-import type { Sidecar } from '../../src/archive/sidecar.ts';
+import type { Sidecar } from '../../src/archive/format/sidecar.ts';
 import type { Hole } from '../../src/record/control.ts';
 import type { Position } from '../../src/record/position.ts';
 import { readLines, readRecords } from '../../src/record/record.ts';

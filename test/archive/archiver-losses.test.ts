@@ -2,7 +2,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { formatSidecarName } from '../../src/archive/object-names.ts';
+import { formatSidecarName } from '../../src/archive/format/object-names.ts';
 import type { Position } from '../../src/record/position.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { listSegments } from '../kit/wal-files.ts';

@@ -2,16 +2,16 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readCatalog, readSidecar } from '../../src/archive/catalog.ts';
-import { computeCoverage } from '../../src/archive/coverage.ts';
-import { indexClosedMonths } from '../../src/archive/month-index.ts';
+import { readCatalog, readSidecar } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
+import { indexClosedMonths } from '../../src/archive/merge/month-index.ts';
 import {
   formatDataName,
   formatSidecarName,
   type SegmentName,
   type Span,
-} from '../../src/archive/object-names.ts';
-import { readSummary } from '../../src/archive/summary.ts';
+} from '../../src/archive/format/object-names.ts';
+import { readSummary } from '../../src/archive/holdings/summary.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { hastyStore, putBegin, putEmptySegment, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';

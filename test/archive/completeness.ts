@@ -1,4 +1,4 @@
-import type { Coverage } from '../../src/archive/coverage.ts';
+import type { Coverage } from '../../src/archive/holdings/coverage.ts';
 import type { TrueLane } from './history.ts';
 
 export const isCovered = ({ objects }: TrueLane, seq: number): boolean =>

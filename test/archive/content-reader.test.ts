@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ContentReader } from '../../src/archive/content-reader.ts';
+import { ContentReader } from '../../src/archive/search/content-reader.ts';
 import { type Duckdb, DuckdbError } from '../../src/archive/duckdb.ts';
 import { Verifying } from '../kit/verifying.ts';
 

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { computeCoverage, type Coverage, type LaneHoldings } from '../../src/archive/coverage.ts';
+import {
+  computeCoverage,
+  type Coverage,
+  type LaneHoldings,
+} from '../../src/archive/holdings/coverage.ts';
 import { isComplete, isCovered, isIn, sequencesOf, startOf, timesOf } from './completeness.ts';
 import { beginOf, lanesOf, spanOf } from './holdings.ts';
 import { histories, history, holdingsOf, laneId, ofTopic, type TrueLane } from './history.ts';

@@ -1,9 +1,9 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CoverageReport } from '../../src/archive/coverage-report.ts';
-import { CoverageWatch } from '../../src/archive/coverage-watch.ts';
-import { formatDataName, type SegmentName } from '../../src/archive/object-names.ts';
+import type { CoverageReport } from '../../src/archive/holdings/coverage-report.ts';
+import { CoverageWatch } from '../../src/archive/holdings/coverage-watch.ts';
+import { formatDataName, type SegmentName } from '../../src/archive/format/object-names.ts';
 import { createRepository, type Repository } from '../../src/archive/repository.ts';
 import { putBegin, putEmptySegment, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { computeCoverage } from '../../src/archive/coverage.ts';
-import { checkTarget } from '../../src/archive/target.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
+import { checkTarget } from '../../src/archive/holdings/target.ts';
 import {
   endOf,
   isComplete,

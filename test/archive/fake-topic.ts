@@ -1,5 +1,5 @@
-import type { TopicSource } from '../../src/archive/topic-source.ts';
-import type { OffsetSpan, TopicLog } from '../../src/archive/topic-log.ts';
+import type { TopicSource } from '../../src/archive/topic/topic-source.ts';
+import type { OffsetSpan, TopicLog } from '../../src/archive/topic/topic-log.ts';
 import type { TopicEvent, TopicFrame, TopicRead } from '../../src/record/topic-read.ts';
 import { formatControl } from '../../src/record/control.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';

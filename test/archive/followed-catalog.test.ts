@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { computeCoverage } from '../../src/archive/coverage.ts';
-import { FollowedCatalog } from '../../src/archive/followed-catalog.ts';
-import { formatSidecarName, type SegmentName } from '../../src/archive/object-names.ts';
-import type { Begin } from '../../src/archive/sidecar.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
+import { FollowedCatalog } from '../../src/archive/holdings/followed-catalog.ts';
+import { formatSidecarName, type SegmentName } from '../../src/archive/format/object-names.ts';
+import type { Begin } from '../../src/archive/format/sidecar.ts';
 import { hastyStore, putBegin, putEmptySegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { laneId } from './history.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { LaneHoldings } from '../../src/archive/coverage.ts';
-import type { Span } from '../../src/archive/object-names.ts';
-import type { Begin } from '../../src/archive/sidecar.ts';
+import type { LaneHoldings } from '../../src/archive/holdings/coverage.ts';
+import type { Span } from '../../src/archive/format/object-names.ts';
+import type { Begin } from '../../src/archive/format/sidecar.ts';
 
 /** What happened in one lane, and what of it is in the repository. */
 export interface TrueLane {

@@ -1,6 +1,6 @@
-import type { LaneHoldings } from '../../src/archive/coverage.ts';
-import type { Span } from '../../src/archive/object-names.ts';
-import type { Begin, HoleMarker } from '../../src/archive/sidecar.ts';
+import type { LaneHoldings } from '../../src/archive/holdings/coverage.ts';
+import type { Span } from '../../src/archive/format/object-names.ts';
+import type { Begin, HoleMarker } from '../../src/archive/format/sidecar.ts';
 import { laneId } from './history.ts';
 
 /** Of the lane number `n`. */

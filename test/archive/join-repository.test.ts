@@ -1,10 +1,10 @@
 import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { archivedBefore } from '../../src/archive/archive-cursor.ts';
-import { readArchiveHome, writeArchiveHome } from '../../src/archive/archive-home.ts';
-import { readEarlierHome } from '../../src/archive/earlier-home.ts';
-import { joinForTopic, joinRepository } from '../../src/archive/join-repository.ts';
+import { archivedBefore } from '../../src/archive/write/archive-cursor.ts';
+import { readArchiveHome, writeArchiveHome } from '../../src/archive/write/archive-home.ts';
+import { readEarlierHome } from '../../src/archive/write/earlier-home.ts';
+import { joinForTopic, joinRepository } from '../../src/archive/write/join-repository.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { tempDirectory } from '../kit/temp.ts';
 

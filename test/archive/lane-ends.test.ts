@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { computeCoverage, type LaneHoldings } from '../../src/archive/coverage.ts';
+import { computeCoverage, type LaneHoldings } from '../../src/archive/holdings/coverage.ts';
 import { laneId } from './history.ts';
 import { beginOf, lanesOf, markerOf, spanOf } from './holdings.ts';
 

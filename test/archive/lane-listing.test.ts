@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { listAll, type ListedDays, listOutermost } from '../../src/archive/lane-listing.ts';
-import { type Level, parseObjectName } from '../../src/archive/object-names.ts';
+import {
+  listAll,
+  type ListedDays,
+  listOutermost,
+} from '../../src/archive/holdings/lane-listing.ts';
+import { type Level, parseObjectName } from '../../src/archive/format/object-names.ts';
 import { hastyStore, putSegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { laneId } from './history.ts';

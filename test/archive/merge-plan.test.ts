@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { outermost, uniteSpans } from '../../src/archive/lane-spans.ts';
-import { lastSequences, type Merge, planDay } from '../../src/archive/merge-plan.ts';
-import { formatSidecarName, type SegmentName } from '../../src/archive/object-names.ts';
-import type { Begin } from '../../src/archive/sidecar.ts';
+import { outermost, uniteSpans } from '../../src/archive/holdings/lane-spans.ts';
+import { lastSequences, type Merge, planDay } from '../../src/archive/merge/merge-plan.ts';
+import { formatSidecarName, type SegmentName } from '../../src/archive/format/object-names.ts';
+import type { Begin } from '../../src/archive/format/sidecar.ts';
 import { laneId } from './history.ts';
 import { dayOf, mergeAll, planLane } from './kit/plan-lane.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { partsFault, sumSidecars } from '../../src/archive/merged-sidecar.ts';
-import type { Sidecar } from '../../src/archive/sidecar.ts';
+import { partsFault, sumSidecars } from '../../src/archive/merge/merged-sidecar.ts';
+import type { Sidecar } from '../../src/archive/format/sidecar.ts';
 
 const part = (firstSeq: number, fields: Partial<Sidecar> = {}): Sidecar => ({
   lane: '00112233445566ff',

@@ -1,11 +1,11 @@
 import { rm, writeFile, readFile, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { readSidecar } from '../../src/archive/catalog.ts';
-import { uniteSpans } from '../../src/archive/lane-spans.ts';
-import { formatSidecarName, type SegmentName } from '../../src/archive/object-names.ts';
+import { readSidecar } from '../../src/archive/holdings/catalog.ts';
+import { uniteSpans } from '../../src/archive/holdings/lane-spans.ts';
+import { formatSidecarName, type SegmentName } from '../../src/archive/format/object-names.ts';
 import type { Repository } from '../../src/archive/repository.ts';
-import type { Sidecar } from '../../src/archive/sidecar.ts';
+import type { Sidecar } from '../../src/archive/format/sidecar.ts';
 import { type FileOperations, fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';

@@ -11,7 +11,7 @@ import {
   type ObjectName,
   parseObjectName,
   type SegmentName,
-} from '../../src/archive/object-names.ts';
+} from '../../src/archive/format/object-names.ts';
 
 const hex = (length: number) =>
   fc

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { otherTopics } from '../../src/archive/other-topics.ts';
-import { findHistory } from '../../src/archive/sources.ts';
-import type { TopicLog } from '../../src/archive/topic-log.ts';
+import { otherTopics } from '../../src/archive/topic/other-topics.ts';
+import { findHistory } from '../../src/archive/tail/sources.ts';
+import type { TopicLog } from '../../src/archive/topic/topic-log.ts';
 import { showInfo } from '../../src/cli/history/info.ts';
 import { describeSources } from '../../src/restore/describe-sources.ts';
 import { findState } from '../../src/restore/find-state.ts';

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { computeCoverage } from '../../src/archive/coverage.ts';
-import { outermost } from '../../src/archive/lane-spans.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
+import { outermost } from '../../src/archive/holdings/lane-spans.ts';
 import {
   formatSidecarName,
   type Level,
   type SegmentName,
   type Span,
-} from '../../src/archive/object-names.ts';
+} from '../../src/archive/format/object-names.ts';
 import { hastyStore, putBegin, putEmptySegment } from '../kit/repository.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { ageLanes, laneShapes, putAged } from './kit/aged-lanes.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WriteFilter } from '../../src/archive/write-filter.ts';
+import type { WriteFilter } from '../../src/archive/search/write-filter.ts';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { START_MS } from '../restore/kit/histories.ts';
 import { type MadeLane, undoneAt } from '../restore/kit/history.ts';

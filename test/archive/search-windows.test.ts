@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { planWindows } from '../../src/archive/search-windows.ts';
+import { planWindows } from '../../src/archive/search/search-windows.ts';
 import { spans } from './plain-search.ts';
 
 test('windows of a search lie end to end, and each ends with a segment that makes it full', () => {

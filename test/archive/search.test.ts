@@ -2,11 +2,15 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
 import { Duckdb } from '../../src/archive/duckdb.ts';
-import { type FoundWrite, type SearchEvent, searchWrites } from '../../src/archive/search.ts';
-import type { WindowLimits } from '../../src/archive/search-windows.ts';
-import type { WriteFilter } from '../../src/archive/write-filter.ts';
+import {
+  type FoundWrite,
+  type SearchEvent,
+  searchWrites,
+} from '../../src/archive/search/search.ts';
+import type { WindowLimits } from '../../src/archive/search/search-windows.ts';
+import type { WriteFilter } from '../../src/archive/search/write-filter.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { Fabricated, type MadeObject } from '../restore/kit/fabricated.ts';
 import { forkedHistories, histories, objectsOf, START_MS } from '../restore/kit/histories.ts';

@@ -5,13 +5,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Duckdb, DuckdbError } from '../../src/archive/duckdb.ts';
 import { parquetFiles } from '../../src/archive/parquet-files.ts';
-import { SegmentBuilder } from '../../src/archive/segment-builder.ts';
-import { UnreadableBody } from '../../src/archive/segment-rows.ts';
+import { SegmentBuilder } from '../../src/archive/write/segment-builder.ts';
+import { UnreadableBody } from '../../src/archive/write/segment-rows.ts';
 import {
   mergeSegmentsStatement,
   SEGMENT_COLUMNS,
   segmentRows,
-} from '../../src/archive/segment-table.ts';
+} from '../../src/archive/format/segment-table.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 import { plainRows, type PlainRecord, type PlainRow } from '../kit/plain-rows.ts';
 import { LANE, records } from './log-records.ts';

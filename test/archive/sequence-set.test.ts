@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { SequenceSet } from '../../src/archive/sequence-set.ts';
+import { SequenceSet } from '../../src/archive/holdings/sequence-set.ts';
 
 const LAST = 40;
 const range = fc

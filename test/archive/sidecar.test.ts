@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seal, unseal } from '../../src/archive/sealed-json.ts';
+import { seal, unseal } from '../../src/archive/format/sealed-json.ts';
 import {
   type Begin,
   formatBegin,
@@ -14,7 +14,7 @@ import {
   parseRepositoryFile,
   parseSidecar,
   type Sidecar,
-} from '../../src/archive/sidecar.ts';
+} from '../../src/archive/format/sidecar.ts';
 
 const sidecar: Sidecar = {
   lane: '00112233445566ff',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { retireLane } from '../../src/archive/retire-lane.ts';
+import { retireLane } from '../../src/archive/write/retire-lane.ts';
 import { Topic } from '../../src/kafka/topic.ts';
 import { freePort } from '../kit/ports.ts';
 import { connectTo } from '../kit/topic.ts';

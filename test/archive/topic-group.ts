@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
-import { TopicArchiver } from '../../src/archive/topic-archiver.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage, type Coverage } from '../../src/archive/holdings/coverage.ts';
+import { TopicArchiver } from '../../src/archive/topic/topic-archiver.ts';
 import type { Hole } from '../../src/record/control.ts';
 import type { PlainRecord } from '../kit/plain-rows.ts';
 import { type ArchiveRig, hasty } from './archive-rig.ts';

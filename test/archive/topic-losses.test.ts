@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { formatSidecarName } from '../../src/archive/object-names.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { formatSidecarName } from '../../src/archive/format/object-names.ts';
 import { present } from '../kit/wal-log.ts';
 import { expectRecords } from './archive-content.ts';
 import { ArchiveRig } from './archive-rig.ts';

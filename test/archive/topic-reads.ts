@@ -1,18 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { readSidecar } from '../../src/archive/catalog.ts';
-import { computeCoverage, type Coverage } from '../../src/archive/coverage.ts';
-import { outermost } from '../../src/archive/lane-spans.ts';
-import { formatSidecarName } from '../../src/archive/object-names.ts';
-import { readHistory } from '../../src/archive/read-history.ts';
-import { findHistory, openSources, type Sources } from '../../src/archive/sources.ts';
-import type { TopicLog } from '../../src/archive/topic-log.ts';
+import { readSidecar } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage, type Coverage } from '../../src/archive/holdings/coverage.ts';
+import { outermost } from '../../src/archive/holdings/lane-spans.ts';
+import { formatSidecarName } from '../../src/archive/format/object-names.ts';
+import { readHistory } from '../../src/archive/search/read-history.ts';
+import { findHistory, openSources, type Sources } from '../../src/archive/tail/sources.ts';
+import type { TopicLog } from '../../src/archive/topic/topic-log.ts';
 import { plainRows, type PlainRecord, type PlainRow } from '../kit/plain-rows.ts';
 import { present } from '../kit/wal-log.ts';
 import { readRows } from './archive-content.ts';
 import type { ArchiveRig } from './archive-rig.ts';
-import type { Damaged } from '../../src/archive/without-damaged.ts';
+import type { Damaged } from '../../src/archive/holdings/without-damaged.ts';
 import { type FakeTopic, type MadeLane, madeLane } from './fake-topic.ts';
 import { Group, laneId, lengthOf, shape, START } from './topic-group.ts';
 

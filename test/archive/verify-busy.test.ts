@@ -5,13 +5,13 @@ import {
   formatDataName,
   formatSidecarName,
   type SegmentName,
-} from '../../src/archive/object-names.ts';
+} from '../../src/archive/format/object-names.ts';
 import {
   type Begin,
   formatBegin,
   formatRepositoryFile,
   formatSidecar,
-} from '../../src/archive/sidecar.ts';
+} from '../../src/archive/format/sidecar.ts';
 import type { ObjectInfo } from '../../src/storage/object-store.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import { hastyStore } from '../kit/repository.ts';

@@ -3,14 +3,14 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { literal } from '../../src/archive/duckdb.ts';
-import type { Finding } from '../../src/archive/finding.ts';
+import type { Finding } from '../../src/archive/verify/finding.ts';
 import {
   formatBeginName,
   formatDataName,
   formatSidecarName,
   type SegmentName,
-} from '../../src/archive/object-names.ts';
-import { SEGMENT_COLUMNS } from '../../src/archive/segment-table.ts';
+} from '../../src/archive/format/object-names.ts';
+import { SEGMENT_COLUMNS } from '../../src/archive/format/segment-table.ts';
 import {
   type Begin,
   formatBegin,
@@ -18,7 +18,7 @@ import {
   parseBegin,
   parseSidecar,
   type Sidecar,
-} from '../../src/archive/sidecar.ts';
+} from '../../src/archive/format/sidecar.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { Verifying } from '../kit/verifying.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';

@@ -2,17 +2,17 @@ import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatHoleName, type Span } from '../../src/archive/object-names.ts';
-import type { Finding } from '../../src/archive/finding.ts';
+import { formatHoleName, type Span } from '../../src/archive/format/object-names.ts';
+import type { Finding } from '../../src/archive/verify/finding.ts';
 import {
   formatMonthIndex,
   type MonthIndex,
   type MonthLane,
-} from '../../src/archive/month-index-file.ts';
+} from '../../src/archive/format/month-index-file.ts';
 import { present } from '../kit/wal-log.ts';
-import { NO_TOTALS } from '../../src/archive/tally.ts';
-import { unseal } from '../../src/archive/sealed-json.ts';
-import { formatHoleMarker } from '../../src/archive/sidecar.ts';
+import { NO_TOTALS } from '../../src/archive/holdings/tally.ts';
+import { unseal } from '../../src/archive/format/sealed-json.ts';
+import { formatHoleMarker } from '../../src/archive/format/sidecar.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { damagedObjects, namesOf, Verifying } from '../kit/verifying.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
-import { writeArchiveHome } from '../../src/archive/archive-home.ts';
+import { writeArchiveHome } from '../../src/archive/write/archive-home.ts';
 import { createRepository } from '../../src/archive/repository.ts';
 import { TopicPlace } from '../../src/kafka/topic-place.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';

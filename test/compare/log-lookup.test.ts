@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { computeCoverage } from '../../src/archive/coverage.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
 import { latestLacking } from '../../src/compare/log-lookup.ts';
 import { beginOf, lanesOf, spanOf } from '../archive/holdings.ts';
 import { laneId } from '../archive/history.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseObjectName } from '../../src/archive/object-names.ts';
+import { parseObjectName } from '../../src/archive/format/object-names.ts';
 import { inspectLog } from '../../src/wal/inspect.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { until } from '../kit/until.ts';

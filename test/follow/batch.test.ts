@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Batch, type BatchLimits, ChunkBatches } from '../../src/follow/batch.ts';
-import { BatchSize } from '../../src/follow/batch-size.ts';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { orderOf } from '../../src/follow/fold.ts';
-import { SentBodies } from '../../src/follow/sent-bodies.ts';
+import { type Batch, type BatchLimits, ChunkBatches } from '../../src/follow/deliver/batch.ts';
+import { BatchSize } from '../../src/follow/deliver/batch-size.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { orderOf } from '../../src/follow/deliver/fold.ts';
+import { SentBodies } from '../../src/follow/deliver/sent-bodies.ts';
 import { formatHttpPut, parsePutLine } from '../../src/opentsdb/put-line.ts';
 import { formatJsonPoint } from '../../src/opentsdb/put-writer.ts';
 import { instantKey } from '../kit/tsd-storage.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CellNumbers } from '../../src/follow/cell-numbers.ts';
+import { CellNumbers } from '../../src/follow/rewrites/cell-numbers.ts';
 
 /** Far apart in value, near each other in the table. */
 const high = fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 3 }));

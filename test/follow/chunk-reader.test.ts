@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ChunkPool } from '../../src/follow/chunk.ts';
-import { ChunkReader } from '../../src/follow/chunk-reader.ts';
+import { ChunkPool } from '../../src/follow/deliver/chunk.ts';
+import { ChunkReader } from '../../src/follow/deliver/chunk-reader.ts';
 import type { Position } from '../../src/record/position.ts';
 import type { LogFrame } from '../../src/wal/log-reader.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Doubt } from '../../src/follow/doubt.ts';
+import { Doubt } from '../../src/follow/prove/doubt.ts';
 import type { Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SkippingClock } from '../kit/skipping-clock.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { EndedHours, endedBefore } from '../../src/follow/ended-hours.ts';
-import type { PastLog } from '../../src/follow/past-hours.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { EndedHours, endedBefore } from '../../src/follow/rewrites/ended-hours.ts';
+import type { PastLog } from '../../src/follow/rewrites/past-hours.ts';
 
 const HOUR_MS = 3_600_000;
 /** Half past an hour. */

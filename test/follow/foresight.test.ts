@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { ChunkReader } from '../../src/follow/chunk-reader.ts';
-import { orderOf } from '../../src/follow/fold.ts';
-import { Foresight } from '../../src/follow/foresight.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { ChunkReader } from '../../src/follow/deliver/chunk-reader.ts';
+import { orderOf } from '../../src/follow/deliver/fold.ts';
+import { Foresight } from '../../src/follow/others/foresight.ts';
 import { Undone } from '../../src/record/fork.ts';
 import type { Position } from '../../src/record/position.ts';
 import { frameOf } from '../kit/frames.ts';

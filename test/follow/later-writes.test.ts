@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CellTimes } from '../../src/follow/cell-times.ts';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { LaterWrites, Winners } from '../../src/follow/later-writes.ts';
-import { PutStretch } from '../../src/follow/put-stretch.ts';
+import { CellTimes } from '../../src/follow/rewrites/cell-times.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { LaterWrites, Winners } from '../../src/follow/others/later-writes.ts';
+import { PutStretch } from '../../src/follow/others/put-stretch.ts';
 import { Undone } from '../../src/record/fork.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { frameOf } from '../kit/frames.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { LookThrough, WINNERS_MAX } from '../../src/follow/look-through.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { LookThrough, WINNERS_MAX } from '../../src/follow/others/look-through.ts';
 import { Undone } from '../../src/record/fork.ts';
 import type { LaneFrame } from '../../src/record/lane-frame.ts';
 import { frameOf } from '../kit/frames.ts';

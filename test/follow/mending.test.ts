@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Applier } from '../../src/follow/applier.ts';
-import type { Batch } from '../../src/follow/batch.ts';
-import { Canary } from '../../src/follow/canary.ts';
-import { PAGE_LINES } from '../../src/follow/mend-page.ts';
-import { Mending, type MendingOptions } from '../../src/follow/mending.ts';
-import { QuietWatch } from '../../src/follow/quiet-watch.ts';
-import { RecentWrites } from '../../src/follow/recent-writes.ts';
-import { Suspects } from '../../src/follow/suspects.ts';
+import type { Applier } from '../../src/follow/deliver/applier.ts';
+import type { Batch } from '../../src/follow/deliver/batch.ts';
+import { Canary } from '../../src/follow/prove/canary.ts';
+import { PAGE_LINES } from '../../src/follow/rewrites/mend-page.ts';
+import { Mending, type MendingOptions } from '../../src/follow/rewrites/mending.ts';
+import { QuietWatch } from '../../src/follow/prove/quiet-watch.ts';
+import { RecentWrites } from '../../src/follow/rewrites/recent-writes.ts';
+import { Suspects } from '../../src/follow/deliver/suspects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { addMend } from './open-mends.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Chunk } from '../../src/follow/chunk.ts';
-import { Mends, MENDS_MAX, type Rewrites } from '../../src/follow/mends.ts';
+import { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { Mends, MENDS_MAX, type Rewrites } from '../../src/follow/rewrites/mends.ts';
 import type { Position } from '../../src/record/position.ts';
 import { addMend, chunkWith, type OpenMend, takeMends } from './open-mends.ts';
 

@@ -1,6 +1,6 @@
-import type { Chunk } from '../../src/follow/chunk.ts';
-import { chunkOf, loggedPoint, type LoggedPoint } from '../../src/follow/logged-point.ts';
-import type { Mends } from '../../src/follow/mends.ts';
+import type { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { chunkOf, loggedPoint, type LoggedPoint } from '../../src/follow/deliver/logged-point.ts';
+import type { Mends } from '../../src/follow/rewrites/mends.ts';
 
 export type OpenMend = LoggedPoint & { readonly dueMs: number };
 

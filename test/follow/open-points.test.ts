@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Confirmation } from '../../src/follow/confirmation.ts';
-import { Suspects } from '../../src/follow/suspects.ts';
+import { Confirmation } from '../../src/follow/prove/confirmation.ts';
+import { Suspects } from '../../src/follow/deliver/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 
 const at = (seq: number): Position => ({ lane: 'a', ordinal: 1, seq });

@@ -6,7 +6,7 @@ import {
   isSameWrite,
   PointKey,
   PointKeyReader,
-} from '../../src/follow/point-key.ts';
+} from '../../src/follow/deliver/point-key.ts';
 import { WORD_SLACK_BYTES } from '../../src/record/line-buffer.ts';
 import { formOf } from '../kit/tsd-storage.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Canary } from '../../src/follow/canary.ts';
-import { QuietWatch, type Standing } from '../../src/follow/quiet-watch.ts';
+import { Canary } from '../../src/follow/prove/canary.ts';
+import { QuietWatch, type Standing } from '../../src/follow/prove/quiet-watch.ts';
 
 const POINT = {
   position: { lane: 'a', ordinal: 1, seq: 1 },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RecentWrites, type Writes } from '../../src/follow/recent-writes.ts';
+import { RecentWrites, type Writes } from '../../src/follow/rewrites/recent-writes.ts';
 
 const SPAN_MS = 100;
 const MORE_THAN_FIT = 300_000;

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Applier } from '../../src/follow/applier.ts';
-import { Canary } from '../../src/follow/canary.ts';
-import type { RefusedPoint } from '../../src/follow/logged-point.ts';
-import type { Chunk } from '../../src/follow/chunk.ts';
-import { Winners } from '../../src/follow/later-writes.ts';
-import { WINNERS_MAX } from '../../src/follow/look-through.ts';
-import { type Mends, MENDS_MAX } from '../../src/follow/mends.ts';
-import { RecentWrites } from '../../src/follow/recent-writes.ts';
-import { Repeats } from '../../src/follow/repeats.ts';
+import type { Applier } from '../../src/follow/deliver/applier.ts';
+import { Canary } from '../../src/follow/prove/canary.ts';
+import type { RefusedPoint } from '../../src/follow/deliver/logged-point.ts';
+import type { Chunk } from '../../src/follow/deliver/chunk.ts';
+import { Winners } from '../../src/follow/others/later-writes.ts';
+import { WINNERS_MAX } from '../../src/follow/others/look-through.ts';
+import { type Mends, MENDS_MAX } from '../../src/follow/rewrites/mends.ts';
+import { RecentWrites } from '../../src/follow/rewrites/recent-writes.ts';
+import { Repeats } from '../../src/follow/rewrites/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { addMend, type OpenMend } from './open-mends.ts';
 

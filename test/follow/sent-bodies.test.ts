@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SentBodies } from '../../src/follow/sent-bodies.ts';
+import { SentBodies } from '../../src/follow/deliver/sent-bodies.ts';
 
 const at = (seq: number, ordinal = 1) => ({ lane: 'a', ordinal, seq });
 const bodyOf = (seq: number, size: number) => Buffer.alloc(size, seq % 251);

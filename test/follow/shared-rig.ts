@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LookLimits, LookState } from '../../src/follow/look-through.ts';
+import type { LookLimits, LookState } from '../../src/follow/others/look-through.ts';
 import { PrimaryFacts } from '../../src/follow/primary-facts.ts';
 import { Primary } from '../../src/follow/primary.ts';
-import { SentBodies } from '../../src/follow/sent-bodies.ts';
+import { SentBodies } from '../../src/follow/deliver/sent-bodies.ts';
 import { type LaneFrame, receiveTimesOf } from '../../src/record/lane-frame.ts';
 import { Undone } from '../../src/record/fork.ts';
 import { earlier, type Position } from '../../src/record/position.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isLaterWrite, orderOfOthers, receivedAtOf } from '../../src/follow/write-order.ts';
+import { isLaterWrite, orderOfOthers, receivedAtOf } from '../../src/follow/others/write-order.ts';
 
 const NOW = 1_795_000_000_000;
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Archiver } from '../../src/archive/archiver.ts';
+import { Archiver } from '../../src/archive/write/archiver.ts';
 import { Duckdb } from '../../src/archive/duckdb.ts';
 import { openRepository } from '../../src/archive/repository.ts';
 import { systemClock } from '../../src/runtime/clock.ts';

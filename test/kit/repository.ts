@@ -4,8 +4,13 @@ import {
   formatDataName,
   formatSidecarName,
   type SegmentName,
-} from '../../src/archive/object-names.ts';
-import { type Begin, formatBegin, formatSidecar, type Sidecar } from '../../src/archive/sidecar.ts';
+} from '../../src/archive/format/object-names.ts';
+import {
+  type Begin,
+  formatBegin,
+  formatSidecar,
+  type Sidecar,
+} from '../../src/archive/format/sidecar.ts';
 import type { LoggedFork } from '../../src/record/fork.ts';
 import { fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';

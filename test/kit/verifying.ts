@@ -1,8 +1,12 @@
 import { join } from 'node:path';
-import { ContentReader } from '../../src/archive/content-reader.ts';
+import { ContentReader } from '../../src/archive/search/content-reader.ts';
 import { Duckdb } from '../../src/archive/duckdb.ts';
-import type { Finding } from '../../src/archive/finding.ts';
-import { verifyRepository, type Verified, type VerifyOptions } from '../../src/archive/verify.ts';
+import type { Finding } from '../../src/archive/verify/finding.ts';
+import {
+  verifyRepository,
+  type Verified,
+  type VerifyOptions,
+} from '../../src/archive/verify/verify.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { type TempDirectory, tempDirectory } from './temp.ts';
 

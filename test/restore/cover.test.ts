@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Level, SegmentName } from '../../src/archive/object-names.ts';
+import type { Level, SegmentName } from '../../src/archive/format/object-names.ts';
 import { coverLane, type LaneCover } from '../../src/restore/cover.ts';
 
 const LANE = '0123456789abcdef';

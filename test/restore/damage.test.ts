@@ -2,9 +2,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { computeCoverage, type Coverage, formatRecords } from '../../src/archive/coverage.ts';
-import { unseal } from '../../src/archive/sealed-json.ts';
-import { readSummary } from '../../src/archive/summary.ts';
+import {
+  computeCoverage,
+  type Coverage,
+  formatRecords,
+} from '../../src/archive/holdings/coverage.ts';
+import { unseal } from '../../src/archive/format/sealed-json.ts';
+import { readSummary } from '../../src/archive/holdings/summary.ts';
 import { damagedObjects } from '../kit/verifying.ts';
 import { HarmedRepository, laneOf, traceOf } from './kit/harmed.ts';
 import { LANES, TARGETS_MS } from './kit/small-repository.ts';

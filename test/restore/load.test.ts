@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { EarlierStored } from '../../src/follow/feed.ts';
-import type { Suspect } from '../../src/follow/suspects.ts';
+import type { Suspect } from '../../src/follow/deliver/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 import type { FoldRange } from '../../src/restore/fold-range.ts';
 import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';

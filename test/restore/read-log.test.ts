@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { TopicLog } from '../../src/archive/topic-log.ts';
+import type { TopicLog } from '../../src/archive/topic/topic-log.ts';
 import { writeLane } from '../archive/archive-rig.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { LogScene } from './kit/log-scene.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LaneHoldings } from '../../src/archive/coverage.ts';
+import type { LaneHoldings } from '../../src/archive/holdings/coverage.ts';
 import { timesSetBack } from '../../src/restore/set-back.ts';
 
 const HOST = { firstSeq: 1, reason: 'clock leap', host: 'h' };

@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { retireLane } from '../../src/archive/retire-lane.ts';
-import { formatSidecar, parseSidecar } from '../../src/archive/sidecar.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { retireLane } from '../../src/archive/write/retire-lane.ts';
+import { formatSidecar, parseSidecar } from '../../src/archive/format/sidecar.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
 import {
   readTrustedSegments,

@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseObjectName } from '../../src/archive/object-names.ts';
+import { parseObjectName } from '../../src/archive/format/object-names.ts';
 import type { DamagedObject } from '../../src/standby/known-damage.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import type { RepositorySource } from '../../src/standby/repository-source.ts';

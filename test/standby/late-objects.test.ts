@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Span } from '../../src/archive/object-names.ts';
+import type { Span } from '../../src/archive/format/object-names.ts';
 import { lateLanes, withoutHole } from '../../src/standby/late-objects.ts';
 
 const span = (firstSeq: number, lastSeq: number, fromMs: number, toMs: number): Span => ({

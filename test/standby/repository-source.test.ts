@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
-import { computeCoverage } from '../../src/archive/coverage.ts';
+import { readCatalog } from '../../src/archive/holdings/catalog.ts';
+import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
 import { beginningAt, type Place } from '../../src/standby/place.ts';
 import type { SourceRead } from '../../src/standby/standby-source.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';

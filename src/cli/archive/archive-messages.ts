@@ -1,5 +1,5 @@
-import type { CoverageReport } from '../../archive/coverage-report.ts';
-import type { LaneOpening } from '../../archive/lane-opening.ts';
+import type { CoverageReport } from '../../archive/holdings/coverage-report.ts';
+import type { LaneOpening } from '../../archive/write/lane-opening.ts';
 import type { Position } from '../../record/position.ts';
 
 /** What the proxy and its archiver tell each other, as JSON. Both are of one version: one starts the other. */

@@ -1,17 +1,17 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { archivedBefore } from '../../archive/archive-cursor.ts';
-import type { ArchiverOptions } from '../../archive/archiver.ts';
-import { CoverageWatch } from '../../archive/coverage-watch.ts';
-import type { JoinedRepository } from '../../archive/join-repository.ts';
-import { readOpenings } from '../../archive/lane-opening.ts';
+import { archivedBefore } from '../../archive/write/archive-cursor.ts';
+import type { ArchiverOptions } from '../../archive/write/archiver.ts';
+import { CoverageWatch } from '../../archive/holdings/coverage-watch.ts';
+import type { JoinedRepository } from '../../archive/write/join-repository.ts';
+import { readOpenings } from '../../archive/write/lane-opening.ts';
 import type { Repository } from '../../archive/repository.ts';
 import type { Config } from '../../config/options.ts';
 import type { KafkaConnection } from '../../kafka/connection.ts';
 import { GroupSource } from '../../kafka/group-source.ts';
 import { explainMissing } from '../../kafka/topic-check.ts';
 import { RetentionWatch } from '../../kafka/retention-watch.ts';
-import { mayBeWrittenTo } from '../../archive/object-names.ts';
+import { mayBeWrittenTo } from '../../archive/format/object-names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -157,7 +157,7 @@ async function createArchiver(
   followed: Followed,
 ): Promise<Worker> {
   const { config, report, logger } = around;
-  const { Archiver } = await import('../../archive/archiver.ts');
+  const { Archiver } = await import('../../archive/write/archiver.ts');
   return new Archiver({
     data: config.data,
     ...(await archivingOptions(around)),
@@ -180,7 +180,7 @@ async function createTopicArchiver(
   followed: Followed,
 ): Promise<Worker> {
   const { config, repository, report, logger } = around;
-  const { TopicArchiver } = await import('../../archive/topic-archiver.ts');
+  const { TopicArchiver } = await import('../../archive/topic/topic-archiver.ts');
   const source = await GroupSource.open({
     connection,
     topic: config.kafka.topic.name,
@@ -253,7 +253,7 @@ async function createMerger(
   { config, repository, folder, logger }: Surroundings,
   { watch, backlog }: Followed,
 ): Promise<Worker> {
-  const { Merger } = await import('../../archive/merger.ts');
+  const { Merger } = await import('../../archive/merge/merger.ts');
   return new Merger({
     repository,
     clock: systemClock,

@@ -2,7 +2,7 @@ import {
   joinForTopic,
   type JoinedRepository,
   joinRepository,
-} from '../../archive/join-repository.ts';
+} from '../../archive/write/join-repository.ts';
 import type { Config } from '../../config/options.ts';
 import { connectionOf } from '../kafka-connection.ts';
 import { systemClock } from '../../runtime/clock.ts';

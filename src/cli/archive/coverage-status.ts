@@ -1,4 +1,4 @@
-import type { CoverageReport } from '../../archive/coverage-report.ts';
+import type { CoverageReport } from '../../archive/holdings/coverage-report.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
 /** What /status shows of a repository, of the proxy as of an archiver of a topic; undefined: not known yet. */

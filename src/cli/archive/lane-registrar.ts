@@ -1,5 +1,5 @@
-import type { LaneOpening } from '../../archive/lane-opening.ts';
-import { registerLanes } from '../../archive/register-lanes.ts';
+import type { LaneOpening } from '../../archive/write/lane-opening.ts';
+import { registerLanes } from '../../archive/write/register-lanes.ts';
 import type { Repository } from '../../archive/repository.ts';
 import type { Clock } from '../../runtime/clock.ts';
 

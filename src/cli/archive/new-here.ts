@@ -1,8 +1,8 @@
-import { listLanes, readLaneNotes } from '../../archive/catalog.ts';
-import { computeCoverage } from '../../archive/coverage.ts';
-import { openLanes, SILENT_MS_MIN } from '../../archive/open-lanes.ts';
+import { listLanes, readLaneNotes } from '../../archive/holdings/catalog.ts';
+import { computeCoverage } from '../../archive/holdings/coverage.ts';
+import { openLanes, SILENT_MS_MIN } from '../../archive/holdings/open-lanes.ts';
 import type { Repository } from '../../archive/repository.ts';
-import { readSummary } from '../../archive/summary.ts';
+import { readSummary } from '../../archive/holdings/summary.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
 interface NewHereOptions {

@@ -1,6 +1,6 @@
 import type { Health } from '../../admin/admin-server.ts';
-import type { CoverageReport } from '../../archive/coverage-report.ts';
-import { type EarlierHome, readEarlierHome } from '../../archive/earlier-home.ts';
+import type { CoverageReport } from '../../archive/holdings/coverage-report.ts';
+import { type EarlierHome, readEarlierHome } from '../../archive/write/earlier-home.ts';
 import type { Config } from '../../config/options.ts';
 import type { TopicHeadroom } from '../../kafka/retention-watch.ts';
 import type { Logger } from '../../runtime/logger.ts';

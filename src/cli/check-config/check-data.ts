@@ -1,6 +1,6 @@
 import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openLog } from '../../archive/log-tail.ts';
+import { openLog } from '../../archive/tail/log-tail.ts';
 import type { Config } from '../../config/options.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';

@@ -1,4 +1,4 @@
-import { readArchiveHome } from '../../archive/archive-home.ts';
+import { readArchiveHome } from '../../archive/write/archive-home.ts';
 import { findRepository } from '../../archive/repository.ts';
 import type { Config } from '../../config/options.ts';
 import { systemClock } from '../../runtime/clock.ts';

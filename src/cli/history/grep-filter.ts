@@ -1,4 +1,4 @@
-import type { TimeSpan, WriteFilter } from '../../archive/write-filter.ts';
+import type { TimeSpan, WriteFilter } from '../../archive/search/write-filter.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { parseInstant } from '../../runtime/instant.ts';
 

@@ -1,6 +1,6 @@
-import { formatRecords } from '../../archive/coverage.ts';
-import type { FoundWrite, SearchEvent, UndoneWrite } from '../../archive/search.ts';
-import type { Sources } from '../../archive/sources.ts';
+import { formatRecords } from '../../archive/holdings/coverage.ts';
+import type { FoundWrite, SearchEvent, UndoneWrite } from '../../archive/search/search.ts';
+import type { Sources } from '../../archive/tail/sources.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
 /** What a search prints: the writes on `out`; whatever makes them less than complete beside them. */

@@ -1,8 +1,8 @@
-import { isDamage, type ObjectFault } from '../../archive/catalog.ts';
-import { computeCoverage, type LaneCoverage } from '../../archive/coverage.ts';
-import type { Span } from '../../archive/object-names.ts';
-import type { Summary } from '../../archive/summary.ts';
-import { NO_TOTALS, type Totals } from '../../archive/tally.ts';
+import { isDamage, type ObjectFault } from '../../archive/holdings/catalog.ts';
+import { computeCoverage, type LaneCoverage } from '../../archive/holdings/coverage.ts';
+import type { Span } from '../../archive/format/object-names.ts';
+import type { Summary } from '../../archive/holdings/summary.ts';
+import { NO_TOTALS, type Totals } from '../../archive/holdings/tally.ts';
 import type { LoggedFork } from '../../record/fork.ts';
 import { describeForks, type InfoFork } from './info-fork.ts';
 import { holeOf, type InfoHole, type InfoRange, rangeOf } from './info-hole.ts';

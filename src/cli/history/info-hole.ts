@@ -1,11 +1,11 @@
-import type { Catalog } from '../../archive/catalog.ts';
+import type { Catalog } from '../../archive/holdings/catalog.ts';
 import {
   computeCoverage,
   type Coverage,
   type CoverageHole,
   type Holdings,
-} from '../../archive/coverage.ts';
-import { type Tails, withTails } from '../../archive/with-tail.ts';
+} from '../../archive/holdings/coverage.ts';
+import { type Tails, withTails } from '../../archive/tail/with-tail.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
 export interface InfoRange {

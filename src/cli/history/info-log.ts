@@ -1,6 +1,6 @@
-import type { Holdings, LaneHoldings } from '../../archive/coverage.ts';
-import { uniteSpans } from '../../archive/lane-spans.ts';
-import type { LaneTail, LogTail } from '../../archive/log-tail.ts';
+import type { Holdings, LaneHoldings } from '../../archive/holdings/coverage.ts';
+import { uniteSpans } from '../../archive/holdings/lane-spans.ts';
+import type { LaneTail, LogTail } from '../../archive/tail/log-tail.ts';
 import { coverageWith, describeCoverage, type InfoWith } from './info-hole.ts';
 
 /** How far a repository is behind the log of a data directory, and what can be restored with both. */

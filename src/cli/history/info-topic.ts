@@ -1,7 +1,7 @@
-import type { Holdings } from '../../archive/coverage.ts';
-import { otherTopics } from '../../archive/other-topics.ts';
-import type { TopicTail } from '../../archive/topic-tail.ts';
-import type { Tails } from '../../archive/with-tail.ts';
+import type { Holdings } from '../../archive/holdings/coverage.ts';
+import { otherTopics } from '../../archive/topic/other-topics.ts';
+import type { TopicTail } from '../../archive/tail/topic-tail.ts';
+import type { Tails } from '../../archive/tail/with-tail.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import { coverageWith, describeCoverage, type InfoWith } from './info-hole.ts';
 import { describeLane, type InfoLogLane } from './info-log.ts';

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duckdb } from '../../archive/duckdb.ts';
-import { laneDays } from '../../archive/lane-days.ts';
-import { dayAt, type SegmentName } from '../../archive/object-names.ts';
-import { isClosed, type LaneEnding } from '../../archive/retire-lane.ts';
+import { laneDays } from '../../archive/holdings/lane-days.ts';
+import { dayAt, type SegmentName } from '../../archive/format/object-names.ts';
+import { isClosed, type LaneEnding } from '../../archive/write/retire-lane.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 
 const DUCKDB_LIMITS = { memoryMb: 100, threads: 1 } as const;

@@ -5,9 +5,9 @@ import {
   refusedAlive,
   retireLane,
   whyAlive,
-} from '../../archive/retire-lane.ts';
-import { findHistory } from '../../archive/sources.ts';
-import type { TopicLog } from '../../archive/topic-log.ts';
+} from '../../archive/write/retire-lane.ts';
+import { findHistory } from '../../archive/tail/sources.ts';
+import type { TopicLog } from '../../archive/topic/topic-log.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { closedLanes } from './lane-close.ts';
 import { type Print, printToStdout } from '../print.ts';

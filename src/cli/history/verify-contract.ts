@@ -1,5 +1,5 @@
-import type { Finding, Severity } from '../../archive/finding.ts';
-import type { Verified } from '../../archive/verify.ts';
+import type { Finding, Severity } from '../../archive/verify/finding.ts';
+import type { Verified } from '../../archive/verify/verify.ts';
 import type { ProgressTold } from '../../runtime/progress.ts';
 
 /** What `verify --json` prints, one a line; docs/JSON.md is the contract. Times are RFC 3339, UTC. */

@@ -1,4 +1,4 @@
-import type { Finding } from '../../archive/finding.ts';
+import type { Finding } from '../../archive/verify/finding.ts';
 import { formatLeft, formatSeconds } from '../format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 import {

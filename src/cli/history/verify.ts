@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ContentReader } from '../../archive/content-reader.ts';
+import { ContentReader } from '../../archive/search/content-reader.ts';
 import { Duckdb } from '../../archive/duckdb.ts';
-import type { Severity } from '../../archive/finding.ts';
-import { REPOSITORY_NAME } from '../../archive/object-names.ts';
-import { verifyRepository, type Verified } from '../../archive/verify.ts';
-import { type Survey, surveyData } from '../../archive/verify-survey.ts';
+import type { Severity } from '../../archive/verify/finding.ts';
+import { REPOSITORY_NAME } from '../../archive/format/object-names.ts';
+import { verifyRepository, type Verified } from '../../archive/verify/verify.ts';
+import { type Survey, surveyData } from '../../archive/verify/verify-survey.ts';
 import { formatInstant, parseInstant } from '../../runtime/instant.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';

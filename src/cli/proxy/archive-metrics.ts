@@ -1,4 +1,4 @@
-import type { CoverageReport } from '../../archive/coverage-report.ts';
+import type { CoverageReport } from '../../archive/holdings/coverage-report.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Archiving } from './archiving.ts';
 

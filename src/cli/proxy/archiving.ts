@@ -1,5 +1,5 @@
-import type { CoverageReport } from '../../archive/coverage-report.ts';
-import { readOpenings } from '../../archive/lane-opening.ts';
+import type { CoverageReport } from '../../archive/holdings/coverage-report.ts';
+import { readOpenings } from '../../archive/write/lane-opening.ts';
 import type { Config } from '../../config/options.ts';
 import type { Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';

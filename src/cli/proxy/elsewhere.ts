@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EarlierHome, readEarlierHome } from '../../archive/earlier-home.ts';
+import { type EarlierHome, readEarlierHome } from '../../archive/write/earlier-home.ts';
 import type { Config } from '../../config/options.ts';
 import {
   type FormerPrimary,

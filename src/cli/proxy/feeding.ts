@@ -1,11 +1,11 @@
 import type { Config } from '../../config/options.ts';
 import { DeadLetters } from '../../follow/dead-letters.ts';
-import type { DoubtState } from '../../follow/doubt.ts';
+import type { DoubtState } from '../../follow/prove/doubt.ts';
 import type { Shared } from '../../follow/feed.ts';
 import type { PrimaryChoice } from '../../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../../follow/primary-facts.ts';
 import { Primary } from '../../follow/primary.ts';
-import type { SentBodies } from '../../follow/sent-bodies.ts';
+import type { SentBodies } from '../../follow/deliver/sent-bodies.ts';
 import { type Barred, probe } from '../../follow/probe.ts';
 import type { Witnesses } from '../../follow/witnesses.ts';
 import type { DurableWritePath } from '../../ingest/durable-write-path.ts';

@@ -1,5 +1,5 @@
-import { archivedBefore } from '../../archive/archive-cursor.ts';
-import { readArchiveHome } from '../../archive/archive-home.ts';
+import { archivedBefore } from '../../archive/write/archive-cursor.ts';
+import { readArchiveHome } from '../../archive/write/archive-home.ts';
 import type { Config } from '../../config/options.ts';
 import { meetPrimary } from '../../follow/former-primary.ts';
 import { PrimaryChoice } from '../../follow/primary-choice.ts';

@@ -5,7 +5,7 @@ import { ClockWatch } from '../../kafka/clock-watch.ts';
 import type { KafkaConnection } from '../../kafka/connection.ts';
 import { OtherLanes } from '../../kafka/other-lanes.ts';
 import { ProducerFollower, type ProducerState } from '../../kafka/producer-follower.ts';
-import { LOOK_LIMITS } from '../../follow/look-through.ts';
+import { LOOK_LIMITS } from '../../follow/others/look-through.ts';
 import { checkTopic } from '../../kafka/topic-check.ts';
 import { TopicPlace } from '../../kafka/topic-place.ts';
 import type { Hole } from '../../record/control.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/options.ts';
 import type { Shared } from '../../follow/feed.ts';
-import { LOOK_LIMITS } from '../../follow/look-through.ts';
+import { LOOK_LIMITS } from '../../follow/others/look-through.ts';
 import type { Undone } from '../../record/fork.ts';
 import { earlier, type Position } from '../../record/position.ts';
 import type { Logger } from '../../runtime/logger.ts';

@@ -1,4 +1,4 @@
-import { type ArchiveHome, readArchiveHome } from '../../archive/archive-home.ts';
+import { type ArchiveHome, readArchiveHome } from '../../archive/write/archive-home.ts';
 import type { Config } from '../../config/options.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { isThere } from '../../runtime/is-there.ts';

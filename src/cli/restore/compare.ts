@@ -1,4 +1,4 @@
-import type { TopicLog } from '../../archive/topic-log.ts';
+import type { TopicLog } from '../../archive/topic/topic-log.ts';
 import { compare } from '../../compare/compare.ts';
 import type { CompareRequest, CompareResult } from '../../compare/compare-request.ts';
 import { systemClock } from '../../runtime/clock.ts';

@@ -1,5 +1,5 @@
-import { formatRecords } from '../../archive/coverage.ts';
-import { sayOtherTopic } from '../../archive/other-topics.ts';
+import { formatRecords } from '../../archive/holdings/coverage.ts';
+import { sayOtherTopic } from '../../archive/topic/other-topics.ts';
 import { formatLeft, formatSeconds } from '../format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 import { TOPIC_UNREAD } from '../topic-unread.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { restore } from '../../restore/restore.ts';
 import { parseTargetTime } from '../../restore/target-time.ts';
 import type { RestoreEvent, RestoreRequest, RestoreResult } from '../../restore/restore-request.ts';
-import type { TopicLog } from '../../archive/topic-log.ts';
+import type { TopicLog } from '../../archive/topic/topic-log.ts';
 import { parseBytes } from '../../config/quantity.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';

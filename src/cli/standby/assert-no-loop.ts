@@ -1,4 +1,4 @@
-import { listLanes } from '../../archive/catalog.ts';
+import { listLanes } from '../../archive/holdings/catalog.ts';
 import { openRepository } from '../../archive/repository.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
 import { standbyLoop } from '../../standby/loop-watch.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openLog } from '../../archive/log-tail.ts';
+import { openLog } from '../../archive/tail/log-tail.ts';
 import { openRepository } from '../../archive/repository.ts';
 import { explainMissing } from '../../kafka/topic-check.ts';
 import { TopicPartitions } from '../../kafka/topic-partitions.ts';

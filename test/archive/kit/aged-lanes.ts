@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { outermost } from '../../../src/archive/lane-spans.ts';
-import type { SegmentName } from '../../../src/archive/object-names.ts';
-import type { Begin } from '../../../src/archive/sidecar.ts';
+import { outermost } from '../../../src/archive/holdings/lane-spans.ts';
+import type { SegmentName } from '../../../src/archive/format/object-names.ts';
+import type { Begin } from '../../../src/archive/format/sidecar.ts';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { putBegin, putEmptySegment } from '../../kit/repository.ts';
 import { laneId } from '../history.ts';

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSidecar } from '../../../src/archive/catalog.ts';
+import { readSidecar } from '../../../src/archive/holdings/catalog.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
-import { outermost } from '../../../src/archive/lane-spans.ts';
-import { Merger, type MergerEvents } from '../../../src/archive/merger.ts';
-import { formatSidecarName, type SegmentName } from '../../../src/archive/object-names.ts';
+import { outermost } from '../../../src/archive/holdings/lane-spans.ts';
+import { Merger, type MergerEvents } from '../../../src/archive/merge/merger.ts';
+import { formatSidecarName, type SegmentName } from '../../../src/archive/format/object-names.ts';
 import { parquetFiles } from '../../../src/archive/parquet-files.ts';
 import type { Repository } from '../../../src/archive/repository.ts';
-import type { Sidecar } from '../../../src/archive/sidecar.ts';
+import type { Sidecar } from '../../../src/archive/format/sidecar.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import { SkippingClock } from '../../kit/skipping-clock.ts';
 import { Verifying } from '../../kit/verifying.ts';

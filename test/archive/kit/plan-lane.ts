@@ -1,5 +1,5 @@
-import { type Merge, planDay, withEdges } from '../../../src/archive/merge-plan.ts';
-import type { SegmentName } from '../../../src/archive/object-names.ts';
+import { type Merge, planDay, withEdges } from '../../../src/archive/merge/merge-plan.ts';
+import type { SegmentName } from '../../../src/archive/format/object-names.ts';
 
 /** As in names of objects. */
 export const dayOf = ({ toMs }: Pick<SegmentName, 'toMs'>): string =>

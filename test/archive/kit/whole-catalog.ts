@@ -3,9 +3,9 @@ import {
   listLanes,
   type ObjectFault,
   readLaneNotes,
-} from '../../../src/archive/catalog.ts';
-import { laneDays } from '../../../src/archive/lane-days.ts';
-import { formatSidecarName, type SegmentName } from '../../../src/archive/object-names.ts';
+} from '../../../src/archive/holdings/catalog.ts';
+import { laneDays } from '../../../src/archive/holdings/lane-days.ts';
+import { formatSidecarName, type SegmentName } from '../../../src/archive/format/object-names.ts';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 
 /** With every segment of all levels among its objects, as no command needs it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createRepository } from '../../../src/archive/repository.ts';
-import type { Begin } from '../../../src/archive/sidecar.ts';
+import type { Begin } from '../../../src/archive/format/sidecar.ts';
 import { findLeftOpen, tellNewTopic } from '../../../src/cli/archive/new-here.ts';
 import { putBegin } from '../../kit/repository.ts';
 import { tempDirectory } from '../../kit/temp.ts';

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Health } from '../../../src/admin/admin-server.ts';
-import { joinForTopic } from '../../../src/archive/join-repository.ts';
+import { joinForTopic } from '../../../src/archive/write/join-repository.ts';
 import { isThere } from '../../../src/runtime/is-there.ts';
 import { freePort } from '../../kit/ports.ts';
 import { tempDirectory } from '../../kit/temp.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { joinForTopic } from '../../../src/archive/join-repository.ts';
+import { joinForTopic } from '../../../src/archive/write/join-repository.ts';
 import { checkRepository } from '../../../src/cli/check-config/check-repository.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { isThere } from '../../../src/runtime/is-there.ts';

@@ -5,7 +5,7 @@ import {
   formatDataName,
   formatSidecarName,
   type SegmentName,
-} from '../../../src/archive/object-names.ts';
+} from '../../../src/archive/format/object-names.ts';
 import { createRepository } from '../../../src/archive/repository.ts';
 import { showInfo } from '../../../src/cli/history/info.ts';
 import type { Info } from '../../../src/cli/history/info-contract.ts';

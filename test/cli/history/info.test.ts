@@ -5,11 +5,11 @@ import {
   formatHoleName,
   formatSidecarName,
   type SegmentName,
-} from '../../../src/archive/object-names.ts';
+} from '../../../src/archive/format/object-names.ts';
 import { createRepository } from '../../../src/archive/repository.ts';
-import { type Begin, formatHoleMarker } from '../../../src/archive/sidecar.ts';
-import { indexClosedMonths } from '../../../src/archive/month-index.ts';
-import { readSummary } from '../../../src/archive/summary.ts';
+import { type Begin, formatHoleMarker } from '../../../src/archive/format/sidecar.ts';
+import { indexClosedMonths } from '../../../src/archive/merge/month-index.ts';
+import { readSummary } from '../../../src/archive/holdings/summary.ts';
 import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
 import { showInfo } from '../../../src/cli/history/info.ts';
 import type { FileStore } from '../../../src/storage/file-store.ts';

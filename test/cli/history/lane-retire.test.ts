@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { readCatalog } from '../../../src/archive/catalog.ts';
-import { computeCoverage, type Coverage } from '../../../src/archive/coverage.ts';
+import { readCatalog } from '../../../src/archive/holdings/catalog.ts';
+import { computeCoverage, type Coverage } from '../../../src/archive/holdings/coverage.ts';
 import { retire } from '../../../src/cli/history/lane-retire.ts';
 import { ArchiveRig, line, writeLane } from '../../archive/archive-rig.ts';
 import { FakeTopic, madeLane } from '../../archive/fake-topic.ts';

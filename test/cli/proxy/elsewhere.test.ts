@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { writeEarlierHome } from '../../../src/archive/earlier-home.ts';
+import { writeEarlierHome } from '../../../src/archive/write/earlier-home.ts';
 import { Elsewhere } from '../../../src/cli/proxy/elsewhere.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { meetTopic } from '../../../src/kafka/former-topic.ts';

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { writeArchiveHome } from '../../../src/archive/archive-home.ts';
+import { writeArchiveHome } from '../../../src/archive/write/archive-home.ts';
 import { archiverFolder, markArchiver } from '../../../src/cli/archive/archiver-folder.ts';
 import { Unarchived } from '../../../src/cli/proxy/unarchived.ts';
 import { loadConfig } from '../../../src/config/load.ts';

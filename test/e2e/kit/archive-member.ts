@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { readCatalog } from '../../../src/archive/catalog.ts';
-import { computeCoverage } from '../../../src/archive/coverage.ts';
+import { readCatalog } from '../../../src/archive/holdings/catalog.ts';
+import { computeCoverage } from '../../../src/archive/holdings/coverage.ts';
 import type { ArchiveRig } from '../../archive/archive-rig.ts';
 import type { PlainRecord } from '../../kit/plain-rows.ts';
 import { type MainChild, spawnMain } from '../../kit/spawn-main.ts';

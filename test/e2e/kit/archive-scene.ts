@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRepository } from '../../../src/archive/repository.ts';
-import { readSummary } from '../../../src/archive/summary.ts';
+import { readSummary } from '../../../src/archive/holdings/summary.ts';
 import { describeRepository, type Info } from '../../../src/cli/history/info-contract.ts';
 import { FakeTsd } from '../../kit/fake-tsd.ts';
 import { type ArchiveStatus, ProxyProcess } from '../../kit/proxy-process.ts';

@@ -8,11 +8,15 @@ import {
   formatSidecarName,
   type Level,
   type SegmentName,
-} from '../../../src/archive/object-names.ts';
+} from '../../../src/archive/format/object-names.ts';
 import type { Duckdb } from '../../../src/archive/duckdb.ts';
-import { SegmentBuilder } from '../../../src/archive/segment-builder.ts';
+import { SegmentBuilder } from '../../../src/archive/write/segment-builder.ts';
 import { createRepository, type Repository } from '../../../src/archive/repository.ts';
-import { type DataObject, formatBegin, formatSidecar } from '../../../src/archive/sidecar.ts';
+import {
+  type DataObject,
+  formatBegin,
+  formatSidecar,
+} from '../../../src/archive/format/sidecar.ts';
 import type { Fork } from '../../../src/record/fork.ts';
 import { formatRecordHeader } from '../../../src/record/record.ts';
 import { parsePutLine } from '../../../src/opentsdb/put-line.ts';

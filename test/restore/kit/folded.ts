@@ -1,6 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCatalog } from '../../../src/archive/catalog.ts';
+import { readCatalog } from '../../../src/archive/holdings/catalog.ts';
 import { Duckdb } from '../../../src/archive/duckdb.ts';
 import { Fold } from '../../../src/restore/fold.ts';
 import type { Demands, FoldCounts } from '../../../src/restore/fold-query.ts';

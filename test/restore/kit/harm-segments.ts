@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { parseObjectName } from '../../../src/archive/object-names.ts';
+import { parseObjectName } from '../../../src/archive/format/object-names.ts';
 import type { Repository } from '../../../src/archive/repository.ts';
 
 const HARMS = ['data gone', 'data other', 'data cut', 'sidecar gone', 'sidecar other'] as const;

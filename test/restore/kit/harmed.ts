@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Finding } from '../../../src/archive/finding.ts';
+import type { Finding } from '../../../src/archive/verify/finding.ts';
 import { findState } from '../../../src/restore/find-state.ts';
 import type { FoldInput } from '../../../src/restore/points-view.ts';
 import { readTrustedSegments } from '../../../src/restore/trusted-segments.ts';

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readCatalog } from '../../../src/archive/catalog.ts';
-import { mergeSegments } from '../../../src/archive/merge-segments.ts';
+import { readCatalog } from '../../../src/archive/holdings/catalog.ts';
+import { mergeSegments } from '../../../src/archive/merge/merge-segments.ts';
 import { type Control, parseControl } from '../../../src/record/control.ts';
 import type { Position } from '../../../src/record/position.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';

@@ -1,5 +1,5 @@
 import type { Duckdb } from '../../../src/archive/duckdb.ts';
-import { indexClosedMonths } from '../../../src/archive/month-index.ts';
+import { indexClosedMonths } from '../../../src/archive/merge/month-index.ts';
 import { Fabricated, type MadeObject } from './fabricated.ts';
 import type { MadeLane, MadeRecord } from './history.ts';
 
