@@ -89,12 +89,12 @@ export function latestLacking(
   { lanes }: Holdings,
 ): number | undefined {
   if (holes.length === 0) return undefined;
-  const ends = holes.map(({ lane, firstSeq, toMs = Infinity }) => {
+  const ends = holes.map(({ lane, lastSeq, toMs = Infinity }) => {
     const next = [...lanes.values()].flatMap(({ begin }) =>
       begin?.previous?.lane === lane ? [begin.openedAt] : [],
     );
     const nextMs = next.length === 0 ? Infinity : Math.max(...next);
-    return Math.min(toMs, endBehind(lanes.get(lane)?.objects ?? [], firstSeq), nextMs);
+    return Math.min(toMs, endBehind(lanes.get(lane)?.objects ?? [], lastSeq ?? Infinity), nextMs);
   });
   return Math.max(...ends);
 }

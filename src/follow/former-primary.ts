@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { earlier, type Position } from '../record/position.ts';
 import { syncFolder } from '../runtime/durable-file.ts';
+import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import { readChecked, writeChecked } from '../runtime/checked-json.ts';
 
@@ -40,7 +41,7 @@ export async function meetPrimary(
   { cursor, now }: { readonly cursor: Cursor; readonly now: number },
 ): Promise<Met> {
   const { of, position } = cursor;
-  const noted = await readFormerPrimary(data);
+  const noted = await readNote(data);
   const former = noted ?? formerIn(cursor, primary, now);
   cursor.belongTo(primary);
   if (former?.primary === primary) {
@@ -61,14 +62,24 @@ export async function lookFormer(
   primary: string,
   { cursor, now }: { readonly cursor: Cursor; readonly now: number },
 ): Promise<FormerPrimary | undefined> {
-  const former = (await readFormerPrimary(data)) ?? formerIn(cursor, primary, now);
+  const former = (await readNote(data)) ?? formerIn(cursor, primary, now);
   return former?.primary === primary ? undefined : former;
 }
 
 /** Undefined when there is none, or it can't be read. */
 export async function readFormerPrimary(data: string): Promise<FormerPrimary | undefined> {
-  const read = await readChecked(pathOf(data)).catch(() => 'damaged');
-  return typeof read === 'string' ? undefined : (read as unknown as FormerPrimary);
+  return readNote(data).catch(() => undefined);
+}
+
+/** Throws DATA_UNUSABLE where it is damaged: the former one would be fed from another one's place. */
+async function readNote(data: string): Promise<FormerPrimary | undefined> {
+  const path = pathOf(data);
+  const read = await readChecked(path);
+  if (read === 'absent') return undefined;
+  if (read !== 'damaged') return read as unknown as FormerPrimary;
+  throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what was fed before`, {
+    hint: 'Put it back from a copy. Or make sure that the configuration names the primary that is meant, and remove it.',
+  });
 }
 
 export async function removeFormerPrimary(data: string): Promise<void> {

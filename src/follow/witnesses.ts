@@ -121,14 +121,17 @@ export class Witnesses {
     const { primary } = this.#options;
     if (this.#known !== undefined && this.#known.primary !== primary()) this.#forget();
     if (this.#isDue) {
+      this.#isDue = false;
       const verdict = await this.#judge(signal);
+      if (verdict !== 'there') this.#isDue = true;
       if (verdict === 'unknown') return LIMITS.unknownMs;
       if (verdict === 'absent') {
         await this.#lacks();
         return LIMITS.lackingMs;
       }
-      this.#isDue = false;
       await this.#lacksNoMore();
+      // Reached anew meanwhile: what is shown by now tells nothing of what was there.
+      if (this.#isDue) return 0;
     }
     return this.#renew();
   }

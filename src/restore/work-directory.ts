@@ -58,7 +58,7 @@ export class WorkDirectory {
       return work;
     } catch (cause) {
       if (cause instanceof WalError && cause.code === 'DATA_LOCKED') {
-        const hint = 'Another process runs this restore: wait for it, or end it.';
+        const hint = `Another process runs this restore: wait for it, or end it. ${cause.hint ?? ''}`;
         throw new WalError('DATA_LOCKED', cause.message, { cause, hint });
       }
       throw workUnusable(path, cause);

@@ -27,6 +27,8 @@ async function removeEmpty(innermost: string, outermost: string): Promise<void> 
       await rmdir(folder);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    // Another restore may work there, or have removed it.
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw error;
   }
 }

@@ -13,7 +13,7 @@ export class HolesAhead {
   }
 
   /** Those of which the place lacks something. In any order; those that are ahead already may be among them. */
-  add(holes: readonly CoverageHole[], place: Pick<Place, 'lanes'>): void {
+  add(holes: readonly CoverageHole[], place: Pick<Place, 'sinceMs' | 'lanes'>): void {
     const known = new Set(this.#ahead.map(nameOf));
     const added = holes.filter((hole) => !known.has(nameOf(hole)) && isLacked(hole, place));
     if (added.length > 0) this.#ahead = [...this.#ahead, ...added].toSorted(inOrder);
@@ -32,10 +32,14 @@ export function recordsOf({ lane, firstSeq, lastSeq, reason }: CoverageHole): Ho
   return { lane, from: firstSeq, to: lastSeq ?? firstSeq, reason };
 }
 
-function isLacked(hole: CoverageHole, { lanes }: Pick<Place, 'lanes'>): boolean {
+function isLacked(
+  hole: CoverageHole,
+  { sinceMs, lanes }: Pick<Place, 'sinceMs' | 'lanes'>,
+): boolean {
   const at = lanes.get(hole.lane);
-  if (at?.seq === 0) return (hole.toMs ?? Infinity) >= at.receivedAt;
-  return recordsOf(hole).to > (at?.seq ?? 0);
+  const toMs = hole.toMs ?? Infinity;
+  if (at === undefined) return toMs > (sinceMs ?? -Infinity);
+  return at.seq === 0 ? toMs >= at.receivedAt : recordsOf(hole).to > at.seq;
 }
 
 function isBefore({ lane, firstSeq, fromMs }: CoverageHole, frame: LaneFrame): boolean {

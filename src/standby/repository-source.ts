@@ -294,7 +294,7 @@ export class RepositorySource implements StandbySource {
   /** Those of what is read are to come. */
   #expect(holes: readonly CoverageHole[]): void {
     const read = holes.filter(({ fromMs }) => fromMs <= this.#readingToMs);
-    this.#holes.add(read, { lanes: this.#lanes });
+    this.#holes.add(read, { sinceMs: this.#sinceMs, lanes: this.#lanes });
   }
 
   *#pass(holes: readonly CoverageHole[], catalog: Catalog): Generator<SourceRead> {

@@ -163,7 +163,7 @@ async function lockFolder(path: string): Promise<DirectoryLock> {
     return await DirectoryLock.acquire(path);
   } catch (cause) {
     if (cause instanceof WalError && cause.code === 'DATA_LOCKED') {
-      const hint = 'Another process runs this standby: two never share a --state.';
+      const hint = `Another process runs this standby: two never share a --state. ${cause.hint ?? ''}`;
       throw new WalError('DATA_LOCKED', cause.message, { cause, hint });
     }
     if (cause instanceof WalError) throw cause;

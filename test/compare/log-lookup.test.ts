@@ -35,4 +35,18 @@ describe('what a log lacks was written', () => {
     const holdings = lanesOf(...lanes);
     expect(latestLacking(computeCoverage(holdings).holes, holdings)).toBe(expected);
   });
+
+  test('by the end of the first whole segment behind several that are damaged, and still listed', () => {
+    const spoilt = [spanOf(6, 7, 200, 250), spanOf(8, 9, 250, 300), spanOf(10, 12, 300, 400)];
+    const behind = spanOf(13, 14, 400, 500);
+    const { objects } = FIRST;
+    const damaged = spoilt.map((span) => Object.assign({ reason: 'it is damaged' }, span));
+    const { holes } = computeCoverage(
+      lanesOf({ ...FIRST, objects: [...objects, behind], damaged }),
+    );
+    const listed = lanesOf({ ...FIRST, objects: [...objects, ...spoilt, behind] });
+    // The last one is damaged by then: it is told with the hole.
+    expect(latestLacking(holes, listed)).toBe(Math.min(500, holes[0]?.toMs ?? 500));
+    expect(latestLacking(holes, listed)).toBeGreaterThanOrEqual(400);
+  });
 });

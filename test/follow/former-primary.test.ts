@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { lookFormer, meetPrimary, PRIMARY_BEFORE } from '../../src/follow/former-primary.ts';
@@ -44,6 +44,14 @@ describe('a start with another primary', () => {
     await rm(join(folder.path, PRIMARY_BEFORE));
     expect(await start(NEW, 20)).toEqual({ kind: 'same' });
     expect(await start(OLD)).toMatchObject({ former: { primary: NEW, position: at(20) } });
+  });
+
+  test('is refused where it cannot be told what was fed before', async () => {
+    await start(OLD, 10);
+    await start(NEW, 15);
+    await writeFile(join(folder.path, PRIMARY_BEFORE), 'spoilt');
+    await expect(start(OLD)).rejects.toMatchObject({ code: 'DATA_UNUSABLE' });
+    expect(await place()).toEqual(at(15));
   });
 
   test('is known where a cursor of an earlier version does not say whose it is, from the next start on', async () => {

@@ -82,6 +82,7 @@ class Watched {
   instead: QueryReply | undefined;
   confirmed = 10;
   asked = 0;
+  askedFor: () => void = () => undefined;
   readonly told: string[] = [];
   witnesses = this.#create();
   #stop = new AbortController();
@@ -140,6 +141,7 @@ class Watched {
 
   #answer({ metric, fromMs }: RawQuery): QueryReply {
     this.asked += 1;
+    this.askedFor();
     if (this.instead !== undefined) return this.instead;
     const lines = this.shown.filter((line) => line.split(' ')[1] === metric);
     if (lines.length === 0) return { kind: 'unknown name' };
@@ -174,6 +176,20 @@ describe('a primary that was reached anew', () => {
     await watched.reached();
     expect(watched.told).toEqual([second, second, 'found']);
     expect(watched.witnesses.lacking).toBeUndefined();
+  });
+
+  test('and again while it was being looked at, on empty tables by then, is told as that', async () => {
+    await watched.take('a');
+    const [first] = watched.shown;
+    watched.proven = [];
+    watched.askedFor = () => {
+      watched.askedFor = () => undefined;
+      watched.witnesses.reached();
+      queueMicrotask(() => (watched.shown = []));
+    };
+    await watched.reached();
+    await watched.clock.pass(20_000);
+    expect(watched.told).toEqual([first]);
   });
 
   test('is told to lack something only at the second look', async () => {

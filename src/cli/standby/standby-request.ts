@@ -1,5 +1,5 @@
 import type { Config } from '../../config/options.ts';
-import { parseInstant } from '../../runtime/instant.ts';
+import { formatInstant, parseInstant } from '../../runtime/instant.ts';
 import { parseTarget, parseWait, wrong } from '../parse-flags.ts';
 
 export interface StandbyFlags {
@@ -66,5 +66,9 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
 function parseBegin(text: string | undefined): Begin {
   if (text === undefined) return { kind: 'unsaid' };
   if (text === 'oldest') return { kind: 'oldest' };
-  return { kind: 'at', ms: parseInstant('--begin', text, ', or oldest') };
+  const ms = parseInstant('--begin', text, ', or oldest');
+  const now = Date.now();
+  // All that is there would be passed over as contained.
+  if (ms > now) throw wrong(`--begin ${text} is yet to come`, `It is ${formatInstant(now)}.`);
+  return { kind: 'at', ms };
 }

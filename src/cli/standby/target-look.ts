@@ -32,11 +32,15 @@ export async function lookAtTarget(options: TargetLookOptions): Promise<string |
   const { request, state, logger } = options;
   const { place, beganOldestMs } = state.state;
   if (place === undefined || place.sinceMs !== null) return undefined;
+  const isOldest = beganOldestMs !== undefined || request.begin.kind === 'oldest';
   let held: readonly string[] | undefined;
   try {
     held = await heldBy(options);
   } catch (error) {
-    return `it can't be told whether it is empty: ${(error as Error).message}`;
+    const reason = `it can't be told whether it is empty: ${(error as Error).message}`;
+    if (!isOldest) return reason;
+    logger.warn({ reason }, 'what the target holds was not looked at');
+    return undefined;
   }
   if (held === undefined) {
     logger.warn('the target answers no queries: whether it is empty was not looked at');
@@ -44,7 +48,7 @@ export async function lookAtTarget(options: TargetLookOptions): Promise<string |
   }
   if (held.length === 0) return undefined;
   const metrics = listNames(held, 'others');
-  if (beganOldestMs !== undefined || request.begin.kind === 'oldest') {
+  if (isOldest) {
     logger.warn({ metrics }, 'the target holds data already: what the log has is put over it');
     return undefined;
   }

@@ -114,3 +114,11 @@ test('a target is sent nothing while it cannot be told whether it is empty', asy
   rig.tsd.faults = {};
   await rig.contained();
 });
+
+test('a time to come is no begin: all that is followed would be passed over', async () => {
+  const rig = await rigged();
+  await expect(start(rig, String(Date.now() + HOUR_MS))).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/^--begin \d+ is yet to come$/) as string,
+  });
+});
