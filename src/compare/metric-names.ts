@@ -1,7 +1,6 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
+import { suggestMetrics } from '../opentsdb/suggest-metrics.ts';
 
-/** More metrics than a TSD could ever suggest. */
-const SUGGESTIONS_MAX = 16_777_216;
 /** A listing without a start leaves out names that begin with one of these. */
 const LETTERS = Array.from({ length: 0x100 }, (_, code) => String.fromCharCode(code)).filter(
   (letter) => letter > '\u007f' && /\p{L}/u.test(letter),
@@ -11,11 +10,9 @@ const LETTERS = Array.from({ length: 0x100 }, (_, code) => String.fromCharCode(c
 export async function listMetrics(client: Pick<QueryClient, 'get'>): Promise<string[]> {
   const names = new Set<string>();
   for (const start of ['', ...LETTERS]) {
-    const query = new URLSearchParams({ type: 'metrics', max: String(SUGGESTIONS_MAX) });
-    if (start !== '') query.set('q', start);
-    const found = await client.get(`/api/suggest?${query.toString()}`);
-    if (!Array.isArray(found)) throw new Error('it does not list its metrics (/api/suggest)');
-    for (const name of found as readonly unknown[]) if (typeof name === 'string') names.add(name);
+    const found = await suggestMetrics(client, start);
+    if (found === undefined) throw new Error('it does not list its metrics (/api/suggest)');
+    for (const name of found) names.add(name);
   }
   return [...names];
 }

@@ -1,9 +1,9 @@
 import type { PutClient } from '../opentsdb/put-client.ts';
 import {
-  isReadOnly,
   readErrorCounters,
   readServerFacts,
   type ServerFacts,
+  tsdMode,
 } from '../opentsdb/server-facts.ts';
 import type { Vitals } from './prove/confirmation.ts';
 
@@ -42,7 +42,7 @@ async function ask(client: PutClient): Promise<Answer> {
       return { probed: { kind: 'down', reason }, through };
     }
     const config = await client.get('/api/config');
-    if (isReadOnly(config)) return { probed: { kind: 'down', reason: READ_ONLY }, through };
+    if (tsdMode(config) === 'ro') return { probed: { kind: 'down', reason: READ_ONLY }, through };
     const jvm = await client.get('/api/stats/jvm');
     const stats = await client.get('/api/stats');
     const facts = readServerFacts(config, jvm);

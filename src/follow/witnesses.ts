@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { instantOf } from '../opentsdb/put-instant.ts';
 import { parsePutLine } from '../opentsdb/put-line.ts';
 import type { QueryReply, RawQuery } from '../opentsdb/query-client.ts';
 import { hourOf } from '../opentsdb/row-hour.ts';
@@ -166,8 +167,8 @@ export class Witnesses {
   }
 
   async #isShown(line: string): Promise<Verdict> {
-    const { metric, tags } = parsePutLine(line);
-    const ms = instantOf(line);
+    const { metric, timestamp, tags } = parsePutLine(line);
+    const ms = instantOf(Number(timestamp));
     const series = [tagsOf(tags)];
     const reply = await this.#options.ask({ fromMs: ms, toMs: ms, metric, series });
     switch (reply.kind) {
@@ -194,7 +195,8 @@ export class Witnesses {
     const points: Witness[] = [];
     for (const { line, position } of picked) {
       if (passed === undefined || comparePositions(position, passed) > 0) continue;
-      if (hourOf(instantOf(line)) !== hourOf(shownMs)) continue;
+      const { timestamp } = parsePutLine(line);
+      if (hourOf(instantOf(Number(timestamp))) !== hourOf(shownMs)) continue;
       if ((await this.#isShown(line)) === 'there') points.push({ line, shownMs });
     }
     // Where it was reached meanwhile, these may be all that it has.
@@ -229,12 +231,6 @@ export class Witnesses {
     this.#picked = [];
     if (wasLacking) this.#options.events.lacksNoMore();
   }
-}
-
-/** Epoch ms. */
-function instantOf(line: string): number {
-  const timestamp = Number(parsePutLine(line).timestamp);
-  return timestamp > 0xffff_ffff ? timestamp : timestamp * 1_000;
 }
 
 /** A value that is null in JSON is the word `null` to OpenTSDB. */

@@ -24,7 +24,7 @@ export interface TopicFacts {
 }
 
 /** By which it is named in commands. */
-export interface TopicPlace {
+export interface TopicAddress {
   readonly name: string;
   /** `HOST:PORT` of one that knows of the others. */
   readonly broker: string;
@@ -161,7 +161,7 @@ export async function readSettings(admin: Admin, name: string): Promise<Record<s
 }
 
 /** Throws TOPIC_UNUSABLE when writes would be refused or thrown away; tells what may cost data one day. */
-export function judgeTopic({ replicas, settings }: TopicFacts, topic: TopicPlace): string[] {
+export function judgeTopic({ replicas, settings }: TopicFacts, topic: TopicAddress): string[] {
   const { name } = topic;
   const policy = settings['cleanup.policy'];
   if (policy === undefined) return ['its settings may not be read: the user needs DescribeConfigs'];
@@ -257,7 +257,7 @@ function createCommand(connection: KafkaConnection, wish: TopicWish): string {
   ].join(' ');
 }
 
-function unusable({ name, broker }: TopicPlace, says: string, setting: string): WalError {
+function unusable({ name, broker }: TopicAddress, says: string, setting: string): WalError {
   return new WalError('TOPIC_UNUSABLE', says, {
     hint: `Run kafka-configs.sh --bootstrap-server ${broker} --alter --entity-type topics --entity-name ${name} --add-config ${setting}`,
   });

@@ -61,10 +61,10 @@ export function readServerFacts(config: unknown, jvm: unknown): ServerFacts {
   };
 }
 
-/** From the JSON of `/api/config`: whether it knows no puts. */
-export function isReadOnly(config: unknown): boolean {
+/** From the JSON of `/api/config`: `ro` knows no puts, `wo` no queries; empty when it isn't said. */
+export function tsdMode(config: unknown): string {
   const mode = (config as { readonly 'tsd.mode'?: unknown } | null | undefined)?.['tsd.mode'];
-  return typeof mode === 'string' && mode.toLowerCase() === 'ro';
+  return typeof mode === 'string' ? mode.toLowerCase() : '';
 }
 
 /** From the JSON of `/api/stats`; undefined when it holds none of the counters. */

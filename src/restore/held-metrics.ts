@@ -1,20 +1,10 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
 import type { MetricSpan } from './fold-query.ts';
 
-type Client = Pick<QueryClient, 'get' | 'holdsData'>;
+type Client = Pick<QueryClient, 'holdsData'>;
 
-/** More metrics than a TSD could ever suggest. */
-const SUGGESTIONS_MAX = 16_777_216;
-const QUESTIONS_MAX = 4;
-
-/** The metrics that a TSD has names for, but for those that begin with no ASCII; undefined: it lists none. Rejects when there is no answer. */
-export async function listMetrics(
-  client: Pick<Client, 'get'>,
-): Promise<readonly string[] | undefined> {
-  const known = await client.get(`/api/suggest?type=metrics&max=${SUGGESTIONS_MAX}`);
-  if (!Array.isArray(known)) return undefined;
-  return (known as readonly unknown[]).filter((name) => typeof name === 'string');
-}
+/** Under way at once. */
+export const QUESTIONS_MAX = 4;
 
 /** To be looked for about there first, epoch ms. */
 export function spansOf(metrics: readonly string[], firstMs: number, lastMs: number): MetricSpan[] {
@@ -23,7 +13,7 @@ export function spansOf(metrics: readonly string[], firstMs: number, lastMs: num
 
 /** Of the metrics some that hold data, `enough` or a few more, or all. Rejects when there is no answer. */
 export async function someHeld(
-  client: Pick<Client, 'holdsData'>,
+  client: Client,
   metrics: readonly MetricSpan[],
   enough: number,
 ): Promise<readonly string[]> {
@@ -36,7 +26,7 @@ export async function someHeld(
 
 /** First where data are likely, so that a full target is not asked to read all of it. Rejects when there is no answer. */
 export async function holds(
-  client: Pick<Client, 'holdsData'>,
+  client: Client,
   { metric, firstMs, lastMs }: MetricSpan,
 ): Promise<boolean | 'unknown name'> {
   const hourMs = 3_600_000;

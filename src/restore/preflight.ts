@@ -1,7 +1,8 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
+import { suggestMetrics } from '../opentsdb/suggest-metrics.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { MetricSpan } from './fold-query.ts';
-import { forEach, holds, listMetrics, someHeld, spansOf } from './held-metrics.ts';
+import { forEach, holds, someHeld, spansOf } from './held-metrics.ts';
 import { NAMES_SHOWN } from './target-content.ts';
 import {
   type Finding,
@@ -62,7 +63,7 @@ export function refuseFaults(target: URL, findings: readonly Finding[]): void {
 type Looked = Pick<TargetFacts, 'unknownMetrics' | 'heldMetrics' | 'otherMetrics'>;
 
 async function lookAtMetrics({ client, metrics, demands }: PreflightOptions): Promise<Looked> {
-  const known = await listMetrics(client);
+  const known = await suggestMetrics(client);
   const listed = new Set(known);
   const unknownMetrics: string[] = [];
   const heldMetrics: string[] = [];

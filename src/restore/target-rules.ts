@@ -1,3 +1,4 @@
+import { tsdMode } from '../opentsdb/server-facts.ts';
 import type { Demands } from './fold-query.ts';
 import { judgeContent, listNames } from './target-content.ts';
 import type { UnfinishedRestore } from './unfinished.ts';
@@ -200,10 +201,11 @@ function judgeSettings(
     findings.push({ kind: 'fault', says, remedy });
   };
   const text = (key: string): string => textOf(config[key]);
-  if (text('tsd.mode').toLowerCase() === 'ro') {
+  const mode = tsdMode(config);
+  if (mode === 'ro') {
     fault('it is read-only', `Set tsd.mode=rw ${RESTART}.`);
   }
-  if (text('tsd.mode').toLowerCase() === 'wo') {
+  if (mode === 'wo') {
     fault('it answers no queries, so nothing can be checked', `Set tsd.mode=rw ${RESTART}.`);
   }
   if (!isTrue(text('tsd.core.auto_create_metrics')) && unknownMetrics.length > 0) {

@@ -42,10 +42,10 @@ export interface Surroundings {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Where what is archived comes from a topic, and not from the log of the data directory. */
-  readonly topic: TopicPlace | undefined;
+  readonly topic: TopicSide | undefined;
 }
 
-interface TopicPlace {
+interface TopicSide {
   readonly connection: KafkaConnection;
   /** Told how long the topic keeps what is not archived. */
   readonly status: TopicArchiveStatus;
@@ -176,7 +176,7 @@ async function createArchiver(
  */
 async function createTopicArchiver(
   around: Surroundings,
-  { connection, status }: TopicPlace,
+  { connection, status }: TopicSide,
   followed: Followed,
 ): Promise<Worker> {
   const { config, repository, report, logger } = around;

@@ -32,11 +32,8 @@ export class Elsewhere {
     const { data } = this.#config;
     const former = this.#former && tellFormer(this.#former, this.#primary(), data);
     const topic = this.#formerTopic && tellFormerTopic(this.#formerTopic, this.#config);
-    return [former, topic, ...this.#repository].filter((trouble) => trouble !== undefined);
-  }
-
-  get #repository(): readonly string[] {
-    return this.#before === undefined ? [] : [tellEarlier(this.#before, this.#config, 'log')];
+    const repository = this.#before && tellEarlier(this.#before, this.#config, 'log');
+    return [former, topic, repository].filter((trouble) => trouble !== undefined);
   }
 
   /** Call it once a second. */

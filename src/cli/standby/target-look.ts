@@ -1,7 +1,8 @@
 import { QueryClient } from '../../opentsdb/query-client.ts';
-import { listMetrics, someHeld, spansOf } from '../../restore/held-metrics.ts';
+import { tsdMode } from '../../opentsdb/server-facts.ts';
+import { suggestMetrics } from '../../opentsdb/suggest-metrics.ts';
+import { QUESTIONS_MAX, someHeld, spansOf } from '../../restore/held-metrics.ts';
 import { listNames, NAMES_SHOWN } from '../../restore/target-content.ts';
-import { fieldsOf } from '../../record/fields.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { StateDirectory } from '../../standby/state-directory.ts';
@@ -20,7 +21,6 @@ export interface TargetLookOptions {
 
 /** Metrics that somebody writes have data there. */
 const RECENT_MS = 86_400_000;
-const QUESTIONS_MAX = 4;
 
 /**
  * Whether a target that was sent nothing yet may be sent the log from its first record on: where it holds data already, as a restore looks
@@ -66,12 +66,12 @@ async function heldBy(options: TargetLookOptions): Promise<readonly string[] | u
   const abort = (): void => void client.close();
   signal.addEventListener('abort', abort, { once: true });
   try {
-    const listed = await listMetrics(client);
+    const listed = await suggestMetrics(client);
     if (listed !== undefined) {
       return await someHeld(client, spansOf(listed, nowMs - RECENT_MS, nowMs), NAMES_SHOWN + 1);
     }
     const settings = await client.get('/api/config');
-    if (settings === undefined || fieldsOf(settings)['tsd.mode'] === 'wo') return undefined;
+    if (settings === undefined || tsdMode(settings) === 'wo') return undefined;
     throw new Error('it does not answer /api/suggest');
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,4 +1,5 @@
 import { parsePutLine } from '../../opentsdb/put-line.ts';
+import { instantOf } from '../../opentsdb/put-instant.ts';
 import type { Chunk } from './chunk.ts';
 import { cellGroup } from './point-key.ts';
 
@@ -70,7 +71,7 @@ function areOfOneInstant(chunk: Chunk, line: number, other: number): boolean {
   const two = parsePutLine(chunk.text(other));
   return (
     one.metric === two.metric &&
-    instantMs(one.timestamp) === instantMs(two.timestamp) &&
+    instantOf(Number(one.timestamp)) === instantOf(Number(two.timestamp)) &&
     tagsOf(one.tags) === tagsOf(two.tags)
   );
 }
@@ -98,9 +99,4 @@ function valueOf(bytes: Buffer, start: number): number {
 
 function tagsOf(tags: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(Object.entries(tags).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function instantMs(timestamp: unknown): number {
-  const value = Number(timestamp);
-  return value > 0xffff_ffff ? value : value * 1_000;
 }

@@ -1,3 +1,4 @@
+import { instantOf } from '../../opentsdb/put-instant.ts';
 import { parsePutLine } from '../../opentsdb/put-line.ts';
 import type { PutClient } from '../../opentsdb/put-client.ts';
 import { formatJsonPoint } from '../../opentsdb/put-writer.ts';
@@ -201,7 +202,7 @@ async function putCanary(prover: Prover, point: CanaryPoint): Promise<Proof> {
 async function readBack(prover: Prover, point: CanaryPoint, signal: AbortSignal): Promise<Proof> {
   const { client, clock, delivery, syncTimeoutMs } = prover;
   const { metric, timestamp, value, tags } = parsePutLine(point.line);
-  const instant = Number(timestamp) > 0xffff_ffff ? Number(timestamp) : Number(timestamp) * 1_000;
+  const instant = instantOf(Number(timestamp));
   const filter = Object.entries(tags).map(([key, text]) => `${key}=literal_or(${text})`);
   const query = new URLSearchParams({
     start: String(instant),
