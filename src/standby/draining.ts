@@ -20,7 +20,7 @@ export interface DrainingOptions {
   readonly state: StateDirectory;
   readonly gate: Gate;
   readonly clock: Clock;
-  readonly arrivals: Arrivals;
+  readonly arrivals: Pick<Arrivals, 'passing' | 'sentSoonMs' | 'isOverAt' | 'release'>;
   /** Whether the target has answered for all that has passed the gate. */
   readonly isAnswered: () => boolean;
   /** Whether the target contains all that has passed the gate. */
@@ -29,12 +29,13 @@ export interface DrainingOptions {
   readonly unsaved: (reason: string) => void;
 }
 
-/** The drain of a standby, over restarts: what is decided is written down before it is told. */
+/** The drain of a standby, over restarts: what is decided is written down before it is told, one decision after the other. */
 export class Draining {
   readonly #options: DrainingOptions;
   #isOver = false;
-  /** Drains that are not written down yet. */
-  #begun = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  /** What is not written down yet. */
+  #decisions = 0;
 
   constructor(options: DrainingOptions) {
     this.#options = options;
@@ -44,7 +45,7 @@ export class Draining {
     return this.#options.state.state.promotion;
   }
 
-  /** Whether it has come to its end since the start, be that written down or just about to be: nothing else is decided then. */
+  /** Whether it has come to its end since the start, be that written down or just about to be. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -57,43 +58,52 @@ export class Draining {
 
   /** Resolves once it is written down. What has ended stays so, but for its fork. Throws PROMOTE_REFUSED. */
   async begin(ends: readonly LaneEnd[], fork: Fork | undefined): Promise<void> {
-    if (this.#isOver) return;
+    await this.#inTurn(() => this.#begin(ends, fork));
+  }
+
+  /** Does nothing where none is under way. */
+  async giveUp(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.promotion.kind !== 'draining') return;
+      const { state, gate, arrivals } = this.#options;
+      await state.save({ promotion: FOLLOWING });
+      gate.drain(undefined);
+      arrivals.release();
+    });
+  }
+
+  /** Takes it a step further: what the target contains once it has come to its end, durably; undefined before. */
+  async step(): Promise<Place | undefined> {
+    const { gate, arrivals, isConfirmed } = this.#options;
+    const { promotion } = this;
+    // What it goes by may be another the moment after.
+    if (promotion.kind !== 'draining' || this.#decisions > 0) return undefined;
+    const step = drainStep(promotion, gate, this.#passing);
+    if (step === 'passing') arrivals.release();
+    if (step === 'passing' || !isConfirmed()) return undefined;
+    return this.#inTurn(() => this.#end(promotion));
+  }
+
+  async #begin(ends: readonly LaneEnd[], fork: Fork | undefined): Promise<void> {
     const { state, gate, arrivals } = this.#options;
     const { promotion } = this;
     assertMayDrain(promotion, fork, arrivals.sentSoonMs);
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.
       if (fork !== undefined) gate.drain(fork.at);
-      this.#begun += 1;
       try {
         await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
       } finally {
-        this.#begun -= 1;
-        // Where none could be written down it follows on.
-        if (this.#begun === 0 && this.promotion.kind === 'none') gate.drain(undefined);
+        // Where it could not be written down it follows on.
+        if (this.promotion.kind === 'none') gate.drain(undefined);
       }
     } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
       await state.save({ promotion: { ...promotion, fork } });
     }
   }
 
-  /** Does nothing where none is under way. */
-  async giveUp(): Promise<void> {
-    if (this.promotion.kind !== 'draining' || this.#isOver) return;
-    const { state, gate, arrivals } = this.#options;
-    await state.save({ promotion: FOLLOWING });
-    gate.drain(undefined);
-    arrivals.release();
-  }
-
-  /** Takes it a step further: what the target contains once it has come to its end, durably; undefined before. */
-  async step(): Promise<Place | undefined> {
-    const { state, gate, clock, arrivals, isConfirmed, unsaved } = this.#options;
-    const { promotion } = this;
-    if (promotion.kind !== 'draining') return undefined;
-    const step = drainStep(promotion, gate, this.#passing);
-    if (step === 'passing') arrivals.release();
-    if (step === 'passing' || !isConfirmed()) return undefined;
+  async #end(promotion: Extract<Promotion, { kind: 'draining' }>): Promise<Place | undefined> {
+    const { state, clock, arrivals, unsaved } = this.#options;
     const place = arrivals.passing;
     this.#isOver = true;
     try {
@@ -104,6 +114,13 @@ export class Draining {
       return undefined;
     }
     return place;
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    this.#decisions += 1;
+    const turn = this.#last.then(act).finally(() => (this.#decisions -= 1));
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   get #passing(): Passing {

@@ -157,10 +157,13 @@ describe('a standby that is drained as of a moment', () => {
     const { standby } = rig;
     await standby.drain(ends, fork);
     await expect(standby.drain(ends)).rejects.toThrow('as of');
+    await until(() => standby.drained.promotion.kind === 'promoted', 'promoted');
+    const other = { ...fork, id: 'f'.repeat(16) };
+    expect((await standby.drain(ends, other)).promotion).toMatchObject({ fork: other });
+    await expect(standby.drain(ends, { ...fork, at: at - 1 })).rejects.toThrow('as of');
     await rig.ended();
     await rig.start();
-    const other = { ...fork, id: 'f'.repeat(16) };
-    expect((await rig.standby.drain(ends, other)).promotion).toMatchObject({ fork: other });
+    expect(rig.standby.drained.promotion).toMatchObject({ fork: other });
     // Somebody may have been switched with that.
     const fewer = { ...fork, id: 'e'.repeat(16), undone: [] };
     await expect(rig.standby.drain(ends, fewer)).rejects.toThrow('and not by e');
