@@ -18,7 +18,7 @@ import type { VerifyFlags } from './history/verify.ts';
 import { addPromote } from './promote/promote-command.ts';
 import { addCompare } from './restore/compare-command.ts';
 import { addStandby } from './standby/standby-command.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../runtime/version.ts';
 import type { InspectOptions } from './history/wal-inspect.ts';
 
 /**
@@ -67,7 +67,7 @@ function addStart(program: Command): void {
       examples('tsdb-wal start --listen :4243 --primary http://tsdb:4242 --data /var/lib/tsdb-wal'),
     )
     .action(async (_options, command: Command) => {
-      const { start } = await import('./proxy/start.ts');
+      const { start } = await import('./start.ts');
       await start(await configOf(command));
     });
 }
@@ -166,7 +166,7 @@ function addArchive(program: Command): void {
       ),
     )
     .action(async (_options, command: Command) => {
-      const { runArchive } = await import('./archive/archive.ts');
+      const { runArchive } = await import('../archive/process/run-archive.ts');
       await runArchive(await archiveConfigOf(command));
     });
 }

@@ -2,7 +2,7 @@ import { computeCoverage, type Coverage } from '../archive/holdings/coverage.ts'
 import type { LaneTail } from '../archive/tail/log-tail.ts';
 import { parseObjectName, type Span } from '../archive/format/object-names.ts';
 import { otherTopics } from '../archive/topic/other-topics.ts';
-import { type SequenceRange, SequenceSet } from '../archive/holdings/sequence-set.ts';
+import { type SequenceRange, SequenceSet } from '../record/sequence-set.ts';
 import type { Damaged } from '../archive/holdings/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { Cursor } from '../wal/cursor.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import { createProxyMetrics } from '../../src/cli/proxy/proxy-metrics.ts';
-import { Proxy } from '../../src/cli/proxy/proxy.ts';
+import { createProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
+import { Proxy } from '../../src/proxy/proxy.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Submission, WriteOutcome } from '../../src/ingest/write-path.ts';
 import type { Position } from '../../src/record/position.ts';

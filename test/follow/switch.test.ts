@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Contained } from '../../src/record/lane-end.ts';
 import type { Fork } from '../../src/record/fork.ts';
-import { UNTOLD } from '../../src/cli/proxy/primary-switch.ts';
+import { UNTOLD } from '../../src/proxy/primary-switch.ts';
 import { KnownForks } from '../../src/follow/known-forks.ts';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Cursor } from '../../src/wal/cursor.ts';

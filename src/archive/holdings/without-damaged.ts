@@ -1,6 +1,6 @@
 import type { Catalog } from './catalog.ts';
 import { formatSidecarName, type SegmentName } from '../format/object-names.ts';
-import { type SequenceRange, SequenceSet } from './sequence-set.ts';
+import { type SequenceRange, SequenceSet } from '../../record/sequence-set.ts';
 
 /** Segments that can't be used, by the names of their sidecars, and why. */
 export type Damaged = ReadonlyMap<string, string>;

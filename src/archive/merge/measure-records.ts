@@ -1,6 +1,6 @@
 import { recordHeaderAt } from '../../record/record.ts';
 import { type FrameRead, offsetOf } from '../../wal/log-reader.ts';
-import type { SequenceRange } from '../holdings/sequence-set.ts';
+import type { SequenceRange } from '../../record/sequence-set.ts';
 
 const POINT_STARTS = ['\nput ', '\nhttp POST /api/put '].map((text) => Buffer.from(text));
 

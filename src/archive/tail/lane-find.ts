@@ -6,7 +6,7 @@ import { LaneArchive } from '../write/lane-archive.ts';
 import type { LaneTail, TailRun } from './log-tail.ts';
 import { measureRecords } from '../merge/measure-records.ts';
 import type { Span } from '../format/object-names.ts';
-import { type SequenceRange, SequenceSet } from '../holdings/sequence-set.ts';
+import { type SequenceRange, SequenceSet } from '../../record/sequence-set.ts';
 import type { Begin, HoleMarker } from '../format/sidecar.ts';
 import { openingOf, type TopicOpening } from '../topic/topic-opening.ts';
 

@@ -9,7 +9,7 @@ import type { LocalSegment } from '../search/searched-segments.ts';
 import { SegmentBuilder, sidecarOf } from '../write/segment-builder.ts';
 import type { SegmentFacts } from '../write/segment-facts.ts';
 import { UnreadableBody } from '../write/segment-rows.ts';
-import type { SequenceRange } from '../holdings/sequence-set.ts';
+import type { SequenceRange } from '../../record/sequence-set.ts';
 import type { HoleMarker } from '../format/sidecar.ts';
 import type { LaneAddition } from './with-tail.ts';
 

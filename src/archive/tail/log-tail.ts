@@ -14,7 +14,7 @@ import { type LaneOpening, readOpenings } from '../write/lane-opening.ts';
 import { measureRecords } from '../merge/measure-records.ts';
 import { uniteSpans } from '../holdings/lane-spans.ts';
 import type { Span } from '../format/object-names.ts';
-import { SequenceSet } from '../holdings/sequence-set.ts';
+import { SequenceSet } from '../../record/sequence-set.ts';
 import type { Begin, HoleMarker } from '../format/sidecar.ts';
 import { type TailRead, walkTail } from './tail-walk.ts';
 

@@ -1,7 +1,7 @@
 import type { TopicFrame } from '../../record/topic-read.ts';
 import { type LocalSegmentOptions, LaneSegments } from './local-segments.ts';
 import type { LaneTail } from './log-tail.ts';
-import { SequenceSet } from '../holdings/sequence-set.ts';
+import { SequenceSet } from '../../record/sequence-set.ts';
 import type { TopicTail } from './topic-tail.ts';
 import type { LaneAddition } from './with-tail.ts';
 

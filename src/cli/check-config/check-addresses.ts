@@ -5,7 +5,7 @@ import type { Config } from '../../config/options.ts';
 import { fieldsOf } from '../../record/fields.ts';
 import { hintOf } from '../../runtime/listen-failed.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
-import { AdminClient } from '../admin-client.ts';
+import { AdminClient } from '../../admin/admin-client.ts';
 import type { Finding, Purpose } from './finding.ts';
 import { holderOfPort, parentOf } from './port-holder.ts';
 import { isHere } from './running.ts';

@@ -15,8 +15,8 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
 import { formatJson, formatText, jsonHead } from './grep-report.ts';
 import { type Print, printToStdout } from '../print.ts';
-import { listenForStop } from '../stop-signal.ts';
-import { TOPIC_UNREAD } from '../topic-unread.ts';
+import { listenForStop } from '../../runtime/stop-signal.ts';
+import { TOPIC_UNREAD } from '../../archive/topic/topic-unread.ts';
 
 export interface GrepOptions extends GrepFilterOptions {
   readonly repository?: string;

@@ -1,5 +1,5 @@
 import type { Finding } from '../../archive/verify/finding.ts';
-import { formatLeft, formatSeconds } from '../format-seconds.ts';
+import { formatLeft, formatSeconds } from '../../runtime/format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 import {
   CONTRACT,

@@ -13,7 +13,7 @@ import { WalError } from '../../runtime/errors.ts';
 import { Progress } from '../../runtime/progress.ts';
 import { FileStore } from '../../storage/file-store.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
-import { listenForStop } from '../stop-signal.ts';
+import { listenForStop } from '../../runtime/stop-signal.ts';
 import { PROCESS_OUTPUT, type ReportOutput } from '../progress-line.ts';
 import { describeProgress, describeResult, type VerifyResult } from './verify-contract.ts';
 import { jsonReport, textReport } from './verify-report.ts';

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseInstant } from '../../runtime/instant.ts';
-import { adminAt } from '../admin-client.ts';
+import { adminAt } from '../../admin/admin-client.ts';
 import { parseTarget } from '../parse-flags.ts';
 import { type Print, printToStdout } from '../print.ts';
-import { listenForStop } from '../stop-signal.ts';
-import { Promotion } from './promote.ts';
-import { describePromoteEvent, promoteEventAsJson, type PromoteEvent } from './promote-report.ts';
+import { listenForStop } from '../../runtime/stop-signal.ts';
+import { Promotion } from '../../promote/promote.ts';
+import type { PromoteEvent } from '../../promote/promote-event.ts';
+import { describePromoteEvent, promoteEventAsJson } from './promote-report.ts';
 
 export interface PromoteFlags {
   readonly standby: string;

@@ -6,7 +6,7 @@ import type {
   ToldPoint,
   ToldProgress,
 } from '../../compare/compare-request.ts';
-import { formatLeft, formatSeconds } from '../format-seconds.ts';
+import { formatLeft, formatSeconds } from '../../runtime/format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
 
 /** docs/JSON.md is the contract. */

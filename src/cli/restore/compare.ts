@@ -7,7 +7,7 @@ import { jsonReport, textReport } from './compare-report.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { parseRate, parseTarget, parseWait, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT, type ReportOutput } from '../progress-line.ts';
-import { listenForStop } from '../stop-signal.ts';
+import { listenForStop } from '../../runtime/stop-signal.ts';
 
 export interface CompareFlags {
   readonly source: string;

@@ -1,8 +1,8 @@
 import { formatRecords } from '../../archive/holdings/coverage.ts';
 import { sayOtherTopic } from '../../archive/topic/other-topics.ts';
-import { formatLeft, formatSeconds } from '../format-seconds.ts';
+import { formatLeft, formatSeconds } from '../../runtime/format-seconds.ts';
 import { ProgressLine, type ReportOutput } from '../progress-line.ts';
-import { TOPIC_UNREAD } from '../topic-unread.ts';
+import { TOPIC_UNREAD } from '../../archive/topic/topic-unread.ts';
 import type {
   PlannedDamage,
   PlannedRange,

@@ -9,7 +9,7 @@ import { WalError } from '../../runtime/errors.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { parseRate, parseTarget, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT } from '../progress-line.ts';
-import { listenForStop } from '../stop-signal.ts';
+import { listenForStop } from '../../runtime/stop-signal.ts';
 import { jsonReport, textReport } from './restore-report.ts';
 
 export interface RestoreFlags {

@@ -4,7 +4,7 @@ import { EXIT_HELP } from '../exit-code.ts';
 import { addConfigFlags, configOf, TOPIC_KEYS } from '../flags.ts';
 import { examples } from '../help.ts';
 import type { ControlFlags } from './standby-control.ts';
-import type { StandbyFlags } from './standby-request.ts';
+import type { StandbyFlags } from './parse-standby.ts';
 
 const STANDBY_KEYS: readonly OptionKey[] = [
   'data',
@@ -50,9 +50,9 @@ export function addStandby(program: Command, help: { readonly environment: strin
     .addHelpText('after', EXIT_HELP)
     .addHelpText('after', examples(...EXAMPLES))
     .action(async (flags: StandbyFlags, command: Command) => {
-      const { parseStandby } = await import('./standby-request.ts');
+      const { parseStandby } = await import('./parse-standby.ts');
       const request = parseStandby(flags, await configOf(command));
-      const { runStandby } = await import('./standby.ts');
+      const { runStandby } = await import('../../standby/process/run-standby.ts');
       await runStandby(request);
     });
   addControl(standby, 'pause', 'make a running standby stop where it is, also over its restarts');

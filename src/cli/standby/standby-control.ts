@@ -1,6 +1,6 @@
 import { fieldsOf } from '../../record/fields.ts';
 import { WalError } from '../../runtime/errors.ts';
-import { adminAt } from '../admin-client.ts';
+import { adminAt } from '../../admin/admin-client.ts';
 import { type Print, printToStdout } from '../print.ts';
 
 export interface ControlFlags {

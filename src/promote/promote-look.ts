@@ -1,0 +1,158 @@
+import { fieldsOf } from '../record/fields.ts';
+import { recordsIn } from '../record/fork.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { formatInstant } from '../runtime/instant.ts';
+import type { Admin } from '../admin/admin-client.ts';
+import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
+import { isBegun, isSwitched } from './new-primary.ts';
+import { checkPromotion } from './promote-checks.ts';
+import type { PromoteEvent } from './promote-event.ts';
+import {
+  isLookedAt,
+  type ProxyView,
+  proxyView,
+  type StandbyView,
+  standbyView,
+} from './promote-views.ts';
+
+type Checked = Extract<PromoteEvent, { event: 'checked' }>;
+
+export interface Looked {
+  readonly checked: Checked;
+  /** The proxies that do not feed the target yet. */
+  readonly open: readonly Admin[];
+  readonly seen: StandbyView;
+  readonly views: readonly ProxyView[];
+  /** Some were switched by a run before this one, or some workers. */
+  readonly isAnySwitched: boolean;
+}
+
+/** Asks all that take part in a promotion how they are. Throws PROMOTE_REFUSED. */
+export async function lookAtAll({
+  standby,
+  proxies,
+  to,
+  asOf,
+  clock,
+}: {
+  readonly standby: Admin;
+  readonly proxies: readonly Admin[];
+  readonly to: URL | undefined;
+  readonly asOf: AsOf | undefined;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+}): Promise<Looked> {
+  // First, as it may take seconds: a lane that a proxy began meanwhile must be known as its own.
+  const seen = await standbyOf(standby, asOf, clock);
+  const views = await Promise.all(proxies.map((proxy) => view(proxy, proxyView, 'proxy')));
+  const target = to?.origin ?? seen.target;
+  const { problems, warnings } = checkPromotion(seen, views, {
+    to: target,
+    asOf,
+    nowMs: clock.now(),
+  });
+  const open = proxies.filter((_proxy, index) => {
+    const one = views[index];
+    return one !== undefined && !isSwitched(seen, one, target);
+  });
+  const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
+  const isAnySwitched = views.some((one) => isBegun(seen, one, target));
+  const later = await laterOf(open, target, { asOf, seen, isAnySwitched });
+  const { address, promotion, lagSeconds, lagRecords } = seen;
+  const checked: Checked = {
+    event: 'checked',
+    target,
+    asOf: asOf === undefined ? null : formatInstant(asOf.ms),
+    standby: { address, target: seen.target, promotion, lagSeconds, lagRecords },
+    proxies: views.map((proxy) => ({
+      address: proxy.address,
+      primary: proxy.primary,
+      held: proxy.isHeld,
+      switched: isSwitched(seen, proxy, target),
+      later: later.records.get(proxy.address) ?? 0,
+    })),
+    warnings,
+    problems: [...problems, ...unreached.flat(), ...later.problems],
+  };
+  return { checked, open, seen, views, isAnySwitched };
+}
+
+const LIMITS = { looks: 8, lookMs: 1_000 } as const;
+
+/** One that has just been started, or that a busy machine keeps from it, gets a moment to look at what it follows. */
+async function standbyOf(
+  standby: Admin,
+  asOf: AsOf | undefined,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<StandbyView> {
+  for (let look = 1; ; look += 1) {
+    const seen = await view(standby, standbyView, 'standby');
+    const mayYet = seen.seen.isComplete === false && look < LIMITS.looks;
+    if (isLookedAt(seen, asOf) || !mayYet) return seen;
+    await clock.sleep(LIMITS.lookMs, new AbortController().signal);
+  }
+}
+
+/** How many records each has received since the moment, by address; or why that can't be told. */
+async function laterOf(
+  open: readonly Admin[],
+  target: string,
+  {
+    asOf,
+    seen,
+    isAnySwitched,
+  }: {
+    readonly asOf: AsOf | undefined;
+    readonly seen: StandbyView;
+    readonly isAnySwitched: boolean;
+  },
+): Promise<{ readonly records: ReadonlyMap<string, number>; readonly problems: string[] }> {
+  const records = new Map<string, number>();
+  const problems: string[] = [];
+  if (asOf === undefined) return { records, problems };
+  const cuts = new Map<string, Cut>();
+  for (const proxy of open) {
+    try {
+      const cut = await cutOf(proxy, asOf, target);
+      cuts.set(proxy.address, cut);
+      records.set(proxy.address, recordsIn(cut.later));
+    } catch (error) {
+      problems.push((error as Error).message);
+    }
+  }
+  problems.push(...aroundProblems(asOf, [...cuts.values()], seen));
+  if (isAnySwitched && seen.fork !== undefined) problems.push(...leftOutProblems(seen.fork, cuts));
+  return { records, problems };
+}
+
+async function view<V>(
+  admin: Admin,
+  parse: (address: string, status: unknown) => V | undefined,
+  what: string,
+): Promise<V> {
+  const { address } = admin;
+  const answer = await admin.get('/status');
+  if (answer.kind !== 'answered') {
+    throw refused(
+      `${what} ${address}: ${answer.reason}`,
+      `Name the --admin address of the ${what}.`,
+    );
+  }
+  const seen = parse(address, answer.value);
+  if (seen !== undefined) return seen;
+  throw refused(`what answers at ${address} is no ${what} of this version`, 'See docs/PROMOTE.md.');
+}
+
+/** Whether the proxy reaches the target. */
+async function probed(proxy: Admin, to: string): Promise<string[]> {
+  const answer = await proxy.post('/primary/probe', { to });
+  if (answer.kind !== 'answered') return [`proxy ${proxy.address}: ${answer.reason}`];
+  const { trouble } = fieldsOf(answer.value);
+  if (typeof trouble !== 'string') return [];
+  return [`proxy ${proxy.address} does not reach ${to}: ${trouble}`];
+}
+
+/** Nothing has changed. */
+export function refused(message: string, hint: string): WalError {
+  return new WalError('PROMOTE_REFUSED', message, { hint });
+}

@@ -1,0 +1,213 @@
+import { fieldsOf } from '../record/fields.ts';
+import { type Fork, parseFork, type UndoneRange } from '../record/fork.ts';
+import { type Contained, type LaneEnd, parseContained, parseLaneEnds } from '../record/lane-end.ts';
+
+/** A proxy, as far as a promotion is concerned with it. */
+export interface ProxyView {
+  readonly address: string;
+  readonly version: string;
+  /** The origin of its primary. */
+  readonly primary: string;
+  /** Those of its workers: more than one where some were switched and others were not. */
+  readonly primaries: readonly string[];
+  readonly isHeld: boolean;
+  /** Whether answers wait for its primary. */
+  readonly isLive: boolean;
+  /** Whether it shares a topic with other proxies, maybe. */
+  readonly hasTopic: boolean;
+  /** How Kafka stands for it; undefined where that isn't told, as of workers, or there is none. */
+  readonly kafka: string | undefined;
+  /** Why it takes no writes; undefined: it does. */
+  readonly refusal: string | undefined;
+  /** While it is held, as they were then: a start since has opened others. */
+  readonly lanes: readonly LaneEnd[];
+  /** Those, and all others of its log. */
+  readonly own: ReadonlySet<string>;
+}
+
+/** A standby, as far as a promotion is concerned with it. */
+export interface StandbyView {
+  readonly address: string;
+  readonly version: string;
+  readonly target: string;
+  /** What it follows: a data directory, or a topic. */
+  readonly source: string;
+  readonly state: string;
+  readonly promotion: string;
+  readonly lagSeconds: number;
+  readonly lagRecords: number;
+  readonly delaySeconds: number;
+  readonly stopAt: string | null;
+  /** Nothing that was received later was ever sent to the target, epoch ms; Infinity where that isn't known. */
+  readonly sentToMs: number;
+  /** With which it is drained, or was. */
+  readonly fork: Fork | undefined;
+  /** Ids of forks whose records the target has nothing of. */
+  readonly forks: readonly string[];
+  /** Everything received up to then is contained of lanes that are not among `lanes`, epoch ms; null: nothing. */
+  readonly allUpToMs: number | null;
+  /** By lane, when the last record of it that the target contains was received, epoch ms. */
+  readonly lanes: ReadonlyMap<string, number>;
+  readonly seen: SeenView;
+  readonly deadLetters: number;
+  readonly holes: number;
+}
+
+/** Who writes to what a standby follows, whether it has applied anything of that or not. */
+interface SeenView {
+  /** As far as the end of what it follows; undefined: a standby of an earlier version says nothing of all this. */
+  readonly isComplete: boolean | undefined;
+  /** Those with records that the target may lack, and those of the last minutes. */
+  readonly lanes: readonly SeenLaneView[];
+}
+
+interface SeenLaneView {
+  readonly lane: string;
+  /** Of its last record, epoch ms. */
+  readonly receivedMs: number;
+  /** Of its last write, epoch ms; -Infinity: none was seen. */
+  readonly wroteMs: number;
+  readonly isEnded: boolean;
+}
+
+/** How a drain stands. */
+export interface DrainView {
+  readonly state: string;
+  readonly contained: Contained;
+  /** As it came: what a switch is given. */
+  readonly containedJson: object;
+  readonly lacking: readonly { readonly lane: string; readonly records: number }[];
+  /** The target has answered for all of it: what is lacking is only not proven yet. */
+  readonly isSent: boolean;
+}
+
+/** From `/status`; undefined when that is of no proxy which can be promoted. */
+export function proxyView(address: string, status: unknown): ProxyView | undefined {
+  const { version, primary, log, kafka } = fieldsOf(status);
+  const held = fieldsOf(primary);
+  const lanes = parseLaneEnds(held['lanes']);
+  if (lanes === undefined || typeof held['url'] !== 'string') return undefined;
+  const { taking, refusal, lanes: logged } = fieldsOf(log);
+  return {
+    address,
+    version: String(version),
+    primary: held['url'],
+    primaries: textsOf(held['urls']) ?? [held['url']],
+    isHeld: held['heldSince'] !== null,
+    isLive: fieldsOf(held['state'])['kind'] === 'live',
+    hasTopic: kafka !== undefined,
+    kafka: textOf(fieldsOf(fieldsOf(kafka)['state'])['kind']),
+    refusal: taking === true ? undefined : String(refusal),
+    lanes,
+    own: new Set([...lanes.map(({ lane }) => lane), ...(textsOf(logged) ?? [])]),
+  };
+}
+
+/** From `/status`; undefined when that is of no standby which can be promoted. */
+export function standbyView(address: string, status: unknown): StandbyView | undefined {
+  const fields = fieldsOf(status);
+  const { url, state } = fieldsOf(fields['target']);
+  const { state: promotion, fork } = fieldsOf(fields['promotion']);
+  const { lanes, allUpTo } = fieldsOf(fields['contains']);
+  if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
+    return undefined;
+  }
+  const received = (lanes as readonly unknown[]).map((one) => {
+    const { lane, receivedAt } = fieldsOf(one);
+    return [String(lane), Date.parse(String(receivedAt))] as const;
+  });
+  const { stopAt, sentTo, holes } = fields;
+  return {
+    address,
+    version: String(fields['version']),
+    target: url,
+    source: String(fieldsOf(fields['source'])['kind']),
+    state: String(fieldsOf(state)['kind']),
+    promotion,
+    lagSeconds: Number(fields['lagSeconds']),
+    lagRecords: Number(fields['lagRecords']),
+    delaySeconds: Number(fields['delaySeconds']),
+    stopAt: typeof stopAt === 'string' ? stopAt : null,
+    sentToMs: typeof sentTo === 'string' ? Date.parse(sentTo) : Infinity,
+    fork: parseFork(fork),
+    forks: textsOf(fields['forks']) ?? [],
+    allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
+    lanes: new Map(received),
+    seen: seenView(fields['seen']),
+    deadLetters: Number(fields['deadLetters']),
+    holes: Array.isArray(holes) ? holes.length : 0,
+  };
+}
+
+/**
+ * Whether it is known who writes to what a standby follows, or that was known when a run before this one had it drained: as of a moment it
+ * is asked for again. One that can't tell is promoted without, but not as of a moment; one that follows a repository in no case.
+ */
+export function isLookedAt(
+  { seen, promotion, source }: StandbyView,
+  asOf: object | undefined,
+): boolean {
+  const isPast = promotion === 'promoted' || (promotion === 'draining' && asOf === undefined);
+  return (seen.isComplete ?? asOf === undefined) || isPast || source === 'repository';
+}
+
+function seenView(seen: unknown): SeenView {
+  const { complete, lanes } = fieldsOf(seen);
+  const told = Array.isArray(lanes) ? (lanes as readonly unknown[]) : [];
+  return {
+    isComplete: seen === undefined ? undefined : complete === true,
+    lanes: told.map((one) => {
+      const { lane, receivedAt, wroteAt, ended } = fieldsOf(one);
+      return {
+        lane: String(lane),
+        receivedMs: Date.parse(String(receivedAt)),
+        wroteMs: typeof wroteAt === 'string' ? Date.parse(wroteAt) : -Infinity,
+        isEnded: ended === true,
+      };
+    }),
+  };
+}
+
+/** From what `/drain` answers; undefined when it is something else. */
+export function drainView(answer: unknown): DrainView | undefined {
+  const { state, contained: containedJson, lacking, sent } = fieldsOf(answer);
+  const contained = parseContained(containedJson);
+  if (typeof state !== 'string' || contained === undefined || !Array.isArray(lacking)) {
+    return undefined;
+  }
+  return {
+    state,
+    contained,
+    containedJson: fieldsOf(containedJson),
+    lacking: (lacking as readonly unknown[]).map((one) => {
+      const { lane, seq, contained: has } = fieldsOf(one);
+      return { lane: String(lane), records: Number(seq) - Number(has) };
+    }),
+    isSent: sent === true,
+  };
+}
+
+/** From what `/primary/ends` answers; undefined when it is something else. */
+export function endsView(answer: unknown):
+  | {
+      readonly lanes: readonly LaneEnd[];
+      readonly later: readonly UndoneRange[];
+      readonly around: readonly Fork[];
+    }
+  | undefined {
+  const { lanes: told, later, around } = fieldsOf(answer);
+  const forks = Array.isArray(around) ? around.flatMap((one) => parseFork(one) ?? []) : [];
+  const lanes = parseLaneEnds(told);
+  const ranges = parseFork({ id: '0'.repeat(16), at: 0, undone: later })?.undone;
+  if (lanes === undefined || ranges === undefined) return undefined;
+  return { lanes, later: ranges, around: forks };
+}
+
+function textsOf(value: unknown): string[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return (value as readonly unknown[]).map(String);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

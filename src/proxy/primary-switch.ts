@@ -1,0 +1,223 @@
+import { type PrimaryChoice, tellMisnamed } from '../follow/primary-choice.ts';
+import type { Primary } from '../follow/primary.ts';
+import type { LaneEnd } from '../record/lane-end.ts';
+import { formatPosition } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { WalError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { laneEnds } from '../wal/lane-ends.ts';
+import type { Wal } from '../wal/log.ts';
+import type { ForkTelling } from './fork-telling.ts';
+import { beginOf, type Successor } from './switch-begin.ts';
+
+export interface PrimarySwitchOptions {
+  readonly wal: Wal;
+  readonly choice: PrimaryChoice;
+  readonly primary: Primary;
+  readonly telling: ForkTelling;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The primary's place has moved. */
+  readonly moved: () => void;
+}
+
+const RETRY_MS = 1_000;
+
+export const UNTOLD = 'the log, and Kafka, are told first what is undone';
+const UNREAD = 'forks.json is missing: the log is read first for what is undone';
+const HELD = 'it is held, so that another can take its place: writes are kept for that one';
+
+/** Why a start does not feed the primary; undefined: it does. */
+export function heldFor(
+  { hold, fork, lacksForks }: PrimaryChoice,
+  { recovered }: Pick<Wal, 'recovered'>,
+): string | undefined {
+  if (hold !== undefined) return HELD;
+  // A log that is new undoes nothing.
+  if (lacksForks && recovered.end !== undefined) return UNREAD;
+  return fork && UNTOLD;
+}
+
+/**
+ * The steps by which another OpenTSDB becomes the primary, one at a time: hold, then switch, or release. Each is durable, and changes nothing
+ * when it was made before.
+ *
+ * A switch is decided by one write of the choice. What is left to do then, so that the primary is fed, is to move the cursor, and to tell the
+ * log, and Kafka, what is undone. It is tried until it is done, by this process or the next; so is a release, and, where `forks.json` is missing,
+ * to read from the log what is undone, before any of that.
+ */
+export class PrimarySwitch {
+  readonly #options: PrimarySwitchOptions;
+  #last: Promise<unknown> = Promise.resolve();
+  /** Aborts when nothing is tried again any more. */
+  #signal = new AbortController().signal;
+  #isFinishing = false;
+  #recalling: Promise<void> | undefined;
+
+  constructor(options: PrimarySwitchOptions) {
+    this.#options = options;
+  }
+
+  /** Up to where something may have been sent to what is held; of what is fed, all there is. */
+  get ends(): readonly LaneEnd[] {
+    const { choice, wal } = this.#options;
+    const { until = wal.durable, sinceMs = wal.now() } = choice.hold ?? {};
+    return laneEnds(wal.segments, until, sinceMs);
+  }
+
+  /** What is to be changed where the configuration does not name the primary, for people. */
+  get misnamed(): string | undefined {
+    const { misnamed } = this.#options.choice;
+    return misnamed && tellMisnamed(misnamed);
+  }
+
+  /** Carries to its end, until the signal aborts, what has to be done before the primary is fed. */
+  start(signal: AbortSignal): void {
+    const { choice, wal, logger } = this.#options;
+    if (this.misnamed !== undefined) logger.warn(this.misnamed);
+    if (heldFor(choice, wal) === UNREAD) logger.info(UNREAD);
+    if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
+    this.#signal = signal;
+    void this.#finish();
+  }
+
+  /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on as before, when that can't be written down. */
+  async hold(): Promise<void> {
+    await this.#inTurn(async () => {
+      const { choice, primary, wal, logger } = this.#options;
+      if (choice.hold !== undefined) return;
+      await primary.hold(HELD);
+      try {
+        await choice.holdAt({ sinceMs: wal.now(), until: wal.durable });
+      } catch (error) {
+        // While something has to be done first, only its end may feed the primary.
+        if (choice.isOpen || choice.lacksForks) void this.#finish();
+        else primary.goOn(choice.url);
+        throw error;
+      }
+      logger.warn({ primary: choice.url.origin, until: formatPosition(wal.durable) }, HELD);
+    });
+  }
+
+  /**
+   * What is held is given up, and `to` is fed with what it lacks; without what its fork undoes, once the log, and Kafka, have been told of
+   * that. What is left to do once it is decided is tried until it is done.
+   */
+  async switchTo(to: URL, successor: Successor): Promise<void> {
+    await this.#inTurn(async () => {
+      const { choice, primary, telling, wal, logger, moved } = this.#options;
+      const before = choice.url.origin;
+      // It was switched before; held since, it has no better place than its own.
+      if (before === to.origin)
+        return choice.hold === undefined ? void this.#finish() : this.#goOn();
+      if (choice.hold === undefined) throw notHeld(before);
+      await this.recall();
+      const { fork } = successor;
+      // One that an earlier switch left, and that this one would put out of mind. It may take a while, in which the log can drop what begins there.
+      if (choice.fork !== undefined) await telling.tell(choice.fork);
+      const begin = await beginOf(wal, this.ends, successor);
+      try {
+        await choice.switchTo(to, begin, fork);
+        await this.#carryOn();
+      } catch (error) {
+        if (choice.url.origin === before) throw error;
+        const { message } = error as Error;
+        logger.error({ primary: to.origin, error: message }, UNFINISHED);
+        if (choice.fork !== undefined) await primary.hold(UNTOLD);
+        void this.#finish();
+      }
+      moved();
+      logger.warn(
+        { before, primary: to.origin, behind: formatPosition(begin), fork },
+        'the primary is another one now',
+      );
+      if (this.misnamed !== undefined) logger.warn(this.misnamed);
+    });
+  }
+
+  /** What is held is fed again, from where it stood. */
+  async release(): Promise<void> {
+    await this.#inTurn(async () => this.#goOn());
+  }
+
+  /** What the log undoes is known when it resolves, though `forks.json` was missing. Rejects when it can't be read, or written down. */
+  recall(): Promise<void> {
+    this.#recalling ??= this.#recall().finally(() => (this.#recalling = undefined));
+    return this.#recalling;
+  }
+
+  /** Settles once nothing is read or written for that any more; call it when the signal has aborted. */
+  async stopped(): Promise<void> {
+    await this.#recalling?.catch(() => undefined);
+  }
+
+  async #recall(): Promise<void> {
+    const { choice, wal, logger } = this.#options;
+    for (const { id: fork } of await choice.recallForks(wal, this.#signal)) {
+      logger.warn({ fork }, RECALLED);
+    }
+  }
+
+  /** Ends a hold, and a switch that could not be carried to its end. */
+  async #goOn(): Promise<void> {
+    const { choice, logger } = this.#options;
+    if (choice.hold === undefined && !this.#isUnfinished) return;
+    await this.#carryOn();
+    logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+  }
+
+  async #carryOn(): Promise<void> {
+    const { choice, primary, telling } = this.#options;
+    await this.recall();
+    await choice.settle();
+    if (choice.fork !== undefined) await telling.tell(choice.fork);
+    await choice.release();
+    primary.goOn(choice.url);
+  }
+
+  /** Whether a switch, or a release, has still to be carried to its end: nobody holds the primary any more, and it is not fed yet. */
+  get #isUnfinished(): boolean {
+    const { choice, primary } = this.#options;
+    return choice.hold === undefined && (choice.isOpen || primary.isHeld);
+  }
+
+  /** Tries until what is undone is known, and a switch is at its end. */
+  async #finish(): Promise<void> {
+    const { choice, clock, logger } = this.#options;
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    let told = '';
+    while ((choice.lacksForks || this.#isUnfinished) && !this.#signal.aborted) {
+      try {
+        // Not in turn: a backlog may take minutes, and a hold is not to wait for it.
+        await this.recall();
+        // It may have been held by the time that it is its turn.
+        await this.#inTurn(async () => (this.#isUnfinished ? this.#goOn() : undefined));
+      } catch (error) {
+        const { message } = error as Error;
+        const says = choice.lacksForks ? UNREADABLE : UNFINISHED;
+        if (message !== told && !this.#signal.aborted) logger.error({ error: message }, says);
+        told = message;
+        await clock.sleep(RETRY_MS, this.#signal);
+      }
+    }
+    this.#isFinishing = false;
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(act);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+const RECALLED =
+  'forks.json was missing: the log tells what is undone, and the primary gets none of it';
+const UNREADABLE = 'what is undone could not be read from the log, or written down, yet';
+const UNFINISHED = 'the switch is not at its end yet';
+
+function notHeld(primary: string): WalError {
+  return new WalError('PROMOTE_REFUSED', `${primary} is not held`, {
+    hint: 'Hold it first, by POST /primary/hold.',
+  });
+}

@@ -1,0 +1,59 @@
+import { fieldsOf } from '../../record/fields.ts';
+import { type Fork, parseFork } from '../../record/fork.ts';
+import { parseLaneEnds } from '../../record/lane-end.ts';
+import { WalError } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Standby } from '../standby.ts';
+import { describeDrain, type StandbyReport } from './standby-report.ts';
+
+/** What operators may ask of a standby (docs/STANDBY.md). */
+export function standbyActions(
+  standby: Standby,
+  report: StandbyReport,
+  logger: Logger,
+): Readonly<Record<string, (body: unknown) => Promise<unknown>>> {
+  return {
+    '/pause': async () => {
+      await standby.pause();
+      logger.info('paused');
+      return report.status(standby);
+    },
+    '/resume': async () => {
+      await standby.resume();
+      logger.info('resumed');
+      return report.status(standby);
+    },
+    '/drain': async (body) => {
+      const ends = parseLaneEnds(fieldsOf(body)['lanes']);
+      if (ends === undefined) throw wrong();
+      const fork = forkIn(body);
+      // It is asked again and again until it is over.
+      if (standby.promotion.kind === 'none') {
+        logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`), fork }, 'draining');
+      }
+      return describeDrain(await standby.drain(ends, fork));
+    },
+    '/follow': async () => {
+      const { promotion } = standby;
+      if (promotion.kind === 'promoted') {
+        throw new WalError('PROMOTE_REFUSED', 'the standby has stopped for good', {
+          hint: 'If no proxy feeds its target, nor did: start it with --follow-again.',
+        });
+      }
+      if (promotion.kind === 'draining') logger.warn('the drain is given up');
+      return describeDrain(await standby.follow());
+    },
+  };
+}
+
+function forkIn(body: unknown): Fork | undefined {
+  const { fork } = fieldsOf(body);
+  if (fork === undefined || fork === null) return undefined;
+  const parsed = parseFork(fork);
+  if (parsed !== undefined) return parsed;
+  throw new WalError('PROMOTE_REFUSED', '"fork" is not what docs/STANDBY.md says');
+}
+
+function wrong(): WalError {
+  return new WalError('PROMOTE_REFUSED', '"lanes" is not what /primary/hold of a proxy answers');
+}
