@@ -1,101 +1,101 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { earlier, type Position } from '../record/position.ts';
-import { syncFolder } from '../runtime/durable-file.ts';
-import { WalError } from '../runtime/errors.ts';
+import type { Position } from '../record/position.ts';
+import { type Former, FormerNote } from '../runtime/former-note.ts';
 import type { Cursor } from '../wal/cursor.ts';
-import { readChecked, writeChecked } from '../runtime/checked-json.ts';
+import { type PrimaryPlace, readPlaces, removePlaces, writePlace } from './primary-places.ts';
 
-/**
- * The OpenTSDB that a data directory fed before a start named another, which gets only what comes behind: DATA/primary-before.json. It stays
- * until that one is named again, a switch makes another one the primary, or somebody removes it, since the other one is meant. Of several it
- * is the first.
- */
-export interface FormerPrimary {
-  /** Its origin. */
-  readonly primary: string;
-  /** Up to here it surely stores everything. */
-  readonly position: Position;
-  /** When another one was named, epoch ms. */
-  readonly until: number;
+/** The OpenTSDB that a data directory fed before a start named another. */
+export interface FormerPrimary extends PrimaryPlace, Former {}
+
+/** What a start finds of the primary that it names. */
+export interface Met {
+  /** Another one was fed before, and may be the one that is meant; undefined: none was. */
+  readonly former: FormerPrimary | undefined;
+  /** It was fed before another one was, and goes on from where it stood then. */
+  readonly isBack: boolean;
+  /** From behind here on it is fed; undefined: from the oldest record of the log. */
+  readonly from: Position | undefined;
 }
 
-export const PRIMARY_BEFORE = 'primary-before.json';
-
-export type Met =
-  /** It is the one that was fed before, as far as that is known. */
-  | { readonly kind: 'same' }
-  /** It is another one. */
-  | { readonly kind: 'other'; readonly former: FormerPrimary }
-  /** It was fed before another one was, and gets what came behind this since. */
-  | { readonly kind: 'back'; readonly behind: Position | undefined };
+/** DATA/primary-before.json. A switch ends it, too. */
+export function formerPrimary(data: string): FormerNote<FormerPrimary> {
+  return new FormerNote(data, 'primary-before.json', 'primary');
+}
 
 /**
  * Compares the primary of a start, by its origin, with whom the cursor's records were delivered to, and has both remembered. Call it before
- * anything is sent. Where the former one is named again the cursor goes back to its place, and then the note is removed: a crash in between
- * repeats it.
+ * anything is sent. One that was fed before goes on from where it stood then; another one from where the former stands that is noted, so that
+ * it gets what a slip got meanwhile.
+ *
+ * Order: the place of the one that is left, the note of the former, the cursor, and the end of the note where that one is named. The cursor
+ * says whose it is, so that after a crash in between the next start finds what this one did.
  */
 export async function meetPrimary(
   data: string,
   primary: string,
   { cursor, now }: { readonly cursor: Cursor; readonly now: number },
 ): Promise<Met> {
-  const { of, position } = cursor;
-  const noted = await readNote(data);
-  const former = noted ?? formerIn(cursor, primary, now);
+  const { of } = cursor;
+  const left = leftFor(primary, cursor);
+  const known = await readKnown(data);
+  const met = meet(primary, { ...known, cursor, now });
+  const note = formerPrimary(data);
+  if (left !== undefined) await writePlace(data, left);
+  if (met.former !== undefined && known.noted === undefined) await note.write(met.former);
   cursor.belongTo(primary);
-  if (former?.primary === primary) {
-    // Where somebody removed the cursor, all of the log is delivered again.
-    const behind = earlier(position, former.position);
-    if (behind !== undefined) await cursor.move(behind);
-    await removeFormerPrimary(data);
-    return { kind: 'back', behind };
-  }
-  if (former !== undefined && noted === undefined) await writeChecked(pathOf(data), former);
-  if (position !== undefined && of !== primary) await cursor.move(position);
-  return former === undefined ? { kind: 'same' } : { kind: 'other', former };
+  if (met.from !== undefined && of !== primary) await cursor.move(met.from);
+  if (known.noted?.primary === primary) await note.remove();
+  return met;
 }
 
-/** What `meetPrimary` would find to be another one than before; changes nothing. */
+/** What `meetPrimary` would find to be another one than before; changes nothing. Throws as it does. */
 export async function lookFormer(
   data: string,
   primary: string,
   { cursor, now }: { readonly cursor: Cursor; readonly now: number },
 ): Promise<FormerPrimary | undefined> {
-  const former = (await readNote(data)) ?? formerIn(cursor, primary, now);
-  return former?.primary === primary ? undefined : former;
+  return meet(primary, { ...(await readKnown(data)), cursor, now }).former;
 }
 
-/** Undefined when there is none, or it can't be read. */
-export async function readFormerPrimary(data: string): Promise<FormerPrimary | undefined> {
-  return readNote(data).catch(() => undefined);
-}
-
-/** Throws DATA_UNUSABLE where it is damaged: the former one would be fed from another one's place. */
-async function readNote(data: string): Promise<FormerPrimary | undefined> {
-  const path = pathOf(data);
-  const read = await readChecked(path);
-  if (read === 'absent') return undefined;
-  if (read !== 'damaged') return read as unknown as FormerPrimary;
-  throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what was fed before`, {
-    hint: 'Put it back from a copy. Or make sure that the configuration names the primary that is meant, and remove it.',
-  });
-}
-
-export async function removeFormerPrimary(data: string): Promise<void> {
-  await rm(pathOf(data), { force: true });
-  await syncFolder(data);
-}
-
-function formerIn(
-  { of, position }: Cursor,
+/**
+ * This one is made the primary by a switch: who was fed before is no matter any more. Call it before the cursor is moved. `isFork`: those that
+ * were left have what is undone by it, so none of them can go on from where it stood.
+ */
+export async function leaveBySwitch(
+  data: string,
   primary: string,
-  now: number,
-): FormerPrimary | undefined {
-  if (of === undefined || of === primary || position === undefined) return undefined;
-  return { primary: of, position, until: now };
+  { cursor, isFork }: { readonly cursor: Cursor; readonly isFork: boolean },
+): Promise<void> {
+  const left = leftFor(primary, cursor);
+  if (isFork) await removePlaces(data);
+  else if (left !== undefined) await writePlace(data, left);
+  await formerPrimary(data).remove();
 }
 
-function pathOf(data: string): string {
-  return join(data, PRIMARY_BEFORE);
+interface Known {
+  readonly noted: FormerPrimary | undefined;
+  readonly places: readonly PrimaryPlace[];
+}
+
+async function readKnown(data: string): Promise<Known> {
+  return { noted: await formerPrimary(data).read(), places: await readPlaces(data) };
+}
+
+function meet(
+  primary: string,
+  { noted, places, cursor, now }: Known & { readonly cursor: Cursor; readonly now: number },
+): Met {
+  const left = leftFor(primary, cursor);
+  const first = noted ?? (left && { ...left, until: now });
+  const former = first?.primary === primary ? undefined : first;
+  const own = left && places.find((place) => place.primary === primary);
+  const isBack = own !== undefined || noted?.primary === primary;
+  // Where somebody removed the cursor, all of the log is delivered again.
+  const from = left === undefined ? cursor.position : (own ?? first)?.position;
+  return { former, isBack, from };
+}
+
+/** Who had what is up to the cursor, where that is another one. */
+function leftFor(primary: string, { of, position }: Cursor): PrimaryPlace | undefined {
+  if (of === undefined || of === primary || position === undefined) return undefined;
+  return { primary: of, position };
 }

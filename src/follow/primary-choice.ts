@@ -6,8 +6,8 @@ import { syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
-import { readChecked, writeChecked } from '../runtime/checked-json.ts';
-import { removeFormerPrimary } from './former-primary.ts';
+import { readIntact, writeChecked } from '../runtime/checked-json.ts';
+import { leaveBySwitch } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 
 /** Nothing is sent to the primary, and nothing that was is under way. */
@@ -189,10 +189,11 @@ export class PrimaryChoice {
   async #settle(choice: Choice): Promise<void> {
     if (choice.fork !== null) await this.#forks.add(choice.fork);
     if (choice.begin !== null) {
-      this.#cursor.belongTo(choice.primary);
+      const { primary, fork } = choice;
+      const left = { cursor: this.#cursor, isFork: fork !== null };
+      await leaveBySwitch(dirname(this.#path), primary, left);
+      this.#cursor.belongTo(primary);
       await this.#cursor.move(choice.begin);
-      // Whoever was fed before a start named another is no matter any more.
-      await removeFormerPrimary(dirname(this.#path));
     }
     const rest = settled(choice, this.#configured);
     if (rest !== undefined) return this.#save(rest);
@@ -253,7 +254,10 @@ function chosen(primary: string): Choice {
 }
 
 async function readMeant(path: string, configured: string): Promise<Choice | undefined> {
-  const choice = await readChoice(path);
+  const choice = await readIntact<Choice>(path, {
+    lost: 'what the primary is',
+    hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
+  });
   if (choice === undefined || isMeant(choice, configured)) return choice;
   const { primary, insteadOf } = choice;
   const before = insteadOf.length === 0 ? '' : `, in place of ${insteadOf.join(' and ')}`;
@@ -264,16 +268,4 @@ async function readMeant(path: string, configured: string): Promise<Choice | und
       hint: `Set primary to ${primary}. If ${configured} is the same OpenTSDB under another address, or a copy of it, remove ${path}: it is then fed from where ${primary} stands.`,
     },
   );
-}
-
-async function readChoice(path: string): Promise<Choice | undefined> {
-  const read = await readChecked(path);
-  if (read === 'absent') return undefined;
-  if (read !== 'damaged') {
-    const { fork = null } = read as unknown as Partial<Choice>;
-    return { ...(read as unknown as Choice), fork };
-  }
-  throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what the primary is`, {
-    hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
-  });
 }

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { tellEarlier } from '../archive/process/tell-earlier.ts';
-import { type EarlierHome, readEarlierHome } from '../archive/write/earlier-home.ts';
+import { lookFormerHome } from '../archive/process/look-former-home.ts';
 import type { Config } from '../config/options.ts';
-import { type FormerPrimary, PRIMARY_BEFORE, readFormerPrimary } from '../follow/former-primary.ts';
-import { type FormerTopic, readFormerTopic, TOPIC_BEFORE } from '../kafka/former-topic.ts';
+import { type FormerPrimary, formerPrimary } from '../follow/former-primary.ts';
+import { type FormerTopic, formerTopic, lookFormerTopic } from '../kafka/former-topic.ts';
 import { formatPosition } from '../record/position.ts';
-import { formatInstant } from '../runtime/instant.ts';
+import { toldOf } from '../runtime/former-note.ts';
 
 /**
  * Tells that what is logged goes to another repository, to another OpenTSDB, or to another topic or none, than it did before: by a mistyped or
@@ -14,9 +13,7 @@ import { formatInstant } from '../runtime/instant.ts';
 export class Elsewhere {
   readonly #config: Config;
   readonly #primary: () => string;
-  #before: EarlierHome | undefined;
-  #former: FormerPrimary | undefined;
-  #formerTopic: FormerTopic | undefined;
+  #troubles: readonly string[] = [];
 
   /** `primary`: the origin of the one that is fed. */
   constructor(config: Config, primary: () => string) {
@@ -26,30 +23,34 @@ export class Elsewhere {
 
   /** For people. */
   get troubles(): readonly string[] {
-    const { data } = this.#config;
-    const former = this.#former && tellFormer(this.#former, this.#primary(), data);
-    const topic = this.#formerTopic && tellFormerTopic(this.#formerTopic, this.#config);
-    const repository = this.#before && tellEarlier(this.#before, this.#config, 'log');
-    return [former, topic, repository].filter((trouble) => trouble !== undefined);
+    return this.#troubles;
   }
 
   /** Call it once a second. */
   async look(): Promise<void> {
-    const { archive, data } = this.#config;
-    if (archive === 'on') this.#before = await readEarlierHome(data);
-    this.#former = await readFormerPrimary(data);
-    this.#formerTopic = await readFormerTopic(data, topicOf(this.#config));
+    const config = this.#config;
+    const { archive, data } = config;
+    const looks = await Promise.all([
+      toldOf(formerPrimary(data).read(), (former) => tellFormer(former, this.#primary(), data)),
+      toldOf(lookFormerTopic(data, topicOf(config)), (former) => tellFormerTopic(former, config)),
+      archive === 'on' ? lookFormerHome(config, 'log') : undefined,
+    ]);
+    this.#troubles = looks.filter((trouble) => trouble !== undefined);
   }
 }
 
 /** Of a primary that goes on behind what another one got. */
-export function tellFormer(
-  { primary: before, position, until }: FormerPrimary,
-  primary: string,
-  data: string,
-): string {
-  const path = join(data, PRIMARY_BEFORE);
-  return `${primary} is another OpenTSDB than this directory fed before: until ${formatInstant(until)} that was ${before}, which has what is logged up to ${formatPosition(position)}. Nothing of that is sent to ${primary}, only what comes behind it. If ${before} is meant, name it again, and start: it gets what came since. If ${primary} is the same one by another name, or was restored to a moment since when ${before} got nothing more (docs/RECOVERY.md, A), remove ${path}`;
+export function tellFormer(former: FormerPrimary, primary: string, data: string): string {
+  const { primary: before, position } = former;
+  return formerPrimary(data).tell(former, {
+    named: primary,
+    than: 'OpenTSDB than this directory fed',
+    before,
+    so: `, which has what is logged up to ${formatPosition(position)}. ${primary} gets what comes behind that, or behind where it stood itself if it was fed before, and nothing of what came earlier`,
+    name: 'name it again',
+    back: 'it gets what came since, as far as the log still has it',
+    isMeant: `${primary} is the same one by another name, or was restored to a moment since when ${before} got nothing more (docs/RECOVERY.md, A)`,
+  });
 }
 
 /** The topic that a configuration names; undefined when there is no Kafka. */
@@ -58,14 +59,22 @@ export function topicOf({ kafka: { brokers, topic } }: Config): string | undefin
 }
 
 /** Of a log that went to another topic than the configuration names, or names none. */
-export function tellFormerTopic({ topic: before, until }: FormerTopic, config: Config): string {
+export function tellFormerTopic(former: FormerTopic, config: Config): string {
+  const { topic: before, until } = former;
   const topic = topicOf(config);
-  const who = `archivers, standbys and other proxies of ${before}`;
-  const back = 'and start: it gets what came since, as far as the log still has it';
-  const { data } = config;
+  const note = formerTopic(config.data);
+  const lacks = `archivers, standbys and other proxies of ${before} get nothing of what is written here now`;
+  const back = 'it gets what came since, as far as the log still has it';
   if (topic === undefined) {
-    return `no topic is named, though this log went to the topic ${before} before: ${who} get nothing of what is written here now. If that is a slip, name it again (--kafka HOST:PORT --topic ${before}), ${back}. If it is meant, remove ${join(data, 'kafka.json')}${until === undefined ? '' : ` and ${join(data, TOPIC_BEFORE)}`}`;
+    return `no topic is named, though this log went to the topic ${before} before: ${lacks}. If that is a slip, name it again (--kafka HOST:PORT --topic ${before}), and start: ${back}. If it is meant, remove ${join(config.data, 'kafka.json')}${until === undefined ? '' : ` and ${note.path}`}`;
   }
-  const when = until === undefined ? 'before' : `until ${formatInstant(until)}`;
-  return `${topic} is another topic than this log went to before: ${when} that was ${before}, and ${who} get nothing of what is written here now. If ${before} is meant, name it again, ${back}. If ${topic} is meant, remove ${join(data, TOPIC_BEFORE)}`;
+  return note.tell(former, {
+    named: topic,
+    than: 'topic than this log went to',
+    before,
+    so: `, and ${lacks}`,
+    name: 'name it again',
+    back,
+    isMeant: `${topic} is meant`,
+  });
 }

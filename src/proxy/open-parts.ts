@@ -1,16 +1,18 @@
 import { archivedBefore } from '../archive/write/archive-cursor.ts';
 import { readArchiveHome } from '../archive/write/archive-home.ts';
 import type { Config } from '../config/options.ts';
-import { meetPrimary } from '../follow/former-primary.ts';
+import { type Met, meetPrimary } from '../follow/former-primary.ts';
 import { PrimaryChoice } from '../follow/primary-choice.ts';
 import { PrimaryFacts } from '../follow/primary-facts.ts';
 import { lookFormerTopic, meetTopic } from '../kafka/former-topic.ts';
 import type { TopicPlace } from '../kafka/topic-place.ts';
 import { formatPosition } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { readClosedMark } from '../wal/closed-mark.ts';
 import { Cursor } from '../wal/cursor.ts';
+import { LogReader } from '../wal/log-reader.ts';
 import type { Wal, WalEvents } from '../wal/log.ts';
 import { Archiving } from './archiving.ts';
 import { Elsewhere, tellFormer, tellFormerTopic } from './elsewhere.ts';
@@ -53,7 +55,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const { config, clock, logger, metrics } = options;
   const cursor = await Cursor.open(config.data, 'primary');
   const choice = await PrimaryChoice.open(config.data, config.primary, cursor);
-  await meet(options, cursor, choice);
+  const met = await meet(options, cursor, choice);
   const facts = await PrimaryFacts.open(config.data);
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
@@ -73,6 +75,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const closed = await readClosedMark(config.data);
   const known = { followers, lanes, ...(closed && { closed }) };
   const wal = await openWal(options, known, events.wal);
+  if (met.isBack) await tellBack(options, met, { primary: choice.url.origin, wal });
   // From here on nothing waits: what the log tells goes to nobody until the proxy is made.
   const gate = new LaneGate(wal, keepersOf(config));
   const common = { config, clock, logger };
@@ -101,20 +104,31 @@ async function meet(
   { config: { data }, logger, clock }: PartsOptions,
   cursor: Cursor,
   { url: { origin: primary } }: PrimaryChoice,
-): Promise<void> {
+): Promise<Met> {
   const met = await meetPrimary(data, primary, { cursor, now: clock.now() });
-  switch (met.kind) {
-    case 'same':
-      return;
-    case 'other':
-      logger.warn(tellFormer(met.former, primary, data));
-      return;
-    case 'back':
-      logger.warn(
-        { primary, behind: met.behind && formatPosition(met.behind) },
-        'this OpenTSDB was fed before another one was: it gets what the log has since',
-      );
+  if (met.former !== undefined) logger.warn(tellFormer(met.former, primary, data));
+  return met;
+}
+
+/** That one is fed again goes on from its place, as far as the log reaches back. */
+async function tellBack(
+  { logger }: PartsOptions,
+  { from }: Met,
+  { primary, wal }: { readonly primary: string; readonly wal: Wal },
+): Promise<void> {
+  const told = 'this OpenTSDB was fed before another one was: it gets what the log has since';
+  const reader = new LogReader(wal);
+  const next = await reader.next(from);
+  await reader.close();
+  const [oldest] = wal.segments;
+  if (next?.kind !== 'hole' || oldest === undefined) {
+    logger.warn({ primary, behind: from && formatPosition(from) }, told);
+    return;
   }
+  logger.error(
+    { primary, behind: from && formatPosition(from) },
+    `${told}, which begins at ${formatInstant(oldest.createdAt)}: what came between is a hole there. \`tsdb-wal compare --source OTHER --target ${primary} --repair\` brings it from one that has it`,
+  );
 }
 
 /** Whether it is another topic than before that the log goes to, or none. `place`: undefined when there is no Kafka. */

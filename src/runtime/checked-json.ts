@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { checksum } from './checksum.ts';
 import { writeFileAtomic } from './durable-file.ts';
+import { WalError } from './errors.ts';
 
 /** A small file of the data directory: one line of JSON, and its checksum on a second one. Durable when it resolves. */
 export async function writeChecked(path: string, value: object): Promise<void> {
@@ -23,4 +24,15 @@ export async function readChecked(
   if (sum !== checksum(text)) return 'damaged';
   const { format, ...value } = JSON.parse(text) as Record<string, unknown>;
   return format === 1 ? value : 'damaged';
+}
+
+/** The same of a file that nothing goes on without: undefined when there is none. Throws DATA_UNUSABLE where it is damaged; `lost`: what then cannot be told. */
+export async function readIntact<T extends object>(
+  path: string,
+  { lost, hint }: { readonly lost: string; readonly hint: string },
+): Promise<T | undefined> {
+  const read = await readChecked(path);
+  if (read === 'absent') return undefined;
+  if (read !== 'damaged') return read as unknown as T;
+  throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told ${lost}`, { hint });
 }

@@ -73,6 +73,14 @@ export class WalError extends Error {
   }
 }
 
+/** In one sentence or two, with what can be done about it. */
+export function explain(error: unknown): string {
+  const { message } = error as Error;
+  return error instanceof WalError && error.hint !== undefined
+    ? `${message}. ${error.hint}`
+    : message;
+}
+
 /** Stops the process's work when a thing that can only be a bug has happened. */
 export function assert(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`assertion failed: ${what}`);

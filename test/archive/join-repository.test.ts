@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { archivedBefore } from '../../src/archive/write/archive-cursor.ts';
 import { readArchiveHome, writeArchiveHome } from '../../src/archive/write/archive-home.ts';
-import { readEarlierHome } from '../../src/archive/write/earlier-home.ts';
+import { formerHome } from '../../src/archive/write/former-home.ts';
 import { joinForTopic, joinRepository } from '../../src/archive/write/join-repository.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { tempDirectory } from '../kit/temp.ts';
@@ -55,22 +55,22 @@ describe('a data directory that joins a repository', () => {
     await using folder = await tempDirectory('join');
     const [here, there, third] = ['here', 'there', 'third'].map((name) => join(folder.path, name));
     const id = await archiveTo(folder.path, here ?? '');
-    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    expect(await formerHome(folder.path).read()).toBeUndefined();
     await archiveTo(folder.path, there ?? '');
     const before = { repository: id, place: here, until: 1_000 };
-    expect(await readEarlierHome(folder.path)).toEqual(before);
+    expect(await formerHome(folder.path).read()).toEqual(before);
     // Each start says the same, and so does one with a third.
     await archiveTo(folder.path, there ?? '');
     await archiveTo(folder.path, third ?? '');
-    expect(await readEarlierHome(folder.path)).toEqual(before);
+    expect(await formerHome(folder.path).read()).toEqual(before);
     // A start that ends before its lane is registered has not gone back.
     for (const _ of ['killed', 'again']) {
       expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('back');
-      expect(await readEarlierHome(folder.path)).toEqual(before);
+      expect(await formerHome(folder.path).read()).toEqual(before);
     }
     await archiveTo(folder.path, here ?? '');
     expect((await joinRepository(folder.path, here ?? '', 1_000)).history).toBe('known');
-    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    expect(await formerHome(folder.path).read()).toBeUndefined();
   });
 
   test('that was named another one, and nothing came there, is as before', async () => {
@@ -80,7 +80,18 @@ describe('a data directory that joins a repository', () => {
     expect((await joinRepository(folder.path, join(folder.path, 'here'), 1_000)).history).toBe(
       'known',
     );
-    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    expect(await formerHome(folder.path).read()).toBeUndefined();
+  });
+
+  test('is refused where it cannot be told which one it was archived to before', async () => {
+    await using folder = await tempDirectory('join');
+    await archiveTo(folder.path, join(folder.path, 'here'));
+    await writeFile(join(folder.path, 'archive-before.json'), 'spoilt');
+    await expect(
+      joinRepository(folder.path, join(folder.path, 'there'), 1_000),
+    ).rejects.toMatchObject({ code: 'DATA_UNUSABLE' });
+    await expect(stat(join(folder.path, 'there'))).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await archivedBefore(folder.path)).toEqual(POSITION);
   });
 
   test('believes no cursor whose repository it does not know', async () => {
@@ -139,9 +150,9 @@ describe('an archiver of a topic that joins a repository', () => {
     expect((await joinForTopic(folder.path, there, 2_000)).history).toBe('other');
     const before = { repository: repository.id, place: here, until: 2_000 };
     expect((await joinForTopic(folder.path, there, 3_000)).history).toBe('known');
-    expect(await readEarlierHome(folder.path)).toEqual(before);
+    expect(await formerHome(folder.path).read()).toEqual(before);
     expect((await joinForTopic(folder.path, here, 4_000)).history).toBe('back');
-    expect(await readEarlierHome(folder.path)).toBeUndefined();
+    expect(await formerHome(folder.path).read()).toBeUndefined();
     expect((await joinForTopic(folder.path, here, 4_000)).history).toBe('known');
   });
 

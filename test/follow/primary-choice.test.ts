@@ -28,7 +28,7 @@ async function open(primary: string): Promise<PrimaryChoice> {
 }
 
 async function files(): Promise<readonly string[]> {
-  return (await readdir(folder.path)).filter((name) => name.endsWith('.json'));
+  return (await readdir(folder.path)).filter((name) => name === 'primary-choice.json');
 }
 
 async function switchedToNew(): Promise<PrimaryChoice> {

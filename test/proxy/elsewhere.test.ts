@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { writeEarlierHome } from '../../src/archive/write/earlier-home.ts';
+import { formerHome } from '../../src/archive/write/former-home.ts';
 import { Elsewhere } from '../../src/proxy/elsewhere.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { meetTopic } from '../../src/kafka/former-topic.ts';
@@ -23,7 +23,7 @@ test('that another repository is archived to than before is told until the note 
   await elsewhere.look();
   expect(elsewhere.troubles).toEqual([]);
   const before = { repository: '0123456789abcdef', place: '/mnt/archive', until: 0 };
-  await writeEarlierHome(data, before);
+  await formerHome(data).write(before);
   for (const one of [elsewhere, off]) await one.look();
   expect(elsewhere.troubles).toEqual([
     expect.stringContaining(
@@ -42,8 +42,6 @@ test('that the log goes to another topic than before is told until the note of i
   const flags = { data, 'kafka.brokers': 'kafka-1:9092', 'kafka.topic.name': 'tsdb-wla' };
   const elsewhere = new Elsewhere(await loadConfig({ environment: {}, flags }), primary);
   await (await TopicPlace.open(data, 'tsdb-wal')).save();
-  await elsewhere.look();
-  expect(elsewhere.troubles).toEqual([]);
   await meetTopic(data, await TopicPlace.open(data, 'tsdb-wla'), 0);
   await elsewhere.look();
   expect(elsewhere.troubles).toEqual([
@@ -54,6 +52,23 @@ test('that the log goes to another topic than before is told until the note of i
   await rm(join(data, 'topic-before.json'));
   await elsewhere.look();
   expect(elsewhere.troubles).toEqual([]);
+});
+
+test('notes of what was named before that cannot be read are told, with what to do', async () => {
+  await using folder = await tempDirectory('elsewhere');
+  const data = folder.path;
+  const flags = { data, 'kafka.brokers': 'kafka-1:9092', 'kafka.topic.name': 'tsdb-wal' };
+  const elsewhere = new Elsewhere(await loadConfig({ environment: {}, flags }), primary);
+  for (const noun of ['primary', 'topic', 'archive']) {
+    await writeFile(join(data, `${noun}-before.json`), 'spoilt');
+  }
+  await elsewhere.look();
+  expect(elsewhere.troubles).toEqual(
+    ['primary', 'topic', 'repository'].map((noun) => {
+      const name = noun === 'repository' ? 'archive-before.json' : `${noun}-before.json`;
+      return `${join(data, name)} is damaged: it cannot be told which ${noun} was named before. Put it back from a copy. Or make sure that the ${noun} that is named is the one that is meant, and remove ${name}.`;
+    }),
+  );
 });
 
 test('a proxy without Kafka whose log went to a topic before tells so until that is said to be meant', async () => {

@@ -1,6 +1,6 @@
 import { withAlarm } from '../../runtime/alarm.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { WalError } from '../../runtime/errors.ts';
+import { explain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { FromArchiver, ToArchiver } from './archive-messages.ts';
 
@@ -77,7 +77,7 @@ export class ArchiverReport {
         return done;
       } catch (error) {
         if (isFinal(error)) throw error;
-        this.hinder(part, messageOf(error));
+        this.hinder(part, explain(error));
         await systemClock.sleep(LIMITS.retryMs, signal);
       }
     }
@@ -97,12 +97,4 @@ export class ArchiverReport {
     this.send({ kind: 'state', state: { kind: 'hindered', reason } });
     this.#logger.error({ reason }, 'nothing is archived: it is tried again');
   }
-}
-
-/** With what can be done about it. */
-function messageOf(error: unknown): string {
-  const { message } = error as Error;
-  return error instanceof WalError && error.hint !== undefined
-    ? `${message}. ${error.hint}`
-    : message;
 }

@@ -1,6 +1,5 @@
 import type { Health } from '../../admin/admin-server.ts';
 import type { CoverageReport } from '../holdings/coverage-report.ts';
-import { type EarlierHome, readEarlierHome } from '../write/earlier-home.ts';
 import type { Config } from '../../config/options.ts';
 import type { TopicHeadroom } from '../../kafka/retention-watch.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -9,7 +8,7 @@ import type { ArchiverState } from '../persistence.ts';
 import type { FromArchiver } from './archive-messages.ts';
 import { describeCoverage } from './coverage-status.ts';
 import { addCoverageGauges, createArchiveMetrics } from './archive-metrics.ts';
-import { tellEarlier } from './tell-earlier.ts';
+import { lookFormerHome } from './look-former-home.ts';
 import { formatSeconds } from '../../runtime/format-seconds.ts';
 import { VERSION } from '../../runtime/version.ts';
 
@@ -29,7 +28,7 @@ export class TopicArchiveStatus {
   #headroom: TopicHeadroom | undefined;
   #settled: ReadonlyMap<number, number> = new Map();
   #warning: string | undefined;
-  #before: EarlierHome | undefined;
+  #elsewhere: string | undefined;
 
   constructor(options: TopicArchiveStatusOptions) {
     const { metrics } = options;
@@ -96,14 +95,13 @@ export class TopicArchiveStatus {
 
   /** Whether another repository than before is archived to; call it before `health` and `status`. */
   async look(): Promise<void> {
-    this.#before = await readEarlierHome(this.#options.config.data);
+    this.#elsewhere = await lookFormerHome(this.#options.config, 'topic');
   }
 
   /** What /health shows. */
   get health(): Health {
     const reasons = 'reason' in this.#state ? [`nothing is archived: ${this.#state.reason}`] : [];
-    const before = this.#before && tellEarlier(this.#before, this.#options.config, 'topic');
-    const warnings = [before, this.#warning].filter((warning) => warning !== undefined);
+    const warnings = [this.#elsewhere, this.#warning].filter((warning) => warning !== undefined);
     const degraded = [...warnings, ...(this.#coverage?.told ?? [])];
     return { ok: reasons.length === 0, reasons, degraded };
   }

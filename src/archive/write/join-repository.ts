@@ -4,7 +4,7 @@ import { makeFolder, syncFolder } from '../../runtime/durable-file.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { ARCHIVE_CURSOR } from './archive-cursor.ts';
 import { type ArchiveHome, readArchiveHome, writeArchiveHome } from './archive-home.ts';
-import { readEarlierHome, removeEarlierHome, writeEarlierHome } from './earlier-home.ts';
+import { formerHome } from './former-home.ts';
 import { createRepository, openRepository, type Repository } from '../repository.ts';
 
 export interface JoinedRepository {
@@ -19,7 +19,7 @@ export interface JoinedRepository {
 /**
  * Opens the repository that a data directory archives to; makes it where there is none, unless this directory has
  * archived to one there before. A cursor that belongs to another repository is removed, before anything is archived.
- * That another one was archived to before is noted (EarlierHome), until that is archived to again: `noteHome` ends it.
+ * That another one was archived to before is noted (FormerHome), until that is archived to again: `noteHome` ends it.
  */
 export async function joinRepository(
   data: string,
@@ -28,15 +28,17 @@ export async function joinRepository(
 ): Promise<JoinedRepository> {
   const home = await readArchiveHome(data);
   if (home?.place === place) await assertPresent(home.repository, place);
+  const note = formerHome(data);
+  // Before a repository is made: it says which one is meant.
+  const former = await note.read();
   const repository = await createRepository(place, now);
-  const before = await readEarlierHome(data);
-  const isBack = before?.repository === repository.id;
+  const isBack = former?.repository === repository.id;
   if (home?.repository === repository.id) {
-    if (isBack) await removeEarlierHome(data);
+    if (isBack) await note.remove();
     return { repository, history: 'known' };
   }
-  if (home !== undefined && before === undefined) {
-    await writeEarlierHome(data, { repository: home.repository, place: home.place, until: now });
+  if (home !== undefined && former === undefined) {
+    await note.write({ repository: home.repository, place: home.place, until: now });
   }
   await removeCursor(data);
   return { repository, history: isBack ? 'back' : home === undefined ? 'none' : 'other' };
@@ -62,7 +64,8 @@ export async function joinForTopic(
 /** That the directory archives there from now on. */
 export async function noteHome(data: string, home: ArchiveHome): Promise<void> {
   await writeArchiveHome(data, home);
-  if ((await readEarlierHome(data))?.repository === home.repository) await removeEarlierHome(data);
+  const note = formerHome(data);
+  if ((await note.read())?.repository === home.repository) await note.remove();
 }
 
 async function assertPresent(id: string, place: string): Promise<void> {

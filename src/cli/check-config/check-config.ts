@@ -3,7 +3,7 @@ import { formatConfig } from '../../config/format.ts';
 import { lookFormer } from '../../follow/former-primary.ts';
 import { PrimaryChoice, tellMisnamed } from '../../follow/primary-choice.ts';
 import { lookFormerTopic } from '../../kafka/former-topic.ts';
-import { WalError } from '../../runtime/errors.ts';
+import { explain, WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { tellFormer, tellFormerTopic, topicOf } from '../../proxy/elsewhere.ts';
@@ -53,8 +53,7 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
     return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    const { code, message, hint } = error;
-    return [{ kind: 'error', code, says: `${message}. ${hint}` }];
+    return [{ kind: 'error', code: error.code, says: explain(error) }];
   }
 }
 
@@ -67,7 +66,7 @@ async function checkChoice({ data, primary }: Config): Promise<Finding | undefin
     return { kind: 'warning', says };
   } catch (error) {
     const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
-    return { kind: 'error', code, says: messageOf(error) };
+    return { kind: 'error', code, says: explain(error) };
   }
 }
 

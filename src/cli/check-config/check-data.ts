@@ -2,7 +2,7 @@ import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openLog } from '../../archive/tail/log-tail.ts';
 import type { Config } from '../../config/options.ts';
-import { WalError } from '../../runtime/errors.ts';
+import { explain, WalError } from '../../runtime/errors.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { type SpaceLimits, spaceRefusal } from '../../wal/space.ts';
 import { type Finding, messageOf, type Purpose } from './finding.ts';
@@ -54,8 +54,7 @@ async function checkLog(data: string): Promise<Finding> {
     return { kind: 'ok', says: `data ${data} has a log: files ${segments.length}` };
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    const { code, message, hint } = error;
-    return { kind: 'error', code, says: `${message}. ${hint}` };
+    return { kind: 'error', code: error.code, says: explain(error) };
   }
 }
 

@@ -1,8 +1,9 @@
 import { readArchiveHome } from '../../archive/write/archive-home.ts';
+import { formerHome } from '../../archive/write/former-home.ts';
 import { findRepository } from '../../archive/repository.ts';
 import type { Config } from '../../config/options.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { WalError } from '../../runtime/errors.ts';
+import { explain, WalError } from '../../runtime/errors.ts';
 import { FileStore } from '../../storage/file-store.ts';
 import { nearestExisting } from './check-data.ts';
 import { type Finding, messageOf, type Purpose } from './finding.ts';
@@ -33,8 +34,9 @@ export async function checkRepository(
       systemClock.sleep(TIMEOUT_MS, late.signal).then(() => timeout),
     ]);
   } catch (error) {
-    const code = error instanceof WalError ? error.code : 'REPOSITORY_UNUSABLE';
-    return { kind: 'error', code, says: `${shown} cannot be used: ${messageOf(error)}` };
+    if (error instanceof WalError) return { kind: 'error', code: error.code, says: explain(error) };
+    const says = `${shown} cannot be used: ${messageOf(error)}`;
+    return { kind: 'error', code: 'REPOSITORY_UNUSABLE', says };
   } finally {
     late.abort();
   }
@@ -56,12 +58,13 @@ async function look({ data, repository }: Config, shown: string): Promise<Findin
     const says = `repository ${home.repository} is gone from ${repository}: is it mounted?`;
     return { kind: 'error', code: 'REPOSITORY_MISSING', says };
   }
-  if (home !== undefined && home.repository !== found?.id) {
+  const former = (await formerHome(data).read()) ?? home;
+  if (former !== undefined && former.repository !== found?.id) {
     const other =
       found === undefined ? 'will be created, and is another one' : `is another one (${found.id})`;
     return {
       kind: 'warning',
-      says: `${shown} ${other} than this directory was archived to (${home.repository} at ${home.place}): history would begin anew`,
+      says: `${shown} ${other} than this directory was archived to (${former.repository} at ${former.place}): history begins anew there`,
     };
   }
   if (found === undefined) return { kind: 'ok', says: `${shown} will be created` };
