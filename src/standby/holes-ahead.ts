@@ -1,6 +1,7 @@
 import type { CoverageHole } from '../archive/holdings/coverage.ts';
 import type { Hole } from '../record/control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
+import { isForgotten } from '../record/lane-end.ts';
 import type { Place } from './place.ts';
 
 /** Holes of a repository on their way into the stream of its records: each comes before what follows it. */
@@ -13,7 +14,7 @@ export class HolesAhead {
   }
 
   /** Those of which the place lacks something. In any order; those that are ahead already may be among them. */
-  add(holes: readonly CoverageHole[], place: Pick<Place, 'sinceMs' | 'lanes'>): void {
+  add(holes: readonly CoverageHole[], place: Place): void {
     const known = new Set(this.#ahead.map(nameOf));
     const added = holes.filter((hole) => !known.has(nameOf(hole)) && isLacked(hole, place));
     if (added.length > 0) this.#ahead = [...this.#ahead, ...added].toSorted(inOrder);
@@ -32,14 +33,12 @@ export function recordsOf({ lane, firstSeq, lastSeq, reason }: CoverageHole): Ho
   return { lane, from: firstSeq, to: lastSeq ?? firstSeq, reason };
 }
 
-function isLacked(
-  hole: CoverageHole,
-  { sinceMs, lanes }: Pick<Place, 'sinceMs' | 'lanes'>,
-): boolean {
+function isLacked(hole: CoverageHole, { sinceMs, latestMs, lanes }: Place): boolean {
   const at = lanes.get(hole.lane);
   const toMs = hole.toMs ?? Infinity;
-  if (at === undefined) return toMs > (sinceMs ?? -Infinity);
-  return at.seq === 0 ? toMs >= at.receivedAt : recordsOf(hole).to > at.seq;
+  if (at !== undefined) return at.seq === 0 ? toMs >= at.receivedAt : recordsOf(hole).to > at.seq;
+  if (isForgotten(hole.toMs ?? hole.fromMs, latestMs ?? -Infinity)) return false;
+  return toMs > (sinceMs ?? -Infinity);
 }
 
 function isBefore({ lane, firstSeq, fromMs }: CoverageHole, frame: LaneFrame): boolean {

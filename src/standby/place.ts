@@ -11,7 +11,10 @@ export interface LanePlace {
   readonly receivedAt: number;
 }
 
-/** What a target contains: of each lane what its own place says; of all others everything received up to `sinceMs`. */
+/**
+ * What a target contains: of each lane what its own place says; of all others everything received up to `sinceMs`, and all of those that
+ * ended 90 days before the latest.
+ */
 export interface Place {
   /** Epoch ms; null: nothing of them. */
   readonly sinceMs: number | null;
@@ -34,7 +37,7 @@ export function withLanes(place: Place, more: ReadonlyMap<string, LanePlace>): P
     latestMs = Math.max(latestMs, at.receivedAt);
   }
   for (const [lane, { receivedAt }] of lanes) {
-    // No log goes back that far.
+    // One a start would be without end.
     if (isForgotten(receivedAt, latestMs)) lanes.delete(lane);
   }
   return { ...place, latestMs, lanes };
@@ -54,6 +57,22 @@ export function withoutLater(place: Place, other: Place): Place {
 function isLess(a: LanePlace, b: LanePlace): boolean {
   if (a.seq > 0 && b.seq > 0) return a.seq < b.seq;
   return a.receivedAt < b.receivedAt || (a.receivedAt === b.receivedAt && a.seq === 0);
+}
+
+/** Whether it lacks something of a lane that goes on to this record, which was received at that time, epoch ms. */
+export function isLacking(
+  { sinceMs, latestMs, lanes }: Place,
+  lane: string,
+  last: LastRecord,
+): boolean {
+  const at = lanes.get(lane);
+  if (at !== undefined) return at.seq === 0 ? last.toMs >= at.receivedAt : last.lastSeq > at.seq;
+  return last.toMs > (sinceMs ?? -Infinity) && !isForgotten(last.toMs, latestMs ?? -Infinity);
+}
+
+interface LastRecord {
+  readonly lastSeq: number;
+  readonly toMs: number;
 }
 
 /** The records of the frame that the place lacks; undefined when it has all. */

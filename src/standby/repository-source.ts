@@ -8,7 +8,8 @@ import { SearchedSegments } from '../archive/search/searched-segments.ts';
 import type { Fork } from '../record/fork.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { latestOf, startOf } from './archived-times.ts';
+import { latestOf, startOf, withLate } from './archived-times.ts';
+import { EndsAhead } from './ends-ahead.ts';
 import { type Frontier, frontierOf, isEarlier, placeBefore } from './frontier.ts';
 import { HolesAhead, recordsOf } from './holes-ahead.ts';
 import { type DamagedObject, KnownDamage } from './known-damage.ts';
@@ -50,6 +51,8 @@ export class RepositorySource implements StandbySource {
   #reads: AsyncGenerator<SourceRead> | undefined;
   #lanes = new Map<string, LanePlace>();
   #sinceMs: number | null = null;
+  /** Of what was given before the last seeking: what the place has forgotten was received so long before. Epoch ms. */
+  #soughtMs: number | null = null;
   /** Where it began, until something was given since. */
   #sought: Place | undefined;
   /** Everything up to then was given, epoch ms. */
@@ -62,6 +65,7 @@ export class RepositorySource implements StandbySource {
   /** What was there at the last look, also of one before it was sought back; what is there since is late where it is behind what was read. */
   #covered: CoveredLanes | undefined;
   readonly #holes = new HolesAhead();
+  #ends: EndsAhead | undefined;
   readonly #damage: KnownDamage;
   #followed: FollowedCatalog;
 
@@ -114,16 +118,20 @@ export class RepositorySource implements StandbySource {
       .some((one) => one.id === id && one.receivedAt <= byMs);
   }
 
-  async seek(place: Place): Promise<void> {
+  async seek(given: Place): Promise<void> {
     await this.#end();
     const { repository } = this.#options;
     await assertInPlace(repository);
     this.#followed = new FollowedCatalog(repository.store);
     const catalog = await this.#catalog();
+    // Behind the first look it is known what came late.
+    const isFirst = this.#covered === undefined;
+    const place = isFirst ? await withLate(repository, catalog, given) : given;
     const start = startOf(catalog, place);
     this.#covered ??= coveredLanes(computeCoverage(catalog));
     this.#sought = place;
     this.#sinceMs = place.sinceMs;
+    this.#soughtMs = place.latestMs;
     this.#lanes = new Map(place.lanes);
     this.#readToMs = start.ms - 1;
     this.#givenMs = -Infinity;
@@ -163,6 +171,10 @@ export class RepositorySource implements StandbySource {
     return this.#damage.without(catalog);
   }
 
+  get #place(): Place {
+    return { sinceMs: this.#sinceMs, latestMs: this.#soughtMs, lanes: this.#lanes };
+  }
+
   async #end(): Promise<void> {
     const reads = this.#reads;
     this.#reads = undefined;
@@ -180,7 +192,7 @@ export class RepositorySource implements StandbySource {
     const safeMs = coverage.safeTimeMs ?? latestOf(catalog);
     if (safeMs < this.#readToMs) return undefined;
     const covered = coveredLanes(coverage);
-    const again = this.#lateIn(covered, coverage.holes);
+    const again = this.#lateIn(catalog, covered, coverage.holes);
     if (again === undefined) {
       this.#covered = covered;
       // Behind that: what is whole again by now is late at the next look.
@@ -192,7 +204,11 @@ export class RepositorySource implements StandbySource {
   }
 
   /** Goes back to the first that came late. */
-  #lateIn(covered: CoveredLanes, holes: readonly CoverageHole[]): SourceRead | undefined {
+  #lateIn(
+    catalog: Catalog,
+    covered: CoveredLanes,
+    holes: readonly CoverageHole[],
+  ): SourceRead | undefined {
     const sinceMs = this.#sinceMs;
     const range = { sinceMs: sinceMs ?? -Infinity, readToMs: this.#readToMs };
     const late = lateLanes(this.#covered ?? covered, covered, range);
@@ -205,10 +221,9 @@ export class RepositorySource implements StandbySource {
     const place = placeBefore(given, first);
     const lanes = new Map(place.lanes);
     for (const [lane, receivedAt] of late) {
-      const at = lanes.get(lane);
-      // It may be before what was given of it.
-      if (at !== undefined && at.seq > 0)
-        lanes.set(lane, { ordinal: at.ordinal, seq: 0, receivedAt });
+      // It may be before what was given of it; and of one that is as old as what is forgotten nothing is said yet.
+      if (lanes.get(lane)?.seq !== 0)
+        lanes.set(lane, { ordinal: ordinalOf(catalog, lane), seq: 0, receivedAt });
     }
     this.#sought = undefined;
     this.#lanes = new Map(lanes);
@@ -237,6 +252,7 @@ export class RepositorySource implements StandbySource {
     const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);
     const packer = new WritePacker((lane) => ordinalOf(catalog, lane));
     this.#holes.begin();
+    this.#ends = new EndsAhead(catalog, readingToMs, (lane) => ordinalOf(catalog, lane));
     this.#expect(coverage.holes);
     const found = searchWrites({
       store: repository.store,
@@ -264,13 +280,15 @@ export class RepositorySource implements StandbySource {
     }
     yield* this.#give(packer.end(), catalog);
     yield* this.#pass(this.#holes.pass(), catalog);
+    yield* this.#passEnds(Infinity);
     this.#readToMs = readingToMs;
   }
 
   *#give(frames: readonly LaneFrame[], catalog: Catalog): Generator<SourceRead> {
     for (const frame of frames) {
       yield* this.#pass(this.#holes.pass(frame), catalog);
-      const wanted = lacking(frame, { sinceMs: this.#sinceMs, lanes: this.#lanes });
+      yield* this.#passEnds(frame.firstReceivedAt);
+      const wanted = lacking(frame, this.#place);
       if (wanted === undefined) continue;
       const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = wanted;
       const again = this.#againFor({ ms: wanted.firstReceivedAt, lane });
@@ -294,7 +312,15 @@ export class RepositorySource implements StandbySource {
   /** Those of what is read are to come. */
   #expect(holes: readonly CoverageHole[]): void {
     const read = holes.filter(({ fromMs }) => fromMs <= this.#readingToMs);
-    this.#holes.add(read, { sinceMs: this.#sinceMs, lanes: this.#lanes });
+    this.#holes.add(read, this.#place);
+  }
+
+  *#passEnds(beforeMs: number): Generator<SourceRead> {
+    for (const frame of this.#ends?.pass(beforeMs, this.#place) ?? []) {
+      const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
+      this.#lanes.set(lane, { ordinal, seq, receivedAt });
+      yield { kind: 'frame', frame };
+    }
   }
 
   *#pass(holes: readonly CoverageHole[], catalog: Catalog): Generator<SourceRead> {

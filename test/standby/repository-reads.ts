@@ -15,7 +15,7 @@ const nothing = (): void => undefined;
 
 /** `damaged`: what is known to be damaged, before it and by it. */
 export async function sourceOf(
-  { repository }: Fabricated,
+  { repository }: Pick<Fabricated, 'repository'>,
   clock: StillClock,
   folder: string,
   damaged: DamagedObject[] = [],

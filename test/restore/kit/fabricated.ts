@@ -33,6 +33,8 @@ export interface MadeObject {
 /** A repository with made-up content, written without the archiver. */
 export class Fabricated implements AsyncDisposable {
   readonly repository: Repository;
+  /** When what is written from now on was archived, as it says; epoch ms. */
+  archivedAt = 1_000;
   readonly #directory: string;
   readonly #end: () => Promise<void>;
 
@@ -129,7 +131,7 @@ export class Fabricated implements AsyncDisposable {
         records.findLast(({ confirmed }) => typeof confirmed === 'string')?.confirmed ?? null,
       instants: instantsOf(rows),
       data,
-      createdAt: 1_000,
+      createdAt: this.archivedAt,
       writer: 'test',
       ...(forks.length > 0 && { forks }),
     };
