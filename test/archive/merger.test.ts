@@ -8,7 +8,7 @@ import type { Repository } from '../../src/archive/repository.ts';
 import type { Sidecar } from '../../src/archive/format/sidecar.ts';
 import { type FileOperations, fileOperations } from '../../src/storage/file-operations.ts';
 import { FileStore } from '../../src/storage/file-store.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';
 import {
   busyLane,
@@ -166,11 +166,11 @@ describe('a damaged segment', () => {
       };
       for (const path of Object.values(paths)) await copyFile(path, `${path}.copy`);
       await damage(paths);
-      const clock = new SkippingClock();
+      const clock = new AdvancingClock();
       const { merger, told } = newMerger(made, { clock });
       for (let round = 0; round < 3; round += 1) {
         await merger.once(NEVER);
-        clock.skip(4 * HOUR_MS);
+        clock.advance(4 * HOUR_MS);
       }
       // Nothing of the hour that it is in, and so nothing of its day; all else is merged.
       const blocked = (await segmentsIn(repository)).get(FIRST) ?? [];
@@ -178,7 +178,7 @@ describe('a damaged segment', () => {
       expect(told.blocked).toHaveLength(1);
       expect(told.hindered.filter((reason) => reason !== undefined)).toEqual([]);
       for (const path of Object.values(paths)) await copyFile(`${path}.copy`, path);
-      clock.skip(7 * HOUR_MS);
+      clock.advance(7 * HOUR_MS);
       await merger.once(NEVER);
       expect(levelsOf((await segmentsIn(repository)).get(FIRST) ?? [])).toEqual(['day', 'day']);
     },
@@ -225,12 +225,12 @@ describe('mergers', () => {
         isFull ? Promise.reject(new Error('ENOSPC')) : fileOperations.copy(path, source),
     };
     const store = new FileStore(repository.store.root, operations);
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     const { merger, told } = newMerger(made, { repository: { ...repository, store }, clock });
     await merger.once(NEVER);
     expect(told.hindered).toEqual(['ENOSPC']);
     isFull = false;
-    clock.skip(7 * HOUR_MS);
+    clock.advance(7 * HOUR_MS);
     await merger.once(NEVER);
     expect(told.hindered).toEqual(['ENOSPC', undefined]);
     expect(levelsOf((await segmentsIn(repository)).get(FIRST) ?? [])).toEqual(['day', 'day']);

@@ -5,7 +5,7 @@ import { ArchiveRig } from '../archive/archive-rig.ts';
 import { FakeTopic, type MadeLane, madeLane } from '../archive/fake-topic.ts';
 import { holds, laneId, shape } from '../archive/topic-group.ts';
 import { archive } from '../archive/topic-reads.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { namesOf, Verifying } from '../kit/verifying.ts';
 import { LANES, smallRepository } from '../restore/kit/small-repository.ts';
 import { Pair, store } from './kit/pair.ts';
@@ -73,10 +73,10 @@ describe.concurrent('a repair', { timeout: 60_000 }, () => {
     await using pair = await damaged();
     store(pair.source, ['put refused 1500000000 1 h=a']);
     pair.target.faults.unknownMetrics = new Set(['refused']);
-    const clock = new SkippingClock();
-    const skipping = setInterval(() => clock.skip(1_000), 20);
+    const clock = new AdvancingClock();
+    const advancing = setInterval(() => clock.advance(1_000), 20);
     const { result, events } = await pair.compare({ repair: NOW }, { clock });
-    clearInterval(skipping);
+    clearInterval(advancing);
     const refused = events.filter(({ event }) => event === 'refused');
     expect(refused).toEqual([
       {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Doubt } from '../../src/follow/prove/doubt.ts';
 import type { Position } from '../../src/record/position.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { until } from '../kit/until.ts';
 import { deadLetters, line } from './evidence.ts';
 import { isAt, Rig } from './rig.ts';
@@ -14,15 +14,15 @@ const moment = (): Promise<void> => systemClock.sleep(60, new AbortController().
 /** A proxy and its OpenTSDB, in a time of their own. */
 class Scene implements AsyncDisposable {
   readonly rig: Rig;
-  readonly clock: SkippingClock;
+  readonly clock: AdvancingClock;
 
-  private constructor(rig: Rig, clock: SkippingClock) {
+  private constructor(rig: Rig, clock: AdvancingClock) {
     this.rig = rig;
     this.clock = clock;
   }
 
   static async start(): Promise<Scene> {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     const rig = await Rig.start({ clock, flags: { 'delivery.healWindow': '10s' } });
     await rig.live();
     return new Scene(rig, clock);
@@ -53,7 +53,7 @@ class Scene implements AsyncDisposable {
     for (let second = 0; second < seconds; second += 1) {
       this.rig.tsd.nsre += 1;
       await this.rig.put('telnet', line('new', second));
-      this.clock.skip(1_000);
+      this.clock.advance(1_000);
       await moment();
     }
   }
@@ -61,7 +61,7 @@ class Scene implements AsyncDisposable {
   /** Without trouble, for as long as it takes. */
   async calm(isReached: () => boolean): Promise<void> {
     await until(async () => {
-      this.clock.skip(1_000);
+      this.clock.advance(1_000);
       await moment();
       return isReached();
     });
@@ -135,13 +135,13 @@ describe.concurrent('while the primary has trouble with some of its storage', ()
       for (let second = 0; second < 20; second += 1) {
         await rig.put(transport, line('x', second), line('a', second));
         await rig.put('http', line('b', second));
-        clock.skip(1_000);
+        clock.advance(1_000);
         await moment();
       }
       await scene.calm(() => scene.metrics('b') === 20 && scene.metrics('a') === 20);
       expect(rig.proxy.primary.doubt).toBeDefined();
       for (let second = 0; second < 100; second += 1) {
-        clock.skip(1_000);
+        clock.advance(1_000);
         await moment();
       }
       await rig.put('http', line('c', 0));
@@ -149,7 +149,7 @@ describe.concurrent('while the primary has trouble with some of its storage', ()
       expect(scene.metrics('x')).toBe(0);
       rig.tsd.faults = {};
       for (let minute = 0; minute < 10; minute += 1) {
-        clock.skip(60_000);
+        clock.advance(60_000);
         await moment();
       }
       await scene.calm(() => scene.metrics('x') === 20);
@@ -191,20 +191,20 @@ describe.concurrent('while the primary has trouble with some of its storage', ()
 });
 
 describe('what is in doubt', () => {
-  const clock = new SkippingClock();
+  const clock = new AdvancingClock();
   const create = (): Doubt => new Doubt({ healWindowMs: 10_000, clock, begun: () => undefined });
 
   /** In steps of a second, until it is to be delivered again; its seconds. */
   function wait(doubt: Doubt): number {
     let seconds = 0;
-    for (; !doubt.isOver(clock.monotonicMs()); seconds += 1) clock.skip(1_000);
+    for (; !doubt.isOver(clock.monotonicMs()); seconds += 1) clock.advance(1_000);
     return seconds;
   }
 
   test('is repeated after a heal window without trouble', () => {
     const doubt = create();
     doubt.note('one');
-    clock.skip(5_000);
+    clock.advance(5_000);
     doubt.note('another');
     expect(doubt.state).toMatchObject({ reason: 'one' });
     expect(wait(doubt)).toBe(10);
@@ -216,7 +216,7 @@ describe('what is in doubt', () => {
     doubt.repeat(place(9));
     expect(doubt.state).toBeUndefined();
     doubt.note('another');
-    clock.skip(3_600_000);
+    clock.advance(3_600_000);
     doubt.noteDelivered(place(8));
     expect(doubt.mayRepeat).toBe(false);
     doubt.noteDelivered(place(9));

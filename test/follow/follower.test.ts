@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';
 import { line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
@@ -143,7 +143,7 @@ function shown(rig: Rig, metric: string): string | undefined {
   return storage.read(storage.keys().find((key) => key.includes(`"${metric}"`)) ?? '')?.value;
 }
 
-async function start(clock: SkippingClock, flags: Readonly<Record<string, string>>): Promise<Rig> {
+async function start(clock: AdvancingClock, flags: Readonly<Record<string, string>>): Promise<Rig> {
   const rig = await Rig.start({ clock, flags });
   await rig.live();
   return rig;
@@ -151,7 +151,7 @@ async function start(clock: SkippingClock, flags: Readonly<Record<string, string
 
 describe.concurrent('when the primary stands still', () => {
   test('a put that it handles only afterwards, and nobody waits for, does not undo a later one', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await start(clock, {
       'delivery.requestTimeout': '300ms',
       'delivery.ackTimeout': '100ms',
@@ -159,17 +159,17 @@ describe.concurrent('when the primary stands still', () => {
     rig.tsd.freeze();
     await rig.put('http', line('a', 1, '1'));
     await until(() => rig.proxy.primary.state.kind === 'down', 'down');
-    clock.skip(60_000);
+    clock.advance(60_000);
     await rig.put('http', line('a', 1, '2'), line('b', 1));
     rig.tsd.thaw();
     // Nor does it wait long for the next look at the primary.
-    clock.skip(5_000);
+    clock.advance(5_000);
     await rig.confirmed();
     expect(shown(rig, 'a')).toBe('2');
   });
 
   test('nor does a canary', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await start(clock, {
       'delivery.syncTimeout': '100ms',
       'delivery.ackTimeout': '100ms',
@@ -177,28 +177,28 @@ describe.concurrent('when the primary stands still', () => {
     await rig.put('http', line('a', 1, '1'));
     rig.tsd.freeze();
     await until(() => rig.proxy.primary.state.kind === 'down', 'down');
-    clock.skip(60_000);
+    clock.advance(60_000);
     await rig.put('http', line('a', 1, '2'), line('b', 1));
     rig.tsd.thaw();
-    clock.skip(5_000);
+    clock.advance(5_000);
     await rig.confirmed();
     expect(shown(rig, 'a')).toBe('2');
   });
 
   test('what it had not flushed before ties with nothing that comes after', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await start(clock, {
       'delivery.syncTimeout': '30s',
       'delivery.ackTimeout': '30s',
     });
     rig.tsd.storage.isOut = true;
     await rig.put('telnet', line('a', 1, '1'), line('b', 1, '1'), line('c', 1, '1'));
-    clock.skip(1_500);
+    clock.advance(1_500);
     await rig.put('telnet', line('a', 1, '300'));
     rig.tsd.faults = { delayMs: 50 };
     const late = rig.put('http', line('d', 1));
     await until(() => rig.tsd.requests.some((text) => text.endsWith('put?details')), 'sent');
-    clock.skip(1_500);
+    clock.advance(1_500);
     await late;
     rig.tsd.faults = {};
     await rig.put('telnet', line('e', 1));
@@ -209,11 +209,11 @@ describe.concurrent('when the primary stands still', () => {
   });
 
   test('a rewrite is mended only once both writes of it are stored', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await start(clock, { 'delivery.syncTimeout': '30s' });
     rig.tsd.storage.isOut = true;
     await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('b', 1, '1'));
-    clock.skip(3_000);
+    clock.advance(3_000);
     await until(() => rig.tsd.requests.some((text) => text.includes('sync')), 'asked for proof');
     rig.tsd.storage.isOut = false;
     await rig.confirmed();

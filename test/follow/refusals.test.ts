@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
 import { Rig } from './rig.ts';
@@ -8,9 +8,9 @@ import { Rig } from './rig.ts';
 const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** Lets this much time pass, in small steps, with what must be done in between. */
-async function pass(clock: SkippingClock, seconds: number): Promise<void> {
+async function pass(clock: AdvancingClock, seconds: number): Promise<void> {
   for (let at = 0; at < seconds; at += 5) {
-    clock.skip(5_000);
+    clock.advance(5_000);
     await moment();
   }
 }
@@ -30,7 +30,7 @@ async function writeBehind(rig: Rig, ...lines: readonly string[]): Promise<void>
 
 describe.concurrent('a refusal that comes too late for an error', () => {
   test('is tried for a minute and at least three times, then a dead letter and an outcome record', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await writeBehind(rig, line('b', 1), line('x', 1), line('c', 1));
     await pass(clock, 45);
@@ -66,7 +66,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   });
 
   test('so does one that the log could not take: it is delivered again, and ends in an outcome record', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await rig.live();
     await rig.put('http', line('neighbour', 0));
@@ -88,7 +88,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   });
 
   test('is written down once, however often the log does not take its outcome', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await writeBehind(rig, line('x', 1));
     const { writePath } = rig.proxy;
@@ -112,7 +112,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   });
 
   test('is taken when the metric appears', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await writeBehind(rig, line('x', 1));
     rig.tsd.faults = {};
@@ -123,7 +123,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   });
 
   test('is not final while nothing shows that the primary stores', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await writeBehind(rig, line('x', 1));
     rig.tsd.storage.isOut = true;
@@ -132,7 +132,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   });
 
   test('is let go when its instant is written again', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await writeBehind(rig, line('x', 1, '1'));
     await rig.live();
@@ -159,7 +159,7 @@ describe.concurrent('a point that kills the connection', () => {
   test.each(['http', 'telnet'] as const)(
     'by %s is set aside, its neighbours are delivered, and it ends as a dead letter',
     async (transport) => {
-      const clock = new SkippingClock();
+      const clock = new AdvancingClock();
       await using rig = await Rig.start({ clock });
       await rig.live();
       await rig.put('http', line('neighbour', 0));
@@ -171,7 +171,7 @@ describe.concurrent('a point that kills the connection', () => {
         new Set(rig.tsd.points.map((one) => one.metric + one.timestamp)).size;
       await until(
         async () => {
-          clock.skip(500);
+          clock.advance(500);
           await moment(20);
           return count() >= 41;
         },
@@ -189,7 +189,7 @@ describe.concurrent('a point that kills the connection', () => {
 });
 
 test.concurrent('two points of one backlog that kill the connection are both set aside', async () => {
-  const clock = new SkippingClock();
+  const clock = new AdvancingClock();
   await using rig = await Rig.start({ clock });
   await rig.live();
   await rig.put('http', line('neighbour', 0));
@@ -206,7 +206,7 @@ test.concurrent('two points of one backlog that kill the connection are both set
 
 describe.concurrent('a point that kills the connection and is put besides the log', () => {
   test('since it may tie with an earlier write of its instant, ends as a dead letter, too', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await rig.live();
     await rig.put('http', line('x', 1, '1'), line('neighbour', 0));
@@ -224,7 +224,7 @@ describe.concurrent('a point that kills the connection and is put besides the lo
 
 describe.concurrent('an outage that breaks every request', () => {
   test('of telnet alone costs no point, though the primary stores what comes by HTTP', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await rig.live();
     await rig.put('http', line('neighbour', 0));
@@ -243,7 +243,7 @@ describe.concurrent('an outage that breaks every request', () => {
   });
 
   test('from the start on costs no point either', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     await rig.close();
     rig.tsd.faults = { status: 503 };

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { until } from '../kit/until.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
 import { Rig } from './rig.ts';
 
 /** Lets this much time pass, with a write every twenty seconds that shows that others are stored. */
-async function pass(rig: Rig, clock: SkippingClock, seconds: number): Promise<void> {
+async function pass(rig: Rig, clock: AdvancingClock, seconds: number): Promise<void> {
   for (let at = 0; at < seconds; at += 5) {
     if (at % 20 === 0) await rig.put('http', line('neighbour', at));
-    clock.skip(5_000);
+    clock.advance(5_000);
     await systemClock.sleep(60, new AbortController().signal);
   }
 }
 
 describe.concurrent('a refusal that comes up again is no news', () => {
   test('after a start, when its client was told', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
     rig.tsd.faults = { unknownMetrics: new Set(['x']) };
     await rig.live();
@@ -31,7 +31,7 @@ describe.concurrent('a refusal that comes up again is no news', () => {
   });
 
   test('after a step back, when it was written down', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await Rig.start({
       clock,
       flags: { 'delivery.healWindow': '5m', ack: 'wal' },

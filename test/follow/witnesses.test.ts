@@ -54,7 +54,7 @@ class StepClock implements Clock {
   }
 
   /** Nobody sleeps meanwhile. */
-  skip(ms: number): void {
+  advance(ms: number): void {
     this.#ms += ms;
   }
 
@@ -98,7 +98,7 @@ class Watched {
     await this.stop();
     // Those of an hour that is over by then are none.
     const toHour = HOUR - (this.clock.now() % HOUR);
-    if (toHour < 10 * MINUTE) this.clock.skip(toHour);
+    if (toHour < 10 * MINUTE) this.clock.advance(toHour);
     this.proven = metrics.map((metric) => this.line(metric));
     this.shown = [...this.shown, ...this.proven];
     await this.restart();
@@ -168,7 +168,7 @@ describe('a primary that was reached anew', () => {
     watched.shown = watched.proven;
     await watched.clock.pass(11 * MINUTE);
     await watched.stop();
-    watched.clock.skip(25 * HOUR);
+    watched.clock.advance(25 * HOUR);
     await watched.restart();
     await watched.clock.pass(11 * MINUTE);
     expect(watched.told).toEqual([second, second]);
@@ -257,7 +257,7 @@ describe('a primary that was reached anew', () => {
   test('is not asked for what is a day old: its tables may keep things for so long only', async () => {
     await watched.take('a');
     await watched.stop();
-    watched.clock.skip(24 * HOUR);
+    watched.clock.advance(24 * HOUR);
     watched.shown = [];
     watched.proven = [];
     await watched.restart();

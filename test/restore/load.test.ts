@@ -7,7 +7,7 @@ import type { Position } from '../../src/record/position.ts';
 import type { FoldRange } from '../../src/restore/fold-range.ts';
 import { Load, LOAD_LIMITS, type LoadOptions } from '../../src/restore/load.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -128,8 +128,8 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
     await using scene = await Scene.open();
     scene.tsd.faults.unknownMetrics = new Set(['a.3']);
     const refused: Suspect[] = [];
-    const clock = new SkippingClock();
-    const skipping = setInterval(() => clock.skip(1_000), 20);
+    const clock = new AdvancingClock();
+    const advancing = setInterval(() => clock.advance(1_000), 20);
     const load = scene.load({
       clock,
       events: scene.events({
@@ -140,7 +140,7 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
       }),
     });
     expect(await load.run(NEVER)).toBe(true);
-    clearInterval(skipping);
+    clearInterval(advancing);
     expect(refused).toHaveLength(300);
     expect(refused.every(({ line }) => line.startsWith('put a.3 '))).toBe(true);
     expect(new Set(scene.received()).size).toBe(6_501 - 300);

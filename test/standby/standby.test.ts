@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import { until } from '../kit/until.ts';
-import { SkippingClock } from '../kit/skipping-clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { present } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
 
@@ -13,16 +13,16 @@ const line = (metric: string, n: number, value: number | string = n): string =>
 const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
 /** Lets this much time pass, in small steps, with what must be done in between. */
-async function pass(clock: SkippingClock, seconds: number): Promise<void> {
+async function pass(clock: AdvancingClock, seconds: number): Promise<void> {
   for (let at = 0; at < seconds; at += 5) {
-    clock.skip(5_000);
+    clock.advance(5_000);
     await moment();
   }
 }
 
 describe.concurrent('a standby of a local log', () => {
   test('gets everything by the transport it came by, over starts of the proxy, also what is written meanwhile', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.log.write([line('m', 1), line('m', 2)]);
     await rig.log.write([line('t', 1)], 'telnet');
     await rig.start();
@@ -36,7 +36,7 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('goes on where its state says, and sends nothing of before again', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.log.write([line('before', 1)]);
     await rig.start();
     await rig.contained();
@@ -50,7 +50,7 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('sends again what was not confirmed when it ended', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.log.write([line('m', 1)]);
     await rig.start();
     await until(() => rig.values('m').length > 0, 'sent');
@@ -63,7 +63,7 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('loses nothing when the target dies with what it had not stored, and says how far it is behind meanwhile', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.start();
     await rig.log.write([line('m', 1)]);
     await rig.contained();
@@ -80,7 +80,7 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('leaves the later of two values of one instant', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.start();
     for (const value of [1, 300, 2, 70_000, 3]) await rig.log.write([line('m', 1, value)]);
     await rig.contained();
@@ -89,12 +89,12 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('begins behind a time up to which the target has everything', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
-    clock.skip(1_000);
+    clock.advance(1_000);
     const sinceMs = rig.log.wal.now();
-    clock.skip(1_000);
+    clock.advance(1_000);
     await rig.log.write([line('m', 2)]);
     await rig.start({ begin: beginningAt(sinceMs) });
     await rig.contained();
@@ -102,7 +102,7 @@ describe.concurrent('a standby of a local log', () => {
   });
 
   test('names the records that the log has lost, and goes on behind them', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.log.write([line('m', 1)]);
     await rig.start();
     await rig.contained();
@@ -121,7 +121,7 @@ describe.concurrent('a standby of a local log', () => {
 
 describe.concurrent('a state', () => {
   test('of another target, another log or an older copy of the log is refused', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
     await rig.start();
@@ -188,32 +188,32 @@ describe.concurrent('a state', () => {
 
 describe.concurrent('a gate', () => {
   test('lets nothing pass before its delay is over, and everything then', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
-    clock.skip(600_000);
+    clock.advance(600_000);
     await rig.log.write([line('m', 2)]);
     const receivedAt = rig.log.wal.now();
     await rig.start({ delayMs: 900_000 });
-    clock.skip(310_000);
+    clock.advance(310_000);
     await until(() => rig.values('m').includes('1'), 'the first is through');
     expect(rig.values('m')).not.toContain('2');
     await until(() => rig.standby.lag.seconds >= 310, 'lag');
-    clock.skip(receivedAt + 895_000 - clock.now());
+    clock.advance(receivedAt + 895_000 - clock.now());
     await moment(300);
     expect(rig.values('m')).not.toContain('2');
-    clock.skip(5_100);
+    clock.advance(5_100);
     await rig.contained();
     expect(rig.values('m')).toContain('2');
   });
 
   test('ends it once everything up to the time to stop at is contained, and nothing behind', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
-    clock.skip(1_000);
+    clock.advance(1_000);
     const stopAtMs = rig.log.wal.now();
-    clock.skip(1_000);
+    clock.advance(1_000);
     await rig.log.write([line('m', 2)]);
     await rig.start({ stopAtMs });
     expect(await rig.ended()).toBe('reached');
@@ -223,7 +223,7 @@ describe.concurrent('a gate', () => {
   });
 
   test('stays closed while it is paused, over a start, until it is told to go on', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.start();
     await rig.standby.pause();
     await rig.log.write([line('m', 1)]);
@@ -240,7 +240,7 @@ describe.concurrent('a gate', () => {
 
 describe.concurrent('a point that the primary refused', () => {
   test('is left out when that is known, and its neighbours are not', async () => {
-    await using rig = await StandbyRig.open(new SkippingClock());
+    await using rig = await StandbyRig.open(new AdvancingClock());
     const { position } = present(await rig.log.write([line('m', 1), line('x', 2), line('m', 3)]));
     rig.log.wal.appendControl({
       kind: 'outcome',
@@ -256,7 +256,7 @@ describe.concurrent('a point that the primary refused', () => {
   });
 
   test('is no dead letter of the target, but one that only the target refuses is', async () => {
-    const clock = new SkippingClock();
+    const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     rig.tsd.faults = { unknownMetrics: new Set(['x', 'y']) };
     const written = present(await rig.log.write([line('m', 1), line('x', 2), line('y', 3)]));

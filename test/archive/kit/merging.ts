@@ -9,7 +9,7 @@ import { parquetFiles } from '../../../src/archive/parquet-files.ts';
 import type { Repository } from '../../../src/archive/repository.ts';
 import type { Sidecar } from '../../../src/archive/format/sidecar.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
-import { SkippingClock } from '../../kit/skipping-clock.ts';
+import { AdvancingClock } from '../../kit/advancing-clock.ts';
 import { Verifying } from '../../kit/verifying.ts';
 import type { Fabricated, MadeObject } from '../../restore/kit/fabricated.ts';
 import type { MadeLane, MadeRecord } from '../../restore/kit/history.ts';
@@ -89,7 +89,7 @@ export function newMerger(
     indexed: (months) => told.indexed.push(...months),
     hindered: (reason) => told.hindered.push(reason),
   };
-  const { repository, clock = new SkippingClock(), isBehind = () => false } = options;
+  const { repository, clock = new AdvancingClock(), isBehind = () => false } = options;
   const merger = new Merger({
     repository: repository ?? made.repository,
     clock,

@@ -3,7 +3,7 @@ import type { AsOf } from '../../../src/promote/as-of.ts';
 import { Promotion } from '../../../src/promote/promote.ts';
 import type { PromoteEvent } from '../../../src/promote/promote-event.ts';
 import type { Fork } from '../../../src/record/fork.ts';
-import { SkippingClock } from '../../kit/skipping-clock.ts';
+import { AdvancingClock } from '../../kit/advancing-clock.ts';
 
 export const OLD = 'http://old:4242';
 export const NEW = 'http://new:4242';
@@ -219,8 +219,8 @@ export class PromoteScene {
       readonly proxies?: readonly FakeProxy[];
     } = {},
   ): Promise<void> {
-    const clock = new SkippingClock();
-    const skipping = setInterval(() => clock.skip(1_000), 1);
+    const clock = new AdvancingClock();
+    const advancing = setInterval(() => clock.advance(1_000), 1);
     const promotion = new Promotion({
       standby: this.standby,
       proxies: given.proxies ?? [this.a, this.b],
@@ -233,7 +233,7 @@ export class PromoteScene {
     try {
       await promotion.run(given.signal ?? new AbortController().signal);
     } finally {
-      clearInterval(skipping);
+      clearInterval(advancing);
     }
   }
 }

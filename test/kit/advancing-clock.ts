@@ -1,34 +1,34 @@
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 
 /** Runs as real time does, and can be moved on. */
-export class SkippingClock implements Clock {
-  #skippedMs = 0;
+export class AdvancingClock implements Clock {
+  #advancedMs = 0;
   readonly #wake = new Set<() => void>();
 
   now(): number {
-    return systemClock.now() + this.#skippedMs;
+    return systemClock.now() + this.#advancedMs;
   }
 
   monotonicMs(): number {
-    return systemClock.monotonicMs() + this.#skippedMs;
+    return systemClock.monotonicMs() + this.#advancedMs;
   }
 
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     const until = this.monotonicMs() + ms;
     while (!signal.aborted && this.monotonicMs() < until) {
-      const skipped = new AbortController();
-      const wake = (): void => skipped.abort();
+      const advanced = new AbortController();
+      const wake = (): void => advanced.abort();
       this.#wake.add(wake);
       await systemClock.sleep(
         until - this.monotonicMs(),
-        AbortSignal.any([signal, skipped.signal]),
+        AbortSignal.any([signal, advanced.signal]),
       );
       this.#wake.delete(wake);
     }
   }
 
-  skip(ms: number): void {
-    this.#skippedMs += ms;
+  advance(ms: number): void {
+    this.#advancedMs += ms;
     for (const wake of this.#wake) wake();
   }
 }
