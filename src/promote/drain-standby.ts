@@ -12,6 +12,8 @@ export interface Wanted {
   readonly lanes: readonly LaneEnd[];
   /** What is received after it is undone; and the lanes that this goes for. */
   readonly fork: Fork | undefined;
+  /** By which proxies will reach the target: kept with the drain, so that another run goes on with it. Undefined: as is known. */
+  readonly to: string | undefined;
   readonly named: ReadonlySet<string>;
 }
 
@@ -33,7 +35,7 @@ const LIMITS = {
 /** Resolves once the standby contains what is wanted, and has stopped. Rejects when it refuses, is silent or gets no further. */
 export async function drainStandby(
   { standby, asOf, clock, tell }: DrainOptions,
-  { lanes, fork, named }: Wanted,
+  { lanes, fork, to, named }: Wanted,
   signal: AbortSignal,
 ): Promise<DrainView> {
   let heardMs = clock.monotonicMs();
@@ -41,7 +43,11 @@ export async function drainStandby(
   let before = '';
   for (;;) {
     if (signal.aborted) throw new Error('it was interrupted');
-    const answer = await standby.post('/drain', { lanes, ...(fork && { fork }) });
+    const answer = await standby.post('/drain', {
+      lanes,
+      ...(fork && { fork }),
+      ...(to !== undefined && { to }),
+    });
     if (answer.kind === 'refused') throw new Error(`the standby refuses: ${answer.reason}`);
     if (answer.kind === 'answered') {
       heardMs = clock.monotonicMs();

@@ -13,13 +13,22 @@ export function isBegun({ promotion }: StandbyView, { primaries }: ProxyView, to
   return promotion === 'promoted' && primaries.includes(to);
 }
 
+/** How proxies reach what the standby feeds: what was begun is gone on with by the address that it was begun with. `to`: as is said now. */
+export function addressOf(standby: StandbyView, to: URL | undefined): string {
+  return to?.origin ?? usualOf(standby);
+}
+
+function usualOf({ promotion, to, target }: StandbyView): string {
+  return promotion === 'none' ? target : (to ?? target);
+}
+
 /** Why proxies can't take `to` for what the standby feeds. It may be another name of that. */
 export function addressProblems(
   standby: StandbyView,
   proxies: readonly ProxyView[],
   to: string,
 ): string[] {
-  const { target } = standby;
+  const { target, promotion } = standby;
   const far = farFrom(to, proxies) ?? (to === target ? farFrom(to, [standby]) : undefined);
   if (far !== undefined) {
     const who = far === standby ? 'the standby' : 'proxy';
@@ -27,25 +36,26 @@ export function addressProblems(
       `${to} is another machine for ${who} ${far.address}: say by --to how proxies reach the target`,
     ];
   }
+  const fedBy = (url: string): string =>
+    proxies
+      .filter(({ primaries }) => primaries.includes(url))
+      .map(({ address }) => `proxy ${address}`)
+      .join(' and ');
+  if (promotion === 'promoted') return stoppedProblems(standby, proxies, { to, fedBy });
   // Of a name that means another machine to each nothing can be told.
   const isPlain = to !== target && farFrom(target, [standby, ...proxies]) === undefined;
   return [to, ...(isPlain ? [target] : [])].flatMap((url) => {
-    const fed = proxies
-      .filter(({ primaries }) => primaries.includes(url))
-      .map(({ address }) => `proxy ${address}`);
-    return fed.length === 0 ? [] : feedingProblems(standby, to, { url, fed: fed.join(' and ') });
+    const fed = fedBy(url);
+    return fed === '' ? [] : feedingProblems(standby, to, { url, fed });
   });
 }
 
-/** `fed`: the proxies that feed this one. */
+/** While the standby feeds its target. `fed`: the proxies that feed this one. */
 function feedingProblems(
-  { target, promotion }: StandbyView,
+  { target }: StandbyView,
   to: string,
   { url, fed }: { readonly url: string; readonly fed: string },
 ): string[] {
-  if (promotion === 'promoted') {
-    return url === to ? [] : [`${target} is fed by ${fed} already: leave out --to ${to}`];
-  }
   if (url === target) {
     return [
       `${target} is fed by ${fed}, and by the standby, which has not stopped: it is no standby of these`,
@@ -53,6 +63,28 @@ function feedingProblems(
   }
   return [
     `${to} is fed by ${fed} now, and the standby, which has not stopped, feeds ${target}: leave out --to, or say how proxies reach that`,
+  ];
+}
+
+/** Once the standby has stopped: proxies may feed its target already, by the address that they were given. */
+function stoppedProblems(
+  standby: StandbyView,
+  proxies: readonly ProxyView[],
+  { to, fedBy }: { readonly to: string; readonly fedBy: (url: string) => string },
+): string[] {
+  const { target } = standby;
+  const usual = usualOf(standby);
+  const isPlain = farFrom(target, [standby, ...proxies]) === undefined;
+  const known = new Set([usual, ...(isPlain ? [target] : [])]);
+  const other = [...known].find((url) => url !== to && fedBy(url) !== '');
+  if (other !== undefined) {
+    const say = other === usual ? `leave out --to ${to}` : `say --to ${other}`;
+    return [`${other} is fed by ${fedBy(other)} already: ${say}`];
+  }
+  const fed = fedBy(to);
+  if (known.has(to) || fed === '') return [];
+  return [
+    `${to} is fed by ${fed}, and nothing says that it is ${usual}, which the standby fed until it stopped: leave out --to. Where it is, and they were switched by hand, tell the standby: POST /drain, as docs/PROMOTE.md has it, with "to": "${to}"`,
   ];
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
-import { isBegun, isSwitched } from './new-primary.ts';
+import { addressOf, isBegun, isSwitched } from './new-primary.ts';
 import { checkPromotion } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import {
@@ -45,7 +45,7 @@ export async function lookAtAll({
   // First, as it may take seconds: a lane that a proxy began meanwhile must be known as its own.
   const seen = await standbyOf(standby, asOf, clock);
   const views = await Promise.all(proxies.map((proxy) => view(proxy, proxyView, 'proxy')));
-  const target = to?.origin ?? seen.target;
+  const target = addressOf(seen, to);
   const { problems, warnings } = checkPromotion(seen, views, {
     to: target,
     asOf,

@@ -42,6 +42,8 @@ export interface StandbyView {
   readonly sentToMs: number;
   /** With which it is drained, or was. */
   readonly fork: Fork | undefined;
+  /** The origin by which proxies were to be given the target by the run that had it drained; undefined: none said so. */
+  readonly to: string | undefined;
   /** Ids of forks whose records the target has nothing of. */
   readonly forks: readonly string[];
   /** Everything received up to then is contained of lanes that are not among `lanes`, epoch ms; null: nothing. */
@@ -107,7 +109,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
 export function standbyView(address: string, status: unknown): StandbyView | undefined {
   const fields = fieldsOf(status);
   const { url, state } = fieldsOf(fields['target']);
-  const { state: promotion, fork } = fieldsOf(fields['promotion']);
+  const { state: promotion, fork, to } = fieldsOf(fields['promotion']);
   const { lanes, allUpTo } = fieldsOf(fields['contains']);
   if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
     return undefined;
@@ -130,6 +132,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     stopAt: typeof stopAt === 'string' ? stopAt : null,
     sentToMs: typeof sentTo === 'string' ? Date.parse(sentTo) : Infinity,
     fork: parseFork(fork),
+    to: textOf(to),
     forks: textsOf(fields['forks']) ?? [],
     allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),

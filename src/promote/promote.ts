@@ -14,7 +14,7 @@ import { type DrainView, proxyView } from './promote-views.ts';
 export interface PromoteOptions {
   readonly standby: Admin;
   readonly proxies: readonly Admin[];
-  /** How proxies reach the target; undefined: as the standby does. */
+  /** How proxies reach the target; undefined: as a run before this one said, or as the standby does. */
   readonly to: URL | undefined;
   /** Undefined: nothing is undone. */
   readonly asOf: AsOf | undefined;
@@ -121,8 +121,10 @@ export class Promotion {
   ): Promise<Wanted> {
     const { asOf, tell } = this.#options;
     const { target, known, named, isAnySwitched } = given;
+    // Those that were switched are known by the address that they were given.
+    const to = isAnySwitched ? undefined : target;
     if (asOf === undefined) {
-      return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, named };
+      return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, to, named };
     }
     const cuts: Cut[] = [];
     for (const one of held) {
@@ -140,7 +142,7 @@ export class Promotion {
       lanes: fork.undone.length,
       records: recordsIn(fork.undone),
     });
-    return { lanes: held.flatMap(({ lanes }) => lanes), fork, named };
+    return { lanes: held.flatMap(({ lanes }) => lanes), fork, to, named };
   }
 
   async #hold(open: readonly Admin[]): Promise<readonly Held[]> {

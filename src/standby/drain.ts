@@ -10,9 +10,16 @@ export type Promotion =
   /** It follows. */
   | { readonly kind: 'none' }
   /** It comes to contain all up to these ends, and then stops; with a fork, all that was received up to its time, and nothing after. */
-  | { readonly kind: 'draining'; readonly ends: readonly LaneEnd[]; readonly fork?: Fork }
+  | ({ readonly kind: 'draining'; readonly ends: readonly LaneEnd[] } & PromotedAs)
   /** It has stopped for good, and others write to its target. */
-  | { readonly kind: 'promoted'; readonly sinceMs: number; readonly fork?: Fork };
+  | ({ readonly kind: 'promoted'; readonly sinceMs: number } & PromotedAs);
+
+/** What proxies are switched with: a promotion that is gone on with has it from here. */
+export interface PromotedAs {
+  readonly fork?: Fork;
+  /** The origin by which proxies reach the target, where that was said. */
+  readonly to?: string;
+}
 
 export const FOLLOWING: Promotion = { kind: 'none' };
 
@@ -83,10 +90,15 @@ function hasPassed(
 
 /** As a drain ends. */
 export function promotedOf(
-  { fork }: Extract<Promotion, { kind: 'draining' }>,
+  { fork, to }: Extract<Promotion, { kind: 'draining' }>,
   sinceMs: number,
 ): Promotion {
-  return fork === undefined ? { kind: 'promoted', sinceMs } : { kind: 'promoted', sinceMs, fork };
+  return { kind: 'promoted', sinceMs, ...saidOf(fork, to) };
+}
+
+/** What is said of what proxies are switched with. */
+export function saidOf(fork: Fork | undefined, to: string | undefined): PromotedAs {
+  return { ...(fork && { fork }), ...(to !== undefined && { to }) };
 }
 
 /** `sentToMs`: nothing later was ever sent to the target, epoch ms. Throws PROMOTE_REFUSED. */

@@ -11,6 +11,7 @@ import {
   type Passing,
   promotedOf,
   type Promotion,
+  saidOf,
 } from './drain.ts';
 import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
@@ -56,9 +57,9 @@ export class Draining {
     return drainState(this.promotion, place, { ...this.#passing, isAnswered });
   }
 
-  /** Resolves once it is written down. What has ended stays so, but for its fork. Throws PROMOTE_REFUSED. */
-  async begin(ends: readonly LaneEnd[], fork: Fork | undefined): Promise<void> {
-    await this.#inTurn(() => this.#begin(ends, fork));
+  /** Resolves once it is written down. What has ended stays so, but for what proxies are switched with. Throws PROMOTE_REFUSED. */
+  async begin(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<void> {
+    await this.#inTurn(() => this.#begin(ends, fork, to));
   }
 
   /** Does nothing where none is under way. */
@@ -84,21 +85,23 @@ export class Draining {
     return this.#inTurn(() => this.#end(promotion));
   }
 
-  async #begin(ends: readonly LaneEnd[], fork: Fork | undefined): Promise<void> {
+  async #begin(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<void> {
     const { state, gate, arrivals } = this.#options;
     const { promotion } = this;
+    const known = promotion.kind === 'none' ? undefined : promotion.to;
+    const said = saidOf(fork, to ?? known);
     assertMayDrain(promotion, fork, arrivals.sentSoonMs);
     if (promotion.kind !== 'promoted') {
       // What passes from here on isn't later; what passed before was looked at.
       if (fork !== undefined) gate.drain(fork.at);
       try {
-        await state.save({ promotion: { kind: 'draining', ends, ...(fork && { fork }) } });
+        await state.save({ promotion: { kind: 'draining', ends, ...said } });
       } finally {
         // Where it could not be written down it follows on.
         if (this.promotion.kind === 'none') gate.drain(undefined);
       }
-    } else if (fork !== undefined && fork.id !== promotion.fork?.id) {
-      await state.save({ promotion: { ...promotion, fork } });
+    } else if (fork?.id !== promotion.fork?.id || said.to !== known) {
+      await state.save({ promotion: { ...promotion, ...said } });
     }
   }
 

@@ -198,10 +198,10 @@ export class Standby {
    * Comes to contain everything up to these ends, without a delay, and then stops for good, so that others may write to the target.
    * Goes on with that over restarts. One that has stopped already stays as it is. With a fork it comes to contain everything that was
    * received up to the time of that, and nothing later; one that has stopped so may be given another fork at the same time, of no fewer
-   * lanes. Throws PROMOTE_REFUSED when the target may hold something later.
+   * lanes. `to`, the origin by which proxies reach the target, is only kept. Throws PROMOTE_REFUSED when the target may hold something later.
    */
-  async drain(ends: readonly LaneEnd[], fork?: Fork): Promise<DrainState> {
-    await this.#draining.begin(ends, fork);
+  async drain(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<DrainState> {
+    await this.#draining.begin(ends, fork, to);
     this.#watching.give();
     return this.drained;
   }

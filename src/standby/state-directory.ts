@@ -8,7 +8,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
 import { parseLaneEnds } from '../record/lane-end.ts';
-import { FOLLOWING, type Promotion } from './drain.ts';
+import { FOLLOWING, type Promotion, saidOf } from './drain.ts';
 import type { DamagedObject } from './known-damage.ts';
 import type { LanePlace, Place } from './place.ts';
 
@@ -248,18 +248,19 @@ function parseState(content: Buffer): StandbyState | undefined {
 /** A state that was written before there were any has none. */
 function parsePromotion(value: unknown): Promotion | undefined {
   if (value === undefined) return FOLLOWING;
-  const { kind, ends: written, sinceMs, fork: told } = fieldsOf(value);
+  const { kind, ends: written, sinceMs, fork: told, to } = fieldsOf(value);
   const ends = parseLaneEnds(written);
   const fork = told === undefined ? undefined : parseFork(told);
   if (told !== undefined && fork === undefined) return undefined;
-  const of = fork && { fork };
+  if (to !== undefined && typeof to !== 'string') return undefined;
+  const said = saidOf(fork, to);
   switch (kind) {
     case 'none':
       return FOLLOWING;
     case 'draining':
-      return ends && { kind, ends, ...of };
+      return ends && { kind, ends, ...said };
     case 'promoted':
-      return isNumber(sinceMs) ? { kind, sinceMs, ...of } : undefined;
+      return isNumber(sinceMs) ? { kind, sinceMs, ...said } : undefined;
     default:
       return undefined;
   }

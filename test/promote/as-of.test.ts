@@ -66,6 +66,25 @@ describe('a promotion as of a moment', () => {
     expect(b.fork).toEqual(undone());
   });
 
+  test('undoes nothing of what came since with the switch, by whatever address it is asked for again', async () => {
+    standby.target = 'http://new.example:4242';
+    b.answers.set('/primary/switch', Array<Answer>(500).fill(REFUSED));
+    await expect(promote({ asOf: AS_OF, to: NEW })).rejects.toMatchObject({
+      code: 'PROMOTE_UNFINISHED',
+    });
+    b.answers.clear();
+    const [wanted, again] = [undone(), { ...AS_OF, id: 'f'.repeat(16) }];
+    a.end += 50;
+    for (let run = 1; run <= 2; run += 1) {
+      await promote({ asOf: again });
+      expect([stands(), a.fork, b.fork]).toEqual([[NEW, NEW], wanted, wanted]);
+    }
+    await expect(promote({ asOf: again, to: 'http://new.example:4242' })).rejects.toThrow(
+      `${NEW} is fed by proxy a:4244 and proxy b:4244 already: leave out --to`,
+    );
+    expect([a.fork, b.fork]).toEqual([wanted, wanted]);
+  });
+
   test('is refused without one that was switched, and goes on with all', async () => {
     b.answers.set(
       '/primary/switch',

@@ -97,6 +97,62 @@ describe('a promotion, by the address of the new primary,', () => {
     expect(stands()).toEqual([NEW, NEW]);
   });
 
+  test('goes on by the address that it was begun with, where none is said', async () => {
+    standby.target = 'http://new.example:4242';
+    b.answers.set('/primary/switch', Array<Answer>(500).fill(REFUSED));
+    await expect(promote({ to: NEW })).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });
+    b.answers.clear();
+    a.asked.length = 0;
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+    expect(a.asked).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ event: 'done', target: NEW });
+  });
+
+  test('goes on by none but that once some were switched, and by any while none were', async () => {
+    const [first, other] = ['http://10.0.0.9:4242', 'http://10.0.0.10:4242'];
+    a.answers.set('/primary/switch', [REFUSED]);
+    await expect(promote({ to: first })).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
+    b.answers.set('/primary/switch', Array<Answer>(500).fill(REFUSED));
+    await expect(promote({ to: NEW })).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });
+    await expect(promote({ to: other })).rejects.toThrow(
+      `${NEW} is fed by proxy a:4244 already: leave out --to ${other}`,
+    );
+    expect(stands()).toEqual([NEW, `${OLD} held`]);
+    standby.to = first;
+    await expect(promote()).rejects.toThrow(
+      `${NEW} is fed by proxy a:4244 already: say --to ${NEW}`,
+    );
+  });
+
+  test('is not said to be done for the old primary’s name, though the standby has stopped', async () => {
+    a.answers.set('/primary/switch', [REFUSED]);
+    await expect(promote()).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
+    expect([stands(), standby.promotion]).toEqual([[OLD, OLD], 'promoted']);
+    for (const isHeld of [false, true]) {
+      for (const proxy of [a, b]) proxy.isHeld = isHeld;
+      events.length = 0;
+      await expect(promote({ to: OLD })).rejects.toThrow(
+        /old:4242 is fed by proxy a:4244 and proxy b:4244, and nothing says that it is http:\/\/new:4242/,
+      );
+      expect(events).toMatchObject([{ event: 'checked' }]);
+    }
+    expect(stands()).toEqual([`${OLD} held`, `${OLD} held`]);
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('is done for an address that proxies were given by hand, once the standby was told that', async () => {
+    standby.target = 'http://new.example:4242';
+    standby.promotion = 'promoted';
+    for (const proxy of [a, b]) proxy.primary = NEW;
+    await expect(promote({ to: NEW })).rejects.toThrow(`with "to": "${NEW}"`);
+    await standby.post('/drain', { lanes: [], to: NEW });
+    await promote();
+    expect(events.at(-1)).toMatchObject({ event: 'done', target: NEW });
+    expect([...a.asked, ...b.asked]).not.toContain('/primary/hold');
+  });
+
   test('is not gone on with by the old primary’s name', async () => {
     b.answers.set('/primary/switch', Array<Answer>(500).fill(REFUSED));
     await expect(promote()).rejects.toMatchObject({ code: 'PROMOTE_UNFINISHED' });

@@ -33,6 +33,13 @@ async function openDraining() {
     draining,
     gate,
     written: () => state.state.promotion,
+    /** As the next start would read it. */
+    reopened: async () => {
+      await state.close();
+      const next = await StateDirectory.open(folder.path, new URL('http://tsdb-2:4242'), false);
+      await next.close();
+      return next.state.promotion;
+    },
     [Symbol.asyncDispose]: async () => {
       await state.close();
       await folder[Symbol.asyncDispose]();
@@ -43,7 +50,7 @@ async function openDraining() {
 test('a drain that is given up just as it could end does not end', async () => {
   await using scene = await openDraining();
   const { draining, written } = scene;
-  await draining.begin([], undefined);
+  await draining.begin([]);
   const givenUp = draining.giveUp();
   expect(await draining.step()).toBeUndefined();
   await givenUp;
@@ -53,7 +60,7 @@ test('a drain that is given up just as it could end does not end', async () => {
 test('a drain that is given up just as it ends has ended', async () => {
   await using scene = await openDraining();
   const { draining, gate, written } = scene;
-  await draining.begin([], undefined);
+  await draining.begin([]);
   const ended = draining.step();
   await draining.giveUp();
   expect(await ended).toEqual(beginningAt(null));
@@ -72,10 +79,28 @@ test('a drain that is given up just as it begins is given up', async () => {
 test('nothing passes that was received after a moment, once a drain as of that is asked for', async () => {
   await using scene = await openDraining();
   const { draining, gate, written } = scene;
-  await draining.begin([], undefined);
+  await draining.begin([]);
   const begun = draining.begin([], FORK);
   await Promise.resolve();
   expect([await draining.step(), gate.limitMs(0)]).toEqual([undefined, FORK.at]);
   await begun;
   expect(written()).toMatchObject({ kind: 'draining', fork: FORK });
+});
+
+test('a drain keeps the address that proxies are given, over its end, until it is told another or given up', async () => {
+  await using scene = await openDraining();
+  const { draining, written } = scene;
+  const [to, other] = ['http://10.0.0.9:4242', 'http://tsdb-2:4242'];
+  await draining.begin([], FORK, to);
+  await draining.giveUp();
+  expect(written()).toEqual({ kind: 'none' });
+  await draining.begin([], FORK, to);
+  await draining.begin([], FORK);
+  expect(written()).toEqual({ kind: 'draining', ends: [], fork: FORK, to });
+  await draining.step();
+  expect(await scene.reopened()).toMatchObject({ kind: 'promoted', fork: FORK, to });
+  await draining.begin([], FORK);
+  expect(written()).toMatchObject({ fork: FORK, to });
+  await draining.begin([], FORK, other);
+  expect(written()).toMatchObject({ fork: FORK, to: other });
 });

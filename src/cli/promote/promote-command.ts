@@ -21,7 +21,7 @@ export function addPromote(program: Command, settle: (code: ExitCode) => void): 
     )
     .option(
       '--to <URL>',
-      'How proxies reach the target of the standby, where it is not as the standby does.',
+      'How proxies reach the target of the standby, where it is not as the standby does. What was begun is gone on with by the address that it was begun with.',
     )
     .option(
       '--as-of <TIME>',

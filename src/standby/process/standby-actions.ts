@@ -27,11 +27,12 @@ export function standbyActions(
       const ends = parseLaneEnds(fieldsOf(body)['lanes']);
       if (ends === undefined) throw wrong();
       const fork = forkIn(body);
+      const to = originIn(body);
       // It is asked again and again until it is over.
       if (standby.promotion.kind === 'none') {
         logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`), fork }, 'draining');
       }
-      return describeDrain(await standby.drain(ends, fork));
+      return describeDrain(await standby.drain(ends, fork, to));
     },
     '/follow': async () => {
       const { promotion } = standby;
@@ -52,6 +53,14 @@ function forkIn(body: unknown): Fork | undefined {
   const parsed = parseFork(fork);
   if (parsed !== undefined) return parsed;
   throw new WalError('PROMOTE_REFUSED', '"fork" is not what docs/STANDBY.md says');
+}
+
+function originIn(body: unknown): string | undefined {
+  const { to } = fieldsOf(body);
+  if (to === undefined || to === null) return undefined;
+  if (typeof to === 'string' && to.startsWith('http:') && URL.canParse(to))
+    return new URL(to).origin;
+  throw new WalError('PROMOTE_REFUSED', '"to" is no address of an OpenTSDB, as http://tsdb-2:4242');
 }
 
 function wrong(): WalError {

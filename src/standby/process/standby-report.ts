@@ -191,8 +191,8 @@ export function describeSeen({ seen, sentToMs }: Pick<Standby, 'seen' | 'sentToM
 function promotionOf(standby: Standby): object {
   const { promotion } = standby;
   const since = promotion.kind === 'promoted' ? formatInstant(promotion.sinceMs) : null;
-  const fork = promotion.kind === 'none' ? undefined : promotion.fork;
-  return { state: promotion.kind, since, fork: fork ?? null };
+  const { fork = null, to = null } = promotion.kind === 'none' ? {} : promotion;
+  return { state: promotion.kind, since, fork, to };
 }
 
 /** How far a drain has come, as `POST /drain` answers (docs/STANDBY.md). */

@@ -124,6 +124,8 @@ export class FakeStandby extends FakeAdmin {
   /** A lane that it meets on the way. */
   comes: { lane: string; seq: number; receivedAt: number } | undefined;
   fork: Fork | undefined;
+  /** As it was told that proxies reach its target. */
+  to: string | undefined;
   /** Known ones, by id. */
   forks: readonly string[] = [];
 
@@ -133,7 +135,7 @@ export class FakeStandby extends FakeAdmin {
         version: VERSION,
         source: { kind: this.source },
         target: { url: this.target, state: { kind: 'live' } },
-        promotion: { state: this.promotion, fork: this.fork ?? null },
+        promotion: { state: this.promotion, fork: this.fork ?? null, to: this.to ?? null },
         forks: this.forks,
         sentTo: new Date(this.sentToMs).toISOString(),
         lagSeconds: this.lagSeconds,
@@ -151,7 +153,11 @@ export class FakeStandby extends FakeAdmin {
       };
     }
     if (path === '/follow' && this.promotion === 'draining') this.promotion = 'none';
-    if (path === '/drain') this.fork = (body as { fork?: Fork }).fork;
+    if (path === '/drain') {
+      const { fork, to = this.to } = body as { fork?: Fork; to?: string };
+      this.fork = fork;
+      this.to = to;
+    }
     if (path === '/drain' && this.promotion !== 'promoted') {
       this.promotion = 'draining';
       this.drains -= 1;
