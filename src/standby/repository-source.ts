@@ -189,7 +189,8 @@ export class RepositorySource implements StandbySource {
     await assertInPlace(repository);
     const catalog = await this.#catalog();
     const coverage = computeCoverage(catalog);
-    const safeMs = coverage.safeTimeMs ?? latestOf(catalog);
+    // Where all lanes have ended nothing is to come, also while the last of what was read isn't there.
+    const safeMs = coverage.safeTimeMs ?? Math.max(latestOf(catalog), this.#readToMs);
     if (safeMs < this.#readToMs) return undefined;
     const covered = coveredLanes(coverage);
     const again = this.#lateIn(catalog, covered, coverage.holes);

@@ -2,7 +2,8 @@ import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseObjectName } from '../../src/archive/format/object-names.ts';
+import { formatRetirementName, parseObjectName } from '../../src/archive/format/object-names.ts';
+import { formatRetirement } from '../../src/archive/format/sidecar.ts';
 import type { DamagedObject } from '../../src/standby/known-damage.ts';
 import { beginningAt } from '../../src/standby/place.ts';
 import type { RepositorySource } from '../../src/standby/repository-source.ts';
@@ -245,6 +246,21 @@ describe('of a repository that is damaged', { timeout: 120_000 }, () => {
     await later.close();
   });
 
+  test('what is put back at the end of lanes that have all ended fills its hole', async () => {
+    const a = { lane: LANE, records: [0, 10, 20, 30].map((ms) => at(ms, ms)) };
+    await using made = await Fabricated.create();
+    await made.write([a], () => minutesOf(4, 1));
+    await retire(made, LANE, 4);
+    const mend = await harmSegments(made.repository, (n) => (n === 3 ? 'data cut' : undefined));
+    const clock = new StillClock(0);
+    const source = await sourceOf(made, clock, folder.path);
+    await source.seek(beginningAt(null));
+    expect(toldOf(await readOn(source, clock))).toEqual(['1-3', 'hole 4-4']);
+    await mend();
+    expect(toldOf(await readOn(source, clock))).toEqual(['again', '3-4']);
+    await source.close();
+  });
+
   test('what is made anew of a day that was merged comes, though no look fell between', async () => {
     const DAY_MS = 86_400_000;
     const times = [0, 1, 2, 3, 4, 5, 1 * DAY_MS, 2 * DAY_MS, 2 * DAY_MS + 10];
@@ -281,6 +297,14 @@ describe('of a repository that is damaged', { timeout: 120_000 }, () => {
     await source.close();
   });
 });
+
+async function retire({ repository }: Fabricated, lane: string, lastSeq: number): Promise<void> {
+  const retirement = { lane, lastSeq, isClosed: true, reason: 'gone', notedAt: 1 };
+  await repository.store.create(
+    formatRetirementName(lane, lastSeq),
+    Buffer.from(formatRetirement(retirement)),
+  );
+}
 
 /** Whether the segment holds the records that are lost. */
 function isAround(sidecar: string): boolean {
