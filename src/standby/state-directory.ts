@@ -62,6 +62,9 @@ export class StateDirectory {
   readonly #lock: DirectoryLock;
   #state: StandbyState;
   #last: Promise<void> = Promise.resolve();
+  /** What the next write is to change, and that write, until it begins. */
+  #changes: Partial<StandbyState> = {};
+  #next: Promise<void> | undefined;
 
   private constructor(
     path: string,
@@ -105,11 +108,14 @@ export class StateDirectory {
     return this.#state;
   }
 
-  /** Durable when it resolves; a crash before leaves what was there. */
+  /** Durable when it resolves; a crash before leaves what was there. All that is asked for while a write is under way is written by the next. */
   async save(changes: Partial<Omit<StandbyState, 'target'>>): Promise<void> {
-    const turn = this.#saveBehind(this.#last, changes);
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    this.#changes = { ...this.#changes, ...changes };
+    if (this.#next === undefined) {
+      this.#next = this.#saveBehind(this.#last);
+      this.#last = this.#next.catch(() => undefined);
+    }
+    return this.#next;
   }
 
   async close(): Promise<void> {
@@ -117,10 +123,11 @@ export class StateDirectory {
     await this.#lock.release();
   }
 
-  /** One write after the other. */
-  async #saveBehind(before: Promise<void>, changes: Partial<StandbyState>): Promise<void> {
+  async #saveBehind(before: Promise<void>): Promise<void> {
     await before;
-    const state = { ...this.#state, ...changes };
+    const state = { ...this.#state, ...this.#changes };
+    this.#changes = {};
+    this.#next = undefined;
     await writeFileAtomic(join(this.path, FILE), seal(formatState(state)));
     this.#state = state;
   }
