@@ -146,9 +146,7 @@ export class Arrivals {
 
   /** Whether all that was received up to then has passed the gate; epoch ms. */
   isOverAt(ms: number): boolean {
-    const { clock, source } = this.#options;
-    if (!this.#readAhead.isWholeTo(ms) || !this.#passage.isOverAt(ms)) return false;
-    return source.completeToMs(clock.now()) > ms;
+    return this.#readAhead.isWholeTo(ms) && this.#passage.isOverAt(ms);
   }
 
   /** Whether all of the source was looked at, to its end of a moment ago. */

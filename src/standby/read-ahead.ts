@@ -2,6 +2,7 @@ import type { Hole } from '../record/control.ts';
 import { forksIn } from '../record/lane-control.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import type { Position } from '../record/position.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { ArrivalIndex } from './arrival-index.ts';
 import type { ForkWatch } from './fork-watch.ts';
 import { splitAtMs } from './frame-parts.ts';
@@ -12,6 +13,7 @@ import type { SourceRead, StandbySource } from './standby-source.ts';
 export interface ReadAheadOptions {
   /** It gives what `place` lacks. */
   readonly source: StandbySource;
+  readonly clock: Pick<Clock, 'now'>;
   readonly place: Place;
   /** What was received later is not kept, epoch ms. */
   readonly keptToMs: number;
@@ -43,6 +45,8 @@ export class ReadAhead {
   /** What was taken in: that coming again is dropped. */
   #tip: Tip;
   #keptToMs: number;
+  /** The source had given everything received up to then, epoch ms, when all that it had given was taken in. */
+  #completeToMs = -Infinity;
   /** Lanes of which something was not kept. */
   readonly #leftOut = new Set<string>();
   /** The source is to go back to what this lacks. */
@@ -61,14 +65,14 @@ export class ReadAhead {
     return this.#leftOut.size > 0;
   }
 
-  /** Whether all that was received up to then, epoch ms, and that the source has given, is here. */
+  /** Whether all that was received up to then is here, epoch ms: not before it is known that no more is kept than up to some time. */
   isWholeTo(ms: number): boolean {
-    return this.#seekTo === undefined && this.#keptToMs >= ms;
+    return this.#seekTo === undefined && this.#keptToMs >= ms && this.#completeToMs > ms;
   }
 
   /** Reads what comes next; false when there is nothing. Rejects as the source does. */
   async read(signal: AbortSignal): Promise<boolean> {
-    const { source } = this.#options;
+    const { source, clock } = this.#options;
     const place = this.#seekTo;
     if (place !== undefined) {
       await source.seek(place);
@@ -78,9 +82,11 @@ export class ReadAhead {
     const read = await source.next();
     // What the source gave belongs to where it was.
     if (this.#seekTo !== undefined) return true;
-    if (read === undefined) return false;
-    await this.#take(read, signal);
-    return true;
+    if (read !== undefined) await this.#take(read, signal);
+    // What is asked of the source while a read is under way would count what isn't here yet.
+    const isAsked = this.#seekTo === undefined && this.#keptToMs !== Infinity;
+    if (isAsked) this.#completeToMs = source.completeToMs(clock.now());
+    return read !== undefined;
   }
 
   /** What the place lacks comes next. */
@@ -151,6 +157,7 @@ export class ReadAhead {
 
   #begin(place: Place): void {
     this.#tip = tipOf(place);
+    this.#completeToMs = -Infinity;
     this.#leftOut.clear();
   }
 }
