@@ -11,15 +11,16 @@ export function spansOf(metrics: readonly string[], firstMs: number, lastMs: num
   return metrics.map((metric) => ({ metric, firstMs, lastMs }));
 }
 
-/** Of the metrics some that hold data, `enough` or a few more, or all. Rejects when there is no answer. */
+/** Of the metrics some that hold data, by `isHeld`, `enough` or a few more, or all. Rejects when there is no answer. */
 export async function someHeld(
   client: Client,
   metrics: readonly MetricSpan[],
   enough: number,
+  isHeld: typeof holds = holds,
 ): Promise<readonly string[]> {
   const held: string[] = [];
   await forEach(metrics, async (span) => {
-    if (held.length < enough && (await holds(client, span)) === true) held.push(span.metric);
+    if (held.length < enough && (await isHeld(client, span)) === true) held.push(span.metric);
   });
   return held;
 }
@@ -40,6 +41,14 @@ export async function holds(
     if (held !== false) return held;
   }
   return false;
+}
+
+/** Within its time alone. Rejects when there is no answer. */
+export async function holdsWithin(
+  client: Client,
+  { metric, firstMs, lastMs }: MetricSpan,
+): Promise<boolean | 'unknown name'> {
+  return client.holdsData(metric, firstMs, lastMs);
 }
 
 /** A few at a time. */

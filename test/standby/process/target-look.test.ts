@@ -1,6 +1,7 @@
+import { rm } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseStandby } from '../../../src/cli/standby/parse-standby.ts';
-import { lookAtTarget } from '../../../src/standby/process/target-look.ts';
+import { lookAtTarget, type TargetLookOptions } from '../../../src/standby/process/target-look.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
@@ -21,14 +22,23 @@ async function rigged(): Promise<StandbyRig> {
   return rig;
 }
 
-function store({ storage }: FakeTsd, metric: string, value: string): void {
-  const timestamp = '1700000000';
+function store(
+  { storage }: FakeTsd,
+  metric: string,
+  value: string,
+  timestamp = '1700000000',
+): void {
   storage.write({ transport: 'http', metric, timestamp, value, tags: { a: 'b' } });
   storage.flush();
 }
 
 /** Starts a new standby as the command does. What it warns of is added to `warned`. */
-async function start(rig: StandbyRig, begin?: string, warned: unknown[] = []): Promise<void> {
+async function start(
+  rig: StandbyRig,
+  begin?: string,
+  warned: unknown[] = [],
+  limits?: TargetLookOptions['limits'],
+): Promise<void> {
   const flags = { target: rig.tsd.url, state: rig.statePath, data: rig.data };
   const config = await loadConfig({ environment: {}, flags: { data: rig.data } });
   const request = parseStandby({ ...flags, ...(begin !== undefined && { begin }) }, config);
@@ -39,7 +49,14 @@ async function start(rig: StandbyRig, begin?: string, warned: unknown[] = []): P
   const state = await StateDirectory.open(rig.statePath, request.target, false);
   if (state.state.place === undefined) await state.save({ place });
   await state.close();
-  const around = { request, data: rig.data, logger, nowMs: Date.now(), signal };
+  const around = {
+    request,
+    data: rig.data,
+    logger,
+    nowMs: Date.now(),
+    signal,
+    ...(limits && { limits }),
+  };
   await rig.start({
     begin: place,
     vet: async (known) => lookAtTarget({ ...around, state: known }),
@@ -72,6 +89,53 @@ test('the primary that the log feeds is called that', async () => {
   await expect(rig.ended()).rejects.toMatchObject({
     message: expect.stringContaining(message) as string,
   });
+});
+
+test('of very many metrics some are looked at, from all, and it is told when these hold nothing', async () => {
+  const rig = await rigged();
+  for (let other = 10; other < 30; other += 1) store(rig.tsd, `other.${other}`, '1');
+  const asked = new Set<string>();
+  rig.tsd.faults.query = ({ queries }) => {
+    for (const { metric } of queries) asked.add(metric);
+    return { status: 200, body: '[]' };
+  };
+  const warned: unknown[] = [];
+  await start(rig, undefined, warned, { metricsMax: 3, toldMax: 1 });
+  await rig.contained();
+  expect([...asked].toSorted()).toEqual(['m', 'other.16', 'other.23']);
+  const counts = { metrics: 21, asked: 3 };
+  expect(warned).toEqual([[counts, expect.stringContaining('none of those that were') as string]]);
+});
+
+test('a target that holds later points than it is said to contain is fed with a warning', async () => {
+  const rig = await rigged();
+  const warned: unknown[] = [];
+  const begin = Date.now() - HOUR_MS;
+  await start(rig, String(begin), warned);
+  await rig.contained();
+  await rig.stop();
+  expect(warned).toEqual([]);
+  await rm(rig.statePath, { recursive: true });
+  store(rig.tsd, 'late', '3', String(Date.now() - 1_000));
+  await start(rig, String(begin), warned);
+  await rig.contained();
+  expect(warned).toEqual([
+    [
+      expect.objectContaining({ metrics: 'late' }),
+      expect.stringContaining('later points') as string,
+    ],
+  ]);
+});
+
+test('a target that holds nothing, and is said to contain everything up to a time, is fed with a warning', async () => {
+  const rig = await rigged();
+  rig.tsd.storage.empty();
+  const warned: unknown[] = [];
+  await start(rig, String(Date.now() - HOUR_MS), warned);
+  await rig.contained();
+  expect(warned).toEqual([
+    [expect.anything(), expect.stringContaining('the target holds no metric') as string],
+  ]);
 });
 
 test('what was fed before is fed on', async () => {
