@@ -206,18 +206,24 @@ export class Promotion {
   async #giveUp(proxies: readonly Admin[], reason: string): Promise<never> {
     const { standby, tell } = this.#options;
     const left: string[] = [];
-    await standby.post('/follow');
+    const followed = await standby.post('/follow');
     for (const proxy of proxies) {
       const answer = await proxy.post('/primary/release');
       if (answer.kind === 'answered') tell({ event: 'released', proxy: proxy.address });
       else left.push(proxy.address);
     }
+    // One that has stopped refuses it.
+    const unheard =
+      followed.kind === 'silent'
+        ? `; the standby may go on with its drain, and stop: POST http://${standby.address}/follow (${followed.reason})`
+        : '';
     if (left.length > 0) {
       const what = left.map((address) => `http://${address}/primary/release`).join(' and ');
-      throw unfinished(`${reason}; not released: ${left.join(', ')} (POST ${what})`, undefined);
+      const held = `; not released: ${left.join(', ')} (POST ${what})`;
+      throw unfinished(`${reason}${held}${unheard}`, undefined);
     }
     throw refused(
-      reason,
+      `${reason}${unheard}`,
       'Nothing was switched, and the proxies feed the old primary again. A standby that says it was promoted can still be: run this again; or start it with --follow-again.',
     );
   }

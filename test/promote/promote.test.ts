@@ -187,6 +187,16 @@ describe('a promotion', () => {
     expect(stands()).toEqual([OLD, OLD]);
   });
 
+  test('says that the standby may stop by itself when that could not be told to follow on', async () => {
+    standby.answers.set('/drain', [REFUSED]);
+    standby.answers.set('/follow', [SILENT('before')]);
+    await expect(promote()).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+      message: expect.stringContaining('and stop: POST http://standby:4246/follow') as string,
+    });
+    expect(stands()).toEqual([OLD, OLD]);
+  });
+
   test('says which proxy stays held when that cannot be undone', async () => {
     b.answers.set('/primary/hold', [REFUSED]);
     a.answers.set('/primary/release', [SILENT('before')]);
