@@ -141,3 +141,14 @@ function otherTime(known: Fork | undefined): WalError {
   const flag = known === undefined ? 'without --as-of' : `with --as-of ${formatInstant(known.at)}`;
   return new WalError('PROMOTE_REFUSED', message, { hint: `Promote it ${flag}.` });
 }
+
+/**
+ * Whether one that was promoted is to follow again. What the last start was told, too, was meant for what was before that: a flag that stays in a
+ * unit would have two write to the target after the next promotion.
+ */
+export function isToFollowAgain(
+  { promotion, wasToldAgain }: { readonly promotion: Promotion; readonly wasToldAgain: boolean },
+  isTold: boolean,
+): boolean {
+  return promotion.kind === 'promoted' && isTold && !wasToldAgain;
+}

@@ -32,6 +32,8 @@ export interface StandbyState {
   readonly forks: readonly Fork[];
   /** What of the repository that it is fed from is damaged, so that it lacks records: to be given them when that is whole. */
   readonly damaged: readonly DamagedObject[];
+  /** The last start was told to follow again after a promotion, whether there had been one or not. */
+  readonly wasToldAgain: boolean;
   /** Why it can't be followed on: the target has something of what a fork undid. Null: it can. */
   readonly forked: string | null;
 }
@@ -51,6 +53,7 @@ const FRESH: Omit<StandbyState, 'target'> = {
   sentToMs: 0,
   forks: [],
   damaged: [],
+  wasToldAgain: false,
   forked: null,
 };
 
@@ -219,13 +222,13 @@ function parseState(content: Buffer): StandbyState | undefined {
   const promotion = parsePromotion(written);
   const forks = parseForks(rest['forks']);
   // A version that didn't say so may have sent something.
-  const { beganOldestMs, sentToMs, forked = null, isReached = true } = rest;
+  const { beganOldestMs, sentToMs, forked = null, isReached = true, wasToldAgain = false } = rest;
   const damaged = parseDamaged(rest['damaged']);
   if (promotion === undefined || forks === undefined || damaged === undefined) return undefined;
   if (beganOldestMs !== undefined && typeof beganOldestMs !== 'number') return undefined;
   if (sentToMs !== undefined && typeof sentToMs !== 'number') return undefined;
   if (forked !== null && typeof forked !== 'string') return undefined;
-  if (typeof isReached !== 'boolean') return undefined;
+  if (typeof isReached !== 'boolean' || typeof wasToldAgain !== 'boolean') return undefined;
   const known = {
     target,
     topic,
@@ -236,6 +239,7 @@ function parseState(content: Buffer): StandbyState | undefined {
     sentToMs,
     forks,
     damaged,
+    wasToldAgain,
     forked,
   };
   if (place === null) return { ...known, place: undefined };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { lackingOf, type LaneEnd } from '../../src/record/lane-end.ts';
 import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { laneEnds } from '../../src/wal/lane-ends.ts';
-import { drainLookMs } from '../../src/standby/drain.ts';
+import { drainLookMs, isToFollowAgain } from '../../src/standby/drain.ts';
 import { until } from '../kit/until.ts';
 import { readLog } from '../kit/wal-log.ts';
 import { StandbyRig } from './rig.ts';
@@ -35,6 +35,16 @@ test('a standby is looked at more often when something is to end it', () => {
   ];
   expect(following).toBe(1_000);
   expect(ending).toEqual([200, 200, 200]);
+});
+
+test('a standby that was promoted follows again by the first start that is told so, and by no flag that stays', () => {
+  const promotion = { kind: 'promoted', sinceMs: 1 } as const;
+  const told = [false, true].map((wasToldAgain) =>
+    isToFollowAgain({ promotion, wasToldAgain }, true),
+  );
+  expect(told).toEqual([true, false]);
+  expect(isToFollowAgain({ promotion, wasToldAgain: false }, false)).toBe(false);
+  expect(isToFollowAgain({ promotion: { kind: 'none' }, wasToldAgain: false }, true)).toBe(false);
 });
 
 describe.concurrent('a standby that is drained', () => {

@@ -8,6 +8,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { isToFollowAgain } from '../drain.ts';
 import { LogSource } from '../log-source.ts';
 import { beginningAt, type Place } from '../place.ts';
 import type { StateDirectory } from '../state-directory.ts';
@@ -98,7 +99,9 @@ async function openData(
   const { data } = request.config;
   const log = await openLog(data);
   // Whose target was made the primary sends nothing, and tells so.
-  const isOver = state?.state.promotion.kind === 'promoted' && !request.isFollowingAgain;
+  const isOver =
+    state?.state.promotion.kind === 'promoted' &&
+    !isToFollowAgain(state.state, request.isFollowingAgain);
   if (!isOver) await assertNotPrimary(request);
   if (await Cursor.isThere(data, 'kafka')) logger.warn(TOPIC_UNREAD.followed);
   const [oldest] = log.segments;

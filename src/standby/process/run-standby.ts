@@ -4,7 +4,7 @@ import { systemClock, untilAborted } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
-import { FOLLOWING } from '../drain.ts';
+import { FOLLOWING, isToFollowAgain } from '../drain.ts';
 import { stillForked } from '../forked.ts';
 import { Gate } from '../gate.ts';
 import type { Place } from '../place.ts';
@@ -50,17 +50,15 @@ async function follow(
   if (forked !== null && promotion.kind !== 'promoted') throw stillForked(forked);
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
-  const onBypass = (): void => counters.bypasses.inc();
-  const followed = await openFollowed(request, logger, onBypass, state);
+  const followed = await openFollowed(request, logger, () => counters.bypasses.inc(), state);
   const { source, named } = followed;
   const isNew = state.state.place === undefined;
   const place =
     state.state.place ?? (await beginWith({ request, state, logger, signal }, followed));
   if (place === undefined) return;
   await forgetBootstrap(state);
-  const wasPromoted = state.state.promotion.kind === 'promoted';
-  const isFollowingAgain = wasPromoted && request.isFollowingAgain;
-  const isOver = wasPromoted && !isFollowingAgain;
+  const isFollowingAgain = isToFollowAgain(state.state, request.isFollowingAgain);
+  const isOver = promotion.kind === 'promoted' && !isFollowingAgain;
   // One that has stopped for good answers also when its source is gone.
   if (isOver) await source.close();
   // What can't be followed from there is said before anything begins.
@@ -71,7 +69,9 @@ async function follow(
     ...(isNew && { sentToMs: place.latestMs ?? 0 }),
     ...(isNew && request.begin.kind === 'oldest' && { beganOldestMs: systemClock.now() }),
     ...(isFollowingAgain && { promotion: FOLLOWING }),
+    wasToldAgain: request.isFollowingAgain,
   });
+  if (request.isFollowingAgain) logger.warn(isOver ? STILL_PROMOTED : LEAVE_OUT);
   const { isPaused } = state.state;
   const gate = new Gate({ delayMs, stopAtMs, isPaused });
   const parts = { request, logger, clock: systemClock, metrics: counters, gate };
@@ -111,6 +111,10 @@ async function follow(
     await admin.close();
   }
 }
+
+const LEAVE_OUT = 'leave out --follow-again from now on: it is for one start';
+const STILL_PROMOTED =
+  'it does not follow again, since the last start had --follow-again, too, which may have meant an earlier promotion: start it without, then with it';
 
 /** What it has stopped with can be asked for until it is told to stop. */
 async function servePromoted(signal: AbortSignal, logger: Logger): Promise<void> {

@@ -71,13 +71,15 @@ test('a standby that was promoted tells what it contains also when it is started
   await state.save({
     place: { sinceMs: null, latestMs: 5, lanes },
     promotion: { kind: 'promoted', sinceMs: 6 },
+    // The flag stands in a unit, as it was needed once.
+    wasToldAgain: true,
   });
   await state.close();
   const admin = `127.0.0.1:${await freePort()}`;
   const flags = ['--kafka', KAFKA, '--topic', 't', '--target', TARGET, '--state', folder.path];
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', 'src/main.ts', 'standby', ...flags, '--admin', admin],
+    ['--import', 'tsx', 'src/main.ts', 'standby', ...flags, '--admin', admin, '--follow-again'],
     { stdio: 'ignore' },
   );
   const ended = once(child, 'exit');
