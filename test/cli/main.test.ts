@@ -246,7 +246,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       await createRepository(place, 1_000);
       const other = await run(args);
       expect(other.code).toBe(0);
-      expect(other.stderr).toMatch(/warning: repository .* history would begin anew/);
+      expect(other.stderr).toMatch(/warning: repository .* history begins anew there/);
     });
 
     test('ends with an error when the repository does not answer', async () => {

@@ -48,26 +48,27 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
   try {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
-    const found = await Promise.all(configs.map(checkFormerTopic).concat(configs.map(checkChoice)));
+    const checks = configs.flatMap((one) => [checkFormerTopic(one), checkChoice(one)]);
+    const found = await Promise.all(checks.map((check) => check.catch(faultOf)));
     const findings = found.filter((finding) => finding !== undefined);
     return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    return [{ kind: 'error', code: error.code, says: explain(error) }];
+    return [faultOf(error)];
   }
+}
+
+function faultOf(error: unknown): Finding {
+  const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
+  return { kind: 'error', code, says: explain(error) };
 }
 
 /** What a switch of the primary has left in a data directory. */
 async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
-  try {
-    const misnamed = await PrimaryChoice.look(data, primary);
-    if (misnamed === undefined) return await checkFormer(data, primary);
-    const says = `primary ${primary} would not be fed: ${tellMisnamed(misnamed)}`;
-    return { kind: 'warning', says };
-  } catch (error) {
-    const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
-    return { kind: 'error', code, says: explain(error) };
-  }
+  const misnamed = await PrimaryChoice.look(data, primary);
+  if (misnamed === undefined) return checkFormer(data, primary);
+  const says = `primary ${primary} would not be fed: ${tellMisnamed(misnamed)}`;
+  return { kind: 'warning', says };
 }
 
 async function checkFormer(data: string, primary: string): Promise<Finding | undefined> {
