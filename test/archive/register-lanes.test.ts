@@ -239,8 +239,14 @@ describe('registering lanes', () => {
       await putSegment(the.repository.store, { lane, level: 'minute', ...span });
       await writeLog(the.wal, 1, RECORDS);
       await expect(register(the)).rejects.toMatchObject({ code: 'WAL_ROLLED_BACK' });
-      const [, second = ''] = await lanesOf(the.wal);
-      expect(await the.repository.store.read(formatBeginName(second))).toBeUndefined();
+      // A later start opens one more lane, behind that which was refused.
+      await writeLog(the.wal, 1, RECORDS);
+      await expect(register(the)).rejects.toMatchObject({ code: 'WAL_ROLLED_BACK' });
+      const [, ...refused] = await lanesOf(the.wal);
+      expect(refused.length).toBe(2);
+      for (const name of refused.map(formatBeginName)) {
+        expect(await the.repository.store.read(name)).toBeUndefined();
+      }
     });
   });
 

@@ -2,6 +2,7 @@ import type { LaneOpening } from '../write/lane-opening.ts';
 import { registerLanes } from '../write/register-lanes.ts';
 import type { Repository } from '../repository.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { explain } from '../../runtime/errors.ts';
 
 export interface LaneRegistrarOptions {
   readonly repository: Repository;
@@ -67,7 +68,7 @@ export class LaneRegistrar {
         if (this.#wanted === openings) this.#wanted = [];
         registered(lane);
       } catch (error) {
-        const { message } = error as Error;
+        const message = explain(error);
         if (told !== `${lane} ${message}`) unregistered(lane, message);
         told = `${lane} ${message}`;
         await this.#untilWanted(RETRY_MS, signal);

@@ -29,7 +29,8 @@ export async function readOpenings(segments: readonly Segment[]): Promise<LaneOp
     if (before?.lane === first.lane) continue;
     const files = segments.filter(({ lane }) => lane === first.lane);
     const isLast = files.length === segments.length - index;
-    const opening = (await readFirst(files, before)) ?? (isLast ? undefined : emptyLane(first));
+    const opening =
+      (await readFirst(files, before)) ?? (isLast ? undefined : emptyLane(first, before));
     if (opening !== undefined) openings.push(opening);
   }
   return openings;
@@ -87,7 +88,7 @@ function previousOf(first: Segment, before: Segment | undefined): LaneOpening['p
 }
 
 /** A start that failed before its first record: nothing is in it, but the lanes around it are tied by it. */
-function emptyLane(first: Segment): LaneOpening | undefined {
+function emptyLane(first: Segment, before: Segment | undefined): LaneOpening | undefined {
   const { lane, ordinal, firstSeq, lastSeq, createdAt, previous } = first;
   if (firstSeq !== 1 || lastSeq !== 0 || previous === undefined) return undefined;
   return {
@@ -96,7 +97,7 @@ function emptyLane(first: Segment): LaneOpening | undefined {
     firstSeq,
     receivedAt: createdAt,
     previous: { lane: previous.lane, lastSeq: previous.lastSeq },
-    notBefore: undefined,
+    notBefore: before?.createdAt,
     reason: UNKNOWN,
     disputed: null,
   };

@@ -34,7 +34,7 @@ export interface RegistrationOptions {
  *
  * Order: begins, then DATA/archive.json. A crash between leaves begins that tell the same.
  *
- * Throws WAL_ROLLED_BACK when the repository holds more of the lane before the newest one than the log does.
+ * Throws WAL_ROLLED_BACK when the repository holds more of the lane before one that it doesn't know than the log does; so do later starts.
  */
 export async function registerLanes(options: RegistrationOptions): Promise<void> {
   const { repository, data, openings, host } = options;
@@ -44,11 +44,11 @@ export async function registerLanes(options: RegistrationOptions): Promise<void>
   const own = home?.repository === id ? home.newest : undefined;
   if (newest === undefined || newest.lane === own?.lane) return;
   await assertInPlace(repository);
-  await refuseRolledBack(store, newest);
   let before = await knownBefore(store, openings, own);
   for (const opening of openings) {
     const { lane } = opening;
     if ((await store.read(formatBeginName(lane))) === undefined) {
+      await refuseRolledBack(store, opening);
       const begin = await beginOf(store, opening, { host, before });
       await store.create(formatBeginName(lane), Buffer.from(formatBegin(begin)));
     }
@@ -124,8 +124,8 @@ async function lastSpan(
  * A data directory that was put back from a copy goes on in a new lane behind an end that it has passed before. What
  * came after that end would be part of no history.
  */
-async function refuseRolledBack(store: ObjectStore, newest: LaneOpening): Promise<void> {
-  const { previous, notBefore } = newest;
+async function refuseRolledBack(store: ObjectStore, opening: LaneOpening): Promise<void> {
+  const { previous, notBefore } = opening;
   if (previous === null || previous === undefined || notBefore === undefined) return;
   const last = await lastSpan(store, previous.lane, notBefore);
   if (last === undefined || last.lastSeq <= previous.lastSeq) return;
@@ -133,7 +133,7 @@ async function refuseRolledBack(store: ObjectStore, newest: LaneOpening): Promis
     'WAL_ROLLED_BACK',
     `the repository holds lane ${previous.lane} up to ${last.lastSeq}, and the log only up to ${previous.lastSeq}`,
     {
-      hint: 'The data directory was put back from a copy. Put back the newer one, or name another --repository.',
+      hint: 'The data directory was put back from a copy, or is one, and the other goes on. Put back the newer one, or let only that go on, or name another --repository.',
     },
   );
 }
