@@ -149,7 +149,13 @@ function lockedBy(holder: LockHolder, path: string): WalError {
     'DATA_LOCKED',
     `process ${holder.pid} on ${holder.host} uses this directory`,
     {
-      hint: `Stop it, or name another directory. If ${holder.host} is gone for good, remove ${path}.`,
+      hint: `Stop it, or name another directory.${orGone(holder, path)}`,
     },
   );
+}
+
+/** Of a process of this machine it is known that it runs; it may use the directory that this one was copied from. */
+function orGone({ host }: LockHolder, path: string): string {
+  if (host === hostname()) return '';
+  return ` If ${host} is gone for good, or uses another directory, of which this is a copy, and will not go on with it, remove ${path}.`;
 }

@@ -61,7 +61,10 @@ async function checkLog(data: string): Promise<Finding> {
 function judgeHolder(data: string, holder: LockHolder): Finding {
   const { pid, host } = holder;
   return isHere(holder)
-    ? { kind: 'ok', says: `data ${data} is in use by the tsdb-wal that runs, process ${pid}` }
+    ? {
+        kind: 'ok',
+        says: `data ${data} is in use by the tsdb-wal that runs, process ${pid}: another start is refused until that has stopped`,
+      }
     : {
         kind: 'error',
         code: 'DATA_LOCKED',
