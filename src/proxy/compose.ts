@@ -218,7 +218,7 @@ async function lockData(directory: string): Promise<DirectoryLock> {
     const { message } = cause as Error;
     throw new WalError('DATA_UNUSABLE', `${directory} cannot be used: ${message}`, {
       cause,
-      hint: 'Choose another --data, or let this user write there.',
+      hint: 'Make room there, let this user write there, or choose another --data.',
     });
   }
 }

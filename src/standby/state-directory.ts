@@ -179,7 +179,7 @@ async function lockFolder(path: string): Promise<DirectoryLock> {
     if (cause instanceof WalError) throw cause;
     throw new WalError('DATA_UNUSABLE', `${path} cannot be used: ${(cause as Error).message}`, {
       cause,
-      hint: 'Choose another --state, or let this user write there.',
+      hint: 'Make room there, let this user write there, or choose another --state.',
     });
   }
 }

@@ -43,8 +43,8 @@ export class DirectoryLock {
 
   /** `own`: a name of a file that is made and removed. */
   static async #take(directory: string, own: string): Promise<DirectoryLock> {
-    await writeFile(own, `${JSON.stringify(await describe(process.pid))}\n`);
     try {
+      await writeFile(own, `${JSON.stringify(await describe(process.pid))}\n`);
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
         const highest = Math.max(0, ...(await lockNumbers(directory)));
         const held = lockPath(directory, highest);

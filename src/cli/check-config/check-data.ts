@@ -1,4 +1,4 @@
-import { access, constants, mkdtemp, rmdir } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openLog } from '../../archive/tail/log-tail.ts';
 import type { Config } from '../../config/options.ts';
@@ -30,7 +30,7 @@ export async function checkData(
 async function checkPlace(data: string, limits: SpaceLimits | undefined): Promise<Finding> {
   try {
     const existing = await nearestExisting(data);
-    await rmdir(await mkdtemp(join(existing, '.tsdb-wal-check-')));
+    await tryWriting(existing);
     const log = await nearestExisting(join(data, 'wal'));
     const refusal = limits && (await spaceRefusal(log, 0, limits));
     if (refusal !== undefined) {
@@ -44,6 +44,18 @@ async function checkPlace(data: string, limits: SpaceLimits | undefined): Promis
     return { kind: 'error', code: 'DATA_UNUSABLE', says };
   }
 }
+
+/** Of a disk that is full a folder can still be made. Rejects where nothing can be written. */
+async function tryWriting(folder: string): Promise<void> {
+  const tried = await mkdtemp(join(folder, '.tsdb-wal-check-'));
+  try {
+    await writeFile(join(tried, 'tried'), Buffer.alloc(TRIED_BYTES));
+  } finally {
+    await rm(tried, { recursive: true, force: true });
+  }
+}
+
+const TRIED_BYTES = 65_536;
 
 const MAKE_ROOM =
   'Make room there, name a place on another disk by --data, or set wal.freeBytesMin lower';
