@@ -1,5 +1,7 @@
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
+import { formatSeconds } from '../runtime/format-seconds.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Wal } from '../wal/log.ts';
 import { KnownHoles } from '../wal/known-holes.ts';
@@ -42,8 +44,21 @@ export class LogReport {
     }
   }
 
-  opened({ lane }: Position, reason: string): void {
+  /** `disputed`: the last receive time before, and the first since, epoch ms, where the clock leapt in between. */
+  opened(
+    { lane }: Position,
+    reason: string,
+    disputed?: { readonly from: number; readonly to: number },
+  ): void {
     this.#logger.info({ lane, reason }, 'lane opened');
+    if (disputed === undefined) return;
+    const { from, to } = disputed;
+    const span = formatSeconds(Math.abs(to - from) / 1_000);
+    const told =
+      to < from
+        ? `the wall clock is ${span} behind what was received last: receive times in between are in doubt, and no later moment can be restored than it says`
+        : `the wall clock leapt ahead by ${span}: receive times in between are in doubt`;
+    this.#logger.warn({ lane, from: formatInstant(from), to: formatInstant(to) }, told);
   }
 
   expired({ path }: { readonly path: string }): void {

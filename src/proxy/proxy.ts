@@ -116,12 +116,12 @@ export class Proxy {
     const walEvents: WalEvents = {
       durable: (frame) => proxy?.onDurable(frame),
       lost: (last) => proxy?.writePath.lost(last, 'the log could not be written'),
-      opened: (position, reason) => {
-        report.opened(position, reason);
+      opened: (position, reason, disputed) => {
+        report.opened(position, reason, disputed);
         opened = position;
         proxy?.onOpened(position);
       },
-      // At the start and at the end it goes without saying.
+      // Of a start it is told below, and at the end it goes without saying.
       refusing: (reason) => {
         if (proxy !== undefined && !proxy.#isEnding) report.refusing(reason);
       },
@@ -139,6 +139,7 @@ export class Proxy {
     proxy = new Proxy(options, { ...parts, report });
     if (opened !== undefined) proxy.onOpened(opened);
     report.recovered(parts.wal.recovered);
+    report.refusing(parts.wal.refusal);
     return proxy;
   }
 

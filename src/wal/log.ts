@@ -48,8 +48,8 @@ export interface WalEvents {
   durable(frame: RingFrame): void;
   /** What this lane was given after `last` is not durable, and never will be. */
   lost(last: Position): void;
-  /** A lane is open for appends. */
-  opened(position: Position, reason: OpenReason): void;
+  /** A lane is open for appends. `disputed`: the wall clock leapt, or was set back before this start. */
+  opened(position: Position, reason: OpenReason, disputed?: Opening['disputed']): void;
   /** The log stopped taking data, or takes it again. Called once a change. */
   refusing(reason: string | undefined): void;
   /** A file that all followers had passed was removed. */
@@ -280,7 +280,7 @@ export class Wal {
     assert(position !== undefined, 'an empty lane has room for its first record');
     this.#intake.bar(this.#options.barredAtFirst);
     this.#intake.refuse(space);
-    this.#options.events.opened(position, opening.reason);
+    this.#options.events.opened(position, opening.reason, opening.disputed);
   }
 
   #onDurable(frame: RingFrame): void {

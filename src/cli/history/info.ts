@@ -101,10 +101,17 @@ const USUAL_LAG_SECONDS = 900;
 
 const EXIT_OF = { whole: EXIT.ok, hole: EXIT.hole, damaged: EXIT.spoilt } as const;
 
+/** A proxy whose clock is ahead of this one receives later than now. */
+function formatLag(seconds: number): string {
+  return seconds < -1
+    ? `${formatSeconds(-seconds)} ahead of this clock`
+    : `${formatSeconds(Math.max(0, seconds))} ago`;
+}
+
 function formatInfo(info: Info): string {
   const { repository, restorable, safeTime, lagSeconds, totals, lanes, holes, faults } = info;
   const { points, records, bytes, segments } = totals;
-  const lag = lagSeconds === null ? '' : `, ${formatSeconds(lagSeconds)} ago`;
+  const lag = lagSeconds === null ? '' : `, ${formatLag(lagSeconds)}`;
   return [
     `repository ${repository.place}: id ${repository.id}, made ${repository.createdAt}`,
     `restorable: ${restorable.map(({ from, to }) => `${from} to ${to}`).join(', ') || 'nothing'}`,

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   formatDataName,
   formatSidecarName,
@@ -57,6 +57,17 @@ test('info tells the safe time from what `restore --to safe` brings back, where 
   expect(text).toContain('`restore --to safe` brings back the state of 2025-06-01T12:00:59.999Z,');
   await rm(join(folder.path, formatSidecarName(segment(1))));
   expect((await show(folder.path)).text).toContain('brings back nothing, before the first hole');
+});
+
+test('info tells of a safe time that the clock of a proxy has set ahead of this one', async () => {
+  await using folder = await repository();
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(START);
+  try {
+    const { text } = await show(folder.path);
+    expect(text).toMatch(/^safe time: \S+, 3 min ahead of this clock$/m);
+  } finally {
+    clock.mockRestore();
+  }
 });
 
 test('info exits with 7 when data are gone, and what needs them is not restorable', async () => {
