@@ -40,6 +40,8 @@ interface RepositorySourceEvents {
 
 /** The archive grows about once a minute. */
 const LOOK_MS = 5_000;
+/** Looking takes at most this part of the time. */
+const LOOK_SHARE_MAX = 0.1;
 
 /**
  * What a repository holds of all lanes, up to its safe time: everything received up to then is there, or known to be missing. A lane that the
@@ -185,9 +187,12 @@ export class RepositorySource implements StandbySource {
   async #look(): Promise<AsyncGenerator<SourceRead> | undefined> {
     const { clock, repository } = this.#options;
     if (clock.monotonicMs() < this.#nextLookMs) return undefined;
-    this.#nextLookMs = clock.monotonicMs() + LOOK_MS;
+    const beganMs = clock.monotonicMs();
+    this.#nextLookMs = beganMs + LOOK_MS;
     await assertInPlace(repository);
     const catalog = await this.#catalog();
+    const tookMs = clock.monotonicMs() - beganMs;
+    this.#nextLookMs = beganMs + Math.max(LOOK_MS, tookMs / LOOK_SHARE_MAX);
     const coverage = computeCoverage(catalog);
     // Where all lanes have ended nothing is to come, also while the last of what was read isn't there.
     const safeMs = coverage.safeTimeMs ?? Math.max(latestOf(catalog), this.#readToMs);

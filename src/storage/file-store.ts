@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { assert } from '../runtime/errors.ts';
 import { tellingFolder } from '../runtime/random-name.ts';
 import { fileOperations, type FileOperations } from './file-operations.ts';
-import type { ObjectInfo, ObjectStore } from './object-store.ts';
+import type { ChildInfo, ObjectInfo, ObjectStore } from './object-store.ts';
 
 /** In half the time of the one of `node:fs/promises`. */
 const readWhole = promisify(readFile);
@@ -52,6 +52,12 @@ export class FileStore implements ObjectStore {
 
   list(prefix: string, after = ''): AsyncIterable<ObjectInfo> {
     return this.#walk(prefix, after);
+  }
+
+  async *children(prefix: string): AsyncGenerator<ChildInfo> {
+    for (const { name, isFolder } of (await this.#namesIn(prefix, '')).toReversed()) {
+      yield { name, isFolder };
+    }
   }
 
   async remove(name: string): Promise<void> {

@@ -3,6 +3,12 @@ export interface ObjectInfo {
   readonly name: string;
 }
 
+/** What is right below a prefix. */
+export interface ChildInfo extends ObjectInfo {
+  /** What comes behind `name/` is deeper: there may be nothing. */
+  readonly isFolder: boolean;
+}
+
 /**
  * Immutable objects by name, as `a/b/c.json`: segments of letters, digits, `-`, `_` and `.` that do not start
  * with a dot. Nothing is ever overwritten. Every implementation passes test/contract/object-store.ts.
@@ -28,6 +34,12 @@ export interface ObjectStore {
    * page; with `after`, only names that sort behind it. Objects created or removed meanwhile may be in it or not.
    */
   list(prefix: string, after?: string): AsyncIterable<ObjectInfo>;
+
+  /**
+   * The objects right below `prefix/`, and the folders that others are in, each once, in byte order. What is created or removed meanwhile may be
+   * among it or not.
+   */
+  children(prefix: string): AsyncIterable<ChildInfo>;
 
   /** Durable when it resolves. An absent object is fine. */
   remove(name: string): Promise<void>;

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -287,12 +287,17 @@ describe('what the listing shows to be wrong', () => {
     const stranger = `lanes/${laneId(1)}/minute/2025/01/31/readme.txt`;
     await files.create(stranger, Buffer.from('?'));
     await files.create('lanes/notes', Buffer.from('?'));
+    await files.create('lanes/more/notes/1', Buffer.from('?'));
+    await files.create('lanes/more/notes/2', Buffer.from('?'));
+    await mkdir(join(folder.path, 'lanes', laneId(4)));
     await putSegment(files, { ...segmentAt(0), lane: laneId(3) });
     const expected = [
       damaged,
       marker,
       stranger,
       'lanes/notes',
+      'lanes/more/notes/1',
+      'lanes/more/notes/2',
       `lanes/${laneId(3)}/begin.json`,
     ].toSorted();
     const { faults } = await readCatalog(files);

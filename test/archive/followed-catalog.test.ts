@@ -36,7 +36,7 @@ test('each look at a repository that grows in any order tells what a listing of 
       ];
       const keyed = objects.map((put, n) => ({ put, key: order[n % order.length] ?? 0 }));
       const inOrder = keyed.toSorted((a, b) => a.key - b.key);
-      const followed = new FollowedCatalog(store);
+      const followed = new FollowedCatalog(store, { restMs: Infinity, turns: 1 });
       for (let at = 0; at < inOrder.length; at += step) {
         for (const { put } of inOrder.slice(at, at + step)) await put();
         const catalog = await followed.look();
@@ -130,6 +130,62 @@ async function listings(days: number): Promise<number> {
   await followed.look();
   return count;
 }
+
+test('lanes that ended long ago are looked at in turns, and what comes to them all the same is found', async () => {
+  await using folder = await tempDirectory('followed');
+  const store = hastyStore(folder.path);
+  const lanes = Array.from({ length: 12 }, (_, index) => laneId(index + 1));
+  for (const [index, lane] of lanes.entries()) {
+    const before = lanes[index - 1];
+    const openedAt = START + index * DAY_MS;
+    const previous = before === undefined ? null : { lane: before, lastSeq: 10 };
+    await putBegin(store, { ...beginOf(lane), ordinal: index + 1, openedAt, previous });
+    const span = { firstSeq: 1, lastSeq: 10, fromMs: openedAt, toMs: openedAt + DAY_MS / 2 };
+    await putEmptySegment(store, { lane, level: 'day', ...span });
+  }
+  const looked = new Set<string>();
+  const list = store.list.bind(store);
+  store.list = (prefix, after) => {
+    looked.add(prefix.split('/')[1] ?? '');
+    return list(prefix, after);
+  };
+  const turns = 4;
+  const followed = new FollowedCatalog(store, { restMs: 3 * DAY_MS, turns });
+  const look = async (): Promise<{ readonly lanes: string[]; readonly names: number }> => {
+    looked.clear();
+    const catalog = await followed.look();
+    const held = [...catalog.lanes.values()].flatMap(({ objects }) => objects);
+    return { lanes: [...looked], names: held.length };
+  };
+  expect((await look()).lanes.toSorted()).toEqual(lanes);
+  const late = { firstSeq: 11, lastSeq: 20, fromMs: START, toMs: START + DAY_MS - 1 };
+  await putEmptySegment(store, { lane: laneId(1), level: 'minute', ...late });
+  const later = [await look(), await look(), await look(), await look()];
+  expect(later).toHaveLength(turns);
+  // The last one goes on; three ended less than three days before it.
+  for (const one of later) expect(one.lanes.length).toBeLessThan(8);
+  expect(new Set(later.flatMap((one) => one.lanes))).toEqual(new Set(lanes));
+  expect(later.map(({ names }) => names).at(-1)).toBe(13);
+});
+
+test('the lanes are found by one listing of what is below them, however many', async () => {
+  await using folder = await tempDirectory('lanes');
+  const files = hastyStore(folder.path);
+  for (let index = 1; index <= 5; index += 1) await putBegin(files, beginOf(laneId(index)));
+  const listed: string[] = [];
+  const all = files.list.bind(files);
+  const children = files.children.bind(files);
+  files.list = (prefix, after) => {
+    listed.push(prefix);
+    return all(prefix, after);
+  };
+  files.children = (prefix) => {
+    listed.push(prefix);
+    return children(prefix);
+  };
+  expect((await readCatalog(files)).lanes.size).toBe(5);
+  expect(listed.filter((prefix) => prefix === 'lanes')).toHaveLength(1);
+});
 
 function beginOf(lane: string): Begin {
   const place = { lane, ordinal: 1, firstSeq: 1, openedAt: START, previous: null };

@@ -108,6 +108,20 @@ export function describeObjectStore(kind: string, open: () => Promise<OpenedStor
       );
     });
 
+    test('tells what is right below a prefix: objects, and each folder once', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      for (const name of ['a/b/1', 'a/b/2', 'a/b-', 'a/c', 'ab/d', 'a/b0/x/y']) {
+        await store.create(name, bytes(name));
+      }
+      const below: string[] = [];
+      for await (const { name, isFolder } of store.children('a')) {
+        below.push(isFolder ? `${name}/` : name);
+      }
+      expect(below).toEqual(['a/b-', 'a/b/', 'a/b0/', 'a/c']);
+      for await (const { name } of store.children('nothing')) expect(name).toBeUndefined();
+    });
+
     test('lists more than a page, in order', async () => {
       await using opened = await open();
       const { store } = opened;

@@ -142,6 +142,28 @@ describe('what a repository holds', () => {
     await later.close();
   });
 
+  test('is looked at for a tenth of the time at most', async () => {
+    const a = { lane: 'aaaaaaaaaaaaaaaa', records: [at(0, 1), at(10, 2), at(20, 3), at(30, 4)] };
+    await using made = await Fabricated.create();
+    await made.write([a], () => [{ level: 'minute', firstSeq: 1, lastSeq: 2 }]);
+    const clock = new StillClock(0);
+    const { store } = made.repository;
+    const children = store.children.bind(store);
+    store.children = (prefix) => {
+      clock.pass(2_000);
+      return children(prefix);
+    };
+    const source = await sourceOf(made, clock, folder.path);
+    await source.seek(beginningAt(null));
+    expect(valuesOf(await readAll(source))).toEqual(['1']);
+    await made.writeObject(a, { level: 'minute', firstSeq: 3, lastSeq: 4 });
+    clock.pass(LOOK_MS);
+    expect(await readAll(source)).toEqual([]);
+    clock.pass(LOOK_MS);
+    expect(valuesOf(await readAll(source))).toEqual(['2', '3']);
+    await source.close();
+  });
+
   test('is looked for again, and a lane that lacks something of before makes all since come again', async () => {
     const a = { lane: 'aaaaaaaaaaaaaaaa', records: [at(0, 1), at(10, 2), at(20, 3), at(30, 4)] };
     await using made = await Fabricated.create();

@@ -60,20 +60,22 @@ export async function readCatalog(store: ObjectStore): Promise<Catalog> {
   return { lanes: await withBeside(store, lanes), faults };
 }
 
-/** The lanes of a repository by one short listing each; other names below `lanes/` are faults. */
+/**
+ * The lanes of a repository, by one listing of what is below `lanes/`, and a short one of each that isn't known to have something; other names
+ * are faults.
+ */
 export async function* listLanes(
   store: ObjectStore,
   faults: ObjectFault[],
+  known: ReadonlyMap<string, unknown> = new Map(),
 ): AsyncGenerator<string> {
-  let after = '';
-  for (;;) {
-    const name = await firstName(store.list('lanes', after));
-    if (name === undefined) return;
+  for await (const { name, isFolder } of store.children('lanes')) {
     const lane = LANE.exec(name)?.[1];
-    if (lane === undefined) faults.push(stranger(name));
-    else yield lane;
-    // `0` is the character behind `/`, so that is behind every name of the lane.
-    after = lane === undefined ? name : `lanes/${lane}0`;
+    if (!isFolder) faults.push(stranger(name));
+    else if (lane === undefined) {
+      for await (const other of store.list(name)) faults.push(stranger(other.name));
+      // A crash may leave a folder with nothing in it.
+    } else if (known.has(lane) || (await firstName(store.list(name))) !== undefined) yield lane;
   }
 }
 
@@ -180,7 +182,7 @@ function damagedSidecar(name: string): WalError {
   });
 }
 
-const LANE = /^lanes\/([0-9a-f]{16})\//;
+const LANE = /^lanes\/([0-9a-f]{16})$/;
 
 export function isDamage({ kind }: ObjectFault): boolean {
   return kind !== 'stranger';

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { computeCoverage, type LaneHoldings } from './coverage.ts';
+import { computeCoverage, type Coverage, type LaneHoldings } from './coverage.ts';
 import type { ListedDays } from './lane-listing.ts';
 import { dayAt, type SegmentName, type Span } from '../format/object-names.ts';
 import { listBeside } from './outer-segments.ts';
@@ -14,7 +14,7 @@ export async function withBeside<T extends ListedLane>(
   listed: ReadonlyMap<string, T>,
 ): Promise<Map<string, T>> {
   const lanes = new Map(listed);
-  for (const [lane, doubtful] of doubtfulDays(listed)) {
+  for (const [lane, doubtful] of doubtfulDays(listed, computeCoverage({ lanes: listed }))) {
     const holdings = lanes.get(lane);
     if (holdings === undefined) continue;
     const objects = [...holdings.objects];
@@ -30,9 +30,12 @@ export async function withBeside<T extends ListedLane>(
 }
 
 /** By lane the days on which what it seems to lack was received: of each hole from what is before it to what is behind. */
-export function doubtfulDays(lanes: ReadonlyMap<string, ListedLane>): Map<string, ListedDays[]> {
+export function doubtfulDays(
+  lanes: ReadonlyMap<string, ListedLane>,
+  { holes }: Pick<Coverage, 'holes'>,
+): Map<string, ListedDays[]> {
   const doubtful = new Map<string, ListedDays[]>();
-  for (const { lane, firstSeq, fromMs } of computeCoverage({ lanes }).holes) {
+  for (const { lane, firstSeq, fromMs } of holes) {
     const { begin, objects } = lanes.get(lane) ?? {};
     if (objects === undefined) continue;
     const untilMs = endBehind(objects, firstSeq);

@@ -4,7 +4,7 @@ import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
 import { endBehind } from './doubtful-days.ts';
 import { listAll, listOutermost } from './lane-listing.ts';
-import { type MonthIndex, readMonthIndexes } from '../format/month-index-file.ts';
+import { type MonthIndex, type MonthLane, readMonthIndexes } from '../format/month-index-file.ts';
 import { monthEnd, monthOf, monthsBetween, type Span } from '../format/object-names.ts';
 import {
   addTallies,
@@ -47,11 +47,12 @@ export async function readSummary(
 ): Promise<Summary> {
   const faults: ObjectFault[] = [];
   const indexes = useIndex ? await readMonthIndexes(store, faults) : new Map<string, MonthIndex>();
+  const months = byLane(indexes);
   const lanes = new Map<string, LaneSummary>();
   for await (const lane of listLanes(store, faults)) {
     const notes = await readLaneNotes(store, lane, faults);
     const reader = new LaneReader(store, { lane, faults, tally });
-    const { spans, ...rest } = await reader.read(notes, indexes);
+    const { spans, ...rest } = await reader.read(notes, months);
     lanes.set(lane, { ...notes, objects: spans, ...rest });
   }
   faults.push(...lostLanes(indexes, lanes));
@@ -64,10 +65,20 @@ export async function readSummary(
     const notes = lanes.get(lane);
     if (notes === undefined) continue;
     const reader = new LaneReader(store, { lane, faults, tally });
-    const { spans, ...rest } = await reader.read(notes, indexes, doubts);
+    const { spans, ...rest } = await reader.read(notes, months, doubts);
     lanes.set(lane, { ...notes, objects: spans, ...rest });
   }
   return { lanes, faults: withoutRepeats(faults), indexedMonths: indexes.size };
+}
+
+/** What indexes tell, by month and lane. */
+type IndexedMonths = ReadonlyMap<string, ReadonlyMap<string, MonthLane>>;
+
+function byLane(indexes: ReadonlyMap<string, MonthIndex>): IndexedMonths {
+  const months = [...indexes].map(
+    ([month, { lanes }]) => [month, new Map(lanes.map((one) => [one.lane, one]))] as const,
+  );
+  return new Map(months);
 }
 
 /** A lane that no other follows leaves no hole when it is gone as a whole; an index remembers it. */
@@ -130,19 +141,17 @@ class LaneReader {
 
   async read(
     { begin }: Pick<LaneHoldings, 'begin'>,
-    indexes: ReadonlyMap<string, MonthIndex>,
+    months: IndexedMonths,
     doubts = NO_DOUBTS,
   ): Promise<Tally> {
     const { lane, faults, tally } = this.#options;
-    const last = lastOf(indexes);
+    const last = lastOf(months);
     // Nothing of a lane is older than its begin.
     if (begin === undefined || last === undefined) return this.#tally('', doubts);
     const tallies: Tally[] = [];
     for (const month of monthsBetween(monthOf(begin.openedAt), last)) {
       const isDoubtful = doubts.months.has(month);
-      const known = isDoubtful
-        ? undefined
-        : indexes.get(month)?.lanes.find((one) => one.lane === lane);
+      const known = isDoubtful ? undefined : months.get(month)?.get(lane);
       const list = isDoubtful ? listAll : listOutermost;
       tallies.push(
         known === undefined
@@ -162,8 +171,8 @@ class LaneReader {
   }
 }
 
-function lastOf(indexes: ReadonlyMap<string, MonthIndex>): string | undefined {
-  return [...indexes.keys()].toSorted().at(-1);
+function lastOf(months: ReadonlyMap<string, unknown>): string | undefined {
+  return [...months.keys()].toSorted().at(-1);
 }
 
 function withoutRepeats(faults: readonly ObjectFault[]): ObjectFault[] {
