@@ -159,8 +159,10 @@ export class GivingWay {
     events.gaveWay(lines.length);
     // What others wrote is theirs to tell their clients of.
     const refused = new Set(sent.refused.map(({ line }) => line));
-    const stored = lines.find((line) => !refused.has(line));
-    if (stored !== undefined) canary.offerAgain(loggedPoint(batch, stored));
+    const mayTie = new Set(doubtful);
+    const settled = lines.find((line) => !refused.has(line) && !mayTie.has(line));
+    if (settled !== undefined && standing !== 'given up')
+      canary.offerAgain(loggedPoint(batch, settled));
     const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
     const again = doubtful.filter((line) => !refused.has(line));
     for (const line of again) mends.add(chunk, line, due);

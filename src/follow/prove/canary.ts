@@ -15,6 +15,16 @@ export interface CanaryPoint {
   readonly isOfOthers?: boolean;
 }
 
+/** What became of a batch. */
+interface Handled {
+  /** Lines of it. */
+  readonly refused: ReadonlySet<number>;
+  /** Lines that may lose against an earlier write of their instant until they are put once more. */
+  readonly mayTie: ReadonlySet<number>;
+  /** On their way behind it. */
+  readonly later: readonly Batch[];
+}
+
 /** So many of the last points of a batch are looked at for one that can serve. */
 const LOOK_BACK = 20;
 const LOOK_BACK_MAX = 200;
@@ -107,11 +117,12 @@ export class Canary {
 
   /**
    * The batch was handled: its last points may serve, unless they were refused, or those on their way
-   * behind it write the same instants.
+   * behind it write the same instants. What may tie isn't read back: it shows only once it was put again, which waits for this proof.
    */
-  offer(batch: Batch, refused: ReadonlySet<number>, later: readonly Batch[]): void {
+  offer(batch: Batch, { refused, mayTie, later }: Handled): void {
     const { chunk, lines, telnet } = batch;
-    if (lines.length > refused.size) this.#handled += 1;
+    if (lines.length === refused.size) return;
+    this.note();
     let mayBeSpare = this.#look !== undefined;
     const lookBack = this.isReady ? LOOK_BACK : LOOK_BACK_MAX;
     for (let at = lines.length - 1; at >= Math.max(0, lines.length - lookBack); at -= 1) {
@@ -119,7 +130,8 @@ export class Canary {
       const low = chunk.keyLow[line] ?? 0;
       const isPuttable = !telnet || isSameByHttp(low);
       const isWorse = !isPuttable && this.#candidate?.isPuttable === true;
-      const isOfUse = isPuttable || (isKnownForm(low) && (!isWorse || mayBeSpare));
+      const isReadable = isKnownForm(low) && !mayTie.has(line);
+      const isOfUse = isPuttable || (isReadable && (!isWorse || mayBeSpare));
       if (refused.has(line) || !isOfUse) continue;
       const high = chunk.keyHigh[line] ?? 0;
       const behind = { chunk, lines: lines.slice(at + 1) };
@@ -132,19 +144,22 @@ export class Canary {
     }
   }
 
-  /** The point was handled by itself: it may serve where there is none. */
+  /** The point was handled by itself, and ties with nothing: it serves where there is none. Returns whether there is one then. */
   offerAgain({
     telnet,
     ...point
-  }: Omit<CanaryPoint, 'isPuttable'> & { readonly telnet: boolean }): void {
+  }: Omit<CanaryPoint, 'isPuttable'> & { readonly telnet: boolean }): boolean {
     const isPuttable = !telnet || isSameByHttp(point.low);
-    if (this.isReady || (!isPuttable && !isKnownForm(point.low))) return;
-    this.#take({ ...point, isPuttable });
+    if (!this.isReady && (isPuttable || isKnownForm(point.low)))
+      this.#take({ ...point, isPuttable });
+    return this.isReady;
   }
 
-  /** Something else was handled: it is not proven yet. */
+  /** Something else was handled: it is not proven yet. One that is only read back was handled before, and proves nothing of it. */
   note(): void {
     this.#handled += 1;
+    if (this.#candidate?.isPuttable === false) this.#candidate = undefined;
+    this.#spare = undefined;
   }
 
   #take(point: CanaryPoint): void {
@@ -234,9 +249,9 @@ export class Canary {
     if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
     if (isCell(this.#spare, high, low)) this.#spare = undefined;
     for (const point of this.#stored) if (isCell(point, high, low)) this.#drop(point);
-    if (!this.isUnderWay(high, low)) return false;
+    if (!isCell(this.#underWay, high, low)) return false;
     this.#isOvertaken = true;
-    return true;
+    return this.#underWay?.isPuttable === true;
   }
 
   #drop(point: CanaryPoint): void {
@@ -245,7 +260,7 @@ export class Canary {
 
   /** Whether the canary that is on its way writes this instant. */
   isUnderWay(high: number, low: number): boolean {
-    return isCell(this.#underWay, high, low);
+    return this.#underWay?.isPuttable === true && isCell(this.#underWay, high, low);
   }
 }
 

@@ -123,7 +123,8 @@ export class Mending {
     this.#narrowing.passed();
     canary.note();
     const errors = new Map(sent.refused.map(({ line, error }) => [line, error]));
-    this.#offer(batch, errors);
+    // Of what is given up it isn't known whether it shows.
+    if (standing !== 'given up') this.#offer(batch, errors);
     for (const line of batch.lines) {
       const error = errors.get(line);
       if (error !== undefined) this.#refuse({ ...loggedPoint(batch, line), error }, nowMs);
@@ -140,10 +141,8 @@ export class Mending {
 
   #offer(batch: Batch, errors: ReadonlyMap<number, string>): void {
     const { canary } = this.#options;
-    for (const line of batch.lines) {
-      if (canary.isReady) return;
-      if (!errors.has(line)) canary.offerAgain(loggedPoint(batch, line));
-    }
+    for (const line of batch.lines)
+      if (!errors.has(line) && canary.offerAgain(loggedPoint(batch, line))) return;
   }
 
   /** It was refused, though not at first. */

@@ -153,14 +153,14 @@ export class Repeats {
 
   async #tryAlone(suspect: Suspect, nowMs: number, limits: BatchLimits): Promise<Repeated> {
     const { applier, canary, recent } = this.#options;
-    recent.registerAgain(suspect.high, suspect.low);
+    const mayTie = recent.registerAgain(suspect.high, suspect.low);
     const sent = await this.#send([suspect], limits);
     if (sent.kind === 'failed' && sent.fault === 'storage') return sent;
     const error = sent.kind === 'handled' ? sent.errors.get(0) : reasonOf(sent);
     if (error === undefined) {
       this.suspects.remove(suspect);
       canary.note();
-      canary.offerAgain(suspect);
+      if (!mayTie) canary.offerAgain(suspect);
     } else if (sent.kind === 'failed' && !(await applier.answers(suspect.telnet))) {
       this.suspects.putOff(suspect, nowMs);
     } else this.#refuse(suspect, error, nowMs);
@@ -181,10 +181,14 @@ export class Repeats {
     canary.note();
     for (const [index, suspect] of suspects.entries()) {
       const error = sent.errors.get(index);
-      if (error !== undefined) this.#refuse(suspect, error, nowMs);
-      else this.suspects.remove(suspect);
+      if (error !== undefined) {
+        this.#refuse(suspect, error, nowMs);
+        continue;
+      }
+      this.suspects.remove(suspect);
       const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
-      if (error === undefined && rewrites.has(suspect)) this.mends.add(chunkOf(suspect), 0, due);
+      if (rewrites.has(suspect)) this.mends.add(chunkOf(suspect), 0, due);
+      else canary.offerAgain(suspect);
     }
     return DONE;
   }
