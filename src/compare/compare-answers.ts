@@ -4,7 +4,7 @@ import type { DifferenceKind, DifferentPoint, HourDifference } from './differenc
 import { hourOf } from '../opentsdb/row-hour.ts';
 
 /** A stretch of time of one metric; epoch ms, both ends included. */
-export interface Span {
+export interface MetricSpan {
   readonly metric: string;
   readonly fromMs: number;
   readonly toMs: number;
@@ -46,7 +46,7 @@ const INTEGER = /^-?\d+$/;
  * the last cell of a series.
  */
 export function compareAnswers(
-  { metric, fromMs, toMs }: Span,
+  { metric, fromMs, toMs }: MetricSpan,
   answers: { readonly source: readonly QueriedSeries[]; readonly target: readonly QueriedSeries[] },
   isEndKnown: boolean,
 ): AnswersCompared {

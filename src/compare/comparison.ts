@@ -1,7 +1,7 @@
 import type { AnsweredQuery } from '../opentsdb/patient-query.ts';
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
 import { seriesKey } from '../restore/expected-cell.ts';
-import { compareAnswers, countCells, type Span } from './compare-answers.ts';
+import { compareAnswers, countCells, type MetricSpan } from './compare-answers.ts';
 import { cutInHalves, cutLastSecond } from './cut-span.ts';
 import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
 import type { HourDifference } from './difference.ts';
@@ -61,7 +61,7 @@ export class Comparison {
   }
 
   /** Throws TARGET_UNUSABLE when one of the two doesn't answer any more; rejects when the signal aborts. */
-  async compare(span: Span, { size, onReached, signal }: CompareSpan): Promise<void> {
+  async compare(span: MetricSpan, { size, onReached, signal }: CompareSpan): Promise<void> {
     const { metric, fromMs } = span;
     for (let { toMs } = span; toMs >= fromMs;) {
       const start = Math.max(fromMs, size.startOf(toMs));
@@ -84,7 +84,10 @@ export class Comparison {
   }
 
   /** The most cells of some hours of a window; `nowhere`: neither of the two knows the metric. */
-  async #sample({ metric, fromMs, toMs }: Span, signal: AbortSignal): Promise<number | 'nowhere'> {
+  async #sample(
+    { metric, fromMs, toMs }: MetricSpan,
+    signal: AbortSignal,
+  ): Promise<number | 'nowhere'> {
     let most = 0;
     for (let sample = 0; sample < SAMPLES; sample += 1) {
       const start = hourOf(fromMs + ((toMs - fromMs) / SAMPLES) * sample);
@@ -97,7 +100,7 @@ export class Comparison {
   }
 
   /** Resolves to how many cells it found. */
-  async #window(span: Span, signal: AbortSignal): Promise<number> {
+  async #window(span: MetricSpan, signal: AbortSignal): Promise<number> {
     const { source, target } = await this.#sides.both(span, signal);
     const refusals = [...refusalOf('source', source), ...refusalOf('target', target)];
     if (refusals.length > 0) return this.#refused(span, refusals, signal);
@@ -105,7 +108,11 @@ export class Comparison {
   }
 
   /** One row that can't be read, or an answer that is too large, spoils the whole: smaller windows find it. */
-  async #refused(span: Span, refusals: readonly Refusal[], signal: AbortSignal): Promise<number> {
+  async #refused(
+    span: MetricSpan,
+    refusals: readonly Refusal[],
+    signal: AbortSignal,
+  ): Promise<number> {
     const halves = cutInHalves(span, refusals.some(isTooLarge) ? MINUTE_MS : HOUR_MS);
     if (halves !== undefined) {
       const [older, newer] = halves;
@@ -129,7 +136,7 @@ export class Comparison {
 
   /** Compares an hour, or a part of it, without the series that can't be read; tells of those of the sides that are named. */
   async #byName(
-    span: Span,
+    span: MetricSpan,
     refusals: readonly Refusal[],
     told: readonly Side[],
     signal: AbortSignal,
@@ -170,7 +177,7 @@ export class Comparison {
 
   /** Compares the answers; where only what follows the window can tell, after one more look. Resolves to how many cells it found. */
   async #take(
-    span: Span,
+    span: MetricSpan,
     answers: Parameters<typeof compareAnswers>[1],
     signal: AbortSignal,
   ): Promise<number> {
@@ -208,7 +215,7 @@ function isTooLarge({ reason }: Refusal): boolean {
 }
 
 function unreadableHour(
-  { metric, fromMs }: Span,
+  { metric, fromMs }: MetricSpan,
   tags: Tags | null,
   side: Side,
   reason: string,

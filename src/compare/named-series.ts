@@ -2,7 +2,7 @@ import type { AnsweredQuery } from '../opentsdb/patient-query.ts';
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
 import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
 import { seriesKey } from '../restore/expected-cell.ts';
-import type { Span } from './compare-answers.ts';
+import type { MetricSpan } from './compare-answers.ts';
 import { seriesIn, type Side, type Sides } from './sides.ts';
 
 export type Tags = Readonly<Record<string, string>>;
@@ -26,7 +26,7 @@ export class NamedSeries {
 
   /** The series that the whole hour has, as far as one of the two shows it: a part of it may be without those that spoil it. */
   async namesOf(
-    { metric, fromMs }: Span,
+    { metric, fromMs }: MetricSpan,
     answers: Readonly<Record<Side, AnsweredQuery>>,
     signal: AbortSignal,
   ): Promise<readonly Tags[]> {
@@ -42,7 +42,7 @@ export class NamedSeries {
   /** Asks one side for series by name, and finds those that it can't read. */
   async ask(
     side: Side,
-    span: Span,
+    span: MetricSpan,
     names: readonly Tags[],
     signal: AbortSignal,
   ): Promise<NamedAnswer> {
@@ -57,7 +57,7 @@ export class NamedSeries {
 
   async #askInParts(
     side: Side,
-    span: Span,
+    span: MetricSpan,
     names: readonly (readonly Tags[])[],
     signal: AbortSignal,
   ): Promise<NamedAnswer> {

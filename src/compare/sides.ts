@@ -3,7 +3,7 @@ import type { QueriedSeries } from '../opentsdb/query-answer.ts';
 import type { QueryReply, RawQuery } from '../opentsdb/query-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
-import type { Span } from './compare-answers.ts';
+import type { MetricSpan } from './compare-answers.ts';
 
 export type Side = 'source' | 'target';
 
@@ -22,7 +22,10 @@ export class Sides {
   }
 
   /** What each shows of a span. Rejects as `ask`. */
-  async both(span: Span, signal: AbortSignal): Promise<Readonly<Record<Side, AnsweredQuery>>> {
+  async both(
+    span: MetricSpan,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<Side, AnsweredQuery>>> {
     const query = { ...span, series: undefined };
     const [source, target] = await Promise.all([
       this.ask('source', query, signal),

@@ -1,7 +1,7 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Progress, type ProgressTold } from '../runtime/progress.ts';
-import type { Span } from './compare-answers.ts';
+import type { MetricSpan } from './compare-answers.ts';
 import { Comparison, type ComparisonCounts } from './comparison.ts';
 import type { HourDifference } from './difference.ts';
 import { WindowSize } from './window-size.ts';
@@ -23,7 +23,7 @@ export const METRICS_MAX = 2;
  * doesn't answer any more; rejects when the signal aborts.
  */
 export async function sweep(
-  metrics: readonly (readonly Span[])[],
+  metrics: readonly (readonly MetricSpan[])[],
   { clients, clock, onDifferences, onProgress, onCounts }: SweepOptions,
   signal: AbortSignal,
 ): Promise<void> {

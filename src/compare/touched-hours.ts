@@ -1,4 +1,4 @@
-import type { Span } from './compare-answers.ts';
+import type { MetricSpan } from './compare-answers.ts';
 import { HOUR_MS } from '../opentsdb/row-hour.ts';
 import type { HourDifference } from './difference.ts';
 
@@ -6,7 +6,7 @@ import type { HourDifference } from './difference.ts';
 const NEAR_MS = 24 * HOUR_MS;
 
 /** Epoch ms, both included. */
-type Stretch = Pick<Span, 'fromMs' | 'toMs'>;
+type Stretch = Pick<MetricSpan, 'fromMs' | 'toMs'>;
 
 /** The hours in which something differs, in stretches, metric by metric; no two stretches of a metric are near to each other. */
 export class TouchedHours {
@@ -33,7 +33,7 @@ export class TouchedHours {
   }
 
   /** Those of each metric, from the latest to the oldest and no further than the bounds (both included). */
-  byMetric(bounds: Stretch): readonly (readonly Span[])[] {
+  byMetric(bounds: Stretch): readonly (readonly MetricSpan[])[] {
     return [...this.#stretches].map(([metric, stretches]) =>
       stretches
         .toSorted((a, b) => b.fromMs - a.fromMs)

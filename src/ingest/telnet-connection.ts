@@ -8,7 +8,7 @@ import { type Peer, peerOf } from './peer.ts';
 import type { TelnetCommands } from './telnet-commands.ts';
 import { parseLines } from './telnet-lines.ts';
 import {
-  type Chunk,
+  type BytesRead,
   type TelnetRead,
   countLines,
   createRead,
@@ -56,7 +56,7 @@ export class TelnetConnection {
   #markDone: () => void = () => undefined;
   #tail: Buffer | undefined = undefined;
   /** Read, but not yet admitted. */
-  #parked: Chunk | undefined = undefined;
+  #parked: BytesRead | undefined = undefined;
   #pumping = false;
   /** What the log did not take is being submitted again: nothing overtakes it. */
   #isRetrying = false;
@@ -129,7 +129,7 @@ export class TelnetConnection {
   };
 
   /** Cuts the bytes at the last line end, submits what is before it and keeps what is after it. */
-  #take(chunk: Chunk): void {
+  #take(chunk: BytesRead): void {
     const { admission, spare } = this.#context;
     const bytes = chunk.memory.subarray(0, chunk.length);
     const end = bytes.lastIndexOf(0x0a) + 1;

@@ -8,7 +8,7 @@ export class TelnetRead {
   /** The complete lines after it. */
   readonly bytes: Buffer;
   /** Of the read that the lines came by. */
-  readonly chunkBytes: number;
+  readonly bytesRead: number;
   /** Memory of the replies, counted. */
   replyBytes = 0;
   /** What `bytes` is a part of. */
@@ -26,16 +26,16 @@ export class TelnetRead {
   /** For each reply, how many submitted lines stand before it. */
   #linesBefore: number[] = [];
 
-  constructor(parts: Pick<TelnetRead, 'first' | 'bytes' | 'chunkBytes' | 'memory'>) {
+  constructor(parts: Pick<TelnetRead, 'first' | 'bytes' | 'bytesRead' | 'memory'>) {
     this.first = parts.first;
     this.bytes = parts.bytes;
-    this.chunkBytes = parts.chunkBytes;
+    this.bytesRead = parts.bytesRead;
     this.memory = parts.memory;
   }
 
   /** Counted against the budgets. */
   get heldBytes(): number {
-    return this.chunkBytes + this.replyBytes;
+    return this.bytesRead + this.replyBytes;
   }
 
   /** Forgets an earlier scan. */
@@ -58,20 +58,20 @@ export class TelnetRead {
 }
 
 /** So many bytes at the front of `memory` were read. */
-export interface Chunk {
+export interface BytesRead {
   readonly memory: Buffer;
   readonly length: number;
 }
 
-/** `before`: the unfinished line of earlier reads; `end`: after the last `\n` of the chunk. */
-export function createRead(before: Buffer | undefined, chunk: Chunk, end: number): TelnetRead {
-  const { memory, length: chunkBytes } = chunk;
+/** `before`: the unfinished line of earlier reads; `end`: after the last `\n` of what was read. */
+export function createRead(before: Buffer | undefined, read: BytesRead, end: number): TelnetRead {
+  const { memory, length: bytesRead } = read;
   if (before === undefined) {
-    return new TelnetRead({ first: undefined, bytes: memory.subarray(0, end), chunkBytes, memory });
+    return new TelnetRead({ first: undefined, bytes: memory.subarray(0, end), bytesRead, memory });
   }
   const start = memory.indexOf(0x0a) + 1;
   const first = Buffer.concat([before, memory.subarray(0, start)]);
-  return new TelnetRead({ first, bytes: memory.subarray(start, end), chunkBytes, memory });
+  return new TelnetRead({ first, bytes: memory.subarray(start, end), bytesRead, memory });
 }
 
 /** Our own replies and the primary's refusals, in the order of their lines. */

@@ -6,7 +6,7 @@ import type { Gate } from './gate.ts';
 import type { Place } from './place.ts';
 
 /** What a standby does on the way to be the primary. */
-export type Promotion =
+export type PromotionState =
   /** It follows. */
   | { readonly kind: 'none' }
   /** It comes to contain all up to these ends, and then stops; with a fork, all that was received up to its time, and nothing after. */
@@ -21,14 +21,14 @@ export interface PromotedAs {
   readonly to?: string;
 }
 
-export const FOLLOWING: Promotion = { kind: 'none' };
+export const FOLLOWING: PromotionState = { kind: 'none' };
 
 /** Where nothing is to end a standby, little is looked at. A drain that begins is looked at anyway. */
 const LOOK_MS = { ending: 200, following: 1_000 } as const;
 
 /** How long it may take until it is looked at whether a standby has come to its end. */
 export function drainLookMs(
-  { kind }: Promotion,
+  { kind }: PromotionState,
   { stopAtMs }: { readonly stopAtMs: number },
 ): number {
   return kind === 'none' && stopAtMs === Infinity ? LOOK_MS.following : LOOK_MS.ending;
@@ -36,7 +36,7 @@ export function drainLookMs(
 
 /** What a standby is made to contain before its target becomes the primary, and what it lacks of that. */
 export interface DrainState {
-  readonly promotion: Promotion;
+  readonly promotion: PromotionState;
   readonly contained: Place;
   /** Of these ends something is not contained yet; each has no more records than there are. */
   readonly lacking: readonly LaneEnd[];
@@ -56,7 +56,7 @@ export interface Passing {
  * or something came late, opens the gate again.
  */
 export function drainStep(
-  { ends, fork }: Extract<Promotion, { kind: 'draining' }>,
+  { ends, fork }: Extract<PromotionState, { kind: 'draining' }>,
   gate: Gate,
   { passing, isOverAt }: Passing,
 ): 'passing' | 'passed' {
@@ -68,7 +68,7 @@ export function drainStep(
 
 /** `isAnswered`: the target has answered for all that has passed. */
 export function drainState(
-  promotion: Promotion,
+  promotion: PromotionState,
   contained: Place,
   { isAnswered, ...passing }: Passing & { readonly isAnswered: boolean },
 ): DrainState {
@@ -90,9 +90,9 @@ function hasPassed(
 
 /** As a drain ends. */
 export function promotedOf(
-  { fork, to }: Extract<Promotion, { kind: 'draining' }>,
+  { fork, to }: Extract<PromotionState, { kind: 'draining' }>,
   sinceMs: number,
-): Promotion {
+): PromotionState {
   return { kind: 'promoted', sinceMs, ...saidOf(fork, to) };
 }
 
@@ -103,7 +103,7 @@ export function saidOf(fork: Fork | undefined, to: string | undefined): Promoted
 
 /** `sentToMs`: nothing later was ever sent to the target, epoch ms. Throws PROMOTE_REFUSED. */
 export function assertMayDrain(
-  promotion: Promotion,
+  promotion: PromotionState,
   fork: Fork | undefined,
   sentToMs: number,
 ): void {
@@ -147,7 +147,10 @@ function otherTime(known: Fork | undefined): WalError {
  * unit would have two write to the target after the next promotion.
  */
 export function isToFollowAgain(
-  { promotion, wasToldAgain }: { readonly promotion: Promotion; readonly wasToldAgain: boolean },
+  {
+    promotion,
+    wasToldAgain,
+  }: { readonly promotion: PromotionState; readonly wasToldAgain: boolean },
   isTold: boolean,
 ): boolean {
   return promotion.kind === 'promoted' && isTold && !wasToldAgain;

@@ -10,7 +10,7 @@ import {
   FOLLOWING,
   type Passing,
   promotedOf,
-  type Promotion,
+  type PromotionState,
   saidOf,
 } from './drain.ts';
 import type { Gate } from './gate.ts';
@@ -42,7 +42,7 @@ export class Draining {
     this.#options = options;
   }
 
-  get promotion(): Promotion {
+  get promotion(): PromotionState {
     return this.#options.state.state.promotion;
   }
 
@@ -105,7 +105,7 @@ export class Draining {
     }
   }
 
-  async #end(promotion: Extract<Promotion, { kind: 'draining' }>): Promise<Place | undefined> {
+  async #end(promotion: Extract<PromotionState, { kind: 'draining' }>): Promise<Place | undefined> {
     const { state, clock, arrivals, unsaved } = this.#options;
     const place = arrivals.passing;
     this.#isOver = true;

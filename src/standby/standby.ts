@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
 import { WalError } from '../runtime/errors.ts';
 import { Arrivals } from './arrivals.ts';
-import { type DrainState, drainLookMs, type Promotion } from './drain.ts';
+import { type DrainState, drainLookMs, type PromotionState } from './drain.ts';
 import { Draining } from './draining.ts';
 import type { Gate } from './gate.ts';
 import { KnownTarget } from './known-target.ts';
@@ -213,7 +213,7 @@ export class Standby {
   }
 
   /** What it does on the way to be the primary. */
-  get promotion(): Promotion {
+  get promotion(): PromotionState {
     return this.#draining.promotion;
   }
 

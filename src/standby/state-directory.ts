@@ -8,7 +8,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import { DirectoryLock } from '../wal/directory-lock.ts';
 import { fieldsOf, isNumber, isNumberOrNull } from '../record/fields.ts';
 import { parseLaneEnds } from '../record/lane-end.ts';
-import { FOLLOWING, type Promotion, saidOf } from './drain.ts';
+import { FOLLOWING, type PromotionState, saidOf } from './drain.ts';
 import type { DamagedObject } from './known-damage.ts';
 import type { LanePlace, Place } from './place.ts';
 
@@ -21,7 +21,7 @@ export interface StandbyState {
   /** It has answered: something may have been sent to it. */
   readonly isReached: boolean;
   readonly isPaused: boolean;
-  readonly promotion: Promotion;
+  readonly promotion: PromotionState;
   /** What it surely contains; undefined until it was decided what it begins with. */
   readonly place: Place | undefined;
   /** When it was begun with the oldest record that there was, epoch ms; undefined: it wasn't, or a version wrote this that didn't say. */
@@ -257,7 +257,7 @@ function parseState(content: Buffer): StandbyState | undefined {
 }
 
 /** A state that was written before there were any has none. */
-function parsePromotion(value: unknown): Promotion | undefined {
+function parsePromotion(value: unknown): PromotionState | undefined {
   if (value === undefined) return FOLLOWING;
   const { kind, ends: written, sinceMs, fork: told, to } = fieldsOf(value);
   const ends = parseLaneEnds(written);

@@ -10,7 +10,7 @@ import { dataUnusable } from './data-unusable.ts';
 import type { LockHolder } from './directory-lock.ts';
 import type { Segment } from './log-files.ts';
 import { PublishedLog } from './published-log.ts';
-import { type FrameRead, SegmentReader } from './segment-reader.ts';
+import { type SegmentRead, SegmentReader } from './segment-reader.ts';
 import { withoutFiles } from './told-holes.ts';
 
 /** The log of a data directory as it stands, perhaps while another process writes it. */
@@ -126,7 +126,7 @@ export async function* inspectRecords(
   for (const hole of log.holes) if (!told.has(rangeOf(hole))) yield { kind: 'hole', hole };
 }
 
-type Frame = FrameRead & { kind: 'frame' };
+type Frame = SegmentRead & { kind: 'frame' };
 
 /** The frames of a file up to its last durable record, and its holes. */
 async function* readSegment(

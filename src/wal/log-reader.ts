@@ -2,7 +2,7 @@ import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { RingFrame } from './frame-ring.ts';
 import type { Segment } from './log-files.ts';
-import { type FrameRead as FileRead, SegmentReader } from './segment-reader.ts';
+import { type SegmentRead, SegmentReader } from './segment-reader.ts';
 
 /** A durable frame that holds the record after the asked position, perhaps with others before it; `body` is valid until the next call. */
 export interface LogFrame {
@@ -123,7 +123,7 @@ export class LogReader implements ReadableLog {
     const reader = this.#reader;
     if (reader === undefined) return missing(position, segment.lastSeq, 'its file is missing');
     for (;;) {
-      const read: FileRead = await reader.next();
+      const read: SegmentRead = await reader.next();
       if (read.kind === 'end') return missing(position, segment.lastSeq);
       const last = reader.nextSeq - 1;
       if (last < wanted) continue;

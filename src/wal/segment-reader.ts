@@ -23,7 +23,7 @@ import {
 const WINDOW_BYTES = 1024 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
-export type FrameRead =
+export type SegmentRead =
   /** The next frame; `body` is valid until the next call. */
   | { readonly kind: 'frame'; readonly header: FrameHeader; readonly body: Buffer }
   /** No frame follows: only zeros, or `tornBytes` bytes of a frame that was never finished. */
@@ -105,7 +105,7 @@ export class SegmentReader {
   }
 
   /** The next frame. After `end`, a later call looks again: the file may have grown. */
-  async next(): Promise<FrameRead> {
+  async next(): Promise<SegmentRead> {
     const read = await this.#tryNext();
     if (read !== undefined) return read;
     this.#windowBytes = 0;
@@ -122,7 +122,7 @@ export class SegmentReader {
   }
 
   /** Undefined when the bytes at the offset are no intact next frame. */
-  async #tryNext(): Promise<FrameRead | undefined> {
+  async #tryNext(): Promise<SegmentRead | undefined> {
     let at = await this.#fill(this.#offset, FRAME_HEADER_BYTES);
     if (at === undefined) return undefined;
     const header = decodeFrameHeader(this.#window, at, this.#lane);
@@ -140,7 +140,7 @@ export class SegmentReader {
   }
 
   /** Decides what a place without an intact next frame is: damage if an intact header follows, else the end. */
-  async #classify(): Promise<FrameRead> {
+  async #classify(): Promise<SegmentRead> {
     const found = await this.#findHeader(this.#offset);
     if (found !== undefined) {
       const from = this.#nextSeq;

@@ -8,7 +8,7 @@ import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { assertLog } from '../../wal/worker-logs.ts';
 import { DirectoryLock } from '../../wal/directory-lock.ts';
 import type { FromArchiver } from './archive-messages.ts';
-import { runWorkers } from './archive-workers.ts';
+import { runArchiverTasks } from './archiver-tasks.ts';
 import { archiverFolder, markArchiver } from './archiver-folder.ts';
 import { ArchiverReport } from './archiver-report.ts';
 import type { TopicArchiveAdmin } from './topic-archive-admin.ts';
@@ -55,7 +55,7 @@ export async function runArchive(config: Config): Promise<void> {
     const { repository, history } = joined;
     const { signal } = stop;
     const around = { config, repository, history, folder, report, logger, signal };
-    await runWorkers({ ...around, topic: kafka && status && { connection: kafka, status } });
+    await runArchiverTasks({ ...around, topic: kafka && status && { connection: kafka, status } });
   } finally {
     await admin?.close();
     await lock.release();

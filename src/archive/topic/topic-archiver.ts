@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { computeCoverage, type LaneCoverage } from '../holdings/coverage.ts';
 import type { Duckdb } from '../duckdb.ts';
 import type { LaneArchiverOptions } from '../write/lane-archiver.ts';
-import { LaneEnds } from '../holdings/lane-ends.ts';
+import { LaneClosures } from '../holdings/lane-closures.ts';
 import { type ArchiverState, Persistence } from '../persistence.ts';
 import { assertInPlace, type Repository } from '../repository.ts';
 import type { Sidecar } from '../format/sidecar.ts';
@@ -60,7 +60,7 @@ const OPEN_LANES_MS = 60_000;
 export class TopicArchiver {
   readonly #options: TopicArchiverOptions;
   readonly #persistence: Persistence;
-  readonly #ends: LaneEnds;
+  readonly #closures: LaneClosures;
   readonly #laneOptions: LaneArchiverOptions;
   readonly #registration: TopicRegistration;
   readonly #partitions = new Map<number, TopicPartition>();
@@ -78,7 +78,7 @@ export class TopicArchiver {
     const onState = (state: ArchiverState): void => events.state(state);
     const persistence = new Persistence({ clock, random, onState });
     this.#persistence = persistence;
-    this.#ends = new LaneEnds(repository, persistence);
+    this.#closures = new LaneClosures(repository, persistence);
     this.#registration = new TopicRegistration({ repository, source, persistence });
     this.#laneOptions = {
       ...options,
@@ -222,8 +222,8 @@ export class TopicArchiver {
       await this.#adopt();
     }
     const quiet = [...this.#partitions.values()].filter(({ isQuiet }) => isQuiet);
-    if (quiet.length > 0) await this.#ends.refresh();
-    for (const partition of quiet) await partition.lookAtEnds(this.#ends, signal);
+    if (quiet.length > 0) await this.#closures.refresh();
+    for (const partition of quiet) await partition.lookAtEnds(this.#closures, signal);
     const offsets = [...this.settledOffsets].filter(
       ([n, offset]) => this.#settled.get(n) !== offset,
     );
@@ -236,8 +236,8 @@ export class TopicArchiver {
   async #adopt(): Promise<void> {
     const { source } = this.#options;
     if (this.#partitions.size === 0) return;
-    await this.#ends.refresh();
-    const followed = new Set(this.#ends.followed(source.topic));
+    await this.#closures.refresh();
+    const followed = new Set(this.#closures.followed(source.topic));
     for (const { lane, partition: n } of await this.#openLanes()) {
       const partition = this.#partitions.get(n);
       if (followed.has(lane) && partition?.has(lane) === false) await partition.adopt(lane);

@@ -1,7 +1,7 @@
 import type { TopicFrame } from '../../record/topic-read.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { LaneArchiver, type LaneArchiverOptions, readLaneArchive } from '../write/lane-archiver.ts';
-import type { LaneEnds } from '../holdings/lane-ends.ts';
+import type { LaneClosures } from '../holdings/lane-closures.ts';
 import type { TopicRegistration } from './topic-registration.ts';
 import type { TopicSource } from './topic-source.ts';
 
@@ -102,11 +102,11 @@ export class TopicPartition {
   }
 
   /** Archives the rest of lanes that have ended, and tells what never came of them. Call now and then. */
-  async lookAtEnds(ends: LaneEnds, signal: AbortSignal): Promise<void> {
+  async lookAtEnds(closures: LaneClosures, signal: AbortSignal): Promise<void> {
     for (const [lane, work] of this.#lanes) {
       if (!this.#isQuiet(work)) continue;
       const { archiver } = work;
-      const end = await ends.of(lane);
+      const end = await closures.of(lane);
       if (end === undefined) continue;
       if (end.kind === 'retired' || end.lastSeq <= archiver.seq) {
         if (await this.#isBehind(work)) continue;

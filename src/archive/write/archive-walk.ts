@@ -7,7 +7,7 @@ import type { Segment } from '../../wal/log-files.ts';
 import type { FrameRead, LogReader } from '../../wal/log-reader.ts';
 import type { PublishedLog } from '../../wal/published-log.ts';
 import type { LaneArchive } from './lane-archive.ts';
-import { LaneEnds } from '../holdings/lane-ends.ts';
+import { LaneClosures } from '../holdings/lane-closures.ts';
 import {
   LaneArchiver,
   type LaneArchiverOptions,
@@ -153,10 +153,10 @@ export class ArchiveWalk {
   async #noteTold(holes: readonly Hole[], signal: AbortSignal): Promise<void> {
     if (holes.length === 0) return;
     const { repository, persistence } = this.#options;
-    const ends = new LaneEnds(repository, persistence);
-    await ends.refresh();
+    const closures = new LaneClosures(repository, persistence);
+    await closures.refresh();
     for (const hole of holes) {
-      const end = await ends.of(hole.lane);
+      const end = await closures.of(hole.lane);
       const to = end?.kind === 'followed' ? Math.min(hole.to, end.lastSeq) : hole.to;
       if (hole.from <= to) await noteHole(this.#options, { ...hole, to }, signal);
     }

@@ -1,6 +1,6 @@
 import { openOf } from '../../record/lane-control.ts';
 import type { Segment } from '../../wal/log-files.ts';
-import { type FrameRead, SegmentReader } from '../../wal/segment-reader.ts';
+import { type SegmentRead, SegmentReader } from '../../wal/segment-reader.ts';
 
 /** How a lane began, as far as the log still tells. */
 export interface LaneOpening {
@@ -65,7 +65,7 @@ const UNKNOWN = 'unknown';
 
 async function firstFrame(
   file: Segment,
-): Promise<Extract<FrameRead, { kind: 'frame' }> | undefined> {
+): Promise<Extract<SegmentRead, { kind: 'frame' }> | undefined> {
   const reader = await SegmentReader.openIfThere(file.path);
   if (reader === undefined) return undefined;
   try {

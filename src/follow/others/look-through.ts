@@ -5,7 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Chunk } from '../deliver/chunk.ts';
 import { FlushTimes } from '../prove/flush-times.ts';
 import { LaterWrites, type OpenStretch, Winners } from './later-writes.ts';
-import { type Departure, type PutAgain, PutNotes, type Standing } from './put-notes.ts';
+import { type Departure, type PutAgain, PutNotes, type WinnerStanding } from './put-notes.ts';
 
 /** What other lanes that write to the same primary have received, as a topic tells it. */
 interface OtherLanes {
@@ -154,7 +154,7 @@ export class LookThrough {
   }
 
   /** How one of the winners stands now. */
-  standing({ writes, landedMs }: Winners, line: number): Standing {
+  standing({ writes, landedMs }: Winners, line: number): WinnerStanding {
     // What this lane puts while it is blind isn't known; all of it is put again.
     return this.#isShared ? this.#notes.standing(writes, line, landedMs) : 'later';
   }

@@ -11,10 +11,10 @@ export interface Departure {
 }
 
 /**
- * What becomes of a write of others that was found to win: it still does and comes _behind_ what was put to its instant; or it may
+ * What becomes of a write of others that was found to win: it still does and comes _after_ what was put to its instant; or it may
  * _tie_ with that, which was put again since; or something _later_ was put.
  */
-export type Standing = 'behind' | 'tie' | 'later';
+export type WinnerStanding = 'after' | 'tie' | 'later';
 
 /** What was put before is put again. */
 export interface PutAgain {
@@ -96,16 +96,16 @@ export class PutNotes {
   }
 
   /** A write of others was received then, and what was put to its cell was answered until `landedMs` when it was found to win. */
-  standing(chunk: Chunk, line: number, landedMs: number): Standing {
+  standing(chunk: Chunk, line: number, landedMs: number): WinnerStanding {
     const high = chunk.keyHigh[line] ?? 0;
     const low = chunk.keyLow[line] ?? 0;
     const last = this.#stretches.findLast(({ cells }) => cells.get(high, low) !== undefined);
     const put = last?.cells.get(high, low);
-    if (last === undefined || put === undefined) return 'behind';
+    if (last === undefined || put === undefined) return 'after';
     const isLater = isLaterWrite(last.cells.timeOf(high, low), chunk.times[line] ?? 0);
     // The same may have been written again by others.
     if (isLater && !isSameWrite(put, low)) return 'later';
-    return last.landedMs > landedMs ? 'tie' : 'behind';
+    return last.landedMs > landedMs ? 'tie' : 'after';
   }
 
   /** What was put may be written any time until then. */

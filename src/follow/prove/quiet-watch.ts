@@ -5,8 +5,8 @@ import type { Canary } from './canary.ts';
 const CHECK_MS = 50;
 const WAIT_MS_MAX = 10_000;
 
-/** `given up`: it was waited for long enough, and it is not known. */
-export type Standing = 'behind' | 'not yet' | 'given up';
+/** Of what is put now: it surely comes `after` what was put before; `given up`: that was waited for long enough, and it is not known. */
+export type Standing = 'after' | 'not yet' | 'given up';
 
 interface EarlierPuts {
   /** Requests handled up to it. */
@@ -18,7 +18,7 @@ interface EarlierPuts {
 }
 
 /**
- * Tells whether what is put now surely comes behind what was put before: that is proven stored, and the TSD is quiet, or was since it
+ * Tells whether what is put now surely comes after what was put before: that is proven stored, and the TSD is quiet, or was since it
  * was flushed. A flood of writes, as of a backlog, outlasts the flush: OpenTSDB then has many requests under way at once. And while
  * HBase stands still, all that is put meanwhile ends in one flush.
  */
@@ -40,7 +40,7 @@ export class QuietWatch {
   async standing(puts: EarlierPuts, nowMs: number): Promise<Standing> {
     const isProven = this.#canary.proven >= puts.handled;
     if (!isProven) this.#canary.want();
-    if (isProven && (await this.#wasQuiet(puts, nowMs))) return 'behind';
+    if (isProven && (await this.#wasQuiet(puts, nowMs))) return 'after';
     if (nowMs - puts.sinceMs >= WAIT_MS_MAX) return 'given up';
     this.untilMs = nowMs + CHECK_MS;
     return 'not yet';

@@ -3,15 +3,15 @@ import type { Persistence } from '../persistence.ts';
 import type { Repository } from '../repository.ts';
 import type { Begin } from '../format/sidecar.ts';
 
-/** Where a lane ends, as the repository tells. */
-export type LaneEnd =
-  /** By a later lane; `hasRecords`: something of it, or of one behind it, is archived, so that all of this one was sent. */
+/** What closed a lane for good, and after which record, as the repository tells. */
+export type LaneClosure =
+  /** By a later lane; `hasRecords`: something of that one, or of one after it, is archived, so that all of this one was sent. */
   | { readonly kind: 'followed'; readonly lastSeq: number; readonly hasRecords: boolean }
   /** By an operator. */
   | { readonly kind: 'retired'; readonly lastSeqs: readonly number[] };
 
-/** Knows of each lane whether another follows it. Begins never change, so each is read once. */
-export class LaneEnds {
+/** Knows of each lane whether another follows it, or an operator retired it. Begins never change, so each is read once. */
+export class LaneClosures {
   readonly #repository: Repository;
   readonly #persistence: Persistence;
   readonly #begins = new Map<string, Begin>();
@@ -38,11 +38,11 @@ export class LaneEnds {
   }
 
   /** Undefined while nothing tells. */
-  async of(lane: string): Promise<LaneEnd | undefined> {
+  async of(lane: string): Promise<LaneClosure | undefined> {
     const next = this.#next(lane);
     const lastSeqs = next.flatMap(({ previous }) => previous?.lastSeq ?? []);
     if (lastSeqs.length > 0) {
-      const hasRecords = await this.#persistence.timely(this.#hasRecordsBehind(lane));
+      const hasRecords = await this.#persistence.timely(this.#hasRecordsAfter(lane));
       return { kind: 'followed', lastSeq: Math.max(...lastSeqs), hasRecords };
     }
     const { retirements } = await this.#persistence.timely(
@@ -65,10 +65,10 @@ export class LaneEnds {
     return [...this.#begins.values()].filter(({ previous }) => previous?.lane === lane);
   }
 
-  async #hasRecordsBehind(lane: string): Promise<boolean> {
+  async #hasRecordsAfter(lane: string): Promise<boolean> {
     for (const next of this.#next(lane)) {
       if (await this.#hasRecords(next.lane)) return true;
-      if (await this.#hasRecordsBehind(next.lane)) return true;
+      if (await this.#hasRecordsAfter(next.lane)) return true;
     }
     return false;
   }

@@ -52,7 +52,7 @@ interface TopicSide {
 }
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
-export async function runWorkers(around: Surroundings): Promise<void> {
+export async function runArchiverTasks(around: Surroundings): Promise<void> {
   const { config, repository, report, logger, signal } = around;
   const { data } = config;
   const position = (await archivedBefore(data)) ?? null;
@@ -120,13 +120,13 @@ async function archiveAndMerge(
     logger.info({ reason: missed }, 'no idle class, which takes chrt of util-linux: nice 19');
   }
   const backlog = new Backlog(systemClock);
-  const workers = await report.persist('archiving', signal, async () => [
+  const tasks = await report.persist('archiving', signal, async () => [
     around.topic === undefined
       ? await createArchiver(around, registrar, { watch, backlog })
       : await createTopicArchiver(around, around.topic, { watch, backlog }),
     await createMerger(around, { watch, backlog }),
   ]);
-  const running = (workers ?? []).map((worker) => worker.run(signal));
+  const running = (tasks ?? []).map((task) => task.run(signal));
   await Promise.all([...running, sweepLeftovers(around)]);
 }
 
@@ -147,7 +147,7 @@ interface Followed {
   readonly backlog: Backlog;
 }
 
-interface Worker {
+interface Task {
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -155,7 +155,7 @@ async function createArchiver(
   around: Surroundings,
   registrar: LaneRegistrar,
   followed: Followed,
-): Promise<Worker> {
+): Promise<Task> {
   const { config, report, logger } = around;
   const { Archiver } = await import('../write/archiver.ts');
   return new Archiver({
@@ -178,7 +178,7 @@ async function createTopicArchiver(
   around: Surroundings,
   { connection, status }: TopicSide,
   followed: Followed,
-): Promise<Worker> {
+): Promise<Task> {
   const { config, repository, report, logger } = around;
   const { TopicArchiver } = await import('../topic/topic-archiver.ts');
   const source = await GroupSource.open({
@@ -252,7 +252,7 @@ function archivingEvents(
 async function createMerger(
   { config, repository, folder, logger }: Surroundings,
   { watch, backlog }: Followed,
-): Promise<Worker> {
+): Promise<Task> {
   const { Merger } = await import('../merge/merger.ts');
   return new Merger({
     repository,
