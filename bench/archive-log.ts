@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../src/runtime/clock.ts';
-import { Heartbeat } from '../src/wal/heartbeat.ts';
+import { CutMarks } from '../src/wal/cut-marks.ts';
+import type { RingFrame } from '../src/wal/frame-ring.ts';
+import { Ticks } from '../src/wal/ticks.ts';
 import { Wal } from '../src/wal/log.ts';
 import { Chance, METRICS, valuesOfHost } from './mixed-values.ts';
 import { BenchError } from './processes.ts';
@@ -64,7 +66,8 @@ interface Batch {
 class LogWriter {
   readonly #plan: LogPlan;
   readonly #wal: Wal;
-  readonly #heartbeat: Heartbeat;
+  readonly #ticks: Ticks;
+  readonly #cutMarks: CutMarks;
   readonly #clock: MovedClock;
   readonly #chance = new Chance(SEED);
   readonly #startMs: number;
@@ -80,8 +83,12 @@ class LogWriter {
     this.#clock = clock;
     this.#startMs = clock.now();
     this.#beatMs = this.#startMs;
-    this.#heartbeat = new Heartbeat({ wal, cutBytes, cutIntervalMs }, this.#startMs);
-    clock.onFrame = (frame) => this.#heartbeat.note(frame, clock.now());
+    this.#ticks = new Ticks(wal);
+    this.#cutMarks = new CutMarks({ wal, cutBytes, cutIntervalMs }, this.#startMs);
+    clock.onFrame = (frame) => {
+      this.#ticks.note(frame, clock.now());
+      this.#cutMarks.note(frame, clock.now());
+    };
   }
 
   static async open(plan: LogPlan, startMs = startOf(plan)): Promise<LogWriter> {
@@ -130,7 +137,8 @@ class LogWriter {
         this.#clock.moveTo(stepStartMs + batch.offsetMs);
         if (this.nowMs - this.#beatMs >= TICK_MS) {
           this.#beatMs = this.nowMs;
-          this.#heartbeat.beat(this.#beatMs, null);
+          this.#ticks.beat(this.#beatMs, null);
+          this.#cutMarks.beat(this.#beatMs);
         }
         await this.#append(batch);
         if (this.#points >= points) return;
@@ -204,7 +212,7 @@ function startOf({ points, series, stepMs }: LogPlan): number {
 
 /** Both of its readings are where the generator is. */
 class MovedClock implements Clock {
-  onFrame: (frame: Parameters<Heartbeat['note']>[0]) => void = () => undefined;
+  onFrame: (frame: RingFrame) => void = () => undefined;
   #nowMs: number;
 
   constructor(startMs: number) {

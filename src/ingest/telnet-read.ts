@@ -7,7 +7,7 @@ export class TelnetRead {
   readonly first: Buffer | undefined;
   /** The complete lines after it. */
   readonly bytes: Buffer;
-  /** Of the read that the lines came by. */
+  /** How much the read brought that the lines came by. */
   readonly bytesRead: number;
   /** Memory of the replies, counted. */
   replyBytes = 0;

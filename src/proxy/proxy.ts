@@ -8,8 +8,9 @@ import { untilAborted } from '../runtime/clock.ts';
 import { writeClosedMark } from '../wal/closed-mark.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { RingFrame } from '../wal/frame-ring.ts';
-import { Heartbeat } from '../wal/heartbeat.ts';
+import { CutMarks } from '../wal/cut-marks.ts';
 import { LagIndex } from '../wal/lag.ts';
+import { Ticks } from '../wal/ticks.ts';
 import type { Wal, WalEvents } from '../wal/log.ts';
 import type { Archiving } from './archiving.ts';
 import type { Elsewhere } from './elsewhere.ts';
@@ -44,7 +45,8 @@ export class Proxy {
   /** Undefined when there is no Kafka. */
   readonly replication: Replication | undefined;
   readonly #gate: LaneGate;
-  readonly #heartbeat: Heartbeat;
+  readonly #ticks: Ticks;
+  readonly #cutMarks: CutMarks;
   readonly #lag = new LagIndex();
   readonly #report: LogReport;
   readonly #replicating = new AbortController();
@@ -63,7 +65,8 @@ export class Proxy {
     this.replication = parts.replication;
     this.#gate = parts.gate;
     this.#report = parts.report;
-    this.#heartbeat = new Heartbeat(
+    this.#ticks = new Ticks(parts.wal);
+    this.#cutMarks = new CutMarks(
       { wal: parts.wal, cutBytes: config.wal.cutBytes, cutIntervalMs: config.wal.cutInterval },
       clock.monotonicMs(),
     );
@@ -205,7 +208,9 @@ export class Proxy {
     metrics.logged.inc(mutations);
     metrics.records.inc(lastSeq - firstSeq + 1);
     this.#lag.note(position, frame.lastReceivedAt, frame.bytes.length);
-    this.#heartbeat.note(frame, clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    this.#ticks.note(frame, nowMs);
+    this.#cutMarks.note(frame, nowMs);
     this.writePath.durable(position);
     this.primary.wake();
     this.archiving?.durable();
@@ -222,10 +227,9 @@ export class Proxy {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const { confirmed } = this.primary;
-      this.#heartbeat.beat(
-        clock.monotonicMs(),
-        confirmed === undefined ? null : formatPosition(confirmed),
-      );
+      const nowMs = clock.monotonicMs();
+      this.#ticks.beat(nowMs, confirmed === undefined ? null : formatPosition(confirmed));
+      this.#cutMarks.beat(nowMs);
       this.archiving?.beat();
       this.replication?.beat();
       await this.unarchived.look();
