@@ -62,7 +62,7 @@ export async function lookUp(
     store: found.sources.store,
     catalog: found.catalog,
     local: found.local,
-    targetMs: found.targetMs,
+    asOfMs: found.asOfMs,
     allowHoles: true,
     isOnlyConfirmed: false,
     onChecked: () => undefined,
@@ -75,9 +75,9 @@ export async function lookUp(
   } finally {
     database.close();
   }
-  const { safeTimeMs = found.targetMs, holes } = selection.coverage;
+  const { safeTimeMs = found.asOfMs, holes } = selection.coverage;
   const lacksToMs = latestLacking(holes, found.catalog);
-  return { toMs: found.targetMs, completeToMs: safeTimeMs, lacksToMs };
+  return { toMs: found.asOfMs, completeToMs: safeTimeMs, lacksToMs };
 }
 
 /**

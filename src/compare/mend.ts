@@ -34,7 +34,7 @@ export async function mend(options: MendOptions, signal: AbortSignal): Promise<b
     writeLines: (_range, path) => file.moveTo(path),
     from: undefined,
     earlier: undefined,
-    targetMs: clock.now(),
+    asOfMs: clock.now(),
     rate,
     limits: LOAD_LIMITS,
     events: {

@@ -15,7 +15,7 @@ interface Gap {
 }
 
 export interface LaneCover {
-  /** May hold records received up to the target time; the last of them may hold later ones, too. In order. */
+  /** May hold records received up to the moment restored to; the last of them may hold later ones, too. In order. */
   readonly points: readonly SegmentUse[];
   /** Hold later records only: what they say of refused points is wanted. */
   readonly later: readonly SegmentUse[];
@@ -24,7 +24,7 @@ export interface LaneCover {
 
 /**
  * Chooses segments of one lane so that every sequence from `firstSeq` on that any of them holds is taken exactly once:
- * few large ones where these end by the target time, and across it the smallest that there is.
+ * few large ones where these end by that moment, and across it the smallest that there is.
  */
 export function coverLane(
   lane: string,
@@ -39,7 +39,7 @@ export function coverLane(
   let open: SegmentName[] = [];
   let next = 0;
   let seq = firstSeq;
-  // Behind a segment that ends later than the target time there are only later records.
+  // Behind a segment that ends later than the moment restored to there are only later records.
   let isLater = false;
   for (;;) {
     for (; (sorted[next]?.firstSeq ?? Infinity) <= seq; next += 1) {

@@ -30,21 +30,21 @@ export async function describePlan(
   segments: TrustedSegments,
   { fold, ranges, demands }: FoldedState,
 ): Promise<RestorePlan> {
-  const { sources, catalog, targetMs } = found;
+  const { sources, catalog, asOfMs } = found;
   const { repository = null } = sources;
   const { selection, forks, laterForks, bypassFiles } = segments;
   const { rows, digest } = demands;
-  const content = [FORMAT, fold.rowsMax, sourceName(sources), targetMs, rows, digest];
+  const content = [FORMAT, fold.rowsMax, sourceName(sources), asOfMs, rows, digest];
   const plan = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const { damaged } = segments;
   const archived = withoutDamaged(
     await withInnerOf(sources.store, found.archived, damaged),
     damaged,
   );
-  const bypasses = await fold.bypasses(bypassFiles, targetMs);
+  const bypasses = await fold.bypasses(bypassFiles, asOfMs);
   return {
-    to: formatInstant(targetMs),
-    toMs: targetMs,
+    to: formatInstant(asOfMs),
+    toMs: asOfMs,
     repository,
     ...(await describeSources({ ...found, archived })),
     segments: segments.objects,

@@ -64,14 +64,14 @@ function rangesOf(lanes: readonly LaneTail[]): PlannedRange[] {
   return ranges.slice(-RANGES_SHOWN);
 }
 
-/** Of each lane, what comes from where; only what may have been received by the target time. */
-function lanesOf({ tail, topic, catalog, targetMs }: FoundState, archive: Coverage): PlannedLane[] {
+/** Of each lane, what comes from where; only what may have been received by the moment restored to. */
+function lanesOf({ tail, topic, catalog, asOfMs }: FoundState, archive: Coverage): PlannedLane[] {
   const ranges = new Map<string, PlannedLane['ranges'][number][]>();
   const add = (source: RecordSource, lane: string, spans: readonly Span[]): void => {
     const known = ranges.get(lane) ?? [];
     ranges.set(lane, known);
     for (const { firstSeq, lastSeq, fromMs, toMs } of spans) {
-      if (fromMs > targetMs) continue;
+      if (fromMs > asOfMs) continue;
       const [from, to] = [formatInstant(fromMs), formatInstant(toMs)];
       known.push({ source, firstSeq, lastSeq, from, to });
     }

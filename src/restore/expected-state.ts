@@ -38,7 +38,7 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
       readonly readWithout: ReturnType<typeof damageReader>;
     },
   ): Promise<ExpectedState> {
-    const { sources, catalog, local, targetMs } = state;
+    const { sources, catalog, local, asOfMs } = state;
     const { onChecked, readWithout } = options;
     let found = state;
     const { allowHoles, isOnlyConfirmed, memoryMb, threads } = request;
@@ -46,7 +46,7 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
       store: sources.store,
       catalog,
       local,
-      targetMs,
+      asOfMs,
       allowHoles,
       isOnlyConfirmed,
       onChecked,

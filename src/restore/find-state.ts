@@ -13,7 +13,7 @@ import {
   openSources,
   type Sources,
 } from '../archive/tail/sources.ts';
-import { checkTarget, type TargetCheck } from '../archive/holdings/target.ts';
+import { reachOf, type Reach } from '../archive/holdings/reach.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { RestoreRequest } from './restore-request.ts';
@@ -23,7 +23,8 @@ export interface FoundState extends FoundHistory {
   readonly sources: Sources;
   /** Segments made of what only the log or the topic has; none before that was read. */
   readonly local: LocalSegments;
-  readonly targetMs: number;
+  /** The moment whose state is restored; epoch ms. */
+  readonly asOfMs: number;
   /** When it was looked for, by this machine's clock; epoch ms. */
   readonly nowMs: number;
 }
@@ -39,23 +40,22 @@ export async function findState(
   const sources = await openSources(request);
   const history = await findHistory(sources, { now, signal });
   const { allowHoles, to } = request;
-  const targetMs =
-    to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);
-  const found = { sources, ...history, local: new Map(), targetMs, nowMs: now };
+  const asOfMs = to.kind === 'at' ? to.ms : (safeTimeOf(history.catalog, allowHoles) ?? Number.NaN);
+  const found = { sources, ...history, local: new Map(), asOfMs, nowMs: now };
   checkState(found, allowHoles);
   return found;
 }
 
 /** Throws TIME_UNREACHABLE or HOLE_IN_THE_WAY. */
 export function checkState(found: FoundState, allowHoles: boolean): void {
-  const { catalog, archived, topic, targetMs, nowMs, sources } = found;
+  const { catalog, archived, topic, asOfMs, nowMs, sources } = found;
   const coverage = computeCoverage(catalog);
-  const check = checkTarget(coverage, targetMs, { allowHoles });
+  const check = reachOf(coverage, asOfMs, { allowHoles });
   if (check.kind === 'reachable') return;
   const faults = catalog.faults.filter(isDamage);
   const heldBackBy = lanesBefore(found, coverage);
   const doubt = topic && sayOtherTopic(topic.topic.topic, otherTopics(archived, topic));
-  throw refusal(check, targetMs, { faults, sources, heldBackBy, nowMs, doubt });
+  throw refusal(check, asOfMs, { faults, sources, heldBackBy, nowMs, doubt });
 }
 
 /** NaN when there is none, not even one with a hole in the way. */
@@ -76,11 +76,11 @@ interface HeldBack {
   readonly completeBefore: number;
 }
 
-/** Lanes that are not complete at the target time, the one that ends first in front. */
-function lanesBefore({ catalog, targetMs }: FoundState, { lanes }: Coverage): HeldBack[] {
+/** Lanes that are not complete as of that moment, the one that ends first in front. */
+function lanesBefore({ catalog, asOfMs }: FoundState, { lanes }: Coverage): HeldBack[] {
   return lanes
     .flatMap(({ lane, coveredToMs }) => {
-      if (coveredToMs === 'ended' || coveredToMs > targetMs) return [];
+      if (coveredToMs === 'ended' || coveredToMs > asOfMs) return [];
       const host = catalog.lanes.get(lane)?.begin?.host ?? null;
       return [{ lane, host, completeBefore: coveredToMs }];
     })
@@ -88,8 +88,8 @@ function lanesBefore({ catalog, targetMs }: FoundState, { lanes }: Coverage): He
 }
 
 function refusal(
-  check: Exclude<TargetCheck, { kind: 'reachable' }>,
-  targetMs: number,
+  check: Exclude<Reach, { kind: 'reachable' }>,
+  asOfMs: number,
   {
     faults,
     sources: { data, topic },
@@ -105,7 +105,7 @@ function refusal(
   },
 ): WalError {
   const maybe = `${suspicion(faults)}${doubt === undefined ? '' : ` And ${doubt}.`}`;
-  const at = Number.isNaN(targetMs) ? 'any time' : formatInstant(targetMs);
+  const at = Number.isNaN(asOfMs) ? 'any time' : formatInstant(asOfMs);
   const { nearestBefore } = check;
   if (check.kind === 'hole') {
     const { holes } = check;
@@ -121,7 +121,7 @@ function refusal(
   }
   const { nearestAfter } = check;
   // Nothing holds it back then, and no remedy brings it.
-  const isFuture = targetMs > nowMs;
+  const isFuture = asOfMs > nowMs;
   const why = isFuture ? `it is in the future: now is ${formatInstant(nowMs)}` : check.why;
   const times = [nearestBefore, nearestAfter].flatMap((ms) =>
     ms === undefined ? [] : [`${formatInstant(ms)} (--to ${ms})`],

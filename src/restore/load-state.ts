@@ -50,7 +50,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
     },
     from: position === null ? undefined : { lane, ...position },
     earlier: stored === null ? undefined : { ...stored, position: { lane, ...stored.place } },
-    targetMs: plan.toMs,
+    asOfMs: plan.toMs,
     rate,
     limits: LOAD_LIMITS,
     events: {
@@ -123,7 +123,7 @@ class Keeper {
     const { state, target } = this.#run;
     const { plan, toMs } = state.plan;
     const content = { position: this.#position, stored: this.#stored };
-    const place = { target: target.origin, targetMs: toMs };
+    const place = { target: target.origin, asOfMs: toMs };
     const checkpoint: Checkpoint = { plan, ...place, phase, ...content };
     const turn = this.#last.then(() => this.#run.work.save(checkpoint));
     this.#last = turn.catch(() => undefined);

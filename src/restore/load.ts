@@ -23,7 +23,7 @@ export interface LoadOptions {
   readonly from: Position | undefined;
   /** And what it had proven stored beyond that. */
   readonly earlier: EarlierStored | undefined;
-  readonly targetMs: number;
+  readonly asOfMs: number;
   /** Points a second; Infinity for no limit. */
   readonly rate: number;
   readonly limits: FeedLimits;
@@ -117,7 +117,7 @@ export class Load {
   }
 
   #createSource(): FoldSource {
-    const { ranges, lane, rate, clock, targetMs } = this.#options;
+    const { ranges, lane, rate, clock, asOfMs } = this.#options;
     return new FoldSource({
       lane,
       from: this.#start,
@@ -132,7 +132,7 @@ export class Load {
         this.#failure = error;
         this.#over.abort();
       },
-      atMs: targetMs,
+      atMs: asOfMs,
     });
   }
 

@@ -1,19 +1,19 @@
 import type { Catalog } from '../archive/holdings/catalog.ts';
 import { computeCoverage, type Coverage, type CoverageHole } from '../archive/holdings/coverage.ts';
 import type { Begin } from '../archive/format/sidecar.ts';
-import { checkTarget, type TargetCheck } from '../archive/holdings/target.ts';
+import { reachOf, type Reach } from '../archive/holdings/reach.ts';
 import { coverLane, type LaneCover } from './cover.ts';
 
 /** Which segments a restore is to read, by what the listing says and what is known to be damaged. */
 export interface Selection {
   readonly coverage: Coverage;
-  readonly check: TargetCheck;
+  readonly check: Reach;
   readonly lanes: ReadonlyMap<string, LaneCover>;
-  /** Holes up to the target time. */
+  /** Holes up to the moment restored to. */
   readonly holes: readonly CoverageHole[];
   /** Holes behind it: what they may say of refused points isn't known. */
   readonly laterHoles: readonly CoverageHole[];
-  /** Intervals of receive times that contain the target time, and in which the clock leapt. */
+  /** Intervals of receive times that contain the moment restored to, and in which the clock leapt. */
   readonly disputed: readonly {
     readonly lane: string;
     readonly from: number;
@@ -21,25 +21,25 @@ export interface Selection {
   }[];
 }
 
-/** Chooses what to read for the state at `targetMs`: of every lane, since later records tell what was refused. */
+/** Chooses what to read for the state at `asOfMs`: of every lane, since later records tell what was refused. */
 export function selectSegments(
   catalog: Catalog,
-  targetMs: number,
+  asOfMs: number,
   { allowHoles }: { readonly allowHoles: boolean },
 ): Selection {
   const coverage = computeCoverage(catalog);
   const lanes = new Map<string, LaneCover>();
   for (const [lane, { begin, objects }] of catalog.lanes) {
-    lanes.set(lane, coverLane(lane, objects, begin?.firstSeq ?? 1, targetMs));
+    lanes.set(lane, coverLane(lane, objects, begin?.firstSeq ?? 1, asOfMs));
   }
   return {
     coverage,
-    check: checkTarget(coverage, targetMs, { allowHoles }),
+    check: reachOf(coverage, asOfMs, { allowHoles }),
     lanes,
-    holes: coverage.holes.filter(({ fromMs }) => fromMs <= targetMs),
-    laterHoles: coverage.holes.filter(({ fromMs }) => fromMs > targetMs),
+    holes: coverage.holes.filter(({ fromMs }) => fromMs <= asOfMs),
+    laterHoles: coverage.holes.filter(({ fromMs }) => fromMs > asOfMs),
     disputed: coverage.lanes.flatMap(({ lane, disputed }) =>
-      disputed !== undefined && isWithin(disputed, targetMs) ? [{ lane, ...disputed }] : [],
+      disputed !== undefined && isWithin(disputed, asOfMs) ? [{ lane, ...disputed }] : [],
     ),
   };
 }

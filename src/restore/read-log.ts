@@ -55,14 +55,14 @@ function hasTail({ tail, topic }: FoundState): boolean {
 }
 
 async function unlessInterrupted(
-  { targetMs }: FoundState,
+  { asOfMs }: FoundState,
   { signal, work }: ReadLogOptions,
   task: () => Promise<FoundState>,
 ): Promise<FoundState> {
   try {
     return await task();
   } catch (error) {
-    if (signal.aborted) throw interrupted(work.path, targetMs);
+    if (signal.aborted) throw interrupted(work.path, asOfMs);
     throw error;
   }
 }
@@ -93,7 +93,7 @@ async function lookAgain(
 }
 
 async function buildOnce(
-  { archived, tail, topic, targetMs }: FoundState,
+  { archived, tail, topic, asOfMs }: FoundState,
   { request, work, clock, report, signal }: ReadLogOptions,
 ): Promise<Pick<BuiltTail, 'catalog' | 'local' | 'isMoved'>> {
   const lanes = [...(tail?.lanes ?? []), ...(topic?.lanes ?? [])];
@@ -115,7 +115,7 @@ async function buildOnce(
       duckdb,
       folder: work.log,
       // Of later records only what they say of earlier ones is of interest.
-      isWanted: ({ firstMs, refused }) => firstMs <= targetMs || refused > 0,
+      isWanted: ({ firstMs, refused }) => firstMs <= asOfMs || refused > 0,
       onRead: (bytes) => {
         done += bytes;
       },

@@ -2,7 +2,7 @@ import type { UndoneRange } from '../record/fork.ts';
 import type { CoverageHole } from '../archive/holdings/coverage.ts';
 import type { TopicLog } from '../archive/topic/topic-log.ts';
 import type { Finding } from './target-rules.ts';
-import type { TargetTime } from './target-time.ts';
+import type { RestoreTime } from './restore-time.ts';
 import type { VerificationCounts } from './verification.ts';
 
 export interface RestoreRequest {
@@ -14,7 +14,7 @@ export interface RestoreRequest {
   readonly topic?: TopicLog | undefined;
   /** Undefined only for a dry run. */
   readonly target: URL | undefined;
-  readonly to: TargetTime;
+  readonly to: RestoreTime;
   readonly isDryRun: boolean;
   /** Points a second; Infinity for no limit. */
   readonly rate: number;
@@ -57,7 +57,7 @@ export interface RestorePlan {
   /** Missing records received later: refusals that they may tell of are not known. */
   readonly laterHoles: readonly CoverageHole[];
   readonly damaged: readonly PlannedDamage[];
-  /** Intervals of receive times, with the target time in them, in which the clock leapt. */
+  /** Intervals of receive times, with the moment restored to in them, in which the clock leapt. */
   readonly disputed: readonly {
     readonly lane: string;
     readonly from: number;

@@ -20,7 +20,7 @@ import type {
   StateCounts,
 } from './restore-request.ts';
 import { damageReader, readLog } from './read-log.ts';
-import { SafeTarget } from './safe-target.ts';
+import { KeptSafeTime } from './kept-safe-time.ts';
 import type { EarlierRun, RestoreDemands } from './target-rules.ts';
 import { type UnfinishedRestore, unfinishedRestores } from './unfinished.ts';
 import { QUERY_LIMITS, verifyState } from './verify-state.ts';
@@ -52,15 +52,15 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const found = await find(options);
   const keyAt = (ms: number): readonly unknown[] => requestKey(request, found.sources, ms);
   await using folder = await openWorkFolder(request.work);
-  const safe = new SafeTarget(folder.path, keyAt);
-  const targetMs = await resolveTarget(request, found.targetMs, safe);
-  if (targetMs !== found.targetMs) checkState({ ...found, targetMs }, request.allowHoles);
-  const key = keyAt(targetMs);
+  const safe = new KeptSafeTime(folder.path, keyAt);
+  const asOfMs = await resolveTime(request, found.asOfMs, safe);
+  if (asOfMs !== found.asOfMs) checkState({ ...found, asOfMs }, request.allowHoles);
+  const key = keyAt(asOfMs);
   // A dry run takes no part in the restore that it looks at, which may be under way.
   const work = await WorkDirectory.open(folder.path, request.isDryRun ? [...key, 'dry'] : key);
   let isOver = false;
   try {
-    const run = new Run(options, { ...found, targetMs }, work, workPath(folder.path, key));
+    const run = new Run(options, { ...found, asOfMs }, work, workPath(folder.path, key));
     const result = {
       ...(await run.result()),
       seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
@@ -88,10 +88,10 @@ async function find({ request, clock, signal }: RestoreOptions): Promise<FoundSt
 }
 
 /** `safe` stays what it was for an earlier run that goes on. */
-async function resolveTarget(
+async function resolveTime(
   request: RestoreRequest,
   foundMs: number,
-  safe: SafeTarget,
+  safe: KeptSafeTime,
 ): Promise<number> {
   if (isLasting(request)) return safe.resolve(foundMs);
   return request.to.kind === 'safe' ? ((await safe.begun()) ?? foundMs) : foundMs;
@@ -103,10 +103,10 @@ function isLasting({ to, isDryRun }: RestoreRequest): boolean {
 }
 
 /** What makes two requests the same restore. */
-function requestKey(request: RestoreRequest, sources: Sources, targetMs: number): unknown[] {
+function requestKey(request: RestoreRequest, sources: Sources, asOfMs: number): unknown[] {
   const { target, isOnlyConfirmed, allowHoles } = request;
   const origin = target?.origin ?? '';
-  return [sourceName(sources), targetMs, origin, isOnlyConfirmed, allowHoles];
+  return [sourceName(sources), asOfMs, origin, isOnlyConfirmed, allowHoles];
 }
 
 class Run {
@@ -184,8 +184,8 @@ class Run {
   /** What earlier runs wrote that this one doesn't go on with is not in the target any more: nor can they go on. */
   async #beginAnew(earlier: EarlierRun, others: readonly UnfinishedRestore[]): Promise<void> {
     const { report } = this.#options;
-    for (const { path, targetMs } of others) {
-      const reason = `a restore to ${formatInstant(targetMs)} is not complete (${path}), and the target holds nothing of it: it can't be gone on with`;
+    for (const { path, asOfMs } of others) {
+      const reason = `a restore to ${formatInstant(asOfMs)} is not complete (${path}), and the target holds nothing of it: it can't be gone on with`;
       report({ event: 'restarting', reason });
       await forgetCheckpoint(path);
     }

@@ -27,7 +27,7 @@ export function judgeContent(facts: TargetFacts, demands: RestoreDemands): Findi
   }
   const says = `it holds data already, of ${metrics}${whyHeld(facts, earlier, other)}; a restore cannot take back what is there`;
   if (other !== undefined) {
-    const remedy = `Go on with that one by its own command, with --to ${other.targetMs}; or restore into empty tables${EMPTY_TABLES}`;
+    const remedy = `Go on with that one by its own command, with --to ${other.asOfMs}; or restore into empty tables${EMPTY_TABLES}`;
     return [{ kind: 'fault', says, remedy }];
   }
   const isMeant =
@@ -49,8 +49,8 @@ function whyHeld(
   return heldMetrics.length === 0 ? ', of which there was nothing at that moment' : '';
 }
 
-function another({ targetMs, path }: UnfinishedRestore): string {
-  return `another restore, to ${formatInstant(targetMs)} (${path}),`;
+function another({ asOfMs, path }: UnfinishedRestore): string {
+  return `another restore, to ${formatInstant(asOfMs)} (${path}),`;
 }
 
 /** `rest`: what the others are called, where they were not counted. */

@@ -26,7 +26,7 @@ export interface TrustOptions {
   /** With the segments of `local` among its objects. */
   readonly catalog: Catalog;
   readonly local: LocalSegments;
-  readonly targetMs: number;
+  readonly asOfMs: number;
   readonly allowHoles: boolean;
   readonly isOnlyConfirmed: boolean;
   /** Called as objects are checked. */
@@ -43,7 +43,7 @@ export interface TrustedSegments {
   readonly input: FoldInput;
   /** What the log went back to, each once, in the order in which that was said. */
   readonly forks: readonly LoggedFork[];
-  /** The same of what was said after the target time only, of moments before it: some of what is restored was undone then. */
+  /** The same of what was said after the moment that is restored to only, of moments before it: some of what is restored was undone then. */
   readonly laterForks: readonly LoggedFork[];
   readonly bypassFiles: readonly string[];
   /** Segments that can't be trusted and are done without, and why. */
@@ -57,10 +57,10 @@ export interface TrustedSegments {
 /**
  * Reads sidecars and checks data objects; what is damaged is left out and others are chosen in its place, until all that is
  * chosen is whole: first what else the repository has, then what a log or a topic has. Throws REPOSITORY_DAMAGED when the target
- * time can't be had without what is damaged. Call it with a target time that the whole repository can reach.
+ * time can't be had without what is damaged. Call it with a moment that the whole repository can reach.
  */
 export async function readTrustedSegments(options: TrustOptions): Promise<TrustedSegments> {
-  const { store, targetMs, allowHoles, readWithout } = options;
+  const { store, asOfMs, allowHoles, readWithout } = options;
   const known = { checked: new Map<string, CheckedSegment>(), damaged: new Map<string, string>() };
   const { checked, damaged } = known;
   let { catalog, local } = options;
@@ -68,9 +68,9 @@ export async function readTrustedSegments(options: TrustOptions): Promise<Truste
   for (;;) {
     const unusable = notAmong(damaged, local);
     // In place of what is damaged, and at the time, smaller ones are wanted.
-    catalog = await withInnerAt(store, await withInnerOf(store, catalog, unusable), targetMs);
+    catalog = await withInnerAt(store, await withInnerOf(store, catalog, unusable), asOfMs);
     const rest = withoutDamaged(catalog, unusable);
-    const selection = selectSegments(rest, targetMs, { allowHoles });
+    const selection = selectSegments(rest, asOfMs, { allowHoles });
     const isReachable = selection.check.kind === 'reachable';
     const size = damaged.size;
     if (isReachable) await checkAll(options, local, selection, known);
@@ -151,7 +151,7 @@ async function checkData({ store, onChecked }: TrustOptions, data: DataObject): 
 }
 
 function assemble(
-  { targetMs, isOnlyConfirmed }: TrustOptions,
+  { asOfMs, isOnlyConfirmed }: TrustOptions,
   catalog: Catalog,
   selection: Selection,
   checked: ReadonlyMap<string, CheckedSegment>,
@@ -186,14 +186,14 @@ function assemble(
   const begins = new Map([...catalog.lanes].map(([lane, { begin }]) => [lane, begin]));
   const unconfirmed = unconfirmedLanes(begins, newest);
   const all = firstOfEach(said);
-  const forks = all.filter(({ receivedAt }) => receivedAt <= targetMs);
-  const laterForks = all.filter(({ at, receivedAt }) => receivedAt > targetMs && at < targetMs);
+  const forks = all.filter(({ receivedAt }) => receivedAt <= asOfMs);
+  const laterForks = all.filter(({ at, receivedAt }) => receivedAt > asOfMs && at < asOfMs);
   return {
     selection,
     input: {
       files,
       outcomeFiles: [...outcomeFiles],
-      throughMs: targetMs,
+      throughMs: asOfMs,
       undone: forks.flatMap(({ undone }) => undone),
       setBack: timesSetBack(catalog.lanes),
       unconfirmed,

@@ -7,7 +7,7 @@ import { readCheckpoint } from './work-directory.ts';
 export interface UnfinishedRestore {
   /** Of its work directory. */
   readonly path: string;
-  readonly targetMs: number;
+  readonly asOfMs: number;
   /** A process works on it now. */
   readonly isRunning: boolean;
 }
@@ -25,7 +25,7 @@ export async function unfinishedRestores(
     const checkpoint = path === own ? undefined : await readCheckpoint(path);
     if (checkpoint?.target !== target.origin) continue;
     const holder = await DirectoryLock.holder(path);
-    found.push({ path, targetMs: checkpoint.targetMs, isRunning: holder !== undefined });
+    found.push({ path, asOfMs: checkpoint.asOfMs, isRunning: holder !== undefined });
   }
   return found;
 }

@@ -12,9 +12,10 @@ import { DirectoryLock } from '../wal/directory-lock.ts';
 export interface Checkpoint {
   /** Of what is restored: lines and their order are the same as long as it is. */
   readonly plan: string;
-  /** Where it is restored to. */
+  /** The OpenTSDB that is restored to. */
   readonly target: string;
-  readonly targetMs: number;
+  /** The moment that is restored to, epoch ms; `targetMs` in the file. */
+  readonly asOfMs: number;
   /** `loaded`: everything is stored, and the comparison is to follow. */
   readonly phase: 'loading' | 'loaded';
   /** Of the folded state, up to which the target surely stores everything; null: nothing yet. */
@@ -94,8 +95,9 @@ export class WorkDirectory {
   }
 
   /** Durable when it resolves. */
-  async save(checkpoint: Checkpoint): Promise<void> {
-    await writeFileAtomic(this.#checkpointPath, seal({ format: FORMAT, ...checkpoint }));
+  async save({ asOfMs: targetMs, ...checkpoint }: Checkpoint): Promise<void> {
+    const content = seal({ format: FORMAT, ...checkpoint, targetMs });
+    await writeFileAtomic(this.#checkpointPath, content);
   }
 
   /** Each as one line of JSON. */
@@ -170,7 +172,14 @@ function parseCheckpoint(content: Buffer): Checkpoint | undefined {
   if (typeof targetMs !== 'number') return undefined;
   if (phase !== 'loading' && phase !== 'loaded') return undefined;
   if (position !== null && !isPlace(position)) return undefined;
-  return { plan, target, targetMs, phase, position, stored: parseStored(stored) ?? null };
+  return {
+    plan,
+    target,
+    asOfMs: targetMs,
+    phase,
+    position,
+    stored: parseStored(stored) ?? null,
+  };
 }
 
 function parseStored(value: unknown): Checkpoint['stored'] | undefined {

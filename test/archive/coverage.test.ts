@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { computeCoverage } from '../../src/archive/holdings/coverage.ts';
-import { checkTarget } from '../../src/archive/holdings/target.ts';
+import { reachOf } from '../../src/archive/holdings/reach.ts';
 import {
   endOf,
   isComplete,
@@ -108,7 +108,7 @@ describe('coverage', () => {
   test('of nothing is nothing', () => {
     const coverage = computeCoverage({ lanes: new Map() });
     expect(coverage).toMatchObject({ startMs: undefined, safeTimeMs: undefined, restorable: [] });
-    expect(checkTarget(coverage, 5, { allowHoles: true })).toMatchObject({ kind: 'unreachable' });
+    expect(reachOf(coverage, 5, { allowHoles: true })).toMatchObject({ kind: 'unreachable' });
   });
 
   test('of a lane that was only registered says that nothing came before it', () => {
@@ -209,10 +209,10 @@ describe('coverage', () => {
   });
 });
 
-describe('a target time', () => {
+describe('a moment to restore to', () => {
   const objects = [spanOf(1, 5, 100, 200), spanOf(9, 20, 300, 400)];
   const coverage = computeCoverage(lanesOf({ begin: beginOf(1, 100), objects }));
-  const check = (time: number, allowHoles = false) => checkTarget(coverage, time, { allowHoles });
+  const check = (time: number, allowHoles = false) => reachOf(coverage, time, { allowHoles });
 
   test('is reachable from the first to the last moment of the window', () => {
     expect([100, 150, 199].map((time) => check(time).kind)).toEqual(Array(3).fill('reachable'));

@@ -11,7 +11,7 @@ import { unseal } from '../../src/archive/format/sealed-json.ts';
 import { readSummary } from '../../src/archive/holdings/summary.ts';
 import { damagedObjects } from '../kit/verifying.ts';
 import { HarmedRepository, laneOf, traceOf } from './kit/harmed.ts';
-import { LANES, TARGETS_MS } from './kit/small-repository.ts';
+import { LANES, MOMENTS_MS } from './kit/small-repository.ts';
 
 let harmed: HarmedRepository;
 
@@ -76,8 +76,8 @@ const otherLevel = (level: string): string => (level === 'day' ? 'hour' : 'day')
 
 /** Restores to each time are honest. */
 async function expectHonesty(names: readonly string[], goneLane?: string): Promise<void> {
-  for (const targetMs of TARGETS_MS) {
-    expect(await harmed.dishonesty(names, targetMs, goneLane)).toEqual([]);
+  for (const asOfMs of MOMENTS_MS) {
+    expect(await harmed.dishonesty(names, asOfMs, goneLane)).toEqual([]);
   }
 }
 
@@ -93,10 +93,10 @@ let count = 0;
 /** Verify names the object, and a restore to one of the times is honest. */
 async function expectNoSilence(name: string, harm: Harm): Promise<void> {
   const other = harmed.bytes(harmed.sibling(name) ?? `lanes/${LANES[0]?.lane}/begin.json`);
-  const targetMs = TARGETS_MS[(count += 1) % TARGETS_MS.length] ?? 0;
+  const asOfMs = MOMENTS_MS[(count += 1) % MOMENTS_MS.length] ?? 0;
   await harmed.during({ [name]: harm(harmed.bytes(name), other) }, async () => {
     expect(damagedObjects(await harmed.findings())).toContain(name);
-    expect(await harmed.dishonesty([name], targetMs)).toEqual([]);
+    expect(await harmed.dishonesty([name], asOfMs)).toEqual([]);
   });
 }
 

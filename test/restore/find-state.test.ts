@@ -41,15 +41,15 @@ describe('of a lane that was never archived, and whose first file is gone', () =
     for (const { name } of (await listSegments(scene.rig.wal)).slice(0, archived.length + 1)) {
       await rm(join(scene.rig.wal, name));
     }
-    const { tail, targetMs } = await scene.find({ kind: 'safe' });
+    const { tail, asOfMs } = await scene.find({ kind: 'safe' });
     const [lane] = tail?.lanes ?? [];
     expect(lane?.begin).toMatchObject({
       openedAt: home?.[1].toMs,
       previous: { lane: home?.[0].lane, lastSeq: home?.[0].seq },
     });
     // What was archived can be had as before, and nothing behind it without saying so.
-    expect(targetMs).toBeLessThanOrEqual(home?.[1].toMs ?? 0);
-    expect(targetMs).toBeGreaterThan(0);
+    expect(asOfMs).toBeLessThanOrEqual(home?.[1].toMs ?? 0);
+    expect(asOfMs).toBeGreaterThan(0);
     const wanted = { kind: 'at', ms: lane?.toMs ?? 0 } as const;
     await expect(scene.find(wanted)).rejects.toMatchObject({ code: 'HOLE_IN_THE_WAY' });
   });

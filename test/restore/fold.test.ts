@@ -30,11 +30,11 @@ describe('the fold', () => {
           const lastMs = history.lanes.at(-1)?.records.at(-1)?.receivedAt ?? 0;
           const firstMs = history.lanes[0]?.records[0]?.receivedAt ?? 0;
           // Complete only for what is before the last record.
-          const targetMs = firstMs + (at % (lastMs - firstMs || 1));
-          fc.pre(targetMs < lastMs);
-          await using folded = await Folded.open(made, { targetMs, rowsMax });
+          const asOfMs = firstMs + (at % (lastMs - firstMs || 1));
+          fc.pre(asOfMs < lastMs);
+          await using folded = await Folded.open(made, { asOfMs, rowsMax });
           const lines = await folded.lines();
-          const expected = stateAt(history.lanes, targetMs);
+          const expected = stateAt(history.lanes, asOfMs);
           expect(asMap(lines)).toEqual(
             new Map(
               [...expected].map(([key, { line, transport }]) => [
@@ -65,10 +65,10 @@ describe('the fold', () => {
         async (history, at) => {
           await using made = await Fabricated.create();
           await made.write(history.lanes, (lane) => objectsOf(lane, history));
-          const targetMs = (history.lanes[0]?.records[0]?.receivedAt ?? 0) + at;
-          fc.pre(targetMs < START_MS + 10_000);
-          await using folded = await Folded.open(made, { targetMs });
-          const expected = stateAt(history.lanes, targetMs, () => true, 'by lane');
+          const asOfMs = (history.lanes[0]?.records[0]?.receivedAt ?? 0) + at;
+          fc.pre(asOfMs < START_MS + 10_000);
+          await using folded = await Folded.open(made, { asOfMs });
+          const expected = stateAt(history.lanes, asOfMs, () => true, 'by lane');
           expect(asMap(await folded.lines())).toEqual(
             new Map(
               [...expected].map(([key, { line, transport }]) => [
@@ -99,7 +99,7 @@ describe('the fold', () => {
     const lanes = [{ lane: 'aaaaaaaaaaaaaaaa', records: [record, end] }];
     await using made = await Fabricated.create();
     await made.write(lanes, MINUTE);
-    await using folded = await Folded.open(made, { targetMs: START_MS, rowsMax: 20 });
+    await using folded = await Folded.open(made, { asOfMs: START_MS, rowsMax: 20 });
     const kinds = folded.ranges.map(({ kind }) => kind);
     expect(new Set(kinds)).toEqual(new Set(['metrics', 'series', 'instants']));
     expect(Math.max(...folded.ranges.map(({ rows }) => rows))).toBeLessThanOrEqual(40);
@@ -149,10 +149,10 @@ describe('the fold', () => {
       { level: 'hour', firstSeq: 1, lastSeq: 6 },
       { level: 'minute', firstSeq: 1, lastSeq: 3 },
     ]);
-    const targetMs = START_MS + 45;
-    await using folded = await Folded.open(made, { targetMs });
+    const asOfMs = START_MS + 45;
+    await using folded = await Folded.open(made, { asOfMs });
     const payload = BYPASS.slice('!bypass '.length);
-    expect(await folded.bypasses(targetMs)).toEqual([{ receivedAt: START_MS + 10, payload }]);
+    expect(await folded.bypasses(asOfMs)).toEqual([{ receivedAt: START_MS + 10, payload }]);
   });
 
   test('leaves out, or counts, what the primary had not confirmed', async () => {
@@ -173,7 +173,7 @@ describe('the fold', () => {
     ];
     await using made = await Fabricated.create();
     await made.write(lanes, MINUTE);
-    await using all = await Folded.open(made, { targetMs: START_MS + 5 });
+    await using all = await Folded.open(made, { asOfMs: START_MS + 5 });
     expect(await all.lines()).toEqual([
       'http put m 1 2 h=a',
       'http put m 2 1 h=a',
@@ -183,7 +183,7 @@ describe('the fold', () => {
     expect(await all.counts()).toMatchObject({ points: 4, provisional: 2, series: 1 });
     expect(all.provisional).toBe(2);
     await using confirmed = await Folded.open(made, {
-      targetMs: START_MS + 5,
+      asOfMs: START_MS + 5,
       isOnlyConfirmed: true,
     });
     expect(await confirmed.lines()).toEqual([
@@ -209,7 +209,7 @@ describe('the fold', () => {
       ];
       await using made = await Fabricated.create(folder);
       await made.write(lanes, MINUTE);
-      await using folded = await Folded.open(made, { targetMs: START_MS });
+      await using folded = await Folded.open(made, { asOfMs: START_MS });
       expect(await folded.lines()).toEqual(['http put m 2 1 h=a']);
     },
   );
@@ -231,8 +231,8 @@ describe('the fold', () => {
     ];
     await using made = await Fabricated.create();
     await made.write(lanes, MINUTE);
-    await using one = await Folded.open(made, { targetMs: START_MS, rowsMax: 1_000 });
-    await using other = await Folded.open(made, { targetMs: START_MS, rowsMax: 1_000 });
+    await using one = await Folded.open(made, { asOfMs: START_MS, rowsMax: 1_000 });
+    await using other = await Folded.open(made, { asOfMs: START_MS, rowsMax: 1_000 });
     expect(await one.lines()).toEqual(await other.lines());
   });
 });
@@ -265,7 +265,7 @@ async function digestOf(
   const records = [...puts.map((line) => putRecord(START_MS, line)), outcome];
   await using made = await Fabricated.create();
   await made.write([{ lane: 'aaaaaaaaaaaaaaaa', records }], () => objects);
-  await using folded = await Folded.open(made, { targetMs: START_MS });
+  await using folded = await Folded.open(made, { asOfMs: START_MS });
   const { rows, digest } = await folded.demands();
   return `${rows} ${digest}`;
 }

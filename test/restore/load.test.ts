@@ -190,7 +190,7 @@ class Scene implements AsyncDisposable {
       },
       from: undefined,
       earlier: undefined,
-      targetMs: 1_780_000_000_000,
+      asOfMs: 1_780_000_000_000,
       rate: Infinity,
       limits: LOAD_LIMITS,
       events: this.events(),

@@ -31,13 +31,13 @@ function stretched({ lanes, ...rest }: MadeHistory): MadeHistory {
 }
 
 /** The lines of the state at that time, each behind its transport. */
-async function linesAt(made: Fabricated, targetMs: number): Promise<string[]> {
+async function linesAt(made: Fabricated, asOfMs: number): Promise<string[]> {
   const { store } = made.repository;
   const { input } = await readTrustedSegments({
     store,
     catalog: await readCatalog(store),
     local: new Map(),
-    targetMs,
+    asOfMs,
     allowHoles: false,
     isOnlyConfirmed: false,
     onChecked: () => undefined,

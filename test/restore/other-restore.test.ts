@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { TargetTime } from '../../src/restore/target-time.ts';
+import type { RestoreTime } from '../../src/restore/restore-time.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { isThere } from '../../src/runtime/is-there.ts';
@@ -9,8 +9,8 @@ import { START_MS } from './kit/histories.ts';
 import { InterruptedScene } from './kit/interrupted-scene.ts';
 
 /** Before anything of `x` was received; by default restores are to a later moment. */
-const EARLIER = { to: { kind: 'at', ms: START_MS + 1 } } as const satisfies { to: TargetTime };
-const SAFE = { to: { kind: 'safe' } } as const satisfies { to: TargetTime };
+const EARLIER = { to: { kind: 'at', ms: START_MS + 1 } } as const satisfies { to: RestoreTime };
+const SAFE = { to: { kind: 'safe' } } as const satisfies { to: RestoreTime };
 const DRY = { isDryRun: true } as const;
 
 describe('a restore to another moment than one that was interrupted', { timeout: 30_000 }, () => {

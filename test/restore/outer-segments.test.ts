@@ -36,14 +36,14 @@ afterAll(async () => {
 async function trust(
   store: FileStore,
   catalog: Catalog,
-  { targetMs, allowHoles }: { readonly targetMs: number; readonly allowHoles: boolean },
+  { asOfMs, allowHoles }: { readonly asOfMs: number; readonly allowHoles: boolean },
 ): Promise<Trusted> {
   try {
     return await readTrustedSegments({
       store,
       catalog,
       local: new Map(),
-      targetMs,
+      asOfMs,
       allowHoles,
       isOnlyConfirmed: false,
       onChecked: () => undefined,
@@ -85,13 +85,11 @@ test('plans and searches by the outermost segments are those by all of them, wha
         const ends = lanes.flatMap(({ segments }) => segments.map(({ toMs }) => toMs));
         const opened = lanes.map(({ begin }) => begin.openedAt);
         const times = [...opened, ...ends, ...ends.map((ms) => ms - 1)];
-        const targetMs = times[at % times.length] ?? 0;
-        const expected = await trust(store, all, { targetMs, allowHoles });
-        expect(await trust(store, outer, { targetMs, allowHoles })).toEqual(expected);
+        const asOfMs = times[at % times.length] ?? 0;
+        const expected = await trust(store, all, { asOfMs, allowHoles });
+        expect(await trust(store, outer, { asOfMs, allowHoles })).toEqual(expected);
         if ('damaged' in expected) damages += expected.damaged.size;
-        expect(await searched(store, outer, targetMs)).toEqual(
-          await searched(store, all, targetMs),
-        );
+        expect(await searched(store, outer, asOfMs)).toEqual(await searched(store, all, asOfMs));
       },
     ),
     { numRuns: 150 },
@@ -119,7 +117,7 @@ const holesOf = (answers: Answers) => ('lines' in answers ? answers.holes.length
 
 async function answersOf(made: Fabricated, read: (store: FileStore) => Promise<Catalog>) {
   const { store } = made.repository;
-  const trusted = await trust(store, await read(store), { targetMs: TARGET, allowHoles: true });
+  const trusted = await trust(store, await read(store), { asOfMs: TARGET, allowHoles: true });
   if (!('input' in trusted)) return trusted;
   await using fold = await Folded.of(trusted.input, made.scratch);
   const filter = { received: { from: LATE, to: LATE + 20 * 3_600_000 } };

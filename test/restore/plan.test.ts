@@ -18,8 +18,8 @@ test.each([
     host: 'h',
   };
   const catalog = { lanes: new Map([[LANE, { begin, objects: [], holes: [] }]]), faults: [] };
-  const disputedAt = (targetMs: number): unknown =>
-    selectSegments(catalog, targetMs, { allowHoles: true }).disputed;
+  const disputedAt = (asOfMs: number): unknown =>
+    selectSegments(catalog, asOfMs, { allowHoles: true }).disputed;
   expect(disputedAt(1_500)).toEqual([{ lane: LANE, ...disputed }]);
   expect(disputedAt(999)).toEqual([]);
   expect(disputedAt(2_001)).toEqual([]);

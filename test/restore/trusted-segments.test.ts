@@ -28,7 +28,7 @@ const OBJECTS: readonly MadeObject[] = [
     lastSeq: firstSeq + 2,
   })),
 ];
-const TARGET_MS = 10_075;
+const MOMENT_MS = 10_075;
 const LAST: MadeObject = { level: 'minute', firstSeq: 10, lastSeq: 12 };
 /** Of another lane, behind all of these. */
 const OTHER = 'bbbbbbbbbbbbbbbb';
@@ -97,7 +97,7 @@ describe('the segments that a restore trusts', () => {
     expect(levels(trusted)).toEqual(['hour']);
     expect(trusted.selection.holes).toMatchObject([{ firstSeq: 7, lastSeq: 9 }]);
     // What is before the damage needs nothing of it.
-    expect(levels(await trust(made, { targetMs: 10_045 }))).toEqual(['minute', 'minute']);
+    expect(levels(await trust(made, { asOfMs: 10_045 }))).toEqual(['minute', 'minute']);
   });
 
   test('can do without the lost end of a lane that an operator ended, where that is allowed', async () => {
@@ -119,7 +119,7 @@ describe('the segments that a restore trusts', () => {
     await expectHole(made);
   });
 
-  test('are not looked into behind the target time, unless they tell of refusals', async () => {
+  test('are not looked into after the moment restored to, unless they tell of refusals', async () => {
     await using made = await repository();
     await flip(await pathOf(made, '/000000000000010-', '.parquet'));
     expect((await trust(made)).damaged.size).toBe(0);
@@ -161,7 +161,7 @@ async function trust(
     store,
     catalog: await readCatalog(store),
     local: new Map(),
-    targetMs: TARGET_MS,
+    asOfMs: MOMENT_MS,
     allowHoles: false,
     isOnlyConfirmed: false,
     onChecked: () => undefined,
@@ -171,18 +171,18 @@ async function trust(
 
 /** Once the last segment of the lane is damaged, a later time is had without its records only, where that is allowed. */
 async function expectHole(made: Fabricated): Promise<void> {
-  const whole = await trust(made, { targetMs: LATER_MS });
+  const whole = await trust(made, { asOfMs: LATER_MS });
   expect(whole).toMatchObject({ lost: [], selection: { holes: [] } });
   await flip(await pathOf(made, '/000000000000010-', '.parquet'));
   const { firstSeq, lastSeq } = LAST;
-  await expect(trust(made, { targetMs: LATER_MS })).rejects.toMatchObject({
+  await expect(trust(made, { asOfMs: LATER_MS })).rejects.toMatchObject({
     code: 'REPOSITORY_DAMAGED',
     hint: expect.stringMatching(
       `holds records ${LANE}/${firstSeq} to ${lastSeq}.*nearest time without them .*--to 10079`,
     ) as string,
   });
-  expect((await trust(made, { targetMs: 10_079 })).selection.holes).toEqual([]);
-  const { lost, selection } = await trust(made, { targetMs: LATER_MS, allowHoles: true });
+  expect((await trust(made, { asOfMs: 10_079 })).selection.holes).toEqual([]);
+  const { lost, selection } = await trust(made, { asOfMs: LATER_MS, allowHoles: true });
   expect(lost).toEqual([{ lane: LANE, firstSeq, lastSeq }]);
   expect(selection.holes).toMatchObject(lost);
   expect([...selection.lanes.values()].map(({ points }) => points.length)).toEqual([2, 1]);

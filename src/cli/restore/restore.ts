@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { restore } from '../../restore/restore.ts';
-import { parseTargetTime } from '../../restore/target-time.ts';
+import { parseRestoreTime } from '../../restore/restore-time.ts';
 import type { RestoreEvent, RestoreRequest, RestoreResult } from '../../restore/restore-request.ts';
 import type { TopicLog } from '../../archive/topic/topic-log.ts';
 import { parseBytes } from '../../config/quantity.ts';
@@ -83,7 +83,7 @@ function requestOf(flags: RestoreFlags): RestoreRequest {
     repository,
     data,
     target: target === undefined ? undefined : parseTarget('--target', target),
-    to: parseTargetTime('--to', flags.to),
+    to: parseRestoreTime('--to', flags.to),
     isDryRun,
     rate: parseRate(rate),
     isOnlyConfirmed: flags.onlyConfirmed === true,

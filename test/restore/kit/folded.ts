@@ -30,15 +30,15 @@ export class Folded implements AsyncDisposable {
 
   static async open(
     made: Fabricated,
-    options: { targetMs: number; rowsMax?: number; isOnlyConfirmed?: boolean },
+    options: { asOfMs: number; rowsMax?: number; isOnlyConfirmed?: boolean },
   ): Promise<Folded> {
-    const { targetMs, rowsMax = 1_000_000, isOnlyConfirmed = false } = options;
+    const { asOfMs, rowsMax = 1_000_000, isOnlyConfirmed = false } = options;
     const { store } = made.repository;
     const segments = await readTrustedSegments({
       store,
       catalog: await readCatalog(store),
       local: new Map(),
-      targetMs,
+      asOfMs,
       allowHoles: false,
       isOnlyConfirmed,
       onChecked: () => undefined,

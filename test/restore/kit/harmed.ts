@@ -92,17 +92,17 @@ export class HarmedRepository implements AsyncDisposable {
    */
   async dishonesty(
     harmed: readonly string[],
-    targetMs: number,
+    asOfMs: number,
     goneLane?: string,
   ): Promise<string[]> {
     try {
-      const { input, isLost } = await this.#plan(targetMs);
+      const { input, isLost } = await this.#plan(asOfMs);
       const read = new Set([...input.files.map(({ path }) => path), ...input.outcomeFiles]);
       const taken = harmed.filter((name) => read.has(this.#pathOf(name)));
       if (taken.length > 0) return taken.map((name) => `it reads ${name}`);
       const isUnknown: typeof isLost = (lane, seq) => lane === goneLane || isLost(lane, seq);
-      const isTrue = isDeepStrictEqual(await this.#fold(input), expectedAt(targetMs, isUnknown));
-      return isTrue ? [] : [`of ${harmed.join(', ')}: another state at ${targetMs}`];
+      const isTrue = isDeepStrictEqual(await this.#fold(input), expectedAt(asOfMs, isUnknown));
+      return isTrue ? [] : [`of ${harmed.join(', ')}: another state at ${asOfMs}`];
     } catch (error) {
       if (!(error instanceof WalError) || !REFUSALS.has(error.code)) throw error;
       const told = JSON.stringify([error.message, error.hint, error.context]);
@@ -115,12 +115,12 @@ export class HarmedRepository implements AsyncDisposable {
     await this.verifying[Symbol.asyncDispose]();
   }
 
-  async #plan(targetMs: number): Promise<{
+  async #plan(asOfMs: number): Promise<{
     readonly input: FoldInput;
     /** Whether the plan says that a later record is missing. */
     readonly isLost: (lane: string, seq: number) => boolean;
   }> {
-    const to = { kind: 'at', ms: targetMs } as const;
+    const to = { kind: 'at', ms: asOfMs } as const;
     const { place } = this.made.repository;
     const request = { repository: place, data: undefined, to, allowHoles: false };
     const { sources, ...found } = await findState(request, 0);
@@ -182,7 +182,7 @@ function isNamed(code: string, told: string, harmed: readonly string[]): boolean
 
 /** `isLost`: what such a record says of refusals can't be known. */
 function expectedAt(
-  targetMs: number,
+  asOfMs: number,
   isLost: (lane: string, seq: number) => boolean,
 ): Map<string, string> {
   const lanes = LANES.map(({ lane, records }) => ({
@@ -191,6 +191,6 @@ function expectedAt(
       isLost(lane, index + 1) ? { ...record, lines: [] } : record,
     ),
   }));
-  const state = [...stateAt(lanes, targetMs)];
+  const state = [...stateAt(lanes, asOfMs)];
   return new Map(state.map(([key, { line, transport }]) => [key, `${transport} ${sorted(line)}`]));
 }

@@ -14,7 +14,7 @@ import type {
   RestorePlan,
   RestoreRequest,
 } from '../../../src/restore/restore-request.ts';
-import type { TargetTime } from '../../../src/restore/target-time.ts';
+import type { RestoreTime } from '../../../src/restore/restore-time.ts';
 import { WorkDirectory } from '../../../src/restore/work-directory.ts';
 import { ArchiveRig } from '../../archive/archive-rig.ts';
 import { NEVER } from '../../archive/kit/merging.ts';
@@ -123,7 +123,7 @@ export class LogScene implements AsyncDisposable {
     }));
   }
 
-  request(to: TargetTime, more: Partial<RestoreRequest> = {}): RestoreRequest {
+  request(to: RestoreTime, more: Partial<RestoreRequest> = {}): RestoreRequest {
     return {
       repository: this.rig.place,
       data: this.rig.data,
@@ -142,11 +142,11 @@ export class LogScene implements AsyncDisposable {
     };
   }
 
-  find(to: TargetTime, more: Partial<RestoreRequest> = {}): Promise<FoundState> {
+  find(to: RestoreTime, more: Partial<RestoreRequest> = {}): Promise<FoundState> {
     return findState(this.request(to, more), systemClock.now());
   }
 
-  async restore(to: TargetTime, more: Partial<RestoreRequest> = {}): Promise<Restored> {
+  async restore(to: RestoreTime, more: Partial<RestoreRequest> = {}): Promise<Restored> {
     return this.finish(await this.find(to, more), more);
   }
 
@@ -156,7 +156,7 @@ export class LogScene implements AsyncDisposable {
     more: Partial<RestoreRequest> = {},
     { signal } = new AbortController(),
   ): Promise<Restored> {
-    const request = this.request({ kind: 'at', ms: state.targetMs }, more);
+    const request = this.request({ kind: 'at', ms: state.asOfMs }, more);
     const folder = await mkdtemp(join(this.rig.data, '..', 'restore-'));
     const work = await WorkDirectory.open(folder, []);
     try {

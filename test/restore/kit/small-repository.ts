@@ -68,7 +68,7 @@ const OBJECTS: Readonly<Record<string, readonly MadeObject[]>> = {
 };
 
 /** Of times in the first lane, and in the second. */
-export const TARGETS_MS = [9, 21.5, 51].map((minute) => START_MS + minute * MINUTE_MS);
+export const MOMENTS_MS = [9, 21.5, 51].map((minute) => START_MS + minute * MINUTE_MS);
 
 /** A whole repository with an object of every kind and level, but for a hole marker. */
 export async function smallRepository(duckdb: Duckdb): Promise<Fabricated> {

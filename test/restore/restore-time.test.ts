@@ -2,19 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WalError } from '../../src/runtime/errors.ts';
 import { formatInstant } from '../../src/runtime/instant.ts';
-import { parseTargetTime } from '../../src/restore/target-time.ts';
+import { parseRestoreTime } from '../../src/restore/restore-time.ts';
 
 const instants = fc.integer({ min: 0, max: 4_102_444_800_000 });
 const offsets = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });
 
-describe('a target time', () => {
+describe('a time to restore to', () => {
   test('is read back from RFC 3339 in any offset', () => {
     fc.assert(
       fc.property(instants, offsets, fc.constantFrom('T', ' ', 't'), (ms, minutes, separator) => {
         fc.pre(ms + minutes * 60_000 >= 0);
         const wall = new Date(ms + minutes * 60_000).toISOString().slice(0, -1);
         const text = `${wall.replace('T', separator)}${zone(minutes)}`;
-        expect(parseTargetTime('--to', text)).toEqual({ kind: 'at', ms });
+        expect(parseRestoreTime('--to', text)).toEqual({ kind: 'at', ms });
       }),
     );
   });
@@ -22,8 +22,8 @@ describe('a target time', () => {
   test('is read back from epoch milliseconds and from what is shown', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1e11, max: 4_102_444_800_000 }), (ms) => {
-        expect(parseTargetTime('--to', String(ms))).toEqual({ kind: 'at', ms });
-        expect(parseTargetTime('--to', formatInstant(ms))).toEqual({ kind: 'at', ms });
+        expect(parseRestoreTime('--to', String(ms))).toEqual({ kind: 'at', ms });
+        expect(parseRestoreTime('--to', formatInstant(ms))).toEqual({ kind: 'at', ms });
       }),
     );
   });
@@ -40,11 +40,11 @@ describe('a target time', () => {
     ['978307200', 978_307_200_000],
     ['4294967295', 4_294_967_295_000],
   ])('may be written %s', (text, ms) => {
-    expect(parseTargetTime('--to', text)).toEqual({ kind: 'at', ms });
+    expect(parseRestoreTime('--to', text)).toEqual({ kind: 'at', ms });
   });
 
   test('may be safe', () => {
-    expect(parseTargetTime('--to', 'safe')).toEqual({ kind: 'safe' });
+    expect(parseRestoreTime('--to', 'safe')).toEqual({ kind: 'safe' });
   });
 
   test('without an offset is refused with both readings, each of which is taken', () => {
@@ -55,8 +55,8 @@ describe('a target time', () => {
         expect(error.code).toBe('CONFIG_INVALID');
         const [utc = '', local = ''] =
           error.hint?.match(/\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/g) ?? [];
-        expect(parseTargetTime('--to', utc)).toEqual({ kind: 'at', ms: Date.parse(`${wall}Z`) });
-        expect(parseTargetTime('--to', local)).toEqual({ kind: 'at', ms: Date.parse(wall) });
+        expect(parseRestoreTime('--to', utc)).toEqual({ kind: 'at', ms: Date.parse(`${wall}Z`) });
+        expect(parseRestoreTime('--to', local)).toEqual({ kind: 'at', ms: Date.parse(wall) });
       }),
     );
   });
@@ -86,7 +86,7 @@ describe('a target time', () => {
 
 function errorOf(text: string): WalError {
   try {
-    parseTargetTime('--to', text);
+    parseRestoreTime('--to', text);
   } catch (error) {
     if (error instanceof WalError) return error;
     throw error;

@@ -5,15 +5,15 @@ import { makeFolder, writeFileAtomic } from '../runtime/durable-file.ts';
 import { readCheckpoint, workPath } from './work-directory.ts';
 
 /**
- * The time that `--to safe` stands for in one restore, however often it is interrupted: the file `safe-<hash>` beside the work
+ * The moment that `--to safe` stands for in one restore, however often it is interrupted: the file `safe-<hash>` beside the work
  * directories holds it until the restore is complete.
  */
-export class SafeTarget {
+export class KeptSafeTime {
   readonly #base: string;
-  readonly #keyAt: (targetMs: number) => readonly unknown[];
+  readonly #keyAt: (asOfMs: number) => readonly unknown[];
 
   /** `keyAt`: what the request is for a time, as the work directory has it. */
-  constructor(base: string, keyAt: (targetMs: number) => readonly unknown[]) {
+  constructor(base: string, keyAt: (asOfMs: number) => readonly unknown[]) {
     this.#base = base;
     this.#keyAt = keyAt;
   }

@@ -1,7 +1,7 @@
 import type { Coverage, CoverageHole } from './coverage.ts';
 
-/** Whether the state of a time can be restored. Never answered with another time: the nearest ones are told. */
-export type TargetCheck =
+/** Whether the state as of a moment can be restored. Never answered with another moment: the nearest ones are told, epoch ms. */
+export type Reach =
   | { readonly kind: 'reachable' }
   | {
       readonly kind: 'unreachable';
@@ -16,25 +16,25 @@ export type TargetCheck =
       readonly nearestBefore: number | undefined;
     };
 
-/** `targetMs`: epoch ms; wanted is what was received up to then, inclusive. */
-export function checkTarget(
+/** `asOfMs`: epoch ms; wanted is what was received up to then, inclusive. */
+export function reachOf(
   coverage: Coverage,
-  targetMs: number,
+  asOfMs: number,
   { allowHoles }: { readonly allowHoles: boolean },
-): TargetCheck {
+): Reach {
   const { startMs, safeTimeMs, restorable } = coverage;
-  const lastWhole = restorable.findLast(({ fromMs }) => fromMs <= targetMs);
-  const nearestBefore = lastWhole && Math.min(lastWhole.toMs, targetMs);
+  const lastWhole = restorable.findLast(({ fromMs }) => fromMs <= asOfMs);
+  const nearestBefore = lastWhole && Math.min(lastWhole.toMs, asOfMs);
   if (startMs === undefined || safeTimeMs === undefined || safeTimeMs < startMs) {
     const why = 'nothing is there yet';
     return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter: undefined };
   }
-  if (targetMs < startMs) {
+  if (asOfMs < startMs) {
     const why = 'it is before the first thing that is there';
     const nearestAfter = allowHoles ? startMs : restorable[0]?.fromMs;
     return { kind: 'unreachable', why, nearestBefore: undefined, nearestAfter };
   }
-  if (targetMs > safeTimeMs) {
+  if (asOfMs > safeTimeMs) {
     const why = 'not everything that was received up to then is there yet';
     return {
       kind: 'unreachable',
@@ -43,7 +43,7 @@ export function checkTarget(
       nearestAfter: undefined,
     };
   }
-  const holes = coverage.holes.filter(({ fromMs }) => fromMs <= targetMs);
+  const holes = coverage.holes.filter(({ fromMs }) => fromMs <= asOfMs);
   return holes.length === 0 || allowHoles
     ? { kind: 'reachable' }
     : { kind: 'hole', holes, nearestBefore };
