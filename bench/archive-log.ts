@@ -34,7 +34,7 @@ export interface WrittenLog {
 /** Defaults of `start`. */
 const START = { cutBytes: 8 * 1_048_576, cutIntervalMs: 60_000, segmentBytes: 64 * 1_048_576 };
 const MIDNIGHT = Date.UTC(2025, 5, 4);
-const BEHIND_MIDNIGHT_MS = 600_000;
+const AFTER_MIDNIGHT_MS = 600_000;
 const TICK_MS = 1_000;
 const HOUR_MS = 3_600_000;
 /** Hosts in a record: 10 to 50 points. */
@@ -207,7 +207,7 @@ class LogWriter {
 
 function startOf({ points, series, stepMs }: LogPlan): number {
   const lengthMs = (points / series) * stepMs;
-  return MIDNIGHT - lengthMs + (lengthMs > 2 * BEHIND_MIDNIGHT_MS ? BEHIND_MIDNIGHT_MS : 0);
+  return MIDNIGHT - lengthMs + (lengthMs > 2 * AFTER_MIDNIGHT_MS ? AFTER_MIDNIGHT_MS : 0);
 }
 
 /** Both of its readings are where the generator is. */

@@ -1,6 +1,6 @@
 /**
  * What collectors write of a host, as puts: two counters of bytes and one of operations, percents and loads with one or two
- * digits behind the point, whole gauges that seldom move, a constant, and one value in a hundred a full double. From a
+ * digits after the point, whole gauges that seldom move, a constant, and one value in a hundred a full double. From a
  * seed, so that the same points come every time.
  */
 export const METRICS = [

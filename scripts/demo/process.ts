@@ -11,7 +11,7 @@ const LIMITS = { readyMsMax: 60_000, endMsMax: 30_000, pollMs: 20, tailCharacter
 export interface ProcessOptions {
   /** As people are told of it. */
   readonly name: string;
-  /** Behind `tsdb-wal`. */
+  /** After `tsdb-wal`. */
   readonly args: readonly string[];
   readonly logPath: string;
   /** Asked again and again after a start, until it says yes. */

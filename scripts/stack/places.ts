@@ -14,7 +14,7 @@ import { identify, isRunning } from './process-identity.ts';
 import { type StackPlace, stopAll } from './stack.ts';
 
 const THROWAWAY = 'test-';
-/** Not whole yet: behind it comes the process that makes it, as `identify` names it, and something that no other has. */
+/** Not whole yet: after it comes the process that makes it, as `identify` names it, and something that no other has. */
 const NASCENT = 'new-';
 
 /** A person's stack: one for each base port, kept until its directory is removed. */

@@ -180,7 +180,7 @@ function addLane(program: Command, settle: (code: ExitCode) => void): void {
   addTopicFlags(lanes.command('retire'))
     .summary('end a lane whose proxy is gone for good')
     .description(
-      'Ends a lane that nothing else will end, since its proxy and its data directory are gone for good. Until then it holds the safe time back, as more of it may be to come. What it may have received behind its last record counts as missing from then on, unless it stopped in order. A start of its proxy ends a lane by itself. With --kafka the lane is ended behind the last record that the topic has of it, which need not be archived yet.',
+      'Ends a lane that nothing else will end, since its proxy and its data directory are gone for good. Until then it holds the safe time back, as more of it may be to come. What it may have received after its last record counts as missing from then on, unless it stopped in order. A start of its proxy ends a lane by itself. With --kafka the lane is ended after the last record that the topic has of it, which need not be archived yet.',
     )
     .argument('<LANE>', 'The lane, as `tsdb-wal info` shows it.')
     .requiredOption('--repository <DIR>', REPOSITORY_HELP)

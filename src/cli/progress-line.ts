@@ -38,7 +38,7 @@ export class ProgressLine {
     }
   }
 
-  /** Lets something else be written, and shows the line again behind it. */
+  /** Lets something else be written, and shows the line again after it. */
   around(write: () => void): void {
     const { err } = this.#output;
     if (this.#shown !== '') err(`\r${' '.repeat(this.#shown.length)}\r`);

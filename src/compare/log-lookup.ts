@@ -1,5 +1,5 @@
 import type { CoverageHole, Holdings } from '../archive/holdings/coverage.ts';
-import { endBehind } from '../archive/holdings/doubtful-days.ts';
+import { endAfter } from '../archive/holdings/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
@@ -82,7 +82,7 @@ export async function lookUp(
 
 /**
  * Before when all that is missing was written, as receive times tell the order of writes; undefined when nothing is missing, Infinity when
- * nothing behind a hole is known: neither of its lane, nor a lane that follows.
+ * nothing after a hole is known: neither of its lane, nor a lane that follows.
  */
 export function latestLacking(
   holes: readonly CoverageHole[],
@@ -94,7 +94,7 @@ export function latestLacking(
       begin?.previous?.lane === lane ? [begin.openedAt] : [],
     );
     const nextMs = next.length === 0 ? Infinity : Math.max(...next);
-    return Math.min(toMs, endBehind(lanes.get(lane)?.objects ?? [], lastSeq ?? Infinity), nextMs);
+    return Math.min(toMs, endAfter(lanes.get(lane)?.objects ?? [], lastSeq ?? Infinity), nextMs);
   });
   return Math.max(...ends);
 }

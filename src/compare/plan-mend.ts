@@ -22,7 +22,7 @@ const MS_MIN = 2 ** 32;
 
 /** What a log does not tell; nothing: it tells all, or nobody asked it. */
 export interface LogLimits {
-  /** What was received behind that, epoch ms, before the two sides were looked at. */
+  /** What was received after that, epoch ms, before the two sides were looked at. */
   readonly endsMs?: number | undefined;
   /** Something of what was received up to then, since records are missing in it; Infinity: nobody knows how late. */
   readonly lacksToMs?: number | undefined;

@@ -249,7 +249,7 @@ export const OPTIONS = {
     username: option.string({ default: '', describe: 'The user for kafka.sasl.' }),
     passwordFile: option.file({
       describe:
-        'A file with the password for kafka.sasl, and nothing else; a line end behind it does not count.',
+        'A file with the password for kafka.sasl, and nothing else; a line end after it does not count.',
     }),
     topic: {
       name: option.name({

@@ -27,7 +27,7 @@ export interface FeedOptions {
   readonly log: ReadableLog;
   /** See DeliveryOptions. */
   readonly end: () => Position;
-  /** What was confirmed before: the feed begins behind it, or behind what `earlier` says. */
+  /** What was confirmed before: the feed begins after it, or after what `earlier` says. */
   readonly from: Position | undefined;
   readonly earlier?: EarlierStored | undefined;
   readonly limits: FeedLimits;
@@ -233,7 +233,7 @@ export class Feed {
     this.#follower.degrade(reason);
   }
 
-  /** Everything behind the cursor must be delivered again. */
+  /** Everything after the cursor must be delivered again. */
   again(reason: string): void {
     this.#follower.again(reason);
   }

@@ -17,7 +17,7 @@ const FILE = 'forks.json';
 
 /**
  * What must not reach the primary though the log has it, over restarts: `forks.json` of the data directory. The log says it, too; but a follower would
- * come to that only behind the records that it is said of.
+ * come to that only after the records that it is said of.
  */
 export class KnownForks {
   readonly undone: Undone;
@@ -42,7 +42,7 @@ export class KnownForks {
     const forks = Array.isArray(list) ? list.map((one) => parseKnown(one)) : [undefined];
     if (forks.every((fork) => fork !== undefined)) return new KnownForks(path, forks, false);
     throw new WalError('DATA_UNUSABLE', `${path} is damaged: it cannot be told what is undone`, {
-      hint: 'Put it back from a copy. Or remove it: what is undone behind the place of the primary is then read from the log.',
+      hint: 'Put it back from a copy. Or remove it: what is undone after the place of the primary is then read from the log.',
     });
   }
 
@@ -61,7 +61,7 @@ export class KnownForks {
   }
 
   /**
-   * Reads what the log says by now behind a place, where the file was missing, and writes it; returns what was found. A record undoes what is
+   * Reads what the log says by now after a place, where the file was missing, and writes it; returns what was found. A record undoes what is
    * before it: who has come past it gets none of that any more. Rejects, having written nothing, when the signal aborts.
    */
   async recall(

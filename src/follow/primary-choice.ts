@@ -14,7 +14,7 @@ import { KnownForks } from './known-forks.ts';
 export interface PrimaryHold {
   /** Receive time, epoch ms. */
   readonly sinceMs: number;
-  /** The end of the log then: nothing behind it was ever sent to the primary. */
+  /** The end of the log then: nothing after it was ever sent to the primary. */
   readonly until: Position;
 }
 
@@ -27,7 +27,7 @@ export interface Choice {
   readonly hold: PrimaryHold | null;
   /** Where its feed begins, as long as the cursor may not be there yet. */
   readonly begin: Position | null;
-  /** What the log has still to be told: the primary is one that was behind it, and has nothing of what this undoes. */
+  /** What the log has still to be told: the primary is one that was behind that log, and has nothing of what this undoes. */
   readonly fork: Fork | null;
 }
 
@@ -135,7 +135,7 @@ export class PrimaryChoice {
   }
 
   /**
-   * What is held is the primary no more, and `to` is, from behind `begin` on, without what `fork` undoes. Durable when it resolves; `told` is
+   * What is held is the primary no more, and `to` is, from after `begin` on, without what `fork` undoes. Durable when it resolves; `told` is
    * to follow where there is a fork.
    */
   async switchTo(to: URL, begin: Position, fork?: Fork): Promise<void> {
@@ -163,7 +163,7 @@ export class PrimaryChoice {
   }
 
   /**
-   * Reads from the log what is undone behind the primary's place, where the file that keeps that is missing, and writes it. Rejects, with
+   * Reads from the log what is undone after the primary's place, where the file that keeps that is missing, and writes it. Rejects, with
    * nothing changed, when that fails or the signal aborts.
    */
   async recallForks(log: DurableLog, signal: AbortSignal): Promise<readonly Fork[]> {

@@ -124,7 +124,7 @@ export class Primary {
     this.#feed.degrade(reason);
   }
 
-  /** Everything behind the cursor must be delivered again. */
+  /** Everything after the cursor must be delivered again. */
   again(reason: string): void {
     this.#feed.again(reason);
   }
@@ -138,7 +138,7 @@ export class Primary {
     await this.#running;
   }
 
-  /** Ends the hold: this OpenTSDB is fed, from behind the cursor on. */
+  /** Ends the hold: this OpenTSDB is fed, from after the cursor on. */
   goOn(primary: URL): void {
     this.#reader = new LogReader(this.#options.wal);
     this.#feed = this.#createFeed(primary, true);

@@ -96,7 +96,7 @@ export class Admission {
     return used === undefined || used + bytes <= this.#sourceBytesMax;
   }
 
-  /** A waiter held by its own budget is passed over; one held by that of all who wait, or by the whole one, stops those behind it. */
+  /** A waiter held by its own budget is passed over; one held by that of all who wait, or by the whole one, stops those after it. */
   #admitWaiting(): void {
     const admitted: Waiter[] = [];
     const waiting: Waiter[] = [];

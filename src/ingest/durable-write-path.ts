@@ -274,7 +274,7 @@ export class DurableWritePath implements WritePath {
   }
 }
 
-/** What a client is told of why data is not taken: places and remedies, which come behind a colon, are for the log and /health. */
+/** What a client is told of why data is not taken: places and remedies, which come after a colon, are for the log and /health. */
 export function shortRefusal({ refusal = 'the log is behind' }: Pick<Wal, 'refusal'>): string {
   const [short = refusal] = refusal.split(':', 1);
   return short;

@@ -34,7 +34,7 @@ export class HttpConnection implements Peer {
     this.#turns = turns;
   }
 
-  /** Whether the answer that is due is the last: with it Node would end the connection, and drop those behind it. */
+  /** Whether the answer that is due is the last: with it Node would end the connection, and drop those after it. */
   get isEnding(): boolean {
     return this.closing && this.#open === 1;
   }

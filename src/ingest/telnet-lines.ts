@@ -13,7 +13,7 @@ export interface TelnetGrammar {
 
 /**
  * What the lines of a read mean, as OpenTSDB takes them: good puts are left in `lines`, as the log has them; bad ones and commands have
- * their replies in the read, in their places. Nothing behind `exit` counts. It may be asked again.
+ * their replies in the read, in their places. Nothing after `exit` counts. It may be asked again.
  */
 export function parseLines(
   read: TelnetRead,

@@ -112,8 +112,8 @@ export class TicketQueue {
 
   /** Takes those whose last record is at or before `position`. */
   takeUpTo(position: Position): Ticket[] {
-    const behind = this.#tickets.findIndex(({ last }) => comparePositions(last, position) > 0);
-    return this.#tickets.splice(0, behind < 0 ? this.#tickets.length : behind);
+    const after = this.#tickets.findIndex(({ last }) => comparePositions(last, position) > 0);
+    return this.#tickets.splice(0, after < 0 ? this.#tickets.length : after);
   }
 
   /** Takes those of the lane of this ordinal, and of lanes before it. */

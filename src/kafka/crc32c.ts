@@ -24,7 +24,7 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
 const POLYNOMIAL = 0x82_f6_3b_78;
 const TABLES = makeTables();
 
-/** Eight tables of 256: the remainder of a byte with so many zero bytes behind it. */
+/** Eight tables of 256: the remainder of a byte with so many zero bytes after it. */
 function makeTables(): Int32Array {
   const tables = new Int32Array(8 * 256);
   for (let byte = 0; byte < 256; byte += 1) {

@@ -15,7 +15,7 @@ export interface FetchedPartition {
   readonly partition: number;
   /** In order, from the asked offset on; there may be none. */
   readonly messages: readonly FetchedMessage[];
-  /** Where to go on: behind the last message, or behind what is no message, as a transaction's end. */
+  /** Where to go on: after the last message, or after what is no message, as a transaction's end. */
   readonly nextOffset: number;
   /** The offset that the next message of the partition gets. */
   readonly high: number;

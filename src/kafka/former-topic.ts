@@ -32,7 +32,7 @@ export async function meetTopic(data: string, place: TopicPlace, now: number): P
   const noted = await note.read();
   const former = noted ?? { topic: placeOf, until: now };
   const isOther = former.topic !== topic;
-  // The note of the former goes before its place, and that of this one behind the other's place: a crash in between would hide who is meant.
+  // The note of the former goes before its place, and that of this one after the other's place: a crash in between would hide who is meant.
   if (isOther && noted === undefined) await note.write(former);
   if (placeOf !== topic) await place.forget();
   if (isOther) return { kind: 'other', former };

@@ -11,7 +11,7 @@ export interface Pack {
   readonly last: Position;
 }
 
-/** Packs what waits in the log into messages: whole frames of one lane, one behind the other. */
+/** Packs what waits in the log into messages: whole frames of one lane, one after the other. */
 export class FramePacker {
   readonly #reader: LogReader;
   readonly #host: string;

@@ -94,7 +94,7 @@ export class GroupSource {
     return (await this.#asked.committed(this.#options.groupId)).get(partition);
   }
 
-  /** The offset of the oldest message, and the one behind the newest, as they are now. Rejects when the topic can't be asked. */
+  /** The offset of the oldest message, and the one after the newest, as they are now. Rejects when the topic can't be asked. */
   async range(partition: number): Promise<OffsetRange> {
     const ranges = await this.#asked.ranges();
     this.#partitions = ranges.size;

@@ -1,7 +1,7 @@
 /** What is not archived of one partition, and what may become of it. */
 export interface Unarchived {
   readonly partition: number;
-  /** Of the first message that is not archived; behind the last one when there is none. */
+  /** Of the first message that is not archived; after the last one when there is none. */
   readonly offset: number;
   readonly low: number;
   readonly high: number;

@@ -34,12 +34,12 @@ export function produceCall(
   head.writeInt32BE(timeoutMs, 4);
   head.writeInt32BE(1, 8);
   head.writeInt16BE(name.length, 12);
-  const behind = 14 + name.copy(head, 14);
-  head.writeInt32BE(1, behind);
-  head.writeInt32BE(partition, behind + 4);
+  const after = 14 + name.copy(head, 14);
+  head.writeInt32BE(1, after);
+  head.writeInt32BE(partition, after + 4);
   head.writeInt32BE(
     batch.reduce((sum, part) => sum + part.length, 0),
-    behind + 8,
+    after + 8,
   );
   const buf = Buffer.concat([head, ...batch]);
   return {

@@ -197,7 +197,7 @@ export class ProducerFollower {
     if (pack === undefined) return undefined;
     const isFirst = waiting === undefined || pack.frame.ordinal >= waiting.ordinal;
     if (isFirst || log.durable.ordinal < waiting.ordinal) return { pack, isAhead: false };
-    // More of it would look like what comes in turn, behind all of the lanes before it.
+    // More of it would look like what comes in turn, after all of the lanes before it.
     const ahead = await this.#packer.next(waiting, 'one frame');
     return ahead && { pack: ahead, isAhead: true };
   }

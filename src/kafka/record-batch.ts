@@ -6,7 +6,7 @@ import type { Message } from './topic-frame.ts';
 export interface BatchOrder {
   readonly producerId: bigint;
   readonly producerEpoch: number;
-  /** From 0 on for each partition; behind the highest comes 0 again. */
+  /** From 0 on for each partition; after the highest comes 0 again. */
   readonly sequence: number;
 }
 
@@ -36,7 +36,7 @@ const LENGTH_FROM = 12;
 const FORMAT = 2;
 const VARINT_BYTES_MAX = 5;
 
-/** The batch's parts, one behind the other. */
+/** The batch's parts, one after the other. */
 export async function encodeBatch(
   message: Message,
   order: BatchOrder,

@@ -96,7 +96,7 @@ class PartitionReader {
     return this.#reader.positions.get(this.#partition) ?? 0;
   }
 
-  /** Messages behind that, as far as is known. */
+  /** How many messages that is behind the end, as far as is known. */
   get behind(): number {
     return Math.max(0, (this.#reader.ends.get(this.#partition) ?? 0) - this.position);
   }

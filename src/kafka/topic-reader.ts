@@ -19,7 +19,7 @@ export interface TopicReaderOptions {
   readonly from?: ReadonlyMap<number, number>;
   /** Bytes of bodies that are read ahead. */
   readonly aheadBytesMax?: number;
-  /** A fetch may wait so long in the broker where nothing has come for a while; what `seek` asks for waits behind it. */
+  /** A fetch may wait so long in the broker where nothing has come for a while; what `seek` asks for waits after it. */
   readonly idleWaitMsMax?: number;
   /** Why nothing can be read now; undefined when it can again. Called once a change. */
   readonly onHindered?: (reason: string | undefined) => void;
@@ -94,13 +94,13 @@ export class TopicReader {
     return this.#fetched;
   }
 
-  /** The offset behind the last message, as the brokers last said, by partition. */
+  /** The offset after the last message, as the brokers last said, by partition. */
   get ends(): ReadonlyMap<number, number> {
     return this.#ends;
   }
 
   /**
-   * When the brokers last said that there is nothing of the partition behind what was given, monotonic ms; undefined while
+   * When the brokers last said that there is nothing of the partition after what was given, monotonic ms; undefined while
    * there is more, or that isn't known.
    */
   emptyAtMs(partition: number): number | undefined {

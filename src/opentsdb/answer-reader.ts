@@ -121,7 +121,7 @@ export class AnswerReader {
     }
   }
 
-  /** What trails behind the last chunk is passed over: it ends with an empty line. */
+  /** What trails after the last chunk is passed over: it ends with an empty line. */
   #endChunks(all: Buffer, head: Head, lineEnd: number): HttpAnswer | undefined {
     const end = all.indexOf(HEAD_END, lineEnd);
     if (end < 0) return undefined;
@@ -134,7 +134,7 @@ export class AnswerReader {
   }
 }
 
-/** `left`: bytes behind the answer, which nobody asked for. */
+/** `left`: bytes after the answer, which nobody asked for. */
 function answerOf({ status, isLast }: Head, body: string, left: number): HttpAnswer {
   return { status, body, isLast: isLast || left > 0 };
 }

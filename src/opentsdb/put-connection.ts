@@ -27,7 +27,7 @@ export class PutConnection {
   #settle: ((reply: PutReply) => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #idleSinceMs = 0;
-  /** It was looked once more whether anything came, or ended, behind the last answer. */
+  /** It was looked once more whether anything came, or ended, after the last answer. */
   #isQuiet = true;
   #isOver = false;
 
@@ -132,7 +132,7 @@ export class PutConnection {
     settle?.(reply);
   }
 
-  /** What was sent behind the answer, or that the connection ended with it, is not known before all that came was read. */
+  /** What was sent after the answer, or that the connection ended with it, is not known before all that came was read. */
   #lookOnce(): void {
     this.#isQuiet = false;
     setImmediate(() => (this.#isQuiet = true));

@@ -53,8 +53,8 @@ export function formatJsonPoint(line: string): Buffer {
 /**
  * Writes canonical put lines (`put <metric> <timestamp> <value> <tagk=tagv> …`, UTF-8, each with its `\n`) as
  * OpenTSDB's JSON. The value's text passes as it is, as a string, which OpenTSDB reads like the bare
- * number, and which carries ` 1.5 ` and `1.5f` too. It works on four bytes at a time: behind the lines
- * WORD_SLACK_BYTES must be readable, and behind the points as many writable.
+ * number, and which carries ` 1.5 ` and `1.5f` too. It works on four bytes at a time: after the lines
+ * WORD_SLACK_BYTES must be readable, and after the points as many writable.
  */
 export class JsonPointWriter {
   readonly #lines: Buffer;

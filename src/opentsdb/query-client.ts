@@ -28,7 +28,7 @@ export type QueryReply =
   | { readonly kind: 'refused'; readonly status: number; readonly message: string }
   | { readonly kind: 'unanswered'; readonly reason: string };
 
-/** The last millisecond that a query can reach: OpenTSDB's scan ends behind the hour, in seconds of four bytes. */
+/** The last millisecond that a query can reach: OpenTSDB's scan ends after the hour, in seconds of four bytes. */
 export const QUERY_MS_MAX = 4_294_965_598_999;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** Smaller numbers, of up to ten digits, are seconds to a query; puts draw the line elsewhere. */
@@ -170,7 +170,7 @@ function bodyOf({ fromMs, toMs, metric, series }: RawQuery): object {
   return { ...timesOf({ fromMs, toMs }), msResolution: true, noAnnotations: true, queries };
 }
 
-/** The end must lie behind the start. */
+/** The end must lie after the start. */
 function timesOf({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }): {
   readonly start: number;
   readonly end: number;

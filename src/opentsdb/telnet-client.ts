@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { type Endpoint, endpointOf } from '../runtime/endpoint.ts';
 
-/** What a TSD said to a batch of telnet puts, up to the reply to the `version` behind them. */
+/** What a TSD said to a batch of telnet puts, up to the reply to the `version` after them. */
 export type TelnetReply =
   /** Every line was handled; these error lines came, in the order of their lines. */
   | { readonly kind: 'handled'; readonly errors: readonly string[] }
@@ -88,7 +88,7 @@ export class TelnetClient {
     return socket;
   }
 
-  /** The oldest batch must be answered in time; those behind it wait for their turn. */
+  /** The oldest batch must be answered in time; those after it wait for their turn. */
   #expectReply(socket: Socket): void {
     clearTimeout(this.#timer);
     if (this.#outstanding.length === 0) return;

@@ -8,7 +8,7 @@ export type Via = string | readonly string[] | undefined;
 const LANES_MAX = 32;
 const OURS = /(?:^|,)\s*[^\s,]+\s+tsdb-wal-([0-9a-f]{16})(?=[\s,]|$)/gi;
 
-/** The header with a proxy behind those that are there. `lane`: the one that it writes now, 16 hex digits. */
+/** The header with a proxy after those that are there. `lane`: the one that it writes now, 16 hex digits. */
 export function viaWith(via: Via, httpVersion: string, lane: string): string {
   return [...partsOf(via), `${httpVersion} tsdb-wal-${lane}`].join(', ');
 }

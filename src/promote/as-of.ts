@@ -132,7 +132,7 @@ export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
   return { id, at: ms, undone: cuts.flatMap(({ later }) => later) };
 }
 
-/** Throws where a lane that the standby came to may have gone on behind the moment, and none of the proxies is its own. */
+/** Throws where a lane that the standby came to may have gone on after the moment, and none of the proxies is its own. */
 export function assertAllNamed(
   { ms }: AsOf,
   { contained }: DrainView,

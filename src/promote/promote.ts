@@ -45,7 +45,7 @@ interface Held {
  * 1. look at all, and refuse what could not be finished;
  * 2. hold every proxy: from here on nothing goes to the old primary, and each tells what may have been sent to it;
  * 3. drain the standby up to there: it contains all that, and stops for good;
- * 4. switch every proxy: each feeds the new primary from behind what that contains.
+ * 4. switch every proxy: each feeds the new primary from after what that contains.
  *
  * As of a moment it is the same, but the standby is drained to what was received by then; what the proxies received after it and before
  * they were held is undone. By which fork is asked of nobody but the standby, which keeps it with its drain: every proxy is told with

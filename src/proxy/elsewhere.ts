@@ -39,14 +39,14 @@ export class Elsewhere {
   }
 }
 
-/** Of a primary that goes on behind what another one got. */
+/** Of a primary that goes on after what another one got. */
 export function tellFormer(former: FormerPrimary, primary: string, data: string): string {
   const { primary: before, position } = former;
   return formerPrimary(data).tell(former, {
     named: primary,
     than: 'OpenTSDB than this directory fed',
     before,
-    so: `, which has what is logged up to ${formatPosition(position)}. ${primary} gets what comes behind that, or behind where it stood itself if it was fed before, and nothing of what came earlier`,
+    so: `, which has what is logged up to ${formatPosition(position)}. ${primary} gets what comes after that, or after where it stood itself if it was fed before, and nothing of what came earlier`,
     name: 'name it again',
     back: 'it gets what came since, as far as the log still has it',
     isMeant: `${primary} is the same one by another name, or was restored to a moment since when ${before} got nothing more (docs/RECOVERY.md, A)`,

@@ -20,7 +20,7 @@ export interface ForkTellingOptions {
 /** Kafka has so long to get what the log is told before it is waited for anew. */
 const KAFKA_MS_MAX = 10_000;
 
-/** Tells the log, and Kafka, what a switch undoes: nobody may be sent what comes behind it before they have it. */
+/** Tells the log, and Kafka, what a switch undoes: nobody may be sent what comes after it before they have it. */
 export class ForkTelling {
   readonly #options: ForkTellingOptions;
   /** The fork that this process said last, and where the log had it. */

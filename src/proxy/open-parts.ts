@@ -122,11 +122,11 @@ async function tellBack(
   await reader.close();
   const [oldest] = wal.segments;
   if (next?.kind !== 'hole' || oldest === undefined) {
-    logger.warn({ primary, behind: from && formatPosition(from) }, told);
+    logger.warn({ primary, after: from && formatPosition(from) }, told);
     return;
   }
   logger.error(
-    { primary, behind: from && formatPosition(from) },
+    { primary, after: from && formatPosition(from) },
     `${told}, which begins at ${formatInstant(oldest.createdAt)}: what came between is a hole there. \`tsdb-wal compare --source OTHER --target ${primary} --repair\` brings it from one that has it`,
   );
 }

@@ -120,7 +120,7 @@ export class PrimaryReport {
     );
   }
 
-  /** Read behind the cursor: what it is said of may be delivered, and refused, again. */
+  /** Read after the cursor: what it is said of may be delivered, and refused, again. */
   #onOutcome({ lane, seq, refused }: Outcome): void {
     const { wal, writePath } = this.#options;
     const ordinal = wal.segments.find((segment) => segment.lane === lane)?.ordinal;

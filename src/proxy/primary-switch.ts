@@ -128,7 +128,7 @@ export class PrimarySwitch {
       }
       moved();
       logger.warn(
-        { before, primary: to.origin, behind: formatPosition(begin), fork },
+        { before, primary: to.origin, after: formatPosition(begin), fork },
         'the primary is another one now',
       );
       if (this.misnamed !== undefined) logger.warn(this.misnamed);

@@ -16,7 +16,7 @@ export interface Successor {
 }
 
 /**
- * Behind which record of the log a successor is to be fed. `held`: the lanes up to where something may have been sent to what it follows.
+ * After which record of the log a successor is to be fed. `held`: the lanes up to where something may have been sent to what it follows.
  * Throws PROMOTE_REFUSED when the log does not have all that it lacks, or the fork does not name all that it is not to have.
  */
 export async function beginOf(

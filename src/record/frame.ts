@@ -15,7 +15,7 @@ import { crc32 } from 'node:zlib';
  *    48  u32  crc32 of bytes 0-47, seeded with the crc32 of the lane's id
  *    52  body
  *
- * The header's own checksum lets a reader find the next frame behind a damaged one, and tells it from
+ * The header's own checksum lets a reader find the next frame after a damaged one, and tells it from
  * a frame of another lane that was left on the disk; the chain shows that no frame between two others
  * is missing, replaced or from another file.
  */
@@ -57,7 +57,7 @@ export function laneSeed(lane: string): number {
 }
 
 /**
- * Fills in the header of the frame at `offset`, whose body is already in place behind it.
+ * Fills in the header of the frame at `offset`, whose body is already in place after it.
  * Returns the frame's chain value, the seed of the next frame.
  */
 export function sealFrame(

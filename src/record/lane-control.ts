@@ -18,7 +18,7 @@ const NEWLINE = 0x0a;
 const BANG = 0x21;
 const LAST_LINE_BYTES_MAX = 100;
 
-/** Whether the last line of a frame's body ends its lane: nothing of a lane comes behind that. */
+/** Whether the last line of a frame's body ends its lane: nothing of a lane comes after that. */
 export function isClosed(body: Buffer): boolean {
   const line = body.subarray(body.lastIndexOf(NEWLINE, body.length - 2) + 1, body.length - 1);
   if (line[0] !== BANG || line.length > LAST_LINE_BYTES_MAX) return false;

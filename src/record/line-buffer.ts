@@ -1,4 +1,4 @@
-/** Readers and writers of lines that work on four bytes at a time need so many behind the last line. */
+/** Readers and writers of lines that work on four bytes at a time need so many after the last line. */
 export const WORD_SLACK_BYTES = 4;
 
 /**

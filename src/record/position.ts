@@ -23,7 +23,7 @@ export function earlier(a: Position | undefined, b: Position | undefined): Posit
   return comparePositions(a, b) < 0 ? a : b;
 }
 
-/** The last record that is neither behind `position` nor at or behind one of the open ones. */
+/** The last record that is neither after `position` nor at or after one of the open ones. */
 export function lastBefore(
   position: Position | undefined,
   open: Iterable<Position | undefined>,

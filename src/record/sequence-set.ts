@@ -4,7 +4,7 @@ export interface SequenceRange {
   readonly lastSeq: number;
 }
 
-/** Records of one lane, as few ranges. What is added comes mostly behind what is there. */
+/** Records of one lane, as few ranges. What is added comes mostly after what is there. */
 export class SequenceSet {
   /** In order, with something between any two. */
   #ranges: SequenceRange[] = [];

@@ -39,7 +39,7 @@ export function coverLane(
   let open: SegmentName[] = [];
   let next = 0;
   let seq = firstSeq;
-  // Behind a segment that ends later than the moment restored to there are only later records.
+  // After a segment that ends later than the moment restored to there are only later records.
   let isLater = false;
   for (;;) {
     for (; (sorted[next]?.firstSeq ?? Infinity) <= seq; next += 1) {

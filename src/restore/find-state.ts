@@ -62,7 +62,7 @@ export function checkState(found: FoundState, allowHoles: boolean): void {
 function safeTimeOf(catalog: Catalog, allowHoles: boolean): number {
   const { safeTimeMs = Number.NaN, restorable } = computeCoverage(catalog);
   const safeMs = allowHoles ? safeTimeMs : (restorable.at(-1)?.toMs ?? safeTimeMs);
-  // Behind the last record that there is, a later time would be the same state by another name.
+  // After the last record that there is, a later time would be the same state by another name.
   let lastMs = -Infinity;
   for (const { objects } of catalog.lanes.values()) {
     for (const { toMs } of objects) lastMs = Math.max(lastMs, toMs);

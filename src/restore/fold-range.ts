@@ -50,7 +50,7 @@ export function rangeOfHours(first: number, last: number): { first: number; last
 }
 
 function rangesQuery(key: string, condition: string, rowsMax: number, firstMax = rowsMax): string {
-  // Each item goes by where its rows begin; one that is too large comes alone, behind the small ones of its place.
+  // Each item goes by where its rows begin; one that is too large comes alone, after the small ones of its place.
   return `with counts as (select ${key} as k, count(*) as n from points where ${condition} group by 1),
     begins as (select k, n, sum(n) over (order by k) - n as before from counts),
     placed as (select k, n, n > ${rowsMax} as is_large,

@@ -83,7 +83,7 @@ export class Lines {
     return this.#offsets.length - 1;
   }
 
-  /** The lines of record `index`, counted from 0, and of those behind it, up to so many records. */
+  /** The lines of record `index`, counted from 0, and of those after it, up to so many records. */
   async read(
     index: number,
     records: number,

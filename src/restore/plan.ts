@@ -11,7 +11,7 @@ export interface Selection {
   readonly lanes: ReadonlyMap<string, LaneCover>;
   /** Holes up to the moment restored to. */
   readonly holes: readonly CoverageHole[];
-  /** Holes behind it: what they may say of refused points isn't known. */
+  /** Holes after it: what they may say of refused points isn't known. */
   readonly laterHoles: readonly CoverageHole[];
   /** Intervals of receive times that contain the moment restored to, and in which the clock leapt. */
   readonly disputed: readonly {

@@ -4,7 +4,7 @@ import { literal } from '../archive/duckdb.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * The lanes that a clock was ahead in, as it was set back behind them: of each the time at which its records count as received
+ * The lanes that a clock was ahead in, as it was set back after them: of each the time at which its records count as received
  * at the latest, epoch ms, where the order of writes is asked for. All of a lane was written before the first record of the next
  * one, and lanes that follow each other stay apart by a millisecond at least. Absent: receive times tell the order as they are. Nothing
  * is moved for a clock that says a time from before all of them, as one that lost its battery does.

@@ -3,7 +3,7 @@ import { WalError } from './errors.ts';
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|z|[+-]\d\d:\d\d)?$/;
 const EPOCH_MS = /^\d{12,15}$/;
-/** As puts have them; a millisecond may be behind a point. */
+/** As puts have them; milliseconds may stand after a decimal point. */
 const EPOCH_SECONDS = /^(\d{9,10})(?:\.(\d{3}))?$/;
 /** What is greater OpenTSDB takes for milliseconds in a put, and for seconds in a query. */
 const SECONDS_MAX = 0xffff_ffff;

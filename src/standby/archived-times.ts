@@ -15,7 +15,7 @@ export function latestOf({ lanes }: Catalog): number {
   return latestMs;
 }
 
-/** Everything that the place lacks comes behind that. */
+/** Everything that the place lacks comes after that. */
 export function startOf({ lanes }: Catalog, place: Place): Frontier {
   let start = frontierOf(place);
   for (const [lane, { objects }] of lanes) {

@@ -87,7 +87,7 @@ export class ArrivalIndex {
     });
   }
 
-  /** What comes next begins a new epoch; behind `place`, or else behind what is here. */
+  /** What comes next begins a new epoch; after `place`, or else after what is here. */
   begin(place?: Place): void {
     this.#epoch += 1;
     this.#last = 0;
@@ -99,7 +99,7 @@ export class ArrivalIndex {
     return this.#arrivals[this.#indexAfter(position)];
   }
 
-  /** Records behind `position`. */
+  /** Records after `position`. */
   recordsAfter(position: Position): number {
     let records = 0;
     for (let index = this.#indexAfter(position); index < this.#arrivals.length; index += 1) {
@@ -115,7 +115,7 @@ export class ArrivalIndex {
     let epoch = this.#placeEpoch;
     let lanes = new Map<string, LanePlace>();
     for (const arrival of this.#arrivals) {
-      if (isBehind(arrival, position)) break;
+      if (isAfter(arrival, position)) break;
       if (arrival.epoch !== epoch) {
         place = this.#enter(epoch, arrival.epoch) ?? withLanes(place, lanes);
         lanes = new Map();
@@ -123,7 +123,7 @@ export class ArrivalIndex {
       }
       const isWhole = arrival.epoch < position.ordinal || arrival.last <= position.seq;
       const { lane, ordinal, lastSeq, lastReceivedAt, firstReceivedAt } = arrival;
-      // Of a part it is only known that it was received behind what was before it.
+      // Of a part it is only known that it was received after what was before it.
       const receivedAt = isWhole ? lastReceivedAt : firstReceivedAt;
       lanes.set(lane, {
         ordinal,
@@ -145,7 +145,7 @@ export class ArrivalIndex {
     return this.#place;
   }
 
-  /** Drops what came behind `position`, and begins an epoch with what follows it. Returns what is contained there, less what was to be given again since. */
+  /** Drops what came after `position`, and begins an epoch with what follows it. Returns what is contained there, less what was to be given again since. */
   goBack(position: Position): Place {
     let place = this.placeAt(position);
     const index = this.#indexAfter(position);
@@ -162,7 +162,7 @@ export class ArrivalIndex {
     let isLess = false;
     for (const [epoch, beginning] of this.#beginnings) {
       if (epoch <= position.ordinal) continue;
-      // What came late is behind what the place has, and a source may tell of it only once.
+      // What came late is after what the place has, and a source may tell of it only once.
       place = withoutLater(place, beginning);
       isLess = true;
       this.#beginnings.delete(epoch);
@@ -172,7 +172,7 @@ export class ArrivalIndex {
   }
 
   /**
-   * Drops all that came behind `position` from the first record on that isn't kept, and begins an epoch. `keptSeqOf` tells of a frame the last
+   * Drops all that came after `position` from the first record on that isn't kept, and begins an epoch. `keptSeqOf` tells of a frame the last
    * record that is, less than the first when none is. Returns the bytes that were dropped, and the holes among that.
    */
   cut(
@@ -247,11 +247,11 @@ function seqOf(arrival: Arrival, seq: number): number {
   return seq >= arrival.last ? arrival.lastSeq : arrival.firstSeq + seq - arrival.first;
 }
 
-function isBehind({ epoch, first }: Arrival, { ordinal, seq }: Position): boolean {
+function isAfter({ epoch, first }: Arrival, { ordinal, seq }: Position): boolean {
   return epoch > ordinal || (epoch === ordinal && first > seq);
 }
 
-/** The number of the last record of the arrival that isn't behind the position. */
+/** The number of the last record of the arrival that isn't after the position. */
 function before(arrival: Arrival, { ordinal, seq }: Position): number {
   return arrival.epoch === ordinal ? Math.max(seq, arrival.first - 1) : arrival.first - 1;
 }

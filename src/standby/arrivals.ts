@@ -138,7 +138,7 @@ export class Arrivals {
     return this.#passage.sentSoonMs;
   }
 
-  /** Whether nothing more will pass the gate: all that is to come was received behind the time to stop at. */
+  /** Whether nothing more will pass the gate: all that is to come was received after the time to stop at. */
   get isOver(): boolean {
     const { stopAtMs } = this.#options.gate;
     return stopAtMs !== Infinity && this.isOverAt(stopAtMs);
@@ -154,7 +154,7 @@ export class Arrivals {
     return this.#forks.isFresh;
   }
 
-  /** What is known to be there behind `position`: records, and when the oldest was received. */
+  /** How far `position` is behind what is known to be there: records, and when the oldest of them was received, epoch ms. */
   behind(position: Position): { readonly records: number; readonly sinceMs: number | undefined } {
     const { unread } = this.#options.source;
     const records = this.#index.recordsAfter(position) + unread;

@@ -23,7 +23,7 @@ const EVERY_MS = 1_000;
 const FRESH_MS = 5_000;
 
 /**
- * What the log says to be undone, as soon as it says it: where it is met, and behind all that was taken. A record that undoes others comes behind
+ * What the log says to be undone, as soon as it says it: where it is met, and after all that was taken. A record that undoes others comes after
  * them, with a delay by hours: so it is looked for before more is sent than was known to be right.
  */
 export class ForkWatch {
@@ -59,7 +59,7 @@ export class ForkWatch {
   async meet(fork: Fork, signal: AbortSignal): Promise<void> {
     const { undone, sentToMs, onForked } = this.#options;
     if (undone.knows(fork)) return;
-    if (sentToMs() > fork.at && !(await this.#isBegunBehind(fork, signal))) {
+    if (sentToMs() > fork.at && !(await this.#isBegunAfter(fork, signal))) {
       if (signal.aborted) return;
       throw forked(fork, sentToMs());
     }
@@ -68,7 +68,7 @@ export class ForkWatch {
   }
 
   /** Whether what the target was given before all of this is without what the fork undid, as it was told by then. */
-  async #isBegunBehind(fork: Fork, signal: AbortSignal): Promise<boolean> {
+  async #isBegunAfter(fork: Fork, signal: AbortSignal): Promise<boolean> {
     const { source, place } = this.#options;
     const { sinceMs } = place;
     return sinceMs !== null && sinceMs > fork.at && source.isSaidBy(fork, sinceMs, signal);

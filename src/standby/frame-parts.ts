@@ -1,7 +1,7 @@
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { readRecords, type RecordHeader, type RecordView } from '../record/record.ts';
 
-/** The records of a frame up to a receive time, epoch ms, and those behind it; undefined where there are none. */
+/** The records of a frame up to a receive time, epoch ms, and those after it; undefined where there are none. */
 export interface FrameParts {
   readonly before: LaneFrame | undefined;
   readonly rest: LaneFrame | undefined;
@@ -27,12 +27,12 @@ export function hasData({ body }: LaneFrame): boolean {
 const PUT = Buffer.from('\nput ');
 const HTTP = Buffer.from('\nhttp ');
 
-/** Reads no further than to the first record that is behind. */
-function splitWhere(frame: LaneFrame, isBehind: (record: RecordHeader) => boolean): FrameParts {
+/** Reads no further than to the first record that is after the cut. */
+function splitWhere(frame: LaneFrame, isAfter: (record: RecordHeader) => boolean): FrameParts {
   const { body } = frame;
   let last: RecordView | undefined;
   for (const record of readRecords(body)) {
-    if (!isBehind(record)) {
+    if (!isAfter(record)) {
       last = record;
       continue;
     }

@@ -1,5 +1,5 @@
 /**
- * Lets records pass by their receive time: not before a delay is over, none behind a time to stop at, and none while paused. A drain
+ * Lets records pass by their receive time: not before a delay is over, none after a time to stop at, and none while paused. A drain
  * comes before all of these.
  */
 export class Gate {

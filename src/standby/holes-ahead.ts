@@ -20,7 +20,7 @@ export class HolesAhead {
     if (added.length > 0) this.#ahead = [...this.#ahead, ...added].toSorted(inOrder);
   }
 
-  /** Those that come before what follows them in their lane, and before what was received behind the record that they follow; all without a frame. */
+  /** Those that come before what follows them in their lane, and before what was received after the record that they follow; all without a frame. */
   pass(frame?: LaneFrame): readonly CoverageHole[] {
     const passing = this.#ahead.filter((hole) => frame === undefined || isBefore(hole, frame));
     if (passing.length > 0) this.#ahead = this.#ahead.filter((hole) => !passing.includes(hole));

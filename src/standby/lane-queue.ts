@@ -185,7 +185,7 @@ export class LaneQueue {
     this.#knownMs = place.receivedAt;
   }
 
-  /** It goes on with this frame, or behind it. */
+  /** It goes on with this frame, or after it. */
   enter({ firstSeq }: LaneFrame, { sinceMs, highSeq, isAnyRight }: LaneBeginning): void {
     this.#isEntered = true;
     this.#sinceMs = sinceMs;

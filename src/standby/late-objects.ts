@@ -16,9 +16,9 @@ export function withoutHole(
   const spans = (lanes.get(lane) ?? []).flatMap((span) => {
     const before = { ...span, lastSeq: Math.min(span.lastSeq, firstSeq - 1), toMs: fromMs };
     const first = Math.max(span.firstSeq, (lastSeq ?? Infinity) + 1);
-    const behind = { ...span, firstSeq: first, fromMs: toMs ?? span.toMs };
+    const after = { ...span, firstSeq: first, fromMs: toMs ?? span.toMs };
     if (span.lastSeq < firstSeq || first === span.firstSeq) return [span];
-    return [before, behind].filter((part) => part.firstSeq <= part.lastSeq);
+    return [before, after].filter((part) => part.firstSeq <= part.lastSeq);
   });
   return new Map(lanes).set(lane, spans);
 }

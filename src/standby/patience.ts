@@ -14,7 +14,7 @@ export class Patience {
     this.#known = known;
   }
 
-  /** By what is in its partition behind its last message, or by the time that has passed where nothing is. */
+  /** By what is in its partition after its last message, or by the time that has passed where nothing is. */
   isOver(lane: LaneQueue, strand: Strand): boolean {
     if (strand.isAtEnd) return this.isQuiet(lane, strand);
     return strand.reachedMs >= lane.reachedMs + this.#silentMs(lane);

@@ -5,7 +5,7 @@ import { splitAtMs, splitAtSeq } from './frame-parts.ts';
 /** The last record of a lane that is contained, with all before it. */
 export interface LanePlace {
   readonly ordinal: number;
-  /** 0: all that was received before `receivedAt`, and nothing behind that. */
+  /** 0: all that was received before `receivedAt`, and nothing after that. */
   readonly seq: number;
   /** Epoch ms. */
   readonly receivedAt: number;

@@ -21,7 +21,7 @@ export interface ReadAheadOptions {
   readonly index: ArrivalIndex;
   readonly refusals: Refusals;
   readonly forks: ForkWatch;
-  /** The last arrival that was let pass: what is behind it may be dropped. */
+  /** The last arrival that was let pass: what is after it may be dropped. */
   readonly released: () => Position;
   readonly events: ReadAheadEvents;
 }
@@ -37,8 +37,8 @@ export interface ReadAheadEvents {
 
 /**
  * Reads what a source gives, ahead of what may pass, and keeps each record once. When something came late, what is here and has not passed
- * is dropped as far as it is given again behind that. What was received behind a time at which all ends isn't kept: so that all that is
- * there can be read, as what comes late may be behind it.
+ * is dropped as far as it is given again after that. What was received after a time at which all ends isn't kept: so that all that is
+ * there can be read, as what comes late may be after it.
  */
 export class ReadAhead {
   readonly #options: ReadAheadOptions;
@@ -130,7 +130,7 @@ export class ReadAhead {
       }
       case 'hole': {
         const { hole, ordinal } = read;
-        // It is behind what was not kept.
+        // It is after what was not kept.
         if (this.#leftOut.has(hole.lane)) return;
         const { lastReceivedAt: receivedAt } = index.addHole(hole, ordinal);
         this.#tip.lanes.set(hole.lane, { ordinal, seq: hole.to, receivedAt });

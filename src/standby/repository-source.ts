@@ -64,7 +64,7 @@ export class RepositorySource implements StandbySource {
   /** As far as the reading that is under way goes. */
   #readingToMs = -Infinity;
   #nextLookMs = -Infinity;
-  /** What was there at the last look, also of one before it was sought back; what is there since is late where it is behind what was read. */
+  /** What was there at the last look, also of one before it was sought back; what is there since is late where it is after what was read. */
   #covered: CoveredLanes | undefined;
   readonly #holes = new HolesAhead();
   #ends: EndsAhead | undefined;
@@ -91,7 +91,7 @@ export class RepositorySource implements StandbySource {
     return this.#seen.all;
   }
 
-  /** It lags as the archive does: what was received behind its safe time isn't there. */
+  /** It lags as the archive does: what was received after its safe time isn't there. */
   get heldSinceMs(): number | undefined {
     return this.#readToMs === -Infinity ? undefined : this.#readToMs;
   }
@@ -126,7 +126,7 @@ export class RepositorySource implements StandbySource {
     await assertInPlace(repository);
     this.#followed = new FollowedCatalog(repository.store);
     const catalog = await this.#catalog();
-    // Behind the first look it is known what came late.
+    // After the first look it is known what came late.
     const isFirst = this.#covered === undefined;
     const place = isFirst ? await withLate(repository, catalog, given) : given;
     const start = startOf(catalog, place);
@@ -201,7 +201,7 @@ export class RepositorySource implements StandbySource {
     const again = this.#lateIn(catalog, covered, coverage.holes);
     if (again === undefined) {
       this.#covered = covered;
-      // Behind that: what is whole again by now is late at the next look.
+      // After that: what is whole again by now is late at the next look.
       await this.#damage.check(this.#closing.signal);
       if (safeMs === this.#readToMs) return undefined;
     }
@@ -305,7 +305,7 @@ export class RepositorySource implements StandbySource {
     }
   }
 
-  /** What a lane lacks of before is behind what others wrote since: that is to be applied again. */
+  /** What a lane lacks of before is after what others wrote since: that is to be applied again. */
   #againFor(first: Frontier): SourceRead | undefined {
     const sought = this.#sought;
     this.#sought = undefined;

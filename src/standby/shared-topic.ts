@@ -2,7 +2,7 @@ import type { TopicRead } from '../record/topic-read.ts';
 
 /** A topic whose partitions are each read by themselves. */
 export interface SharedTopic {
-  /** The offset of the oldest message of each partition, and the one behind the newest. Rejects when the topic can't be asked. */
+  /** The offset of the oldest message of each partition, and the one after the newest. Rejects when the topic can't be asked. */
   ranges(): Promise<ReadonlyMap<number, { readonly low: number; readonly high: number }>>;
 
   /** Of the first message of each partition that is as new as a time, epoch ms, or newer. Rejects when the topic can't be asked. */
@@ -17,7 +17,7 @@ export interface PartitionReads {
   poll(): TopicRead | undefined;
   /** The offset of the next message. */
   readonly position: number;
-  /** Messages from there on that are known to be there. */
+  /** How many messages that is behind the end, as far as is known. */
   readonly behind: number;
   /** When it was last seen that there is nothing more, monotonic ms; undefined while there is, or that isn't known. */
   readonly emptyAtMs: number | undefined;

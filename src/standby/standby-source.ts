@@ -11,7 +11,7 @@ export type SourceRead =
   /** What is undone, where no frame tells it. It may be told again. */
   | { readonly kind: 'fork'; readonly fork: Fork }
   /**
-   * Something came so late that what was given must be applied again, behind it: what follows is all that `place` lacks. `missing`: of the
+   * Something came so late that what was given must be applied again, after it: what follows is all that `place` lacks. `missing`: of the
    * holes that were given only what touches these is one still; undefined when nothing is known of that.
    */
   | {
@@ -27,7 +27,7 @@ export interface StandbySource {
   next(): Promise<SourceRead | undefined>;
 
   /**
-   * What is said to be undone behind what was given, up to the end of what is there now; of all that was looked at before nothing. Nothing is given
+   * What is said to be undone after what was given, up to the end of what is there now; of all that was looked at before nothing. Nothing is given
    * thereby. Rejects when it can't be read, and may be asked again; not all is told once the signal aborts.
    */
   forksAhead(signal: AbortSignal): Promise<readonly Fork[]>;

@@ -236,7 +236,7 @@ export class Standby {
     try {
       await Promise.all(parts.map((part) => part.finally(abort)));
     } catch (error) {
-      // It is not met again behind what is contained: so that is not begun with any more.
+      // It is not met again after what is contained: so that is not begun with any more.
       if (error instanceof WalError && error.code === 'STANDBY_FORKED') {
         await this.#options.state.save({ forked: error.message });
       }

@@ -115,7 +115,7 @@ export class StateDirectory {
   async save(changes: Partial<Omit<StandbyState, 'target'>>): Promise<void> {
     this.#changes = { ...this.#changes, ...changes };
     if (this.#next === undefined) {
-      this.#next = this.#saveBehind(this.#last);
+      this.#next = this.#saveAfter(this.#last);
       this.#last = this.#next.catch(() => undefined);
     }
     return this.#next;
@@ -126,7 +126,7 @@ export class StateDirectory {
     await this.#lock.release();
   }
 
-  async #saveBehind(before: Promise<void>): Promise<void> {
+  async #saveAfter(before: Promise<void>): Promise<void> {
     await before;
     const state = { ...this.#state, ...this.#changes };
     this.#changes = {};

@@ -308,7 +308,7 @@ export class TopicPass {
     if (lane.seq < end.lastSeq) this.#unfinished.add(lane, end);
   }
 
-  /** What is read apart may come first, though it is behind what the others' reading has of the lane. */
+  /** What is read apart may come first, though it is after what the others' reading has of the lane. */
   #enter(lane: LaneQueue, strand: Strand, frame: TopicFrame): void {
     const beginning = this.#beginningOf(lane);
     const isFirst = strand.lane === undefined || frame.firstReceivedAt <= beginning.sinceMs;

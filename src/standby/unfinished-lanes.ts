@@ -8,12 +8,12 @@ import type { Strand } from './strand.ts';
 export interface KnownEnd {
   readonly lastSeq: number;
   readonly next: string;
-  /** The last record of the message that tells it: what comes behind that was sent behind all of the lane. */
+  /** The last record of the message that tells it: what comes after that was sent after all of the lane. */
   readonly nextSeq: number;
 }
 
-/** What was sent behind all of a lane was read. */
-interface Behind {
+/** What was sent after all of a lane was read. */
+interface SentAfter {
   readonly sentMs: number;
   readonly readMs: number;
 }
@@ -24,21 +24,21 @@ interface Behind {
  */
 export class UnfinishedLanes {
   readonly #clock: Clock;
-  readonly #lanes = new Map<LaneQueue, { readonly end: KnownEnd; behind: Behind | undefined }>();
+  readonly #lanes = new Map<LaneQueue, { readonly end: KnownEnd; after: SentAfter | undefined }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   add(lane: LaneQueue, end: KnownEnd): void {
-    this.#lanes.set(lane, { end, behind: undefined });
+    this.#lanes.set(lane, { end, after: undefined });
   }
 
   see({ lane, lastSeq, sentAt, lastReceivedAt }: TopicFrame): void {
     for (const [unfinished, one] of this.#lanes) {
       if (unfinished.seq >= one.end.lastSeq) this.#lanes.delete(unfinished);
       if (one.end.next !== lane || lastSeq <= one.end.nextSeq) continue;
-      one.behind ??= { sentMs: sentAt ?? lastReceivedAt, readMs: this.#clock.monotonicMs() };
+      one.after ??= { sentMs: sentAt ?? lastReceivedAt, readMs: this.#clock.monotonicMs() };
     }
   }
 
@@ -46,10 +46,10 @@ export class UnfinishedLanes {
   over(
     strands: readonly Strand[],
   ): { readonly lane: LaneQueue; readonly end: KnownEnd } | undefined {
-    for (const [lane, { end, behind }] of this.#lanes) {
+    for (const [lane, { end, after }] of this.#lanes) {
       if (lane.readSeq >= end.lastSeq || lane.head !== undefined || lane.late !== undefined)
         continue;
-      if (behind !== undefined && strands.every((strand) => isReadTo(strand, behind))) {
+      if (after !== undefined && strands.every((strand) => isReadTo(strand, after))) {
         return { lane, end };
       }
     }
@@ -57,6 +57,6 @@ export class UnfinishedLanes {
   }
 }
 
-function isReadTo({ isAtEnd, reads, reachedMs }: Strand, { sentMs, readMs }: Behind): boolean {
+function isReadTo({ isAtEnd, reads, reachedMs }: Strand, { sentMs, readMs }: SentAfter): boolean {
   return (isAtEnd && (reads.emptyAtMs ?? -Infinity) >= readMs) || reachedMs >= sentMs + SILENT_MS;
 }

@@ -179,7 +179,7 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  /** Those that may be behind `after`, the last first. */
+  /** Those that may be after `after`, the last first. */
   async #namesIn(folder: string, after: string) {
     return (
       (await this.#entriesOf(folder))
@@ -189,7 +189,7 @@ export class FileStore implements ObjectStore {
           const isFolder = entry.isDirectory();
           return { name, isFolder, key: isFolder ? `${name}/` : name };
         })
-        // A folder that is only the beginning of `after` may hold names behind it.
+        // A folder that is only the beginning of `after` may hold names after it.
         .filter(({ key, isFolder }) => key > after || (isFolder && after.startsWith(key)))
         .toSorted((a, b) => (a.key < b.key ? 1 : -1))
     );

@@ -5,7 +5,7 @@ export interface ObjectInfo {
 
 /** What is right below a prefix. */
 export interface ChildInfo extends ObjectInfo {
-  /** What comes behind `name/` is deeper: there may be nothing. */
+  /** What comes after `name/` is deeper: there may be nothing. */
   readonly isFolder: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface ObjectStore {
 
   /**
    * The objects whose names begin with `prefix/` (all with an empty prefix), in the byte order of names, page by
-   * page; with `after`, only names that sort behind it. Objects created or removed meanwhile may be in it or not.
+   * page; with `after`, only names that sort after it. Objects created or removed meanwhile may be in it or not.
    */
   list(prefix: string, after?: string): AsyncIterable<ObjectInfo>;
 

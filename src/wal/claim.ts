@@ -6,7 +6,7 @@ import type { Segment } from './log-files.ts';
 export interface Claim extends Position {
   /** First sequence of the file that held it, at the latest. */
   readonly firstSeq: number;
-  /** `end`: of the durable mark, nothing came behind it. `least`: of who reads the log, or knows of a lane: more may have come. */
+  /** `end`: of the durable mark, nothing came after it. `least`: of who reads the log, or knows of a lane: more may have come. */
   readonly kind: 'end' | 'least';
 }
 
@@ -31,7 +31,7 @@ interface Range {
 
 /**
  * What is gone from the end of the log, whose last file is `last`, if the claim is true; some of it may have expired where no file is left.
- * Where nobody knows how much came behind a claim, one record stands for that.
+ * Where nobody knows how much came after a claim, one record stands for that.
  */
 export function lostTail(claim: Claim, last: Segment | undefined): Range | undefined {
   const from = firstLost(claim, last);
@@ -59,9 +59,9 @@ export function tailHole(
   const needed = isLogEmpty ? kept : from;
   if (needed > to) return undefined;
   const { lane, seq } = claim;
-  const behind = seq === 0 ? 'of it there was' : `came behind ${seq}`;
+  const after = seq === 0 ? 'of it there was' : `came after ${seq}`;
   const known =
-    claim.kind === 'end' ? 'though it was once durable' : `and how much ${behind} is not known`;
+    claim.kind === 'end' ? 'though it was once durable' : `and how much ${after} is not known`;
   const places = followers.map(({ did }, index) => tellPlace(did, passed[index] ?? 0));
   const told = places.length === 0 ? '' : `; ${places.join(', ')}`;
   const reason = `the end of the log is gone, ${known}${told}`;

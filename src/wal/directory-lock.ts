@@ -127,7 +127,7 @@ async function isAlive(holder: LockHolder): Promise<boolean> {
 async function describe(pid: number): Promise<LockHolder> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '');
-  // The state and the 22nd field, counted behind the command's closing parenthesis, since a command may hold spaces.
+  // The state and the 22nd field, counted after the command's closing parenthesis, since a command may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const isDead = fields[0] === 'Z' || fields[0] === 'X';
   const started = isDead ? '' : (fields[19] ?? '');

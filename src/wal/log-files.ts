@@ -101,8 +101,8 @@ export interface JoinedFiles {
 }
 
 /**
- * Each file's last record, by the header of the one behind it; `endOf` is asked for the newest, and for those that
- * the one behind them doesn't name. Files that are missing are holes.
+ * Each file's last record, by the header of the one after it; `endOf` is asked for the newest, and for those that
+ * the one after them doesn't name. Files that are missing are holes.
  */
 export async function joinFiles(
   files: readonly FoundFile[],

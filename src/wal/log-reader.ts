@@ -99,7 +99,7 @@ export class LogReader implements ReadableLog {
     return { kind: 'frame', lane, ordinal, firstSeq, lastSeq, mutations, body };
   }
 
-  /** All that was received since then stands behind it, as far as the log reaches back; undefined: there is nothing. `ms`: epoch. */
+  /** All that was received since then stands after it, as far as the log reaches back; undefined: there is nothing. `ms`: epoch. */
   before(ms: number): Position | undefined {
     const { segments } = this.#log;
     const later = segments.findIndex(({ createdAt }) => createdAt > ms);

@@ -32,7 +32,7 @@ export interface WalOptions {
   readonly freeBytesMin: number;
   readonly retentionMs: number;
   readonly events: WalEvents;
-  /** What the log doesn't reach of their places is a hole, and new lanes stand behind them; so with `lanes`. */
+  /** What the log doesn't reach of their places is a hole, and new lanes stand after them; so with `lanes`. */
   readonly followers?: RecoverOptions['followers'];
   /** See RecoverOptions. */
   readonly lanes?: RecoverOptions['lanes'];

@@ -40,7 +40,7 @@ const ATTEMPTS_MAX = 5;
  * The log of a data directory as another process may read it while it is written. It changes with `refresh` only,
  * and writes nothing.
  *
- * While a process holds the directory, the log goes up to the position that it has published; behind that a write
+ * While a process holds the directory, the log goes up to the position that it has published; after that a write
  * may be under way. When none does, it goes as far as the next start will find it, since up to 50 ms before a
  * kill nothing was published.
  */

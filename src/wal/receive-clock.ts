@@ -30,7 +30,7 @@ export class ReceiveClock {
     this.#baseMonotonic = clock.monotonicMs();
   }
 
-  /** Goes on behind the last record of an earlier run, or tells that the wall clock is further behind than it drifts. */
+  /** Goes on after the last record of an earlier run, or tells that the wall clock is further behind than it drifts. */
   follow(lastMs: number): { readonly disputed?: Leap } {
     const to = Math.floor(this.#baseWall);
     if (lastMs - to > LEAP_MS) return { disputed: { from: lastMs, to } };

@@ -33,7 +33,7 @@ export interface RecoverOptions {
   readonly followers?: readonly FollowerPlace[];
   /** Lanes of this log of which others know. */
   readonly lanes?: readonly LaneName[];
-  /** Where it was last closed in order: nothing of that lane came behind it. */
+  /** Where it was last closed in order: nothing of that lane came after it. */
   readonly closed?: DurableMark;
 }
 
@@ -114,7 +114,7 @@ function settleEnd(
 }
 
 /**
- * Cuts what stands behind the last intact frame, and makes sure that what was read is on the disk: it may
+ * Cuts what stands after the last intact frame, and makes sure that what was read is on the disk: it may
  * so far be in memory only, written by a process that was killed. Bytes that were durable once are kept.
  */
 async function settleTail(segments: Segment[], tail: Scan, isDamaged: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { readUint64, writeUint64 } from '../record/frame.ts';
 
 /**
  * A WAL file: a header, then frames of one lane. It is written once, front to back, and never changed;
- * behind its last frame there may be zeros, written ahead so that appending needs no file growth.
+ * after its last frame there may be zeros, written ahead so that appending needs no file growth.
  *
  *     0   8 bytes  magic "TSDBWAL", version 1
  *     8   16       lane id, hex

@@ -28,7 +28,7 @@ export type SegmentRead =
   | { readonly kind: 'frame'; readonly header: FrameHeader; readonly body: Buffer }
   /** No frame follows: only zeros, or `tornBytes` bytes of a frame that was never finished. */
   | { readonly kind: 'end'; readonly offset: number; readonly tornBytes: number }
-  /** Records `from` to `to` can't be read, though later ones can: the next call goes on behind them. */
+  /** Records `from` to `to` can't be read, though later ones can: the next call goes on after them. */
   | {
       readonly kind: 'damage';
       readonly from: number;
@@ -52,7 +52,7 @@ export class SegmentReader {
   #windowBytes = 0;
   #offset = SEGMENT_HEADER_BYTES;
   #nextSeq: number;
-  /** The chain value the next frame must follow; undefined behind damage, where it isn't known. */
+  /** The chain value the next frame must follow; undefined after damage, where it isn't known. */
   #chain: number | undefined;
 
   private constructor(
@@ -157,7 +157,7 @@ export class SegmentReader {
     return { kind: 'end', offset: this.#offset, tornBytes: await this.#tornBytes() };
   }
 
-  /** The first intact header behind `from` whose records come later than those expected there. */
+  /** The first intact header after `from` whose records come later than those expected there. */
   async #findHeader(from: number): Promise<{ offset: number; firstSeq: number } | undefined> {
     let offset = from;
     for (;;) {
@@ -178,7 +178,7 @@ export class SegmentReader {
     }
   }
 
-  /** How far bytes other than zero reach behind the offset. */
+  /** How far bytes other than zero reach after the offset. */
   async #tornBytes(): Promise<number> {
     let last = this.#offset - 1;
     for (let offset = this.#offset; ; offset += this.#windowBytes) {

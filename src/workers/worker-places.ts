@@ -38,7 +38,7 @@ export async function placeWorkers({
   }));
 }
 
-/** The same options, as this worker has them: it answers operators on a port of its own, behind that of all. */
+/** The same options, as this worker has them: it answers operators on a port of its own, after that of all. */
 export function configOfWorker(config: Config, { number, data }: WorkerPlace): Config {
   const { host, port } = config.admin;
   return { ...config, data, admin: { host, port: port + number } };

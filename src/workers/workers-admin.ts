@@ -85,7 +85,7 @@ const STEPS = [
 ] as const;
 
 /**
- * Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. A switch, behind which there
+ * Made by all, those that drain too, since each feeds the primary; or refused, though some may have made it. A switch, after which there
  * is no way back, is refused only when none can have made it; otherwise nothing is said of what became of it.
  */
 async function stepOfAll(

@@ -10,7 +10,7 @@ import { present, TestLog } from '../kit/wal-log.ts';
 import { expectSame, readContent } from './archive-content.ts';
 import { ArchiveRig, line, writeLane } from './archive-rig.ts';
 
-const behind = ({ lane, seq }: Position) => ({ lane, from: seq + 1, to: seq + 1 });
+const after = ({ lane, seq }: Position) => ({ lane, from: seq + 1, to: seq + 1 });
 
 describe('what the log lost', { timeout: 60_000 }, () => {
   test('a file that was deleted before it was archived is told by a marker, and the rest is archived', async () => {
@@ -105,7 +105,7 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     expect(rig.holes).toMatchObject([{ lane: middle, from: 1, to: 24 }]);
   });
 
-  test('a log that is gone as a whole leaves a hole of unknown length behind what a cursor knew', async () => {
+  test('a log that is gone as a whole leaves a hole of unknown length after what a cursor knew', async () => {
     await using rig = await ArchiveRig.create();
     await writeLane(rig.wal, 60, 7);
     await rig.archiveAll();
@@ -118,13 +118,13 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     await log.wal.close();
     await rig.archiveAll();
     const { coverage } = await readContent(rig);
-    const reason = `the end of the log is gone, and how much came behind ${lastSeq + 5} is not known; confirmed up to ${lastSeq + 5}`;
+    const reason = `the end of the log is gone, and how much came after ${lastSeq + 5} is not known; confirmed up to ${lastSeq + 5}`;
     expect(coverage.holes).toMatchObject([
       { lane, firstSeq: lastSeq + 1, lastSeq: lastSeq + 6, reason },
     ]);
   });
 
-  test('a log that is gone leaves no hole behind an orderly stop, once all was archived', async () => {
+  test('a log that is gone leaves no hole after an orderly stop, once all was archived', async () => {
     await using rig = await ArchiveRig.create();
     const closed = present(await writeLane(rig.wal, 20, 7));
     await rig.archiveAll();
@@ -139,7 +139,7 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     expect(coverage.lanes[0]?.coveredToMs).toBe('ended');
   });
 
-  test('of an earlier lane of a log that is gone nothing is a hole behind the end that the next one names', async () => {
+  test('of an earlier lane of a log that is gone nothing is a hole after the end that the next one names', async () => {
     await using rig = await ArchiveRig.create();
     const ends = new Map<string, Position>();
     for (let lane = 0; lane < 2; lane += 1) {
@@ -157,13 +157,13 @@ describe('what the log lost', { timeout: 60_000 }, () => {
     const log = await TestLog.open(rig.wal, { followers });
     await log.write(line(1));
     await log.wal.close();
-    // Whoever goes by cursors alone can't know that nothing came behind it.
+    // Whoever goes by cursors alone can't know that nothing came after it.
     expect(log.wal.recovered.holes).toMatchObject([
-      behind(present(first)),
-      { ...behind(present(second)), from: 1 },
+      after(present(first)),
+      { ...after(present(second)), from: 1 },
     ]);
     await rig.archiveAll();
-    expect(rig.holes).toMatchObject([behind(present(second))]);
+    expect(rig.holes).toMatchObject([after(present(second))]);
     const { coverage } = await readContent(rig);
     expect(coverage.holes.map(({ lane }) => lane)).toEqual([present(second).lane]);
   });

@@ -181,7 +181,7 @@ const told = (merges: readonly Merge[]): string[] =>
   merges.map(({ segment: { level, firstSeq, lastSeq } }) => `${level} ${firstSeq}-${lastSeq}`);
 
 describe('an hour', () => {
-  test('is merged once something behind it is committed, or its lane has ended there', async () => {
+  test('is merged once something after it is committed, or its lane has ended there', async () => {
     // The first five end in the first hour, the sixth at the next one's start.
     const five = minutesOf(5);
     expect(told(await planLane(five, undefined))).toEqual([]);
@@ -200,7 +200,7 @@ describe('an hour', () => {
 
   test('of a lane whose begin is not known is merged from the second one on', () => {
     const segments = minutesOf(18);
-    const edges = { lastSeqBefore: undefined, firstSeqBehind: undefined };
+    const edges = { lastSeqBefore: undefined, firstSeqAfter: undefined };
     expect(told(planDay({ segments, edges }))).toEqual(['hour 11-22', 'hour 23-34']);
   });
 
@@ -214,7 +214,7 @@ describe('an hour', () => {
 });
 
 describe('a day', () => {
-  test('is merged when its hours are, and something behind it is committed', async () => {
+  test('is merged when its hours are, and something after it is committed', async () => {
     const minutes = minutesOf(6 * 24 - 1);
     expect((await mergeAll(minutes, undefined)).filter(({ level }) => level === 'day')).toEqual([]);
     const next = await mergeAll(minutesOf(6 * 24), undefined);

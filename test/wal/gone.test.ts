@@ -21,7 +21,7 @@ describe('a log that is gone', () => {
     ];
     const { told, log } = await reopen(folder.path, { followers });
     const reason =
-      'the end of the log is gone, and how much came behind 38 is not known; archived up to 33, confirmed by OpenTSDB up to 38';
+      'the end of the log is gone, and how much came after 38 is not known; archived up to 33, confirmed by OpenTSDB up to 38';
     expect(told).toEqual([{ lane, from: 34, to: 39, reason }]);
     expect(log.wal.recovered.end).toMatchObject({ lane, ordinal: 2, lastSeq: 39 });
     expect(log.wal.durable.ordinal).toBe(3);
@@ -57,7 +57,7 @@ describe('a log that is gone', () => {
     expect(told).toEqual([{ lane, from: 1, to: 1, reason }]);
   });
 
-  test('is no hole where all had passed what the mark says, and the next lane is behind it', async () => {
+  test('is no hole where all had passed what the mark says, and the next lane is after it', async () => {
     await using folder = await tempDirectory('gone');
     await writeLog(folder.path, 3, 20);
     const segments = await listSegments(folder.path);
@@ -99,7 +99,7 @@ describe('a log that is gone', () => {
     expect(log.wal.recovered.end).toMatchObject({ lane, lastSeq: 33 });
   });
 
-  test('and was closed in order had nothing behind that, whatever cursors say', async () => {
+  test('and was closed in order had nothing after that, whatever cursors say', async () => {
     await using folder = await tempDirectory('gone');
     const log = await TestLog.open(folder.path);
     await log.write(['put m 1 1 a=b']);

@@ -66,7 +66,7 @@ test('the summary names lanes, cursors and that nothing is damaged, and changes 
   expect(text).toContain(`log of ${folder.path}: lanes 2, files ${segments.length}, bytes `);
   expect(text).toContain('not in use');
   expect(text).toContain(`lane ${segments[0]?.lane} (number 1): opened by start, the first`);
-  expect(text).toContain(`opened by start, behind ${segments[0]?.lane}/12`);
+  expect(text).toContain(`opened by start, after ${segments[0]?.lane}/12`);
   expect(text).toContain('sequence 1 to 12: records 12, points 10, bytes ');
   expect(text).toContain('end: closed');
   expect(text).toContain(`  primary: at ${segments[0]?.lane}/4, records behind 20`);

@@ -93,7 +93,7 @@ export function writeSegmentStatement(options: {
 }
 
 export interface MergeManner {
-  /** By series, over all files; otherwise the rows of one come behind those of the other, if DuckDB keeps their order. */
+  /** By series, over all files; otherwise the rows of one come after those of the other, if DuckDB keeps their order. */
   readonly isSorted: boolean;
   /** 19 packs a fifth better than 9, and takes five times as long. */
   readonly compressionLevel: 9 | 19;

@@ -66,13 +66,13 @@ export interface Begin {
 
 /**
  * By which an operator ends a lane that no other follows, as of a proxy that is gone for good. It counts for as long as
- * nothing of the lane is there behind `lastSeq`.
+ * nothing of the lane is there after `lastSeq`.
  */
 export interface Retirement {
   readonly lane: string;
   /** The last record that is known. */
   readonly lastSeq: number;
-  /** It says that the lane stopped in order, so that nothing is missing behind it. */
+  /** It says that the lane stopped in order, so that nothing is missing after it. */
   readonly isClosed: boolean;
   readonly reason: string;
   readonly notedAt: number;

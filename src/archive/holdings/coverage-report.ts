@@ -34,7 +34,7 @@ export function reportCoverage(
     ...conflicts
       .slice(0, TOLD_MAX)
       .map(({ lane, reason }) => `segments of lane ${lane}: ${reason}`),
-    ...beyond.map(({ lane }) => `lane ${lane} goes on behind the end that the next one names`),
+    ...beyond.map(({ lane }) => `lane ${lane} goes on after the end that the next one names`),
     ...damage.slice(0, TOLD_MAX).map(({ object, reason }) => `${object}: ${reason}`),
   ];
   return {

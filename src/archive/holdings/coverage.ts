@@ -8,7 +8,7 @@ export interface Holdings {
 }
 
 export interface LaneHoldings {
-  /** Undefined when it is gone or damaged: the lane is then taken to begin with sequence 1, and behind none. */
+  /** Undefined when it is gone or damaged: the lane is then taken to begin with sequence 1, and after none. */
   readonly begin: Begin | undefined;
   /** What its sidecars cover, all levels, in any order; overlaps are fine. */
   readonly objects: readonly Span[];
@@ -61,7 +61,7 @@ export interface LaneCoverage {
 export interface CoverageHole {
   readonly lane: string;
   readonly firstSeq: number;
-  /** Null behind a lane that an operator ended: how much came there nobody knows. */
+  /** Null after a lane that an operator ended: how much came there nobody knows. */
   readonly lastSeq: number | null;
   /** The state of every time before it can do without these records. */
   readonly fromMs: number;
@@ -175,14 +175,14 @@ function coverLane(lane: string, holdings: LaneHoldings, end: LaneEnd | undefine
     },
     holes: [
       ...gaps.map((gap) => explain(lane, gap, { markers, damaged })),
-      ...holeBehind(retirement, end, toMs),
+      ...holeAfter(retirement, end, toMs),
     ],
     conflicts: conflicts.map((conflict) => Object.assign({ lane }, conflict)),
   };
 }
 
-/** What a lane that an operator ended may have received behind its last record; where a later lane names its end, up to that. */
-function holeBehind(
+/** What a lane that an operator ended may have received after its last record; where a later lane names its end, up to that. */
+function holeAfter(
   retirement: Retirement | undefined,
   end: LaneEnd | undefined,
   fromMs: number,
@@ -202,7 +202,7 @@ export function formatSequences({
   firstSeq,
   lastSeq,
 }: Pick<CoverageHole, 'firstSeq' | 'lastSeq'>): string {
-  return lastSeq === null ? `${firstSeq} and all behind it` : `${firstSeq} to ${lastSeq}`;
+  return lastSeq === null ? `${firstSeq} and all after it` : `${firstSeq} to ${lastSeq}`;
 }
 
 interface Gap extends Pick<CoverageHole, 'firstSeq' | 'fromMs' | 'toMs'> {

@@ -29,7 +29,7 @@ export async function withBeside<T extends ListedLane>(
   return lanes;
 }
 
-/** By lane the days on which what it seems to lack was received: of each hole from what is before it to what is behind. */
+/** By lane the days on which what it seems to lack was received: of each hole from what is before it to what is after. */
 export function doubtfulDays(
   lanes: ReadonlyMap<string, ListedLane>,
   { holes }: Pick<Coverage, 'holes'>,
@@ -38,7 +38,7 @@ export function doubtfulDays(
   for (const { lane, firstSeq, fromMs } of holes) {
     const { begin, objects } = lanes.get(lane) ?? {};
     if (objects === undefined) continue;
-    const untilMs = endBehind(objects, firstSeq);
+    const untilMs = endAfter(objects, firstSeq);
     const days = {
       // Without its begin a lane seems to begin with what is there.
       from: begin === undefined ? '' : dayAt(fromMs),
@@ -49,8 +49,8 @@ export function doubtfulDays(
   return doubtful;
 }
 
-/** When what is behind a record ends at first, epoch ms: what lacks there was received no later. Infinity when nothing is behind it. */
-export function endBehind(objects: readonly Span[], seq: number): number {
+/** When what is after a record ends at first, epoch ms: what lacks there was received no later. Infinity when nothing is after it. */
+export function endAfter(objects: readonly Span[], seq: number): number {
   let untilMs = Infinity;
   for (const { firstSeq, toMs } of objects) if (firstSeq > seq) untilMs = Math.min(untilMs, toMs);
   return untilMs;

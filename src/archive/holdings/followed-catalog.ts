@@ -9,7 +9,7 @@ import {
   stranger,
 } from './catalog.ts';
 import { doubtfulDays, isAmong, withBeside } from './doubtful-days.ts';
-import { ALL_DAYS, dayBehind, type ListedDays } from './lane-listing.ts';
+import { ALL_DAYS, dayAfter, type ListedDays } from './lane-listing.ts';
 import { dayAt, type SegmentName } from '../format/object-names.ts';
 import { listOuter } from './outer-segments.ts';
 
@@ -23,7 +23,7 @@ interface FollowedLimits {
 const LIMITS: FollowedLimits = { restMs: 3 * 86_400_000, turns: 60 };
 
 /**
- * What a repository holds, for one who looks at it again and again: each look but the first lists of a lane the last day and what comes behind it, the
+ * What a repository holds, for one who looks at it again and again: each look but the first lists of a lane the last day and what comes after it, the
  * days that were not merged, and those of holes. What is removed from days that were merged isn't seen. Lanes that ended long ago and have no
  * hole are looked at in turns: after years they are nearly all that there are, and nothing comes to them any more.
  */
@@ -126,7 +126,7 @@ function openDays(
 
 /** Whether the days go on to this one, or end on the one before. */
 function reaches(days: ListedDays, day: string): boolean {
-  return isAmong(day, days) || (days.through !== undefined && dayBehind(days.through) === day);
+  return isAmong(day, days) || (days.through !== undefined && dayAfter(days.through) === day);
 }
 
 function later(a: ListedDays, b: ListedDays): string | undefined {

@@ -47,7 +47,7 @@ export async function* listOutermost(
     for (const day of merged) {
       if (from < day)
         yield* listDays(store, `lanes/${lane}/${level}`, { from, through: dayBefore(day) });
-      from = dayBehind(day);
+      from = dayAfter(day);
     }
     const { through } = days;
     if (through === undefined || from <= through)
@@ -60,7 +60,7 @@ export async function* listDays(
   folder: string,
   { from, through }: ListedDays,
 ): AsyncGenerator<ObjectInfo> {
-  // `~` is behind every name of the last day.
+  // `~` is after every name of the last day.
   const end = through === undefined ? undefined : `${folder}/${through}/~`;
   for await (const object of store.list(folder, from === '' ? '' : `${folder}/${from}`)) {
     if (end !== undefined && object.name > end) return;
@@ -72,7 +72,7 @@ function dayBefore(day: string): string {
   return dayAt(timeOf(day) - DAY_MS);
 }
 
-export function dayBehind(day: string): string {
+export function dayAfter(day: string): string {
   return dayAt(timeOf(day) + DAY_MS);
 }
 

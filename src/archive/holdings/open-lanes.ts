@@ -9,7 +9,7 @@ export interface OpenLane {
   readonly host: string | undefined;
   /** Complete for times before that, epoch ms. */
   readonly toMs: number;
-  /** A later lane of its data directory is registered: so what comes behind `toMs` is only to be archived. */
+  /** A later lane of its data directory is registered: so what comes after `toMs` is only to be archived. */
   readonly isFollowed: boolean;
 }
 

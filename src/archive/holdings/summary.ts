@@ -2,7 +2,7 @@ import type { LoggedFork } from '../../record/fork.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { listLanes, type ObjectFault, readLaneNotes } from './catalog.ts';
 import { computeCoverage, type Coverage, type Holdings, type LaneHoldings } from './coverage.ts';
-import { endBehind } from './doubtful-days.ts';
+import { endAfter } from './doubtful-days.ts';
 import { listAll, listOutermost } from './lane-listing.ts';
 import { type MonthIndex, type MonthLane, readMonthIndexes } from '../format/month-index-file.ts';
 import { monthEnd, monthOf, monthsBetween, type Span } from '../format/object-names.ts';
@@ -38,7 +38,7 @@ interface LaneSummary extends LaneHoldings {
 }
 
 /**
- * Years of closed months come from their indexes, what is behind them from the listing of what was not merged into days.
+ * Years of closed months come from their indexes, what is after them from the listing of what was not merged into days.
  * An index may be older than what was archived late: where there is a hole, all of the listing is looked at.
  */
 export async function readSummary(
@@ -96,7 +96,7 @@ function lostLanes(
 interface Doubts {
   /** Of those with an index or before the last that has one. */
   readonly months: ReadonlySet<string>;
-  /** Behind these. */
+  /** After these. */
   readonly isTail: boolean;
 }
 
@@ -112,7 +112,7 @@ function doubtsOf(
   for (const { lane, firstSeq, fromMs } of holes) {
     const objects = lanes.get(lane)?.objects;
     if (objects === undefined) continue;
-    const untilMs = endBehind(objects, firstSeq);
+    const untilMs = endAfter(objects, firstSeq);
     const to = untilMs === Infinity ? undefined : monthOf(untilMs);
     const through = to === undefined || to > last ? last : to;
     const { months, isTail } = doubts.get(lane) ?? NO_DOUBTS;
@@ -162,7 +162,7 @@ class LaneReader {
     return addTallies([...tallies, await this.#tally(last, doubts)]);
   }
 
-  /** What is behind a month, or everything. */
+  /** What is after a month, or everything. */
   #tally(month: string, { isTail }: Doubts): Promise<Tally> {
     const { lane, faults, tally } = this.#options;
     const from = month === '' ? '' : `${monthOf(monthEnd(month)).replace('-', '/')}/01`;

@@ -10,12 +10,12 @@ export interface Merge {
   readonly inputs: readonly SegmentName[];
 }
 
-/** What is before and behind the segments of a stretch, as far as that is known. */
+/** What is before and after the segments of a stretch, as far as that is known. */
 export interface Edges {
   /** The last sequence before it: of what was committed, or before the lane's first. */
   readonly lastSeqBefore: number | undefined;
-  /** The first sequence behind it: of what was committed, or behind the lane's last. */
-  readonly firstSeqBehind: number | undefined;
+  /** The first sequence after it: of what was committed, or after the lane's last. */
+  readonly firstSeqAfter: number | undefined;
 }
 
 export interface EdgedDay extends Pick<LaneDay, 'day' | 'segments'> {
@@ -43,7 +43,7 @@ export function planDay({ segments, edges }: Pick<EdgedDay, 'segments' | 'edges'
   const merges = hours.flatMap((hour, index) =>
     mergeWhole('hour', hour, {
       lastSeqBefore: hours[index - 1]?.at(-1)?.lastSeq ?? edges.lastSeqBefore,
-      firstSeqBehind: hours[index + 1]?.[0]?.firstSeq ?? edges.firstSeqBehind,
+      firstSeqAfter: hours[index + 1]?.[0]?.firstSeq ?? edges.firstSeqAfter,
     }),
   );
   return merges.length > 0 ? merges : mergeWhole('day', parts, edges);
@@ -59,14 +59,14 @@ export async function* withEdges(
   for await (const next of days) {
     if (next.segments.length === 0) continue;
     if (held !== undefined) {
-      const firstSeqBehind = outermost(next.segments)[0]?.firstSeq;
-      yield { ...held, edges: { lastSeqBefore, firstSeqBehind } };
+      const firstSeqAfter = outermost(next.segments)[0]?.firstSeq;
+      yield { ...held, edges: { lastSeqBefore, firstSeqAfter } };
       lastSeqBefore = outermost(held.segments).at(-1)?.lastSeq;
     }
     held = next;
   }
   if (held !== undefined) {
-    yield { ...held, edges: { lastSeqBefore, firstSeqBehind: lane.firstSeqBehind } };
+    yield { ...held, edges: { lastSeqBefore, firstSeqAfter: lane.firstSeqAfter } };
   }
 }
 
@@ -95,7 +95,7 @@ function splitByHour(parts: readonly SegmentName[]): SegmentName[][] {
 }
 
 function mergeWhole(level: Level, parts: readonly SegmentName[], edges: Edges): Merge[] {
-  const { lastSeqBefore, firstSeqBehind } = edges;
+  const { lastSeqBefore, firstSeqAfter } = edges;
   const [first] = parts;
   const last = parts.at(-1);
   if (parts.length < 2 || first === undefined || last === undefined) return [];
@@ -104,7 +104,7 @@ function mergeWhole(level: Level, parts: readonly SegmentName[], edges: Edges): 
     if (part.firstSeq - 1 !== lastSeq) return [];
     lastSeq = part.lastSeq;
   }
-  if (last.lastSeq + 1 !== firstSeqBehind) return [];
+  if (last.lastSeq + 1 !== firstSeqAfter) return [];
   const { lane, firstSeq, fromMs } = first;
   const segment = { lane, level, firstSeq, lastSeq: last.lastSeq, fromMs, toMs: last.toMs };
   return [{ segment, inputs: parts }];

@@ -172,7 +172,7 @@ function sizeFault(parts: readonly Sidecar[]): string | undefined {
     : undefined;
 }
 
-/** A day is its hours, one behind the other: nothing is sorted again, and a reader of one metric skips most of each. */
+/** A day is its hours, one after the other: nothing is sorted again, and a reader of one metric skips most of each. */
 function mannerOf({ level }: SegmentName, rows: number): MergeManner {
   return {
     isSorted: level === 'hour' && rows <= LIMITS.sortedRowsMax,

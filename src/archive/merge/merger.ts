@@ -134,8 +134,8 @@ export class Merger {
     };
     const { store } = this.#options.repository;
     const days = laneDays({ store, lane, fromDay: day, onStranger: () => undefined });
-    const firstSeqBehind = end === undefined ? undefined : end + 1;
-    for await (const one of withEdges(days, { lastSeqBefore, firstSeqBehind })) {
+    const firstSeqAfter = end === undefined ? undefined : end + 1;
+    for await (const one of withEdges(days, { lastSeqBefore, firstSeqAfter })) {
       if (!(await this.#mergeDay(one, signal))) return false;
       this.#places.set(lane, { day: one.day, lastSeqBefore: one.edges.lastSeqBefore });
     }
@@ -165,7 +165,7 @@ export class Merger {
       }
       if (outcome.kind === 'blocked') this.#tellBlocked(outcome.object, outcome.reason);
     } catch (error) {
-      // What fails is not to hold up everything behind it.
+      // What fails is not to hold up everything after it.
       if (!signal.aborted) this.#blocked.add(formatSidecarName(merge.segment));
       throw error;
     } finally {

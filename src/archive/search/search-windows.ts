@@ -7,7 +7,7 @@ export interface WindowLimits {
 }
 
 /**
- * Cuts a span of receive times into windows, one behind the other, where segments end: whatever was received in one window was
+ * Cuts a span of receive times into windows, one after the other, where segments end: whatever was received in one window was
  * received before what is in the next.
  */
 export function planWindows(

@@ -61,7 +61,7 @@ export type SearchEvent =
   | ({ readonly kind: 'bypass'; readonly receivedAt: number } & BypassedChange)
   /** Records that may have been received then, and are missing. */
   | { readonly kind: 'hole'; readonly hole: CoverageHole }
-  /** What can't be read; the records for which there is nothing else are told as holes, behind it: `held` says that there are none. */
+  /** What can't be read; the records for which there is nothing else are told as holes, after it: `held` says that there are none. */
   | {
       readonly kind: 'damage';
       readonly object: string;
@@ -78,7 +78,7 @@ const WINDOW_LIMITS = { rowsMax: 2_000_000, filesMax: 200 } as const;
 /**
  * Finds writes, in the order in which they were received, each once. In bounded memory: window by window of receive time.
  * Everything that makes the answer less than complete is told: holes and how far the archive is first; what is lost to damage before any
- * write that was received behind it; damage by which nothing is lost last.
+ * write that was received after it; damage by which nothing is lost last.
  */
 export async function* searchWrites(options: SearchOptions): AsyncGenerator<SearchEvent> {
   const { catalog, filter, limit } = options;

@@ -10,7 +10,7 @@ import { type SequenceRange, SequenceSet } from '../../record/sequence-set.ts';
 import type { Begin, HoleMarker } from '../format/sidecar.ts';
 import { openingOf, type TopicOpening } from '../topic/topic-opening.ts';
 
-/** Records of one lane that came one behind the other, and which nothing else has. */
+/** Records of one lane that came one after the other, and which nothing else has. */
 interface Piece extends SequenceRange {
   readonly partition: number;
   /** Of the first message, and of the last. */

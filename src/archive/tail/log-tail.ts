@@ -73,7 +73,7 @@ export async function readTail(
     const holdings = lanes.get(lane) ?? NOTHING;
     const opening = openings.get(lane);
     const begin = holdings.begin ?? (opening && beginOf(opening, lanes, home?.newest));
-    // Nothing of it can be read: the lane behind it names it.
+    // Nothing of it can be read: the lane after it names it.
     if (begin === undefined) continue;
     const scan = new LaneScan(log, begin, holdings);
     found.push(await scan.run());
@@ -96,7 +96,7 @@ const GONE = 'no longer in the log';
 const EXPIRED = `${GONE}, and not archived`;
 
 /**
- * Of a lane that no repository knows: what its own first record says. Without that one, it is behind the lane of this directory that was
+ * Of a lane that no repository knows: what its own first record says. Without that one, it is after the lane of this directory that was
  * registered last, as it will be when it is registered; what is gone of it was received no earlier than anything known.
  */
 function beginOf(
@@ -110,9 +110,9 @@ function beginOf(
   if (firstSeq === 1) return { ...known, openedAt: receivedAt, previous };
   const before = newest && newest.ordinal < ordinal ? endOf(lanes.get(newest.lane)) : undefined;
   const sinceMs = notBefore ?? before?.toMs ?? firstOpened(lanes) ?? receivedAt;
-  const behind = newest && before && { lane: newest.lane, lastSeq: before.lastSeq };
+  const after = newest && before && { lane: newest.lane, lastSeq: before.lastSeq };
   const openedAt = Math.min(receivedAt, sinceMs);
-  return { ...known, openedAt, previous: previous ?? behind ?? null };
+  return { ...known, openedAt, previous: previous ?? after ?? null };
 }
 
 function endOf(

@@ -47,7 +47,7 @@ export async function readTopicTail(
     await scan.read(partition, { from, to: high });
   }
   await scan.lookBack(ranges);
-  // What is behind such a lane was sent behind all that there is of it: before the ends that are asked for now.
+  // What is after such a lane was sent after all that there is of it: before the ends that are asked for now.
   const unended = scan.unended();
   if (unended.size > 0) {
     for (const [partition, { high }] of await topic.ranges()) {
@@ -108,7 +108,7 @@ class TopicScan {
   }
 
   /**
-   * Lanes of the topic that lack the last of their records, which the lane behind tells, though records of later lanes are there:
+   * Lanes of the topic that lack the last of their records, which the lane after it tells, though records of later lanes are there:
    * each with that last record.
    */
   unended(): Map<string, number> {
@@ -192,7 +192,7 @@ class TopicScan {
     return followers;
   }
 
-  /** Of some of these, or of one behind them. */
+  /** Of some of these, or of one after them. */
   #hasRecords(
     next: readonly Follower[],
     followers: ReadonlyMap<string, readonly Follower[]>,
@@ -209,7 +209,7 @@ class TopicScan {
   }
 }
 
-/** A lane behind another one, whose last record it tells. */
+/** A lane after another one, whose last record it tells. */
 interface Follower {
   readonly lane: string;
   readonly lastSeq: number;

@@ -11,7 +11,7 @@ export interface TopicLog {
   readonly topic: string;
   readonly brokers: readonly string[];
 
-  /** Of each partition the offset of the oldest message, and the one behind the newest. */
+  /** Of each partition the offset of the oldest message, and the one after the newest. */
   ranges(): Promise<ReadonlyMap<number, { readonly low: number; readonly high: number }>>;
 
   /** Of each of these partitions the first message that is as new as its time, epoch ms, or newer; else the one to come. */

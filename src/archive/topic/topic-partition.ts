@@ -20,7 +20,7 @@ export interface PartitionStart {
 /** A lane that some of is to be archived yet, or was a moment ago. */
 interface LaneWork {
   readonly archiver: LaneArchiver;
-  /** Of the message in which the segment that is being made begins; behind that there is nothing to read again. */
+  /** Of the message in which the segment that is being made begins; after that there is nothing to read again. */
   offset: number;
   quietSinceMs: number;
   /** Where the partition ended when the lane's end was first known: what there is of the lane is before that. */
@@ -113,7 +113,7 @@ export class TopicPartition {
         await archiver.commit(signal);
         this.#lanes.delete(lane);
       } else if (end.hasRecords) {
-        // Those were sent behind all that there is of this lane.
+        // Those were sent after all that there is of this lane.
         if (await this.#isBehind(work)) continue;
         if (!this.#isWhole) return this.#rewind();
         await this.#passHole(work, end.lastSeq, signal);

@@ -15,7 +15,7 @@ export interface TopicRegistrationOptions {
 /**
  * Registers lanes that are met in a topic and that the repository doesn't know, as of proxies that archive nothing themselves.
  *
- * A lane that the repository or the topic has is named as `previous`, and registered before the one behind it. One that neither has is
+ * A lane that the repository or the topic has is named as `previous`, and registered before the one after it. One that neither has is
  * from before the history: should the repository know an earlier lane of that proxy all the same, that one has no end then, and
  * holds the safe time back until someone looks.
  */

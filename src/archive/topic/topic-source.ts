@@ -13,7 +13,7 @@ export interface TopicSource {
   /** Up to where the partition was settled, as some member last said; undefined when that isn't known. Rejects when the topic can't be asked. */
   settled(partition: number): Promise<number | undefined>;
 
-  /** The offset of the oldest message, and the one behind the newest, as they are now. Rejects when the topic can't be asked. */
+  /** The offset of the oldest message, and the one after the newest, as they are now. Rejects when the topic can't be asked. */
   range(partition: number): Promise<{ readonly low: number; readonly high: number }>;
 
   /** Of the first message that is as new as a time, epoch ms, or newer. Rejects when the topic can't be asked. */

@@ -7,8 +7,8 @@ import { partitionIn } from './topic-opening.ts';
  * Since when a partition has to be read for what the repository lacks of it, epoch ms; a partition that isn't named from its oldest
  * message on.
  *
- * An archiver registers each lane of a partition before it commits anything that is behind that lane's first message. So what the
- * repository doesn't know at all is behind what it has of the others: without any it could be anywhere.
+ * An archiver registers each lane of a partition before it commits anything that is after that lane's first message. So what the
+ * repository doesn't know at all is after what it has of the others: without any it could be anywhere.
  */
 export function startTimes(
   archived: Holdings,

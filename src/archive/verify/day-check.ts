@@ -45,7 +45,7 @@ const BATCH_SEGMENTS = 64;
 
 /**
  * Looks into the segments of one day of a lane, and compares those that were merged with what they stand for. In the order
- * of records; what lies in another one comes behind it.
+ * of records; what lies in another one comes after it.
  */
 export async function checkDay(
   segments: readonly SegmentName[],

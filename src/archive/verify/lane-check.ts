@@ -140,7 +140,7 @@ export class LaneCheck {
     let lastSeq = -1;
     for (const { nest, check } of checked) {
       const { segment } = nest;
-      // What lies in another one comes behind it.
+      // What lies in another one comes after it.
       if (segment.lastSeq <= lastSeq) continue;
       lastSeq = segment.lastSeq;
       const key = new Date(segment.toMs).toISOString().slice(0, 7);

@@ -11,7 +11,7 @@ export async function* strayNames(store: ObjectStore): AsyncGenerator<string> {
     for await (const { name } of store.list('', after)) {
       const place = KNOWN.exec(name)?.[0];
       if (place !== undefined) {
-        // `0` is the character behind `/`, so that is behind every name of the place.
+        // `0` is the character after `/`, so that is after every name of the place.
         next = place.replace(/\/$/, '0');
         break;
       }

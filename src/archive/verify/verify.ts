@@ -189,7 +189,7 @@ class Verification {
     for (const { lane, beyond, openedAt } of lanes) {
       if (beyond === undefined) continue;
       const { firstSeq, lastSeq } = beyond;
-      const reason = `records ${firstSeq} to ${lastSeq} are there, though the lane behind it says that it ended before: its log was rolled back`;
+      const reason = `records ${firstSeq} to ${lastSeq} are there, though the lane after it says that it ended before: its log was rolled back`;
       this.#tell([
         misleading(`lanes/${lane}`, { kind: 'contradiction', reason, fromMs: openedAt }),
       ]);

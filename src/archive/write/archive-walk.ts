@@ -148,7 +148,7 @@ export class ArchiveWalk {
 
   /**
    * Of lanes that are gone from the log nothing else tells why the repository lacks the rest. Where only cursors told, a hole goes one
-   * record behind them: a later lane that names the end knows better.
+   * record after them: a later lane that names the end knows better.
    */
   async #noteTold(holes: readonly Hole[], signal: AbortSignal): Promise<void> {
     if (holes.length === 0) return;

@@ -41,7 +41,7 @@ export class LaneArchive {
     });
   }
 
-  /** The last of the records that are covered behind `seq` without a gap; `seq` when the next one isn't. */
+  /** The last of the records that are covered after `seq` without a gap; `seq` when the next one isn't. */
   lastCovered(seq: number): number {
     const span = this.#covered.find(
       ({ firstSeq, lastSeq }) => firstSeq <= seq + 1 && seq < lastSeq,
@@ -49,7 +49,7 @@ export class LaneArchive {
     return span?.lastSeq ?? seq;
   }
 
-  /** The first record behind `seq` that is covered. */
+  /** The first record after `seq` that is covered. */
   nextCovered(seq: number): number {
     return this.#covered.find(({ firstSeq }) => firstSeq > seq)?.firstSeq ?? Infinity;
   }

@@ -66,7 +66,7 @@ export class LaneArchiver {
     return this.#builder !== undefined;
   }
 
-  /** Whether the repository lacks records behind which this archiver has gone on. */
+  /** Whether the repository lacks records after which this archiver has gone on. */
   lacks({ firstSeq, lastSeq }: Pick<LaneFrame, 'firstSeq' | 'lastSeq'>): boolean {
     const first = Math.max(firstSeq, this.#archive.begin.firstSeq);
     return this.#archive.gaps(first, Math.min(lastSeq, this.settledSeq)).length > 0;
@@ -77,7 +77,7 @@ export class LaneArchiver {
     if (this.#builder === undefined) this.#seq = this.#archive.lastCovered(this.#seq);
   }
 
-  /** Takes the records of a frame behind `seq`; the first of them is not behind the next one. */
+  /** Takes the records of a frame after `seq`; the first of them is not after the next one. */
   async take(frame: LaneFrame, signal: AbortSignal): Promise<void> {
     const { body, lastSeq } = frame;
     for (;;) {
@@ -114,7 +114,7 @@ export class LaneArchiver {
     await builder.discard();
   }
 
-  /** Goes on behind records that can't be had: no segment is being made. */
+  /** Goes on after records that can't be had: no segment is being made. */
   async passHole(range: Omit<Hole, 'lane'>, signal: AbortSignal): Promise<void> {
     assert(this.#builder === undefined, 'a segment ends before a hole');
     this.#archive = (await noteHole(this.#options, this.#holeOf(range), signal)) ?? this.#archive;
@@ -177,7 +177,7 @@ export function readLaneArchive(
 
 /**
  * Tells of records that can't be archived, and writes it down where the repository lacks them. Returns what it has of the lane;
- * undefined when it doesn't know it: the lane behind it names it then, so that it is missing as a whole.
+ * undefined when it doesn't know it: the lane after it names it then, so that it is missing as a whole.
  */
 export async function noteHole(
   options: LaneArchiverOptions,

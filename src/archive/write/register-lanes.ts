@@ -29,7 +29,7 @@ export interface RegistrationOptions {
  * Registers the lanes of a log: each that has no begin in the repository gets one, the oldest first. Safe against
  * others who do the same at once, and to repeat: a begin that is there stays. One call at a time for a data directory.
  *
- * The first lane of a data directory that a repository is to hold is behind none. Once it holds one, everything after
+ * The first lane of a data directory that a repository is to hold is after none. Once it holds one, everything after
  * is to be there: what the log no longer has of an unregistered lane, or of lanes before it, is a hole.
  *
  * Order: begins, then DATA/archive.json. A crash between leaves begins that tell the same.
@@ -121,7 +121,7 @@ async function lastSpan(
 }
 
 /**
- * A data directory that was put back from a copy goes on in a new lane behind an end that it has passed before. What
+ * A data directory that was put back from a copy goes on in a new lane after an end that it has passed before. What
  * came after that end would be part of no history.
  */
 async function refuseRolledBack(store: ObjectStore, opening: LaneOpening): Promise<void> {

@@ -88,7 +88,7 @@ export async function isClosed(
 }
 
 /**
- * Ends a lane that nothing else can end, so that it holds the safe time back no longer. What it may have received behind its last
+ * Ends a lane that nothing else can end, so that it holds the safe time back no longer. What it may have received after its last
  * record counts as missing from then on, unless it stopped in order. Should more of it be archived all the same, this counts no more.
  */
 export async function retireLane(repository: Repository, retirement: Retirement): Promise<void> {

@@ -132,7 +132,7 @@ export class SegmentRows {
     return end + 1;
   }
 
-  /** The usual shape of a point: the index behind its line, or -1, with nothing written. */
+  /** The usual shape of a point: the index after its line, or -1, with nothing written. */
   #put(body: Buffer, start: number, index: number): number {
     const out = this.#out;
     let to = this.#begin(index);
@@ -179,7 +179,7 @@ export class SegmentRows {
   /** Where the tags of the row at hand go, and then where they end. */
   #tagsTo = 0;
 
-  /** The index behind the line, or -1. */
+  /** The index after the line, or -1. */
   #putTags(body: Buffer, start: number): number {
     const out = this.#out;
     let to = this.#tagsTo;
@@ -249,7 +249,7 @@ export class SegmentRows {
     return end + 1;
   }
 
-  /** Writes the record's fields and the line's index behind what is there; returns where the rest of the row goes. */
+  /** Writes the record's fields and the line's index after what is there; returns where the rest of the row goes. */
   #begin(index: number): number {
     const out = this.#out;
     const prefix = this.#prefix;
@@ -273,7 +273,7 @@ export class SegmentRows {
   }
 }
 
-/** In the order of the rows file, behind the record's fields and the index. */
+/** In the order of the rows file, after the record's fields and the index. */
 function textsOf({ kind, metric, timestamp, value, tags, payload }: LineRow): (string | null)[] {
   return [kind, metric, timestamp === null ? null : String(timestamp), value, tags, payload];
 }

@@ -26,7 +26,7 @@ export async function holderOfPort(port: number, pids: readonly number[]): Promi
 /** The process that started another one; undefined when that isn't known, or is of a user whose files can't be seen. */
 export async function parentOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // Behind the command's closing parenthesis, since a command may hold spaces: the state, then the parent.
+  // After the command's closing parenthesis, since a command may hold spaces: the state, then the parent.
   const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   if (!(parent > 1)) return undefined;
   return access(`/proc/${parent}/fd`, constants.R_OK).then(

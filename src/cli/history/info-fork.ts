@@ -1,7 +1,7 @@
 import { firstOfEach, type LoggedFork, recordsIn } from '../../record/fork.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 
-/** A moment to which the log went back: from `since` on what was received behind `at`, and before that was decided, counts no more. */
+/** A moment to which the log went back: from `since` on what was received after `at`, and before that was decided, counts no more. */
 export interface InfoFork {
   readonly id: string;
   readonly at: string;

@@ -201,11 +201,11 @@ function formatWith({ restorable, safeTime, holes }: InfoWith): string[] {
 
 function formatLane(lane: InfoLane): string[] {
   const { previous, covered, disputed } = lane;
-  const behind = previous === null ? 'the first' : `behind ${previous.lane}/${previous.lastSeq}`;
+  const after = previous === null ? 'the first' : `after ${previous.lane}/${previous.lastSeq}`;
   const opened =
     lane.reason === null
       ? 'its begin is gone'
-      : `opened ${lane.openedAt} by ${lane.reason} on ${lane.host}, ${behind}`;
+      : `opened ${lane.openedAt} by ${lane.reason} on ${lane.host}, ${after}`;
   const sequences = covered.map(({ firstSeq, lastSeq }) => `${firstSeq} to ${lastSeq}`);
   return [
     `lane ${lane.lane} (number ${lane.ordinal}): ${opened}`,

@@ -72,5 +72,5 @@ function tellEnding(
   const at = new Date(toMs).toISOString();
   return closed
     ? `lane ${lane} ${verb} with record ${lastSeq}, received at ${at}: it stopped in order, and nothing of it is missing\n`
-    : `lane ${lane} ${verb} behind record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
+    : `lane ${lane} ${verb} after record ${lastSeq}, received at ${at}: whatever it received later is missing. Restores to ${at} or later are refused, or do without it (--allow-holes)\n`;
 }

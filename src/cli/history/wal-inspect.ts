@@ -117,9 +117,9 @@ function formatSummary(
 function formatLane(lane: InspectedLane): string[] {
   const { open, firstReceivedAt: from, lastReceivedAt: to } = lane;
   const previous = open?.previous;
-  const behind = previous ? `behind ${previous.lane}/${previous.lastSeq}` : 'the first';
+  const after = previous ? `after ${previous.lane}/${previous.lastSeq}` : 'the first';
   const opened =
-    open === undefined ? 'its first record is gone' : `opened by ${open.reason}, ${behind}`;
+    open === undefined ? 'its first record is gone' : `opened by ${open.reason}, ${after}`;
   const times =
     from === undefined || to === undefined
       ? 'nothing readable'

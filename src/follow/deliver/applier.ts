@@ -30,7 +30,7 @@ export interface Unlocated {
  */
 export type Fault = 'storage' | 'answer' | 'contact' | 'size' | 'log';
 
-/** So many lines at once are sent with a marker behind each. */
+/** So many lines at once are sent with a marker after each. */
 const MARKED_LINES_MAX = 5_000;
 const NO_LINES = Buffer.alloc(0);
 
@@ -51,9 +51,9 @@ export class Applier {
 
   /**
    * Finds the refused lines of an `unlocated` batch. Telnet errors don't say whose they are: the lines are sent
-   * again with an unknown command behind each, whose reply stands behind the line's own. They then stand
-   * behind all that was sent before: nothing else may be under way, and what was sent behind the batch must
-   * be applied again behind it.
+   * again with an unknown command after each, whose reply stands after the line's own. They then stand
+   * after all that was sent before: nothing else may be under way, and what was sent after the batch must
+   * be applied again after it.
    */
   async locate(batch: Batch): Promise<Applied> {
     const lines = batch.body.toString('latin1').split('\n').slice(0, -1);

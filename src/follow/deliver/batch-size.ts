@@ -4,7 +4,7 @@ import type { Batch, BatchLimits } from './batch.ts';
 
 /**
  * How large the next batch may be. A failed batch halves it, down to one point, so that a point which breaks
- * every request it is in ends up alone; it grows again once the log behind the failed batch is delivered.
+ * every request it is in ends up alone; it grows again once the log after the failed batch is delivered.
  */
 export class BatchSize {
   readonly #max: BatchLimits;

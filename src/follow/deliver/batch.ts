@@ -78,7 +78,7 @@ export class ChunkBatches {
     return this.#taking(to, { telnet, chunk, lines, body });
   }
 
-  /** Bodies as they were sent, one behind the other; undefined when there is none of the record at `from`. */
+  /** Bodies as they were sent, one after the other; undefined when there is none of the record at `from`. */
   #splice(from: number, limits: BatchLimits): Batch | undefined {
     const chunk = this.#chunk;
     const sent: SentBody[] = [];

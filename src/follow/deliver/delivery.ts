@@ -20,7 +20,7 @@ const FULL_CHECK_MS = 20;
  * Takes the log to one OpenTSDB, in order: at most one HTTP batch is under way, or several telnet batches
  * on one connection, never both. What is behind is folded, so that of several writes to one instant only
  * the last is sent; what is live is sent as it came, and an instant that was written twice in different
- * forms within one flush of the TSD is put once more behind it.
+ * forms within one flush of the TSD is put once more after it.
  *
  * Nothing is forgotten on a fault: the place goes back to the last record that was handled, or further if
  * the caller says so, and the same points are sent again, which changes nothing in the TSD.

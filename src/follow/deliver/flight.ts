@@ -67,7 +67,7 @@ export function emptyFlight(chunk: Chunk): Flight {
   };
 }
 
-/** What is known of the lines that the primary refused: those of this lane, and which of them are written again behind it. */
+/** What is known of the lines that the primary refused: those of this lane, and which of them are written again after it. */
 export function refusedPoints(
   batch: Batch,
   lines: readonly LineError[],
@@ -81,7 +81,7 @@ export function refusedPoints(
   };
 }
 
-/** Those of the refused lines whose instant is written again behind them, in the batch or in later ones. */
+/** Those of the refused lines whose instant is written again after them, in the batch or in later ones. */
 function overtakenLines(
   { chunk, lines }: Batch,
   refused: ReadonlySet<number>,

@@ -40,15 +40,15 @@ export class Flights {
     this.#all.shift();
   }
 
-  /** Finds out which lines of the first one were refused, which puts them behind what was sent since: that is then sent again. */
+  /** Finds out which lines of the first one were refused, which puts them after what was sent since: that is then sent again. */
   async locateFirst(applier: Applier): Promise<Applied> {
     await Promise.all(this.#all.map(({ answer }) => answer));
     const [first, ...later] = this.#all;
     assert(first !== undefined, 'a flight has landed');
     const applied = await applier.locate(first.batch);
     if (applied.kind === 'failed' && applied.fault !== 'storage') return applied;
-    for (const behind of later) {
-      if (behind.batch.lines.length > 0) behind.answer = applier.apply(behind.batch);
+    for (const next of later) {
+      if (next.batch.lines.length > 0) next.answer = applier.apply(next.batch);
     }
     return applied;
   }

@@ -39,7 +39,7 @@ const PLUS = 0x2b;
 const SECONDS_MAX = 0xffff_ffff;
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, power) => 10 ** power);
 
-/** Reads canonical put lines, each ended by `\n`, from one buffer; behind the last WORD_SLACK_BYTES must be readable. */
+/** Reads canonical put lines, each ended by `\n`, from one buffer; after the last WORD_SLACK_BYTES must be readable. */
 export class PointKeyReader {
   readonly #bytes: Buffer;
   readonly #view: DataView;

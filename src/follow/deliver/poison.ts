@@ -15,7 +15,7 @@ export interface PoisonOptions {
  * Tells a point that breaks every request it is in from an outage: it failed alone at least three times,
  * while a canary, another point, was stored, and the TSD answers by the point's transport, which need not
  * be the canary's. The first such point may be told without a canary, for there may be none yet: what comes
- * behind it shows then which it was.
+ * after it shows then which it was.
  */
 export class Poison {
   readonly #options: PoisonOptions;

@@ -35,7 +35,7 @@ const SCAN = { lines: 10_000, bytes: 1_048_576 } as const;
 export class Foresight {
   readonly #options: ForesightOptions;
   readonly #scanned = new Chunk(SCAN.bytes, SCAN.lines);
-  /** Of what stands in the log behind `#from`, up to `#to`; kept from piece to piece of a backlog. */
+  /** Of what stands in the log after `#from`, up to `#to`; kept from piece to piece of a backlog. */
   #winners: Winners | undefined;
   /** Their lines by cell. */
   readonly #lineOf = new Map<number, number>();
@@ -123,7 +123,7 @@ export class Foresight {
     return stretch;
   }
 
-  /** Behind the chunk's own lines, so that they are folded: where the last of these to an instant is older. */
+  /** After the chunk's own lines, so that they are folded: where the last of these to an instant is older. */
   #addWinners(chunk: Chunk, winners: Chunk): void {
     if (this.#lineOf.size === 0) return;
     const beaten = new Map<number, number>();

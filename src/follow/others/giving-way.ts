@@ -95,7 +95,7 @@ export class GivingWay {
     this.#waiting.handled = this.#options.canary.handled;
   }
 
-  /** Puts those that wait, when they surely come behind; nothing else may be under way. What fails goes on waiting. */
+  /** Puts those that wait, when they surely come after; nothing else may be under way. What fails goes on waiting. */
   async run(nowMs: number, limits: BatchLimits): Promise<NotSent | undefined> {
     const waiting = this.#waiting;
     if (waiting === undefined) return undefined;
@@ -166,7 +166,7 @@ export class GivingWay {
     const due = { dueMs: nowMs + flushSpanMs(), handled: canary.handled };
     const again = doubtful.filter((line) => !refused.has(line));
     for (const line of again) mends.add(chunk, line, due);
-    // Those that are put once more may come behind then.
+    // Those that are put once more may come after then.
     const unsettled = lines.length - refused.size - again.length;
     if (standing === 'given up' && unsettled > 0) events.unsettled(unsettled);
     return undefined;

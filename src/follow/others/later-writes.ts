@@ -52,7 +52,7 @@ export interface OpenStretch {
   readonly stretch: PutStretch;
   /** What others received later than this they put when all of the stretch was surely flushed. Epoch ms. */
   readonly contestedUntil: number;
-  /** Whether what is put now surely comes behind all of it. */
+  /** Whether what is put now surely comes after all of it. */
   readonly isFlushed: boolean;
 }
 

@@ -2,7 +2,7 @@ import { comparePositions, type Position } from '../../record/position.ts';
 import { CellTimes } from '../rewrites/cell-times.ts';
 import { receivedAtOf } from './write-order.ts';
 
-/** What was put to the primary within some seconds, and may have come behind later writes of other lanes. */
+/** What was put to the primary within some seconds, and may have come after later writes of other lanes. */
 export class PutStretch {
   /** What was put last to each cell; marked: what was put in place of what was put before. */
   readonly cells = new CellTimes();
@@ -17,7 +17,7 @@ export class PutStretch {
     return firstOf(this.#ownFirst, this.#carriedFirst);
   }
 
-  /** A record that is not behind the one of which something was put to a cell that is known. */
+  /** A record that is not after the one of which something was put to a cell that is known. */
   firstOf(high: number, low: number): Position | undefined {
     return this.cells.isMarked(high, low) ? this.#carriedFirst : this.#ownFirst;
   }

@@ -21,7 +21,7 @@ interface Handled {
   readonly refused: ReadonlySet<number>;
   /** Lines that may lose against an earlier write of their instant until they are put once more. */
   readonly mayTie: ReadonlySet<number>;
-  /** On their way behind it. */
+  /** On their way after it. */
   readonly later: readonly Batch[];
 }
 
@@ -117,7 +117,7 @@ export class Canary {
 
   /**
    * The batch was handled: its last points may serve, unless they were refused, or those on their way
-   * behind it write the same instants. What may tie isn't read back: it shows only once it was put again, which waits for this proof.
+   * after it write the same instants. What may tie isn't read back: it shows only once it was put again, which waits for this proof.
    */
   offer(batch: Batch, { refused, mayTie, later }: Handled): void {
     const { chunk, lines, telnet } = batch;
@@ -134,8 +134,8 @@ export class Canary {
       const isOfUse = isPuttable || (isReadable && (!isWorse || mayBeSpare));
       if (refused.has(line) || !isOfUse) continue;
       const high = chunk.keyHigh[line] ?? 0;
-      const behind = { chunk, lines: lines.slice(at + 1) };
-      if ([behind, ...later].some((part) => writes(part, high, low))) continue;
+      const after = { chunk, lines: lines.slice(at + 1) };
+      if ([after, ...later].some((part) => writes(part, high, low))) continue;
       const record = { position: chunk.positionOf(line), receivedAt: chunk.times[line] ?? 0 };
       const isOfOthers = chunk.isOfOthers[line] === 1;
       this.#take({ line: chunk.text(line), isPuttable, high, low, isOfOthers, ...record });
@@ -244,7 +244,7 @@ export class Canary {
     this.#drop(point);
   }
 
-  /** A write of this instant is being sent. True when the canary may land behind it: then it must be put once more. */
+  /** A write of this instant is being sent. True when the canary may land after it: then it must be put once more. */
   overtake(high: number, low: number): boolean {
     if (isCell(this.#candidate, high, low)) this.#candidate = undefined;
     if (isCell(this.#spare, high, low)) this.#spare = undefined;

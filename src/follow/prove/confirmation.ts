@@ -60,7 +60,7 @@ export class Confirmation {
     return this.#confirmed;
   }
 
-  /** Where the cursor stands: at what is confirmed, or behind that. */
+  /** Where the cursor stands: at what is confirmed, or after that. */
   get passed(): Position | undefined {
     return this.#passed;
   }

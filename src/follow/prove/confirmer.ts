@@ -109,7 +109,7 @@ export class Confirmer {
     return undefined;
   }
 
-  /** While something is in doubt nothing that comes behind it is confirmed, since it is all delivered again when the trouble is over. */
+  /** While something is in doubt nothing that comes after it is confirmed, since it is all delivered again when the trouble is over. */
   async #heal(): Promise<ConfirmFault | undefined> {
     const { confirmation, doubt, clock } = this.#options;
     confirmation.doubt();

@@ -57,7 +57,7 @@ export class CellNumbers {
     const slots = this.#slots;
     const last = slots.length - 1;
     let hole = this.#slotOf(this.#high[number] ?? 0, this.#low[number] ?? 0);
-    // Those behind it that stand there only because it was taken move up.
+    // Those after it that stand there only because it was taken move up.
     for (let slot = (hole + 1) & last; slots[slot] !== 0; slot = (slot + 1) & last) {
       const home = this.#homeOf((slots[slot] ?? 0) - 1);
       if (((slot - home) & last) < ((slot - hole) & last)) continue;

@@ -4,10 +4,10 @@ import { Chunk } from '../deliver/chunk.ts';
 export const PAGE_LINES = 4_000;
 const PAGE_BYTES = 384 * 1024;
 
-/** When a mend may be put, and behind what. */
+/** When a mend may be put, and after what. */
 export interface MendDue {
   readonly dueMs: number;
-  /** Requests handled up to the write itself: once they are stored, what is put comes behind it. */
+  /** Requests handled up to the write itself: once they are stored, what is put comes after it. */
   readonly handled: number;
   /** Of one that was put once more to an hour that is over: how much had been compacted then, and how often it was put. */
   readonly put?: PutBefore | undefined;

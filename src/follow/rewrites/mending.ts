@@ -33,7 +33,7 @@ interface Opened {
   readonly compacted?: Compacted;
 }
 
-/** Puts mends, page by page, once they surely come behind their writes. */
+/** Puts mends, page by page, once they surely come after their writes. */
 export class Mending {
   readonly mends: Mends;
   readonly #options: MendingOptions;
@@ -133,7 +133,7 @@ export class Mending {
       else this.mends.remove(page, line);
     }
     events.mended(batch.lines.length);
-    // Those that are put again may come behind the next time.
+    // Those that are put again may come after the next time.
     const unsettled = compacted?.cells === undefined ? batch.lines.length - errors.size : 0;
     if (standing === 'given up' && unsettled > 0) events.unsettled(unsettled);
     return DONE;

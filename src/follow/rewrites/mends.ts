@@ -123,7 +123,7 @@ export class Mends {
     this.#put(cell, { chunk, line, due, kind });
   }
 
-  /** None is put before that: what it is to come behind the TSD may write only now. */
+  /** None is put before that: what it is to come after, the TSD may write only now. */
   hold(due: MendDue): void {
     for (const page of Object.values(this.#queues).flat()) page.hold(due);
   }

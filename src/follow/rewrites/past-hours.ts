@@ -17,7 +17,7 @@ const READ_MS_MAX = 20_000;
 
 /** What the log has of earlier times. */
 export interface PastLog {
-  /** All that was received since then stands behind it, as far as the log reaches back. `ms`: epoch. */
+  /** All that was received since then stands after it, as far as the log reaches back. `ms`: epoch. */
   before(ms: number): Position | undefined;
   /** As a ChunkSource fills it. */
   readInto(chunk: Chunk, after: Position, limits: ChunkLimits): Promise<void>;
@@ -30,7 +30,7 @@ export interface PastLog {
 export interface PastHour {
   /** The latest instant of each series in that hour. */
   readonly clock: SeriesClock;
-  /** It was read up to this record; what came behind was noted as it was delivered. */
+  /** It was read up to this record; what came after was noted as it was delivered. */
   readTo: Position;
   /** Of lines up to here it is known whether they are rewrites. */
   judgedTo: Position;
@@ -89,7 +89,7 @@ export class PastHours {
     const begun = isNext ? before : { receivedMs, endedMs };
     if (chunk.count > 0 || isNext) this.#stretch = { ...begun, last: chunk.last ?? from };
     for (const [startMs, { readTo }] of this.#hours) {
-      // Either what came behind is delivered again, or the wall clock was set back.
+      // Either what came after is delivered again, or the wall clock was set back.
       if (comparePositions(from, readTo) >= 0 && startMs < endedMs) continue;
       this.#hours.delete(startMs);
       this.#outdated.add(startMs);

@@ -5,7 +5,7 @@ const SERIES_MAX = 262_144;
  * The latest instant of each series that was written within a while, for so many series as fit.
  *
  * Entries stand in the order in which series came first. Clients send theirs in the same order each time, so the entry
- * is nearly always the one behind the last: reading on is many times faster than going to a place in memory that only
+ * is nearly always the one after the last: reading on is many times faster than going to a place in memory that only
  * a hash tells, and with 60,000 series that was the most expensive step of a write.
  */
 export class SeriesClock {

@@ -97,7 +97,7 @@ function restoreOf({ request, repository, state }: BootstrapOptions): RestoreReq
   };
 }
 
-/** The safe time may be behind the time to stop at. */
+/** The safe time may be later than the time to stop at. */
 function tooFar(): WalError {
   return new WalError(
     'CONFIG_INVALID',

@@ -17,7 +17,7 @@ export async function planLane(
   const merges: Merge[] = [];
   const edges = {
     lastSeqBefore: 0,
-    firstSeqBehind: lastSeq === undefined ? undefined : lastSeq + 1,
+    firstSeqAfter: lastSeq === undefined ? undefined : lastSeq + 1,
   };
   const listing = (async function* () {
     yield* days;

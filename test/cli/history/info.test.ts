@@ -111,7 +111,7 @@ describe('info', () => {
     );
     expect(text).toContain('holds: points 40, records 340, ');
     expect(text).toContain(
-      `lane ${SECOND} (number 2): opened 2025-06-01T12:04:00.000Z by clock leap on tsdb-1, behind ${FIRST}/300\n`,
+      `lane ${SECOND} (number 2): opened 2025-06-01T12:04:00.000Z by clock leap on tsdb-1, after ${FIRST}/300\n`,
     );
     expect(text).toContain('  complete before 2025-06-01T12:05:00.000Z\n');
     expect(text).toContain('holes: none\n');

@@ -47,7 +47,7 @@ async function breakOff(rig: ArchiveRig): Promise<TestLog> {
   return log;
 }
 
-test('a lane that broke off is ended with a hole behind it', async () => {
+test('a lane that broke off is ended with a hole after it', async () => {
   await using rig = await ArchiveRig.create();
   const log = await breakOff(rig);
   const { lane } = log.wal.durable;
@@ -58,13 +58,13 @@ test('a lane that broke off is ended with a hole behind it', async () => {
   await log.wal.close();
 });
 
-test('a lane of which nothing was archived is ended behind its begin, and no topic is spoken of', async () => {
+test('a lane of which nothing was archived is ended after its begin, and no topic is spoken of', async () => {
   await using rig = await ArchiveRig.create();
   await writeLane(rig.wal, 20, 7);
   await rig.register();
   const lane = (await coverageOf(rig)).lanes[0]?.lane ?? '';
   const told = await run(rig, lane);
-  expect(told).toContain(`lane ${lane} is ended behind record 0, `);
+  expect(told).toContain(`lane ${lane} is ended after record 0, `);
   expect(told).not.toContain('note:');
 });
 
@@ -108,7 +108,7 @@ test('a lane that is unknown or has ended is refused', async () => {
   await expect(run(rig, lane)).rejects.toThrow('has ended already');
 });
 
-test('a lane that a topic still has more of is ended behind that, once it is archived', async () => {
+test('a lane that a topic still has more of is ended after that, once it is archived', async () => {
   await using rig = await ArchiveRig.create();
   const topic = new FakeTopic(1);
   const made = madeLane(laneId(0, 1), 'h', shape({ isClosed: false }));
@@ -117,7 +117,7 @@ test('a lane that a topic still has more of is ended behind that, once it is arc
   // Without the topic the end would be where the archive is; it counts no more when that goes on.
   topic.send(made, 11, lengthOf(made));
   const told = await run(rig, made.lane, true, topic);
-  expect(told).toContain(`is ended behind record ${lengthOf(made)}, `);
+  expect(told).toContain(`is ended after record ${lengthOf(made)}, `);
   expect(told).toContain('note: what the topic has of it is not archived yet');
   expect((await coverageOf(rig)).lanes[0]?.coveredToMs).not.toBe('ended');
   await archive(rig, topic, lengthOf(made));
