@@ -10,7 +10,7 @@ import { readIntact, writeChecked } from '../runtime/checked-json.ts';
 import { leaveBySwitch } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 
-/** Nothing is sent to the primary, and nothing that was is under way. */
+/** A hold: from `sinceMs` on nothing is sent to the primary, and of what was sent before everything was answered or given up. */
 export interface PrimaryHold {
   /** Receive time, epoch ms. */
   readonly sinceMs: number;
@@ -31,7 +31,7 @@ export interface Choice {
   readonly fork: Fork | null;
 }
 
-/** What a configuration names is not what is fed. */
+/** The configuration names another OpenTSDB than the one that is the primary since a switch. */
 export interface Misnamed {
   /** The origin of the primary. */
   readonly primary: string;

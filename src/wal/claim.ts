@@ -2,7 +2,7 @@ import type { Hole } from '../record/control.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import type { Segment } from './log-files.ts';
 
-/** Someone's word that the log was durable up to here. */
+/** What a cursor, the durable mark or a repository says of how far the log was durable. A log that ends before that has lost its end. */
 export interface Claim extends Position {
   /** First sequence of the file that held it, at the latest. */
   readonly firstSeq: number;

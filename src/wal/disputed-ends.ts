@@ -3,7 +3,7 @@ import { openOf } from '../record/lane-control.ts';
 import { type DurableLog, LogReader } from './log-reader.ts';
 
 /**
- * The same lanes, where the wall clock was set back between two of them as well: what was before was then received later than
+ * Corrects `receivedBy` of lanes after which the wall clock was set back: what was before was then received later than
  * the file of the next one was made, as that one's first record says. Where that can't be read, `receivedBy` is Infinity: only
  * the lane itself can tell then.
  */

@@ -16,7 +16,7 @@ export interface EndsAt {
   readonly later: readonly UndoneRange[];
 }
 
-/** `ends`: lanes of this log, in its order. `atMs`: receive time, epoch ms. Throws TIME_UNREACHABLE when the log can't tell any more. */
+/** Where lanes stood at a time. `ends`: where they stand now, lanes of this log, in its order. `atMs`: receive time, epoch ms. Throws TIME_UNREACHABLE when the log can't tell any more. */
 export async function endsAt(
   log: DurableLog,
   ends: readonly LaneEnd[],

@@ -13,7 +13,7 @@ export interface LaneOpenerOptions {
 
 const REOPEN_MS = 1_000;
 
-/** A disk may get over these; anything else at a start is a wrong directory. */
+/** Codes of errors that a disk may get over: the first lane is then tried again. Any other one at a start says that the directory is wrong, and ends it. */
 export const PASSING_ERRORS: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EIO']);
 
 /** Opens lanes, one after the other: one that can't be opened now is tried again until the disk takes it. */

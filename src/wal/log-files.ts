@@ -101,7 +101,7 @@ export interface JoinedFiles {
 }
 
 /**
- * Each file's last record, by the header of the one after it; `endOf` is asked for the newest, and for those that
+ * Makes a log of its files: finds each file's last record, by the header of the one after it; `endOf` is asked for the newest, and for those that
  * the one after them doesn't name. Files that are missing are holes.
  */
 export async function joinFiles(

@@ -23,7 +23,7 @@ export interface HoleRead {
 
 export type LogRead = LogFrame | HoleRead;
 
-/** After what record it goes on. */
+/** The last record of a read, or of the hole that was met: reading goes on after it. */
 export function endOf(read: LogRead): Position {
   if (read.kind === 'hole') return read.to;
   return { lane: read.lane, ordinal: read.ordinal, seq: read.lastSeq };

@@ -15,7 +15,7 @@ export async function toldHoles(segments: readonly Segment[]): Promise<Hole[]> {
   return withoutFiles(holes, segments);
 }
 
-/** Those of which no file has anything. What is damaged inside a file, or was put back, shows there. */
+/** The holes of whose records no file of the log has any: only these have to be told. What is damaged inside a file, or was put back, shows there. */
 export function withoutFiles(
   holes: readonly Hole[],
   segments: readonly Pick<Segment, 'lane' | 'firstSeq' | 'lastSeq'>[],

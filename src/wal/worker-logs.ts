@@ -11,7 +11,7 @@ export function workerDirectory(data: string, number: number): string {
   return join(data, `worker-${number}`);
 }
 
-/** Those that have a directory, in order. */
+/** The numbers of the workers that have a directory in this data directory, in order; none: it is that of a single process. */
 export async function workerNumbers(data: string): Promise<number[]> {
   const names = await readdir(data).catch(() => []);
   const numbers = names.map((name) => Number(NAME.exec(name)?.[1] ?? 0));
@@ -23,7 +23,7 @@ export async function hasLog(data: string): Promise<boolean> {
   return isThere(join(data, 'wal'));
 }
 
-/** Throws as assertOneLog does, and DATA_UNUSABLE when there is no log, or none that can be read. */
+/** That the data directory has a log, of a single process, that can be read. Throws CONFIG_INVALID as assertOneLog does, else DATA_UNUSABLE. */
 export async function assertLog(data: string): Promise<void> {
   await assertOneLog(data);
   const folder = join(data, 'wal');

@@ -52,7 +52,7 @@ export function formatRetirementName(lane: string, lastSeq: number): string {
   return `lanes/${lane}/retired/${sequence(lastSeq)}.json`;
 }
 
-/** Without what else is known of it. */
+/** What names a segment, of an object that may say more of it. */
 export function segmentOf({
   lane,
   level,

@@ -10,7 +10,7 @@ const SEAL_END = '"}\n';
 const DIGEST_CHARACTERS = 64;
 const SEAL_BYTES = SEAL_START.length + DIGEST_CHARACTERS + SEAL_END.length;
 
-/** The object must have a field, and none named `sha256`. */
+/** An object as a line of JSON whose last field, `sha256`, is of all bytes before it. It must have a field, and none of that name. */
 export function seal(object: object): string {
   const sealed = JSON.stringify(object).slice(0, -1);
   return sealed + sealOf(Buffer.from(sealed));

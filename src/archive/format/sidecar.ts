@@ -138,7 +138,7 @@ export function parseSidecar(content: Buffer): Sidecar | undefined {
 
 const NO_FORKS: readonly LoggedFork[] = [];
 
-/** Undefined when some are none. */
+/** The field `forks` of a sidecar, which is left out where there is none; undefined when anything in it is not a whole fork. */
 export function forksOf(value: unknown): readonly LoggedFork[] | undefined {
   if (value === undefined) return NO_FORKS;
   if (!Array.isArray(value)) return undefined;

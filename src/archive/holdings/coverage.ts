@@ -193,7 +193,7 @@ function holeAfter(
   return [{ lane, firstSeq: lastSeq + 1, lastSeq: to, fromMs, toMs: undefined, reason }];
 }
 
-/** As people read it. */
+/** A hole as people read it: `LANE/17`, `LANE/17 to 20`, or `LANE/17 and all after it`. */
 export function formatRecords(hole: Pick<CoverageHole, 'lane' | 'firstSeq' | 'lastSeq'>): string {
   return `${hole.lane}/${formatSequences(hole)}`;
 }

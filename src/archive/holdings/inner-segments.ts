@@ -4,7 +4,7 @@ import { formatSidecarName, type SegmentName } from '../format/object-names.ts';
 import { listInner } from './outer-segments.ts';
 import type { Damaged } from './without-damaged.ts';
 
-/** With what stands in the place of merged segments that can't be used: the next smaller ones, as far as they are there. */
+/** The catalog, and in it also what can take the place of merged segments that are damaged: the next smaller ones, as far as they are there. */
 export function withInnerOf(
   store: ObjectStore,
   catalog: Catalog,
@@ -14,7 +14,7 @@ export function withInnerOf(
   return goInto(store, catalog, (segment) => damaged.has(formatSidecarName(segment)));
 }
 
-/** With the smallest segments that hold what was received at a time, epoch ms, and next to it. */
+/** The catalog, and in it also the smallest segments that hold what was received at a time, epoch ms, and next to it. */
 export function withInnerAt(store: ObjectStore, catalog: Catalog, ms: number): Promise<Catalog> {
   return goInto(store, catalog, ({ fromMs, toMs }) => fromMs <= ms && ms < toMs);
 }

@@ -16,7 +16,7 @@ export interface SpanConflict<T extends Span = Span> {
   readonly reason: 'they overlap in part' | 'their times disagree';
 }
 
-/** In any order. */
+/** Puts the spans of one lane together, given in any order: what they cover, and which of them contradict each other. */
 export function uniteSpans<T extends Span>(spans: readonly T[]): LaneSpans<T> {
   const sorted = spans.toSorted((a, b) => a.firstSeq - b.firstSeq || b.lastSeq - a.lastSeq);
   const covered: Span[] = [];

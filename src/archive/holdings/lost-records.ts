@@ -29,7 +29,7 @@ export function lostOf(
 
 const SHOWN_MAX = 3;
 
-/** As people read it: the first of them. */
+/** Runs of missing records as people read them: the first three, and how many more there are. */
 export function formatLost(runs: LostRecords['runs']): string {
   const shown = runs.slice(0, SHOWN_MAX).map(formatRecords).join(', ');
   return runs.length > SHOWN_MAX ? `${shown}, and ${runs.length - SHOWN_MAX} more runs` : shown;

@@ -27,7 +27,7 @@ export function nestSegments(segments: readonly SegmentName[]): Nest[] {
   return outer;
 }
 
-/** Whether they hold every record of the segment between them. */
+/** Whether the segments directly inside of it hold every record of the segment, without a gap. */
 export function isTiled({ segment, inner }: Nest): boolean {
   let nextSeq = segment.firstSeq;
   for (const part of inner) {

@@ -19,7 +19,7 @@ export const SILENT_MS_MIN = 900_000;
 /** A lane that others bring on, as after a restart of all, is given so long to show it. */
 const WATCHED_MS_MIN = 120_000;
 
-/** Oldest first. */
+/** The lanes that nothing has ended; first the one that is archived least far in time. */
 export function openLanes({ lanes }: Holdings, coverage: Pick<Coverage, 'lanes'>): OpenLane[] {
   const followed = new Set([...lanes.values()].map(({ begin }) => begin?.previous?.lane));
   return coverage.lanes

@@ -48,7 +48,7 @@ export interface FoundWrite {
   readonly undone: UndoneWrite | null;
 }
 
-/** By which fork. Times are epoch ms: that of the moment, and of when the log was told. */
+/** The fork that undoes a write: its id, the moment that was gone back to, and when the log was told of it; both epoch ms. */
 export type UndoneWrite = Pick<LoggedFork, 'id' | 'at' | 'receivedAt'>;
 
 type BypassedChange = Pick<Control & { kind: 'bypass' }, 'method' | 'path' | 'source'>;

@@ -43,7 +43,10 @@ export function withAdditions(catalog: Catalog, additions: readonly LaneAddition
   return { ...catalog, lanes };
 }
 
-/** `catalog`: with all that was found. */
+/**
+ * The same catalog; where no process writes the log, its last lane is ended in it, so that it holds the safe time back no longer. `catalog`: what
+ * `withTails` made of all that was found. `now`: epoch ms.
+ */
 export function withRest(catalog: Catalog, tail: LogTail | undefined, now: number): Catalog {
   const rest = tail && restOf(catalog, tail, now);
   if (rest === undefined) return catalog;

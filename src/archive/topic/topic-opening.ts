@@ -10,7 +10,7 @@ export interface TopicOpening {
   readonly previous: Begin['previous'];
 }
 
-/** `frame`: the first of the lane that the topic has. */
+/** How a lane begins, by `frame`, the first one of it that the topic has: where that is not its first of all, reason and lane before are unknown. */
 export function openingOf(frame: TopicFrame, topic: string): TopicOpening {
   const { partition, lane, ordinal, firstSeq, host, body } = frame;
   const { firstReceivedAt: openedAt } = frame;

@@ -1,6 +1,6 @@
 const NAME_IT = 'Name the topic (--kafka HOST:PORT --topic NAME)';
 
-/** Where a log is read that is brought to a topic, and not the topic. */
+/** Warnings for who names the log of a proxy alone, though that shares a topic with others: what they wrote is not read. */
 export const TOPIC_UNREAD = {
   /** By a search or a restore. */
   read: `warning: this log goes to a topic, where other proxies may write: of what came by them only the repository is asked. ${NAME_IT}`,

@@ -42,7 +42,7 @@ const ARCHIVE_ANEW =
   "while the proxy's log or the topic still holds the records, move the sidecar (the .json of that name) away, too: they are archived anew, and until then " +
   'restores with --data or --kafka take them from there';
 
-/** Of a segment that a restore can't use; `lost` undefined: others that are whole hold its records. */
+/** The finding for a segment that a restore can't use. `lost`: its records that no whole segment holds; undefined: others hold all of them. */
 export function unusableSegment(
   problem: Pick<Finding, 'kind' | 'object' | 'reason'>,
   lost: LostRecords | undefined,
@@ -59,7 +59,7 @@ export function unusableSegment(
   };
 }
 
-/** Of something that a restore takes as it is, since every byte is what was written. */
+/** The finding for an object whose every byte is what was written, and which says something wrong all the same: a restore takes it as it is. */
 export function misleading(
   object: string,
   { kind, reason, fromMs }: { kind: 'wrong' | 'contradiction'; reason: string; fromMs: number },

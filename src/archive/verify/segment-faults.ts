@@ -26,7 +26,7 @@ export function sidecarFaults(sidecar: Sidecar, begin: Begin | undefined): strin
   return faults;
 }
 
-/** In what the rows are not as their sidecar says. */
+/** Where the rows of a segment are not as its sidecar says: a sentence for each difference. */
 export function contentFaults(sidecar: Sidecar, content: Content): string[] {
   const { firstSeq, lastSeq, fromMs, toMs } = sidecar;
   const faults: string[] = [];

@@ -43,7 +43,7 @@ export function loggedPoint(
   };
 }
 
-/** The reverse: a chunk with that line alone. */
+/** A chunk that has the line of one logged point alone, to put it again. */
 export function chunkOf({ line, position, index, ...point }: LoggedPoint): Chunk {
   const bytes = Buffer.from(`${line}\n`);
   const chunk = new Chunk(bytes.length, 1);

@@ -60,7 +60,7 @@ export class PutStretch {
   }
 }
 
-/** The one that stands first, of those that there are. */
+/** The earlier of two positions in the log; where one is undefined, the other. */
 export function firstOf(
   one: Position | undefined,
   other: Position | undefined,

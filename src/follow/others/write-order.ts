@@ -20,12 +20,15 @@ interface WriteOfOthers {
   readonly receivedAt: number;
 }
 
-/** Within half a millisecond of the receive time. `own`: the lane that it is compared with. */
+/**
+ * A number by which writes of other lanes sort as restores order them: the receive time, epoch ms, and less than half a millisecond more or less, by
+ * the names of the lanes and the sequence. `own`: the lane whose writes it is compared with.
+ */
 export function orderOfOthers({ lane, seq, receivedAt }: WriteOfOthers, own: string): number {
   return receivedAt + (lane > own ? LATER : EARLIER) + (seq % SEQS) * STEP;
 }
 
-/** The receive time, epoch ms. */
+/** The receive time that such a number was made of, epoch ms. */
 export function receivedAtOf(order: number): number {
   return Math.round(order);
 }

@@ -6,7 +6,7 @@ const WAIT_MS_MAX = 10_000;
 /** What is written back waits for a flush, and what is deleted then for another. */
 const FLUSH_SPANS = 2;
 
-/** Rows written back by then, and cells deleted; undefined: this TSD compacts none; not a number: it doesn't say how many. */
+/** What a TSD had compacted by then, since its start: rows written back plus cells deleted; undefined: it compacts none; NaN: it doesn't say how many. */
 export interface Compacted {
   readonly cells: number | undefined;
 }

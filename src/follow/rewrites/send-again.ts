@@ -7,7 +7,7 @@ export type SentAgain =
   /** All were handled; the errors of those refused, by their place in the list. */
   { readonly kind: 'handled'; readonly errors: ReadonlyMap<number, string> } | NotSent;
 
-/** What was due was put again, or need not be yet. */
+/** How putting again what is due went: `done`, also where nothing was due or may be put yet; or why it has to be tried once more. */
 export type Repeated =
   | { readonly kind: 'done' }
   | Extract<NotSent, { kind: 'too large' }>
