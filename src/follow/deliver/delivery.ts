@@ -224,7 +224,7 @@ export class Delivery {
     const { fault, reason } = failure;
     const { batch } = flight;
     if (this.#options.doubt.isPartial(failure, this.canary.provenMs)) {
-      this.canary.note();
+      this.canary.noteInDoubt();
       this.#renew(batch);
       return this.#passOver(flight, new Set(), nowMs);
     }

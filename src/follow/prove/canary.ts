@@ -162,6 +162,11 @@ export class Canary {
     this.#spare = undefined;
   }
 
+  /** Something was passed over of which a part may not be stored: it is delivered again, when another proof has come. */
+  noteInDoubt(): void {
+    this.#handled += 1;
+  }
+
   #take(point: CanaryPoint): void {
     this.#isWithheld = false;
     const isWorse = !point.isPuttable && this.#candidate?.isPuttable === true;

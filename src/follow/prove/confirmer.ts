@@ -83,7 +83,7 @@ export class Confirmer {
     const isNew =
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     if ((isNew && canary.isUnproven) || (canary.isWanted && canary.isReady)) {
-      if (!canary.isReady) return doubt.state === undefined ? undefined : this.#heal();
+      if (!canary.isReady) return undefined;
       const proof = await proveStored(this.#options, signal);
       if (proof.kind === 'unclear') return undefined;
       if (proof.kind === 'partly') doubt.note(`it did not store a point: ${proof.reason}`);
