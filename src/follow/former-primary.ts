@@ -12,7 +12,7 @@ export interface Met {
   readonly former: FormerPrimary | undefined;
   /** It was fed before another one was, and goes on from where it stood then. */
   readonly isBack: boolean;
-  /** From after here on it is fed; undefined: from the oldest record of the log. */
+  /** It is fed from after here on; undefined: from the oldest record of the log. */
   readonly from: Position | undefined;
 }
 
