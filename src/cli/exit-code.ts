@@ -21,7 +21,7 @@ Exit codes:
   0  done
   1  a fault; its code is on stderr and in docs/ERRORS.md
   2  wrong usage or configuration
-  3  wal inspect: the log is damaged; restore: the time cannot be reached
+  3  wal inspect: the log is damaged; restore, and standby --stop-at: the time cannot be reached
   4  the repository lacks records of what it covers, or of what is to be restored or searched
   5  restore, and a standby that begins: the target cannot be used; compare: one of the two cannot be asked
   6  restore: the target differs from what was restored, or refuses points of it; compare: the two differ
@@ -32,6 +32,7 @@ Exit codes:
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   CONFIG_INVALID: EXIT.usage,
   TIME_UNREACHABLE: EXIT.unreachable,
+  STANDBY_PAST_STOP: EXIT.unreachable,
   HOLE_IN_THE_WAY: EXIT.hole,
   TARGET_UNUSABLE: EXIT.target,
   REPOSITORY_DAMAGED: EXIT.spoilt,

@@ -46,6 +46,8 @@ export const ERROR_CODES = {
     'The log that a standby follows went on from an earlier moment than its target contains. Give it empty tables, and another --state.',
   STANDBY_OVERTAKEN:
     'The log that a standby follows no longer has what its target lacks. Give it empty tables and another --state, and begin with the repository.',
+  STANDBY_PAST_STOP:
+    'The target of a standby has, or may have, what was received after its --stop-at. It is left as it is: restore that time into empty tables, or leave out --stop-at.',
   STANDBY_LOOP:
     'The target of a standby is, or passes on to, a proxy that writes to what the standby follows: what it is fed would come back without end. Name the OpenTSDB behind it.',
   LISTEN_FAILED: 'An address cannot be listened on. `tsdb-wal check-config` says what has it.',

@@ -26,13 +26,21 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
   if (state === undefined) {
     throw wrong('--state is missing', 'Name a directory of its own, as /var/lib/tsdb-wal-standby.');
   }
+  const beginAt = parseBegin(begin);
+  const stopAtMs = stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt);
+  if (beginAt.kind === 'at' && beginAt.ms > stopAtMs) {
+    throw wrong(
+      `--begin ${begin} is later than --stop-at ${stopAt}`,
+      'The target contains everything up to --begin: what is to be stopped at comes after that.',
+    );
+  }
   return {
     config,
     target: parseTarget('--target', target),
     state,
-    begin: parseBegin(begin),
+    begin: beginAt,
     delayMs: delay === undefined ? 0 : parseWait('--delay', delay),
-    stopAtMs: stopAt === undefined ? Infinity : parseInstant('--stop-at', stopAt),
+    stopAtMs,
     isData: flags.data !== undefined,
     repository: flags.repository === undefined ? undefined : config.repository,
     isMoved: flags.moved === true,

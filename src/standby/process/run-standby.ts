@@ -11,6 +11,7 @@ import type { Place } from '../place.ts';
 import { Standby } from '../standby.ts';
 import { StateDirectory } from '../state-directory.ts';
 import { feedLimitsOf } from '../../follow/feed-limits.ts';
+import { assertNotPast } from './assert-not-past.ts';
 import { bootstrap, type BootstrapOptions, forgetBootstrap } from './bootstrap.ts';
 import { type Followed, openFollowed } from './followed.ts';
 import { addStandbyGauges, createStandbyMetrics } from './standby-metrics.ts';
@@ -33,10 +34,22 @@ export async function runStandby(request: StandbyRequest): Promise<void> {
       const places = { target: request.target.origin, topic, before: target, topicBefore };
       logger.info(places, 'begins anew: the target before never answered, and was sent nothing');
     }
+    assertToBeFed(request, state);
     await follow(request, state, logger, stop.signal);
   } finally {
     await state.close();
   }
+}
+
+/** Throws STANDBY_FORKED, STANDBY_PAST_STOP: by what is known of the target it is to be sent nothing. */
+function assertToBeFed(
+  { isFollowingAgain, stopAtMs }: StandbyRequest,
+  { state }: StateDirectory,
+): void {
+  const { forked, promotion } = state;
+  if (forked !== null && promotion.kind !== 'promoted') throw stillForked(forked);
+  const isToFollow = promotion.kind === 'none' || isToFollowAgain(state, isFollowingAgain);
+  if (isToFollow) assertNotPast(state, stopAtMs);
 }
 
 async function follow(
@@ -46,8 +59,7 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, target, delayMs, stopAtMs } = request;
-  const { forked, promotion } = state.state;
-  if (forked !== null && promotion.kind !== 'promoted') throw stillForked(forked);
+  const { promotion } = state.state;
   const metrics = new Metrics();
   const counters = createStandbyMetrics(metrics);
   const followed = await openFollowed(request, logger, () => counters.bypasses.inc(), state);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AdminClient, type AdminAnswer } from '../../../src/admin/admin-client.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
@@ -91,6 +92,21 @@ test('a standby that was promoted tells what it contains also when it is started
   });
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
+}, 30_000);
+
+test('a standby whose target is past the time to stop at says so, and fails', async () => {
+  await using folder = await tempDirectory('standby');
+  await followed(folder.path, 't');
+  const flags = ['--kafka', KAFKA, '--topic', 't', '--target', TARGET, '--state', folder.path];
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'src/main.ts', 'standby', ...flags, '--stop-at', '2026-05-01T00:00:00Z'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [said, ended] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect(said).toContain('contains what was received up to 2026-05-28T20:26:40.000Z, which is');
+  expect(ended).toEqual([3, null]);
 }, 30_000);
 
 async function open(path: string, topic?: string): Promise<StateDirectory> {
