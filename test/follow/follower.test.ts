@@ -16,9 +16,12 @@ function sent(rig: Rig, name: string): number {
     .length;
 }
 
+/** However busy the machine is, answers wait for the primary. */
+const PATIENT = { flags: { 'delivery.ackTimeout': '1m' } };
+
 describe.concurrent('while the primary keeps up', () => {
   test('answers wait for it', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     await rig.put('http', line('a', 1));
     await rig.put('telnet', line('b', 1));
@@ -32,7 +35,7 @@ describe.concurrent('while the primary keeps up', () => {
   test.each(['http', 'telnet'] as const)(
     'an unknown metric by %s is the client’s error, and an outcome record is durable before it',
     async (transport) => {
-      await using rig = await Rig.start();
+      await using rig = await Rig.start(PATIENT);
       await rig.live();
       rig.tsd.faults = { unknownMetrics: new Set(['x']) };
       const outcome = await rig.put(transport, line('a', 1), line('x', 1), line('b', 1));
@@ -44,7 +47,7 @@ describe.concurrent('while the primary keeps up', () => {
   );
 
   test('a plain body arrives as it was sent, and the errors in it find their lines', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']) };
     const points = Array.from({ length: 20 }, (_, at) => {
@@ -62,7 +65,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('telnet errors find their lines, also when many batches are under way', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 2 };
     const outcomesOf = Array.from({ length: 12 }, (_, at) =>
@@ -75,7 +78,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('a batch whose errors are located keeps its place before the next', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     rig.tsd.faults = { unknownMetrics: new Set(['x']), delayMs: 30 };
     const answers: Promise<unknown>[] = [];
@@ -90,7 +93,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('of three writes within one flush the last stays, though the second alone was in doubt', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     await rig.put('telnet', line('a', 1, '1'), line('a', 1, '300'), line('a', 1, '301'));
     await rig.put('telnet', line('b', 1, '1'));
@@ -101,7 +104,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('the cursor moves on under steady load', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     const { wal, primary } = rig.proxy;
     const { durable } = wal;
@@ -115,7 +118,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('a telnet point that HTTP would store otherwise is read back as proof', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     await rig.put('telnet', line('a', 1, '1.5'));
     await rig.confirmed();
@@ -124,7 +127,7 @@ describe.concurrent('while the primary keeps up', () => {
   });
 
   test('`?sync` waits for proof', async () => {
-    await using rig = await Rig.start();
+    await using rig = await Rig.start(PATIENT);
     await rig.live();
     rig.tsd.storage.isOut = true;
     const outcome = await rig.put('http', line('a', 1));
