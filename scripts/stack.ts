@@ -21,10 +21,15 @@ const { positionals, values } = parseArgs({
   options: {
     port: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
+    help: { type: 'boolean', default: false },
     base: { type: 'string', default: process.env['TSDB_STACK_PORT'] ?? '31400' },
   },
 });
 const [command, name] = positionals;
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 const basePort = Number(values.base);
 const place = lastingPlace(basePort);
 const settings = Object.fromEntries(values.set.map(parseSetting));
