@@ -5,6 +5,8 @@ import { type FormerPrimary, formerPrimary } from '../follow/former-primary.ts';
 import { type FormerTopic, formerTopic, lookFormerTopic } from '../kafka/former-topic.ts';
 import { formatPosition } from '../record/position.ts';
 import { toldOf } from '../runtime/former-note.ts';
+import { formatInstant } from '../runtime/instant.ts';
+import { Cursor } from '../wal/cursor.ts';
 
 /**
  * Tells that what is logged goes to another repository, to another OpenTSDB, or to another topic or none, than it did before: by a mistyped or
@@ -41,16 +43,20 @@ export class Elsewhere {
 
 /** Of a primary that goes on after what another one got. */
 export function tellFormer(former: FormerPrimary, primary: string, data: string): string {
-  const { primary: before, position } = former;
-  return formerPrimary(data).tell(former, {
+  const { primary: before, position, until } = former;
+  const since =
+    until === undefined ? '' : `, so all that is received from ${formatInstant(until)} on`;
+  const note = formerPrimary(data);
+  const told = note.tell(former, {
     named: primary,
     than: 'OpenTSDB than this directory fed',
     before,
-    so: `, which has what is logged up to ${formatPosition(position)}. ${primary} gets what comes after that, or after where it stood itself if it was fed before, and nothing of what came earlier`,
+    so: `, which has what is logged up to ${formatPosition(position)}. ${primary} gets what comes after that${since}, or what comes after where it stood itself if it was fed before, and nothing of what came earlier`,
     name: 'name it again',
     back: 'it gets what came since, as far as the log still has it',
     isMeant: `${primary} is the same one by another name, or was restored to a moment since when ${before} got nothing more (docs/RECOVERY.md, A)`,
   });
+  return `${told}. If ${before} was the slip, and ${primary} is to have what came earlier, too, stop, remove ${note.path} and ${Cursor.pathOf(data, 'primary')}, and start: it gets all that the log still has`;
 }
 
 /** The topic that a configuration names; undefined when there is no Kafka. */

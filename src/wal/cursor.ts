@@ -21,7 +21,7 @@ export class Cursor {
   static async open(dataDirectory: string, name: string): Promise<Cursor> {
     const folder = join(dataDirectory, 'cursors');
     await makeFolder(folder);
-    const path = join(folder, `${name}.json`);
+    const path = Cursor.pathOf(dataDirectory, name);
     let text: string;
     try {
       text = await readFile(path, 'utf8');
@@ -32,21 +32,25 @@ export class Cursor {
     return new Cursor(path, parseCursor(text, path), ownerIn(text));
   }
 
+  static pathOf(dataDirectory: string, name: string): string {
+    return join(dataDirectory, 'cursors', `${name}.json`);
+  }
+
   /** Whether a follower of that name ever moved in this directory. Makes nothing. */
   static async isThere(dataDirectory: string, name: string): Promise<boolean> {
-    const found = await stat(join(dataDirectory, 'cursors', `${name}.json`)).catch(() => undefined);
+    const found = await stat(Cursor.pathOf(dataDirectory, name)).catch(() => undefined);
     return found !== undefined;
   }
 
   /** Who has the records up to a cursor's place, as `of`; undefined also where it can't be read. Makes nothing. */
   static async ownerOf(dataDirectory: string, name: string): Promise<string | undefined> {
-    const path = join(dataDirectory, 'cursors', `${name}.json`);
+    const path = Cursor.pathOf(dataDirectory, name);
     return readFile(path, 'utf8').then(ownerIn, () => undefined);
   }
 
   /** One that never moved, whatever the file holds: the next move replaces it. */
   static reset(dataDirectory: string, name: string): Cursor {
-    return new Cursor(join(dataDirectory, 'cursors', `${name}.json`));
+    return new Cursor(Cursor.pathOf(dataDirectory, name));
   }
 
   get position(): Position | undefined {

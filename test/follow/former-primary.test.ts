@@ -186,6 +186,35 @@ describe('a start with another primary', () => {
     expect(rig.proxy.elsewhere.troubles).toEqual([]);
   });
 
+  test('that is the right one gets what a slip of the first start got, too, by what it says is to be removed', async () => {
+    await using rig = await Rig.start();
+    await using right = await Rig.start();
+    const values = (): string[] => right.tsd.points.map(({ value }) => value);
+    await rig.put('http', 'put sys.load 1780317200 1 host=b');
+    await rig.confirmed();
+    await rig.close();
+    const stoppedAt = Date.now();
+    await rig.open({ primary: right.tsd.url });
+    const startedAt = Date.now();
+    await rig.put('http', line(2));
+    await rig.confirmed();
+    expect(values()).not.toContain('1');
+    await expect.poll(() => rig.proxy.elsewhere.troubles).toHaveLength(1);
+    const [told = ''] = rig.proxy.elsewhere.troubles;
+    const fedFrom = Date.parse(/so all that is received from (\S+) on,/.exec(told)?.[1] ?? '');
+    expect(fedFrom).toBeGreaterThanOrEqual(stoppedAt);
+    expect(fedFrom).toBeLessThanOrEqual(startedAt);
+    const removed = /stop, remove (\S+) and (\S+), and start/.exec(told)?.slice(1) ?? [];
+    expect(removed).toHaveLength(2);
+    await rig.close();
+    for (const path of removed) await rm(path);
+    await rig.open({ primary: right.tsd.url });
+    await rig.confirmed();
+    expect(values()).toContain('1');
+    expect(values().at(-1)).toBe('2');
+    expect(rig.proxy.elsewhere.troubles).toEqual([]);
+  });
+
   test('that comes back to a place which the log has dropped is told of the hole', async () => {
     const told: string[] = [];
     const logger = pino({}, { write: (text) => told.push(text) });
