@@ -258,6 +258,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
     // When the segments are listed, and the log is not read yet.
     const store = {
       list: (prefix: string, after?: string) => sources.store.list(prefix, after),
+      children: (prefix: string) => sources.store.children(prefix),
       read: async (name: string) => {
         if (!isDone && name.endsWith('begin.json')) {
           isDone = true;
