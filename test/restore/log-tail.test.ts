@@ -18,6 +18,11 @@ import { asLines, LogScene, type Restored } from './kit/log-scene.ts';
 const SAFE = { kind: 'safe' } as const;
 const at = (ms: number) => ({ kind: 'at', ms }) as const;
 
+/** Files of the log, as its retention does. */
+async function dropAllButLast(wal: string): Promise<void> {
+  for (const { name } of (await listSegments(wal)).slice(0, -1)) await rm(join(wal, name));
+}
+
 describe('a restore with the log', { timeout: 120_000 }, () => {
   test('gives the state at any time, whatever of the log is archived', async () => {
     const property = fc.asyncProperty(
@@ -240,9 +245,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
     const { endMs } = spanOf(lanes);
     const found = await scene.find(at(endMs));
     await scene.commitHidden();
-    for (const { name } of (await listSegments(scene.rig.wal)).slice(0, -1)) {
-      await rm(join(scene.rig.wal, name));
-    }
+    await dropAllButLast(scene.rig.wal);
     const { lines, found: again } = await scene.finish(found);
     expect(lines).toEqual(asLines(stateAt(lanes, endMs)));
     expect(again.tail?.lanes.flatMap(({ holes }) => holes)).toEqual([]);
@@ -263,8 +266,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
         if (!isDone && name.endsWith('begin.json')) {
           isDone = true;
           await scene.commitHidden();
-          const files = await listSegments(scene.rig.wal);
-          for (const { name: file } of files.slice(0, -1)) await rm(join(scene.rig.wal, file));
+          await dropAllButLast(scene.rig.wal);
         }
         return sources.store.read(name);
       },
