@@ -29,7 +29,9 @@ export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
 export interface LogAnswer {
   /** Some write of it was refused by the primary. */
   readonly isRefused: boolean;
-  /** The last write of it that was not. */
+  /** The values of its writes that are undone, as the log went on from a moment before them. */
+  readonly undone: readonly string[];
+  /** The last write of it that is neither. */
   readonly written: {
     readonly transport: 'http' | 'telnet';
     readonly value: string;
@@ -45,7 +47,12 @@ export interface ToldPoint {
   readonly source: string | null;
   readonly target: string | null;
   /** Null when nobody asked the log, or it knows nothing of the point. */
-  readonly log: { readonly isRefused: boolean; readonly value: string | null } | null;
+  readonly log: {
+    readonly isRefused: boolean;
+    readonly value: string | null;
+    /** Values that were undone. */
+    readonly undone: readonly string[];
+  } | null;
   /** Where what is sent for it is from; null: nothing is sent. */
   readonly mend: 'log' | 'api' | null;
   readonly reason: string | null;

@@ -227,7 +227,7 @@ class Run {
       await clock.sleep(LOG_LATE_MS, signal);
       signal.throwIfAborted();
     }
-    const { toMs, completeToMs, lacksToMs } = await lookUp(
+    const { toMs, completeToMs, lacksToMs, isAllUndoneKnown } = await lookUp(
       {
         log,
         work,
@@ -241,6 +241,7 @@ class Run {
     this.#logLimits = {
       endsMs: completeToMs < this.#lookedMs ? completeToMs : undefined,
       lacksToMs,
+      isAllUndoneKnown,
     };
     return files.answers;
   }

@@ -1,5 +1,6 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { canonicalTags } from '../archive/format/canonical-tags.ts';
+import { VALUE_END } from '../restore/fold-query.ts';
 import { readLineBatches } from '../restore/line-batches.ts';
 import type { DifferenceCounts, LogAnswer } from './compare-request.ts';
 import type { HourDifference } from './difference.ts';
@@ -84,11 +85,13 @@ async function* readAnswers(
   path: string,
 ): AsyncGenerator<{ readonly number: number; readonly answer: LogAnswer }, undefined> {
   for await (const line of linesOf(path)) {
-    const [number, isRefused, receivedAt, transport, value = '', ...rest] = line.split('\t');
+    const [number, isRefused, past = '', receivedAt, transport, value = '', ...rest] =
+      line.split('\t');
     const sent = transport === 'telnet' ? ('telnet' as const) : ('http' as const);
     const known = { transport: sent, value, line: rest.join('\t'), receivedAt: Number(receivedAt) };
     const written = transport === '' ? null : known;
-    yield { number: Number(number), answer: { isRefused: isRefused === '1', written } };
+    const undone = past.split(VALUE_END).slice(0, -1);
+    yield { number: Number(number), answer: { isRefused: isRefused === '1', undone, written } };
   }
   return undefined;
 }

@@ -1,11 +1,11 @@
-import type { CoverageHole, Holdings } from '../archive/holdings/coverage.ts';
+import type { Coverage, CoverageHole, Holdings } from '../archive/holdings/coverage.ts';
 import { endAfter } from '../archive/holdings/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/find-state.ts';
 import { Fold } from '../restore/fold.ts';
 import type { Phase as RestorePhase } from '../restore/restore-request.ts';
 import { damageReader, readLog, type ReadLogOptions } from '../restore/read-log.ts';
-import { readTrustedSegments } from '../restore/trusted-segments.ts';
+import { readTrustedSegments, type TrustedSegments } from '../restore/trusted-segments.ts';
 import type { WorkDirectory } from '../restore/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProgressTold } from '../runtime/progress.ts';
@@ -27,6 +27,8 @@ export interface LookedUp {
   readonly completeToMs: number;
   /** Records are missing that may have been received up to then; Infinity: nobody knows how late. Undefined: none are. */
   readonly lacksToMs: number | undefined;
+  /** Whether all is known that was undone; undefined: nothing was. */
+  readonly isAllUndoneKnown: boolean | undefined;
 }
 
 const MEMORY_MB = 300;
@@ -58,7 +60,7 @@ export async function lookUp(
     },
   };
   const found = await readLog(listed, reading);
-  const { input, selection } = await readTrustedSegments({
+  const { input, selection, knownForks } = await readTrustedSegments({
     store: found.sources.store,
     catalog: found.catalog,
     local: found.local,
@@ -70,14 +72,36 @@ export async function lookUp(
   });
   const database = await Duckdb.open({ scratch: work.scratch, ...size });
   try {
-    const fold = await Fold.open(database, input, RANGE_ROWS);
+    // What was undone only after the moment that is read up to counts no more either.
+    const undone = knownForks.flatMap((fork) => fork.undone);
+    const fold = await Fold.open(database, { ...input, undone }, RANGE_ROWS);
     await fold.lookUp(wanted, answers);
   } finally {
     database.close();
   }
   const { safeTimeMs = found.asOfMs, holes } = selection.coverage;
   const lacksToMs = latestLacking(holes, found.catalog);
-  return { toMs: found.asOfMs, completeToMs: safeTimeMs, lacksToMs };
+  const isAllUndoneKnown =
+    knownForks.length === 0
+      ? undefined
+      : knownForks.every((fork) => isKnown(fork, selection.coverage, found.asOfMs));
+  return { toMs: found.asOfMs, completeToMs: safeTimeMs, lacksToMs, isAllUndoneKnown };
+}
+
+/** Whether every record that a fork undoes was read. All of them were received before the one that says so. */
+function isKnown(
+  fork: TrustedSegments['knownForks'][number],
+  { lanes }: Coverage,
+  asOfMs: number,
+): boolean {
+  if (fork.receivedAt > asOfMs) return false;
+  return fork.undone.every(({ lane, from, to }) =>
+    lanes.some(
+      (one) =>
+        one.lane === lane &&
+        one.covered.some(({ firstSeq, lastSeq }) => firstSeq <= from && to <= lastSeq),
+    ),
+  );
 }
 
 /**

@@ -1,8 +1,8 @@
 import { formatInstant } from '../runtime/instant.ts';
 import type { LogAnswer, ToldDifference } from './compare-request.ts';
-import type { DifferenceKind } from './difference.ts';
+import type { DifferenceKind, DifferentPoint } from './difference.ts';
 import type { JudgedDifference } from './difference-journal.ts';
-import type { Mend } from './plan-mend.ts';
+import { isUndone, type Mend } from './plan-mend.ts';
 
 /** A difference as it is told, with what the log says of it, and what is done about each point; undefined: nothing. */
 export function tellDifference(
@@ -18,7 +18,8 @@ export function tellDifference(
     metric,
     tags,
     hour: formatInstant(hourMs),
-    points: points.map(({ instantMs, source, target }, index) => {
+    points: points.map((point, index) => {
+      const { instantMs, source, target } = point;
       const answer = answers.get(index);
       const mend = mends?.[index];
       return {
@@ -27,23 +28,29 @@ export function tellDifference(
         target,
         log: answer === undefined ? null : tellAnswer(answer),
         mend: mend?.kind === 'send' ? mend.from : null,
-        reason: reasonOf(kind, answer, mend),
+        reason: reasonOf(kind, point, { answer, mend }),
       };
     }),
     reason,
   };
 }
 
-function tellAnswer({ isRefused, written }: LogAnswer): ToldDifference['points'][number]['log'] {
-  return { isRefused, value: written?.value ?? null };
+function tellAnswer({
+  isRefused,
+  undone,
+  written,
+}: LogAnswer): ToldDifference['points'][number]['log'] {
+  return { isRefused, value: written?.value ?? null, undone };
 }
 
 function reasonOf(
   kind: DifferenceKind,
-  answer: LogAnswer | undefined,
-  mend: Mend | undefined,
+  { source, target }: DifferentPoint,
+  { answer, mend }: { readonly answer: LogAnswer | undefined; readonly mend: Mend | undefined },
 ): string | null {
   const reasons = [
+    isUndone(answer, source) ? 'what the source shows is undone' : '',
+    isUndone(answer, target) ? 'what the target shows is undone' : '',
     ...(kind === 'extra' && answer !== undefined ? [reasonOfExtra(answer)] : []),
     ...(mend?.kind === 'cannot' ? [mend.reason] : []),
   ].filter((reason) => reason !== '');

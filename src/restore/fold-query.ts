@@ -45,6 +45,8 @@ const TAGS_AS_SENT = "case when contains(tags, '%') then url_decode(tags) else t
 /** The log's own line of a row. */
 const LINE = `case when kind = 'put-json' then 'http POST /api/put ' || payload
     else 'put ' || metric || ' ' || timestamp || ' ' || value || ' ' || ${TAGS_AS_SENT} end`;
+/** Between the values of undone writes. */
+export const VALUE_END = '\x1f';
 /** Between the lines that came by HTTP and those that came by telnet. */
 export const SECTION_END = '-';
 /** What would end a field or its line is a blank. */
@@ -101,8 +103,9 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
 
 /**
  * Writes what is known of wanted cells. These are lines of number, metric, tags and instant between tabs; what is written, for
- * those of which something is known, likewise: number, whether some write of it was refused (0 or 1), and of the last that was
- * not when it was received, its transport, value and line, all empty when there is none; by number.
+ * those of which something is known, likewise: number, whether some write of it was refused (0 or 1), the values of its writes that
+ * are undone, each ended by VALUE_END, and of the last that is neither when it was received, its transport, value and line, all empty
+ * when there is none; by number.
  */
 export function lookUpStatement(wantedPath: string, path: string): string {
   const wanted = `(select * from read_csv(${literal(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
@@ -112,11 +115,13 @@ export function lookUpStatement(wantedPath: string, path: string): string {
       written as (select w.n, p.*, row_number() over (
           partition by w.n order by ordered_at desc, lane desc, seq desc, idx desc) as place
         from (select *, ${LINE} as line from points) p join wanted w ${key}),
-      spurned as (select distinct w.n from refused_points p join wanted w ${key})
-    select concat_ws(chr(9), coalesce(w.n, s.n), case when s.n is null then 0 else 1 end,
+      spurned as (select distinct w.n from refused_points p join wanted w ${key}),
+      undone as (select w.n, string_agg(distinct ${FIELD_OF_VALUE} || ${literal(VALUE_END)}, '') as past
+        from undone_points p join wanted w ${key} group by w.n)
+    select concat_ws(chr(9), n, case when s.n is null then 0 else 1 end, coalesce(past, ''),
       coalesce(ordered_at::varchar, ''), coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
-    from (select * from written where place = 1) w full join spurned s on w.n = s.n
-    order by coalesce(w.n, s.n))
+    from (select * from written where place = 1) w full join spurned s using (n) full join undone u using (n)
+    order by n)
     to ${literal(path)} ${AS_LINES}`;
 }
 

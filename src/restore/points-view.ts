@@ -29,7 +29,7 @@ const COLUMNS =
   'lane, seq, idx, received_at, transport, kind, metric, tags, timestamp, instant_ms, value, payload';
 
 /**
- * Statements that make the views `points` and `refused_points` (and the table `refused` that they need: as it is told, some twice
+ * Statements that make the views `points`, `refused_points` and `undone_points`, refused or not (and the table `refused` that they need: as it is told, some twice
  * and some of other times, since to sort that out takes more memory than to pass it by).
  */
 export function viewStatements(input: FoldInput): string[] {
@@ -52,16 +52,26 @@ export function viewStatements(input: FoldInput): string[] {
     `create view points as select p.*, ${isProvisional} as provisional from (${orderedRowsQuery(input.setBack)}) p
      anti join refused r on p.lane = r.lane and p.seq = r.seq and p.idx = r.idx
      where ${conditions.join(' and ')}`,
+    `create view undone_points as select * from (${undoneRows(input)})
+     where kind in ('put', 'put-json') and received_at <= ${throughMs}`,
   ];
 }
 
 /** The rows of all files but those of undone records. */
 function countingRows({ files, undone }: FoldInput): string {
   if (undone.length === 0) return rowsQuery(files);
-  const ranges = undone.map(
-    ({ lane, from, to }) => `(lane = ${literal(lane)} and seq between ${from} and ${to})`,
-  );
-  return `select * from (${rowsQuery(files)}) where not (${ranges.join(' or ')})`;
+  return `select * from (${rowsQuery(files)}) where not (${inRanges(undone)})`;
+}
+
+function undoneRows({ files, undone }: FoldInput): string {
+  if (undone.length === 0) return NO_ROWS;
+  return `select * from (${rowsQuery(files)}) where ${inRanges(undone)}`;
+}
+
+function inRanges(ranges: readonly UndoneRange[]): string {
+  return ranges
+    .map(({ lane, from, to }) => `(lane = ${literal(lane)} and seq between ${from} and ${to})`)
+    .join(' or ');
 }
 
 function rowsQuery(files: readonly FoldFile[]): string {

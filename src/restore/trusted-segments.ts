@@ -45,6 +45,8 @@ export interface TrustedSegments {
   readonly forks: readonly LoggedFork[];
   /** The same of what was said after the moment that is restored to only, of moments before it: some of what is restored was undone then. */
   readonly laterForks: readonly LoggedFork[];
+  /** All that what was read says to be undone, whenever it was said. */
+  readonly knownForks: readonly LoggedFork[];
   readonly bypassFiles: readonly string[];
   /** Segments that can't be trusted and are done without, and why. */
   readonly damaged: Damaged;
@@ -201,6 +203,7 @@ function assemble(
     },
     forks,
     laterForks,
+    knownForks: all,
     bypassFiles,
     objects: files.length,
     bytes,

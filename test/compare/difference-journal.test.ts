@@ -12,13 +12,19 @@ test('a journal gives back what was added, whatever other line ends than a newli
   const second = difference({ h: 'c\u2029\u0085\rd' });
   await journal.add([first, second]);
   const line = 'put m 1 1 h=a\u2028b\rc';
-  await writeFile(join(folder.path, 'answers'), `0\t1\t5\thttp\t1\t${line}\n1\t0\t\t\t\t\n`);
+  await writeFile(
+    join(folder.path, 'answers'),
+    `0\t1\t\t5\thttp\t1\t${line}\n1\t0\t6\x1f7\x1f\t\t\t\t\n`,
+  );
   const judged: JudgedDifference[] = [];
   for await (const one of journal.judged(join(folder.path, 'answers'))) judged.push(one);
   const written = { transport: 'http', value: '1', line, receivedAt: 5 };
   expect(judged).toEqual([
-    { difference: first, answers: new Map([[0, { isRefused: true, written }]]) },
-    { difference: second, answers: new Map([[0, { isRefused: false, written: null }]]) },
+    { difference: first, answers: new Map([[0, { isRefused: true, undone: [], written }]]) },
+    {
+      difference: second,
+      answers: new Map([[0, { isRefused: false, undone: ['6', '7'], written: null }]]),
+    },
   ]);
 });
 

@@ -9,6 +9,7 @@ const RECEIVED_MS = SECOND * 1_000 + 500;
 interface Case {
   readonly kind?: DifferenceKind;
   readonly source: string | null;
+  readonly target?: string;
   readonly instantMs?: number;
   readonly isShownExactly?: boolean;
   readonly answer?: LogAnswer | undefined;
@@ -20,8 +21,8 @@ interface Case {
 /** The line that is sent, behind its transport, or why none is. */
 function plan(given: Case): string {
   const { kind = 'missing', source, instantMs = SECOND * 1_000, isShownExactly = true } = given;
-  const { answer, fixesDuplicates = true, log = {}, tags = { h: 'a' } } = given;
-  const point = { instantMs, source, target: null, isShownExactly };
+  const { answer, fixesDuplicates = true, log = {}, tags = { h: 'a' }, target = null } = given;
+  const point = { instantMs, source, target, isShownExactly };
   const difference: HourDifference = {
     kind,
     side: null,
@@ -37,7 +38,11 @@ function plan(given: Case): string {
 
 function written(value: string, transport: 'http' | 'telnet' = 'telnet'): LogAnswer {
   const line = `put m ${SECOND} ${value} h=a`;
-  return { isRefused: false, written: { transport, value, line, receivedAt: RECEIVED_MS } };
+  return {
+    isRefused: false,
+    undone: [],
+    written: { transport, value, line, receivedAt: RECEIVED_MS },
+  };
 }
 
 describe('a point that differs is mended', () => {
@@ -113,5 +118,74 @@ describe('a point that differs is mended', () => {
 
   test('also in a target that fixes no duplicates, if it holds nothing there', () => {
     expect(plan({ source: '1', fixesDuplicates: false })).toBe(`api http put m ${SECOND} 1 h=a`);
+  });
+});
+
+describe('what a fork undid', () => {
+  const undone = ['666', '667'];
+  const log = { isAllUndoneKnown: true };
+  const only: LogAnswer = { isRefused: false, undone, written: null };
+  const good: LogAnswer = { ...written('1'), undone };
+
+  test.each([{}, { lacksToMs: Infinity }, { endsMs: 0 }, { isAllUndoneKnown: false }])(
+    'is never sent as the source shows it: %o',
+    (more) => {
+      for (const kind of ['missing', 'different'] as const) {
+        const given = { kind, answer: only, log: { ...log, ...more } };
+        expect(plan({ ...given, source: '667' })).toBe('the log has no other write of it');
+        expect(plan({ ...given, source: '666' })).toBe('the log has no other write of it');
+      }
+    },
+  );
+
+  test('gives way to the write before it, where no later one can be', () => {
+    for (const kind of ['missing', 'different'] as const) {
+      const given = { kind, source: '667', answer: good };
+      expect(plan({ ...given, log })).toBe(`log telnet put m ${SECOND} 1 h=a`);
+      const lacking = plan({ ...given, log: { ...log, lacksToMs: Infinity } });
+      expect(lacking).toMatch(/lacks records and .* a later write that was among them$/);
+      expect(plan({ ...given, log: { ...log, endsMs: 0 } })).toContain('only');
+    }
+  });
+
+  test('is not put over what the target has as the log has it, whatever else is missing', () => {
+    const given = { kind: 'different', source: '667', target: '1', answer: good } as const;
+    for (const more of [{}, { lacksToMs: Infinity }, { endsMs: 0 }]) {
+      expect(plan({ ...given, log: { ...log, ...more } })).toBe('the target has what the log has');
+    }
+  });
+
+  test('is not taken for what counts with the same value, nor for another', () => {
+    expect(plan({ source: '1', answer: { ...good, undone: ['1'] }, log })).toContain('log telnet');
+    expect(plan({ source: '5', answer: only, log })).toBe(`api http put m ${SECOND} 5 h=a`);
+    expect(plan({ source: '5', log })).toBe(`api http put m ${SECOND} 5 h=a`);
+  });
+
+  test('may be what the source shows where not all of it is known', () => {
+    const lacking = { isAllUndoneKnown: false };
+    expect(plan({ source: '5', log: lacking })).toContain('lacks records that this undid');
+    expect(plan({ source: '1', answer: written('1'), log: lacking })).toContain('log telnet');
+  });
+});
+
+describe('a repair without the log is advised', () => {
+  const ADVICE = 'repair without the log';
+  const log = { lacksToMs: Infinity };
+  const given = { kind: 'different', source: '2', answer: written('1'), log } as const;
+
+  test('where that would send what the source has later', () => {
+    expect(plan({ ...given, target: '3' })).toContain(ADVICE);
+    expect(plan({ ...given, target: '1' })).toMatch(
+      /^the target has what the log has; .* and the source may have a later write.*repair without/,
+    );
+  });
+
+  test('neither beside forks, nor where it would send nothing', () => {
+    for (const target of ['1', '3']) {
+      const forked = plan({ ...given, target, log: { ...log, isAllUndoneKnown: true } });
+      expect(forked).toContain('lacks records');
+      expect(forked).not.toContain(ADVICE);
+      expect(plan({ ...given, target, isShownExactly: false })).not.toContain(ADVICE);
+    }
   });
 });

@@ -89,7 +89,8 @@ function formatDifference({
 
 function formatPoint({ at, source, target, log, mend, reason }: ToldPoint): string {
   const value = log?.value ?? null;
-  const logged = value === null ? '' : `, log ${value}`;
+  const undone = log === null || log.undone.length === 0 ? '' : `, undone ${log.undone.join()}`;
+  const logged = `${value === null ? '' : `, log ${value}`}${undone}`;
   const why = reason === null ? '' : ` (${reason})`;
   const sent =
     mend === null ? '' : `, to be sent as the ${mend === 'log' ? 'log has' : 'source shows'} it`;
