@@ -94,6 +94,22 @@ export function addressWarnings({ target }: StandbyView, to: string): string[] {
     : [`${to} is taken for another address of ${target}, which the standby feeds`];
 }
 
+/** Proxies of one log that feed different OpenTSDBs are a mistake, which addresses alone don't prove; those that were switched already are none. */
+export function splitWarnings(
+  standby: StandbyView,
+  proxies: readonly ProxyView[],
+  to: string,
+): string[] {
+  const open = proxies.filter((proxy) => !isBegun(standby, proxy, to));
+  if (new Set(open.flatMap(({ primaries }) => primaries)).size < 2) return [];
+  const fed = open.map(
+    ({ address, primaries }) => `proxy ${address} feeds ${primaries.join(', ')}`,
+  );
+  return [
+    `the proxies have different primaries: ${fed.join('; ')}. Unless these are one OpenTSDB by several addresses, each lacks what came by the other proxies, and those who read see different values. The promotion ends that: the new primary gets what the log has of all. If you don't promote, give all proxies one --primary (docs/PROMOTE.md, Proxies with different primaries)`,
+  ];
+}
+
 /** The first for which the address means another machine. */
 function farFrom<A extends { readonly address: string }>(
   url: string,

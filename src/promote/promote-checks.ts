@@ -1,5 +1,5 @@
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
-import { addressProblems, addressWarnings, isBegun } from './new-primary.ts';
+import { addressProblems, addressWarnings, isBegun, splitWarnings } from './new-primary.ts';
 import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
 export interface Checked {
@@ -36,6 +36,7 @@ export function checkPromotion(
   const warnings = [
     ...(asOf === undefined ? delayWarnings(standby) : asOfWarnings(asOf, standby, nowMs)),
     ...addressWarnings(standby, to),
+    ...splitWarnings(standby, proxies, to),
     ...standbyWarnings(standby),
     ...proxyWarnings(standby, proxies),
     ...partlyWarnings(standby, proxies, to),

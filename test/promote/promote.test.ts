@@ -47,6 +47,25 @@ describe('a promotion', () => {
     });
   });
 
+  test('warns of proxies with different primaries, and makes one of them', async () => {
+    b.primary = 'http://slip:4242';
+    await promote({ isDryRun: true });
+    const warning = expect.stringContaining(
+      'different primaries: proxy a:4244 feeds http://old:4242; proxy b:4244 feeds http://slip:4242.',
+    ) as string;
+    expect(events).toMatchObject([{ warnings: [warning], problems: [] }]);
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('does not count a proxy that was switched already among those with different primaries', async () => {
+    standby.promotion = 'promoted';
+    a.primary = NEW;
+    await promote();
+    expect(events[0]).toMatchObject({ warnings: [] });
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
   test('changes nothing when it is only to look', async () => {
     await promote({ isDryRun: true });
     expect(said()).toEqual(['checked']);
