@@ -104,7 +104,7 @@ async function follow(
   const admin = createAdminServer({
     status: () => report.status(standby),
     health: () => report.health(standby),
-    ready: () => standby.state.kind === 'live',
+    ready: () => report.ready(standby),
     metrics,
     actions: standbyActions(standby, report, logger),
   });

@@ -135,6 +135,11 @@ export class StandbyReport {
     };
   }
 
+  /** What /ready answers. */
+  ready(standby: Standby): boolean {
+    return hasCaughtUp(standby, this.#options.gate);
+  }
+
   health(standby: Standby): Health {
     const { state, doubt, trouble } = standby;
     const { promotion } = standby;
@@ -159,6 +164,18 @@ export class StandbyReport {
       ],
     };
   }
+}
+
+/** As far behind, a delay aside, as may be made up for while proxies are held. */
+const LAG_SECONDS_MAX = 60;
+
+/** Whether the target has what it is to have by now, but for the last moments. */
+export function hasCaughtUp(
+  { state, trouble, promotion, lag }: Pick<Standby, 'state' | 'trouble' | 'promotion' | 'lag'>,
+  { isPaused, delayMs }: Pick<Gate, 'isPaused' | 'delayMs'>,
+): boolean {
+  if (promotion.kind === 'promoted' || isPaused || trouble !== undefined) return false;
+  return state.kind === 'live' && lag.seconds - delayMs / 1_000 <= LAG_SECONDS_MAX;
 }
 
 const DRAINING = 'it comes to contain all that the primary was sent, to take its place';

@@ -6,6 +6,7 @@ import { AdminClient, type AdminAnswer } from '../../../src/admin/admin-client.t
 import { beginningAt } from '../../../src/standby/place.ts';
 import { StateDirectory } from '../../../src/standby/state-directory.ts';
 import { freePort } from '../../kit/ports.ts';
+import { StandbyRig } from '../rig.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 
 const TARGET = 'http://127.0.0.1:1';
@@ -108,6 +109,36 @@ test('a standby whose target is past the time to stop at says so, and fails', as
   expect(said).toContain('contains what was received up to 2026-05-28T20:26:40.000Z, which is');
   expect(ended).toEqual([3, null]);
 }, 30_000);
+
+test('a standby is ready until it is paused, again once it goes on, and no more once it was promoted', async () => {
+  await using folder = await tempDirectory('standby');
+  await using rig = await StandbyRig.open();
+  const admin = `127.0.0.1:${await freePort()}`;
+  const flags = ['--data', rig.data, '--target', rig.tsd.url, '--state', folder.path];
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'src/main.ts', 'standby', ...flags, '--admin', admin],
+    { stdio: 'ignore' },
+  );
+  const ended = once(child, 'exit');
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const client = new AdminClient(admin);
+  const becomes = (status: number): Promise<void> =>
+    expect
+      .poll(() => fetch(`http://${admin}/ready`).then((answer) => answer.status, String), {
+        timeout: 30_000,
+      })
+      .toBe(status);
+  await becomes(200);
+  await client.post('/pause');
+  await becomes(503);
+  await client.post('/resume');
+  await becomes(200);
+  await client.post('/drain', { lanes: [] });
+  await becomes(503);
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+}, 60_000);
 
 async function open(path: string, topic?: string): Promise<StateDirectory> {
   return StateDirectory.open(path, new URL(TARGET), false, topic);

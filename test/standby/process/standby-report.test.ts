@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeSeen } from '../../../src/standby/process/standby-report.ts';
+import { describeSeen, hasCaughtUp } from '../../../src/standby/process/standby-report.ts';
 import type { SeenLane } from '../../../src/standby/seen-lanes.ts';
 
 const NOW_MS = 1_700_000_000_000;
@@ -34,5 +34,30 @@ describe('what a standby tells of the lanes that it has met', () => {
       lanes: [{ lane: 'old' }, { lane: 'now' }],
     });
     expect(tell({}, NOW_MS)).toEqual({ complete: true, lanes: [] });
+  });
+});
+
+describe('a standby', () => {
+  const standby = {
+    state: { kind: 'live' },
+    trouble: undefined,
+    promotion: { kind: 'none' },
+    lag: { records: 7, seconds: 100 },
+  } as const;
+  const gate = { isPaused: false, delayMs: 40_000 };
+
+  test('has caught up while it is a minute behind at most, its delay aside', () => {
+    expect(hasCaughtUp(standby, gate)).toBe(true);
+    expect(hasCaughtUp(standby, { ...gate, delayMs: 39_000 })).toBe(false);
+  });
+
+  test.each([
+    ['it is paused', standby, { ...gate, isPaused: true }],
+    ['it was promoted', { ...standby, promotion: { kind: 'promoted', sinceMs: 1 } }, gate],
+    ['its source cannot be read', { ...standby, trouble: 'gone' }, gate],
+    ['its target is down', { ...standby, state: { kind: 'down', reason: 'gone' } }, gate],
+    ['its target is behind', { ...standby, state: { kind: 'behind', reason: 'late' } }, gate],
+  ] as const)('has not caught up while %s', (_what, given, through) => {
+    expect(hasCaughtUp(given, through)).toBe(false);
   });
 });
