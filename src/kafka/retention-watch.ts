@@ -14,7 +14,7 @@ export type TopicHeadroom =
       readonly partition: number | null;
       readonly retentionMs: number;
     }
-  /** It can't be asked now. */
+  /** It can't be asked now, or it is not known yet what is archived. */
   | { readonly kind: 'unknown' }
   /** This user may not read its settings. */
   | { readonly kind: 'forbidden' };
@@ -23,13 +23,15 @@ export interface RetentionWatchOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
   readonly clock: Clock;
-  /** What is archived of each partition that is looked after here: the offset of the first message that isn't. */
-  readonly archived: () => ReadonlyMap<number, number>;
+  /** What is archived of each partition that is looked after here: the offset of the first message that isn't. Undefined while it is not known which those are. */
+  readonly archived: () => ReadonlyMap<number, number> | undefined;
   readonly told: (headroom: TopicHeadroom) => void;
 }
 
 const LIMITS = {
   intervalMs: 30_000,
+  /** While it is not known what is archived. */
+  unknownMs: 1_000,
   /** One message is enough to know its time. */
   fetch: { waitMs: 100, partitionBytesMax: 65_536, bytesMax: 1_048_576 },
 } as const;
@@ -43,20 +45,23 @@ export class RetentionWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, told } = this.#options;
+    const { clock, told, archived } = this.#options;
     while (!signal.aborted) {
+      const isKnown = archived() !== undefined;
       told(await this.look());
-      await clock.sleep(LIMITS.intervalMs, signal);
+      await clock.sleep(isKnown ? LIMITS.intervalMs : LIMITS.unknownMs, signal);
     }
   }
 
   async look(): Promise<TopicHeadroom> {
-    const { connection } = this.#options;
+    const { connection, archived } = this.#options;
+    const offsets = archived();
+    if (offsets === undefined) return { kind: 'unknown' };
     const client = connection.client({ retries: 2 });
     try {
       const retention = await this.#retention(client);
       if (retention === undefined) return { kind: 'forbidden' };
-      return await this.#headroom(client, retention);
+      return await this.#headroom(client, retention, offsets);
     } catch {
       // Who reads the topic tells why.
       return { kind: 'unknown' };
@@ -75,10 +80,13 @@ export class RetentionWatch {
     return { ms: limitOf(ms), bytes: limitOf(bytes) };
   }
 
-  async #headroom(client: KafkaClient, retention: Retention): Promise<TopicHeadroom> {
-    const { topic, archived, clock } = this.#options;
+  async #headroom(
+    client: KafkaClient,
+    retention: Retention,
+    offsets: ReadonlyMap<number, number>,
+  ): Promise<TopicHeadroom> {
+    const { topic, clock } = this.#options;
     const session = await FetchSession.open(client, topic);
-    const offsets = archived();
     const leaders = [...session.leaders()];
     let least: { readonly ms: number; readonly partition: number | null } = {
       ms: retention.ms,

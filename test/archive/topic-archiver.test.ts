@@ -117,6 +117,26 @@ describe('the archive of a topic', () => {
     expect(holes).toEqual([]);
   });
 
+  test('does not say what is settled before it knows its partitions, and from where on they are to be archived', async () => {
+    await using rig = await ArchiveRig.create();
+    await using group = new Group(rig);
+    const member = new FakeTopic(2).member();
+    const begins: (() => void)[] = [];
+    const range = member.range.bind(member);
+    member.range = async (partition) => {
+      await new Promise<void>((resolve) => begins.push(resolve));
+      return range(partition);
+    };
+    group.start(member);
+    const [archiver] = group.archivers;
+    expect(archiver?.settledOffsets).toBeUndefined();
+    member.assign([1]);
+    await expect.poll(() => begins).toHaveLength(1);
+    expect(archiver?.settledOffsets).toBeUndefined();
+    begins[0]?.();
+    await expect.poll(() => archiver?.settledOffsets).toEqual(new Map([[1, 0]]));
+  });
+
   test('goes on once a broker answers again', async () => {
     await using rig = await ArchiveRig.create();
     await using group = new Group(rig);

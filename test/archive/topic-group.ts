@@ -13,6 +13,7 @@ export const START = 1_750_000_000_000;
 export class Group implements AsyncDisposable {
   readonly told: string[] = [];
   readonly holes: Hole[] = [];
+  readonly archivers: TopicArchiver[] = [];
   readonly #running: { readonly stop: AbortController; readonly done: Promise<void> }[] = [];
   readonly #rig: ArchiveRig;
 
@@ -39,6 +40,7 @@ export class Group implements AsyncDisposable {
         assigned: () => undefined,
       },
     });
+    this.archivers.push(archiver);
     const stop = new AbortController();
     this.#running.push({ stop, done: archiver.run(stop.signal) });
     return stop;

@@ -209,7 +209,7 @@ async function createTopicArchiver(
     topic: config.kafka.topic.name,
     clock: systemClock,
     archived: () => archiver.settledOffsets,
-    told: (headroom) => status.toldHeadroom(headroom, archiver.settledOffsets),
+    told: (headroom) => status.toldHeadroom(headroom, archiver.settledOffsets ?? new Map()),
   });
   return {
     run: async (signal) => {

@@ -64,7 +64,8 @@ export class TopicArchiver {
   readonly #laneOptions: LaneArchiverOptions;
   readonly #registration: TopicRegistration;
   readonly #partitions = new Map<number, TopicPartition>();
-  #assigned: readonly number[] = [];
+  /** Undefined until partitions are shared out. */
+  #assigned: readonly number[] | undefined;
   /** Those that were begun with all that the repository knows in mind. */
   readonly #lookedAt = new Set<number>();
   readonly #told = new Set<string>();
@@ -88,8 +89,9 @@ export class TopicArchiver {
     };
   }
 
-  /** What is settled of each of its partitions. */
-  get settledOffsets(): ReadonlyMap<number, number> {
+  /** What is settled of each of its partitions; undefined while it is not known which those are, or where they begin. */
+  get settledOffsets(): ReadonlyMap<number, number> | undefined {
+    if (this.#assigned?.every((n) => this.#partitions.has(n)) !== true) return undefined;
     return new Map([...this.#partitions].map(([n, one]) => [n, one.settledOffset]));
   }
 
@@ -162,7 +164,7 @@ export class TopicArchiver {
 
   async #beginAssigned(signal: AbortSignal): Promise<void> {
     const { source } = this.#options;
-    for (const n of this.#assigned) {
+    for (const n of this.#assigned ?? []) {
       if (this.#partitions.has(n) || signal.aborted) continue;
       const start = await this.#startOf(n);
       const registration = this.#registration;
@@ -224,7 +226,7 @@ export class TopicArchiver {
     const quiet = [...this.#partitions.values()].filter(({ isQuiet }) => isQuiet);
     if (quiet.length > 0) await this.#closures.refresh();
     for (const partition of quiet) await partition.lookAtEnds(this.#closures, signal);
-    const offsets = [...this.settledOffsets].filter(
+    const offsets = [...(this.settledOffsets ?? [])].filter(
       ([n, offset]) => this.#settled.get(n) !== offset,
     );
     if (offsets.length === 0) return;
