@@ -135,9 +135,8 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
     const lanes = await scene.lanes();
     const { endMs } = spanOf(lanes);
     expect((await scene.restore(SAFE)).plan.toMs).toBe(endMs);
-    const files = await listSegments(scene.rig.wal);
     // Records 13 to 23 are hidden, about.
-    for (const { name, frames } of files) {
+    for (const { name, frames } of await listSegments(scene.rig.wal)) {
       if ((frames[0]?.firstSeq ?? 0) <= 20) await rm(join(scene.rig.wal, name));
     }
     const error: unknown = await scene.find(at(endMs)).catch((fault: unknown) => fault);
