@@ -91,7 +91,12 @@ export class TopicArchiver {
 
   /** What is settled of each of its partitions; undefined while it is not known which those are, or where they begin. */
   get settledOffsets(): ReadonlyMap<number, number> | undefined {
-    if (this.#assigned?.every((n) => this.#partitions.has(n)) !== true) return undefined;
+    const isKnown = this.#assigned?.every((n) => this.#partitions.has(n)) === true;
+    return isKnown ? this.#settledSoFar : undefined;
+  }
+
+  /** Of those that have begun. */
+  get #settledSoFar(): ReadonlyMap<number, number> {
     return new Map([...this.#partitions].map(([n, one]) => [n, one.settledOffset]));
   }
 
@@ -226,7 +231,7 @@ export class TopicArchiver {
     const quiet = [...this.#partitions.values()].filter(({ isQuiet }) => isQuiet);
     if (quiet.length > 0) await this.#closures.refresh();
     for (const partition of quiet) await partition.lookAtEnds(this.#closures, signal);
-    const offsets = [...(this.settledOffsets ?? [])].filter(
+    const offsets = [...this.#settledSoFar].filter(
       ([n, offset]) => this.#settled.get(n) !== offset,
     );
     if (offsets.length === 0) return;
