@@ -111,7 +111,7 @@ describeOnStack('a promotion with writes going on', (stack) => {
       const right = cells('asof', 1);
       const wrong = [...cells('asof', 666), ...cells('asof.more', 666)];
       await putBy(proxies, right);
-      const standby = await follow(next, own, proxies, ['--delay', '6s']);
+      const standby = await follow(next, own, proxies, ['--delay', '30s']);
       const kept = [...before.acknowledged];
       await sleep(50);
       const asOf = Date.now();
