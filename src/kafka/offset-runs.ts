@@ -29,7 +29,7 @@ export class OffsetRuns {
   }
 
   /** The first offset that it does not hold, from there on. */
-  skip(offset: number): number {
+  firstLacking(offset: number): number {
     const run = this.#runs.findLast(({ from }) => from <= offset);
     return run !== undefined && offset < run.to ? run.to : offset;
   }

@@ -151,7 +151,7 @@ export class OtherLanes {
     const quiet = this.#runsOf(partition);
     for (const message of messages) {
       const { offset } = message;
-      if (offset >= window.high || quiet.skip(offset) > offset) continue;
+      if (offset >= window.high || quiet.firstLacking(offset) > offset) continue;
       const decoded = decodeMessage(partition, message);
       const isQuiet =
         decoded.kind === 'foreign' ||
@@ -160,7 +160,7 @@ export class OtherLanes {
       if (isQuiet) quiet.add(offset);
       else if (decoded.frame.lastReceivedAt >= fromMs) yield decoded.frame;
     }
-    window.next = quiet.skip(nextOffset);
+    window.next = quiet.firstLacking(nextOffset);
     if (window.next >= window.high) windows.delete(partition);
   }
 
@@ -186,7 +186,7 @@ export class OtherLanes {
     const places = await session.spansFrom(session.partitions(), fromMs);
     const windows = new Map<number, Window>();
     for (const [partition, { low, high }] of places) {
-      const next = this.#runsOf(partition).skip(low);
+      const next = this.#runsOf(partition).firstLacking(low);
       if (next < high) windows.set(partition, { next, high });
     }
     return windows;

@@ -10,7 +10,7 @@ test('a set of offsets finds the first that it does not hold', () => {
       for (const one of added) runs.add(one);
       let first = from;
       while (added.includes(first)) first += 1;
-      expect(runs.skip(from)).toBe(first);
+      expect(runs.firstLacking(from)).toBe(first);
     }),
   );
 });
@@ -18,6 +18,6 @@ test('a set of offsets finds the first that it does not hold', () => {
 test('of very many runs it forgets the oldest, and claims nothing that was not added', () => {
   const runs = new OffsetRuns();
   for (let offset = 0; offset < 6_000; offset += 2) runs.add(offset);
-  expect(runs.skip(5_998)).toBe(5_999);
-  expect(runs.skip(0)).toBe(0);
+  expect(runs.firstLacking(5_998)).toBe(5_999);
+  expect(runs.firstLacking(0)).toBe(0);
 });
