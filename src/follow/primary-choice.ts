@@ -1,12 +1,10 @@
-import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Fork, Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
-import { syncFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
-import { readIntact, writeChecked } from '../runtime/checked-json.ts';
+import { readIntact, removeChecked, writeChecked } from '../runtime/checked-json.ts';
 import { leaveBySwitch } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 
@@ -197,8 +195,7 @@ export class PrimaryChoice {
     }
     const rest = settled(choice, this.#configured);
     if (rest !== undefined) return this.#save(rest);
-    await rm(this.#path, { force: true });
-    await syncFolder(dirname(this.#path));
+    await removeChecked(this.#path);
     this.#choice = undefined;
   }
 

@@ -1,8 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../record/position.ts';
-import { readIntact, writeChecked } from '../runtime/checked-json.ts';
-import { syncFolder } from '../runtime/durable-file.ts';
+import { readIntact, removeChecked, writeChecked } from '../runtime/checked-json.ts';
 
 /** An OpenTSDB that a data directory fed, and where it stood. */
 export interface PrimaryPlace {
@@ -35,8 +33,7 @@ export async function writePlace(data: string, place: PrimaryPlace): Promise<voi
 
 /** Durable when it resolves. */
 export async function removePlaces(data: string): Promise<void> {
-  await rm(pathOf(data), { force: true });
-  await syncFolder(data);
+  await removeChecked(pathOf(data));
 }
 
 function pathOf(data: string): string {

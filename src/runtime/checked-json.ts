@@ -1,12 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { checksum } from './checksum.ts';
-import { writeFileAtomic } from './durable-file.ts';
+import { syncFolder, writeFileAtomic } from './durable-file.ts';
 import { WalError } from './errors.ts';
 
 /** A small file of the data directory: one line of JSON, and its checksum on a second one. Durable when it resolves. */
 export async function writeChecked(path: string, value: object): Promise<void> {
   const text = JSON.stringify({ format: 1, ...value });
   await writeFileAtomic(path, `${text}\n${checksum(text)}\n`);
+}
+
+/** Durable when it resolves. An absent one is fine. */
+export async function removeChecked(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncFolder(dirname(path));
 }
 
 /** What was written there; `absent` when there is none, `damaged` when it is something else. */

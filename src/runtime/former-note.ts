@@ -1,7 +1,5 @@
-import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { readIntact, writeChecked } from './checked-json.ts';
-import { syncFolder } from './durable-file.ts';
+import { basename, join } from 'node:path';
+import { readIntact, removeChecked, writeChecked } from './checked-json.ts';
 import { explain } from './errors.ts';
 import { formatInstant } from './instant.ts';
 
@@ -63,8 +61,7 @@ export class FormerNote<T extends Former> {
 
   /** Durable when it resolves. */
   async remove(): Promise<void> {
-    await rm(this.path, { force: true });
-    await syncFolder(dirname(this.path));
+    await removeChecked(this.path);
   }
 }
 
