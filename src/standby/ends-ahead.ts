@@ -2,6 +2,7 @@ import type { Catalog } from '../archive/holdings/catalog.ts';
 import type { SegmentName } from '../archive/format/object-names.ts';
 import type { LaneFrame } from '../record/lane-frame.ts';
 import { formatRecordHeader } from '../record/record.ts';
+import { lastBy } from './archived-times.ts';
 import { isLacking, type Place } from './place.ts';
 
 /**
@@ -41,11 +42,4 @@ export class EndsAhead {
       body: Buffer.from(header),
     };
   }
-}
-
-/** The segment with the last record, of those that were received up to then as a whole. */
-function lastBy(objects: readonly SegmentName[], ms: number): SegmentName | undefined {
-  let last: SegmentName | undefined;
-  for (const one of objects) if (one.toMs <= ms && one.lastSeq > (last?.lastSeq ?? 0)) last = one;
-  return last;
 }
