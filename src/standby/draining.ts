@@ -100,7 +100,7 @@ export class Draining {
         // Where it could not be written down it follows on.
         if (this.promotion.kind === 'none') gate.drain(undefined);
       }
-    } else if (fork?.id !== promotion.fork?.id || said.to !== known) {
+    } else if ((fork !== undefined && fork.id !== promotion.fork?.id) || said.to !== known) {
       await state.save({ promotion: { ...promotion, ...said } });
     }
   }
