@@ -209,7 +209,7 @@ export class Delivery {
     this.#recent.seen(nowMs);
     const isLate = nowMs - sentMs > PROMPT_WRITE_MS;
     if (isLate && !this.#recent.remembers(sentMs)) this.#renew(batch);
-    this.canary.offer(batch, { refused: lines, mayTie: new Set(flight.rewrites.lines), later });
+    this.canary.offer(batch, { refused: lines, rewrites: flight.rewrites.lines, later });
     this.#noteMends(flight, lines, nowMs);
     const { own, settled } = refusedPoints(batch, applied.refused, later);
     const late = this.#advance(batch.last, nowMs - sentMs, own);

@@ -20,7 +20,7 @@ interface Handled {
   /** Lines of it. */
   readonly refused: ReadonlySet<number>;
   /** Lines that may lose against an earlier write of their instant until they are put once more. */
-  readonly mayTie: ReadonlySet<number>;
+  readonly rewrites: readonly number[];
   /** On their way after it. */
   readonly later: readonly Batch[];
 }
@@ -119,10 +119,12 @@ export class Canary {
    * The batch was handled: its last points may serve, unless they were refused, or those on their way
    * after it write the same instants. What may tie isn't read back: it shows only once it was put again, which waits for this proof.
    */
-  offer(batch: Batch, { refused, mayTie, later }: Handled): void {
+  offer(batch: Batch, { refused, rewrites, later }: Handled): void {
     const { chunk, lines, telnet } = batch;
     if (lines.length === refused.size) return;
     this.note();
+    // Of HTTP none is read back.
+    const mayTie = new Set(telnet ? rewrites : []);
     let mayBeSpare = this.#look !== undefined;
     const lookBack = this.isReady ? LOOK_BACK : LOOK_BACK_MAX;
     for (let at = lines.length - 1; at >= Math.max(0, lines.length - lookBack); at -= 1) {
