@@ -3,7 +3,7 @@ import { Duckdb } from '../src/archive/duckdb.ts';
 import { openRepository } from '../src/archive/repository.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { beginningAt } from '../src/standby/place.ts';
-import { RepositorySource } from '../src/standby/repository-source.ts';
+import { RepositorySource } from '../src/standby/repository/repository-source.ts';
 
 /** What a standby of a repository does before it gives anything, in a process of its own; then tells how long its looks took. */
 const [place = '', scratch = '', at = ''] = process.argv.slice(2);

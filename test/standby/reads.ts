@@ -1,5 +1,5 @@
 import { type Place, withLanes } from '../../src/standby/place.ts';
-import type { SourceRead, StandbySource } from '../../src/standby/standby-source.ts';
+import type { SourceRead, StandbySource } from '../../src/standby/source/standby-source.ts';
 
 const READS_MAX = 3_000;
 

@@ -129,8 +129,8 @@ describe.concurrent('a state', () => {
     await rig.stop();
     const other = await StandbyRig.open(clock);
     await other.log.write([line('m', 1)]);
-    const { StateDirectory } = await import('../../src/standby/state-directory.ts');
-    const { LogSource } = await import('../../src/standby/log-source.ts');
+    const { StateDirectory } = await import('../../src/standby/target/state-directory.ts');
+    const { LogSource } = await import('../../src/standby/source/log-source.ts');
     const { PublishedLog } = await import('../../src/wal/published-log.ts');
     await expect(
       StateDirectory.open(rig.statePath, new URL(other.tsd.url), false),

@@ -1,6 +1,6 @@
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
-import type { StandbyState } from '../state-directory.ts';
+import type { StandbyState } from '../target/state-directory.ts';
 
 /**
  * What was sent to a target can't be taken back: one that has, or may have, something that was received after the time to stop at never

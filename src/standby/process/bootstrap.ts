@@ -7,7 +7,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { Metrics } from '../../runtime/metrics.ts';
 import type { RestoreRequest, RestoreResult } from '../../restore/restore-request.ts';
 import { beginningAt, type Place } from '../place.ts';
-import type { StateDirectory } from '../state-directory.ts';
+import type { StateDirectory } from '../target/state-directory.ts';
 import { assertNoLoop } from './assert-no-loop.ts';
 import { BootstrapReport } from './bootstrap-report.ts';
 import type { StandbyRequest } from './standby-request.ts';

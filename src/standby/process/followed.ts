@@ -8,12 +8,12 @@ import { systemClock } from '../../runtime/clock.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { isToFollowAgain } from '../drain.ts';
-import { LogSource } from '../log-source.ts';
+import { isToFollowAgain } from '../target/drain.ts';
+import { LogSource } from '../source/log-source.ts';
 import { beginningAt, type Place } from '../place.ts';
-import type { StateDirectory } from '../state-directory.ts';
-import type { StandbySource } from '../standby-source.ts';
-import { TopicSource } from '../topic-source.ts';
+import type { StateDirectory } from '../target/state-directory.ts';
+import type { StandbySource } from '../source/standby-source.ts';
+import { TopicSource } from '../topic/topic-source.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import { openConnection } from '../../kafka/open-connection.ts';
 import { TOPIC_UNREAD } from '../../archive/topic/topic-unread.ts';
@@ -60,7 +60,7 @@ async function openArchive(
   { logger, onBypass, state }: ArchiveParts,
 ): Promise<Followed> {
   // DuckDB is loaded for it only.
-  const { RepositorySource } = await import('../repository-source.ts');
+  const { RepositorySource } = await import('../repository/repository-source.ts');
   const { Duckdb } = await import('../../archive/duckdb.ts');
   const repository = await openRepository(place);
   const duckdb = await Duckdb.open({ scratch: join(request.state, 'duckdb'), ...DUCKDB_LIMITS });

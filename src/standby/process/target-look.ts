@@ -6,7 +6,7 @@ import { listNames, NAMES_SHOWN } from '../../restore/target-content.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { StateDirectory } from '../state-directory.ts';
+import type { StateDirectory } from '../target/state-directory.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import type { StandbyRequest } from './standby-request.ts';
 

@@ -6,7 +6,7 @@ import { parseStandby } from '../../../src/cli/standby/parse-standby.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
-import { StateDirectory } from '../../../src/standby/state-directory.ts';
+import { StateDirectory } from '../../../src/standby/target/state-directory.ts';
 import { Cursor } from '../../../src/wal/cursor.ts';
 import { ArchiveRig, line, writeLane } from '../../archive/archive-rig.ts';
 import { TestLog } from '../../kit/wal-log.ts';

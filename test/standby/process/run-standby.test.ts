@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AdminClient, type AdminAnswer } from '../../../src/admin/admin-client.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
-import { StateDirectory } from '../../../src/standby/state-directory.ts';
+import { StateDirectory } from '../../../src/standby/target/state-directory.ts';
 import { freePort } from '../../kit/ports.ts';
 import { StandbyRig } from '../rig.ts';
 import { tempDirectory } from '../../kit/temp.ts';

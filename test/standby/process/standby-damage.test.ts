@@ -8,17 +8,17 @@ import {
 import { systemClock } from '../../../src/runtime/clock.ts';
 import type { Logger } from '../../../src/runtime/logger.ts';
 import { Metrics } from '../../../src/runtime/metrics.ts';
-import { Gate } from '../../../src/standby/gate.ts';
+import { Gate } from '../../../src/standby/arrivals/gate.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
 import { Standby } from '../../../src/standby/standby.ts';
-import { StateDirectory } from '../../../src/standby/state-directory.ts';
+import { StateDirectory } from '../../../src/standby/target/state-directory.ts';
 import { FakeTsd } from '../../kit/fake-tsd.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 import { Fabricated } from '../../restore/kit/fabricated.ts';
 import { harmSegments } from '../../restore/kit/harm-segments.ts';
 import type { MadeRecord } from '../../restore/kit/history.ts';
-import { StillClock } from '../fake-shared-topic.ts';
-import { sourceOf } from '../repository-reads.ts';
+import { StillClock } from '../topic/fake-shared-topic.ts';
+import { sourceOf } from '../repository/repository-reads.ts';
 
 const LANE = 'aaaaaaaaaaaaaaaa';
 const LIMITS = {

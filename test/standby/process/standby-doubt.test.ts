@@ -10,7 +10,7 @@ import {
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Metrics } from '../../../src/runtime/metrics.ts';
-import { Gate } from '../../../src/standby/gate.ts';
+import { Gate } from '../../../src/standby/arrivals/gate.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
 import type { Standby } from '../../../src/standby/standby.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeSeen, hasCaughtUp } from '../../../src/standby/process/standby-report.ts';
-import type { SeenLane } from '../../../src/standby/seen-lanes.ts';
+import type { SeenLane } from '../../../src/standby/source/seen-lanes.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;

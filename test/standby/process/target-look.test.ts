@@ -5,7 +5,7 @@ import { lookAtTarget, type TargetLookOptions } from '../../../src/standby/proce
 import { loadConfig } from '../../../src/config/load.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { beginningAt } from '../../../src/standby/place.ts';
-import { StateDirectory } from '../../../src/standby/state-directory.ts';
+import { StateDirectory } from '../../../src/standby/target/state-directory.ts';
 import { Cursor } from '../../../src/wal/cursor.ts';
 import type { FakeTsd } from '../../kit/fake-tsd.ts';
 import { until } from '../../kit/until.ts';
