@@ -3,12 +3,12 @@ import { LineBuffer } from '../record/line-buffer.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { listenFailed } from '../runtime/listen-failed.ts';
 import { Admission } from './admission.ts';
-import { HttpServer } from './http-server.ts';
+import { HttpServer } from './http/http-server.ts';
 import type { IngestOptions } from './ingest-options.ts';
 import { SharedReads } from './shared-read.ts';
 import { SpareBuffers } from './spare-buffers.ts';
-import { TelnetCommands } from './telnet-commands.ts';
-import { TelnetConnection, type TelnetContext } from './telnet-connection.ts';
+import { TelnetCommands } from './telnet/telnet-commands.ts';
+import { TelnetConnection, type TelnetContext } from './telnet/telnet-connection.ts';
 
 /** How long a connection may stay without its first byte, unless the idle time-out is shorter. */
 const FIRST_BYTE_TIMEOUT_MS = 30_000;

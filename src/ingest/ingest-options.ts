@@ -1,5 +1,5 @@
 import type { PutRules } from '../opentsdb/put-rules.ts';
-import type { Transport, WritePath } from './write-path.ts';
+import type { Transport, WritePath } from './write-path/write-path.ts';
 
 /**
  * Why points were not taken: `invalid` by OpenTSDB's rules; `unreadable`, `too-large`, `overload` (too much in

@@ -2,7 +2,7 @@ import { createAdminServer } from '../admin/admin-server.ts';
 import { formatAddress } from '../config/address.ts';
 import type { Config } from '../config/options.ts';
 import { createFrontDoor, type FrontDoor } from '../ingest/front-door.ts';
-import { shortRefusal } from '../ingest/durable-write-path.ts';
+import { shortRefusal } from '../ingest/write-path/durable-write-path.ts';
 import { makeFolder } from '../runtime/durable-file.ts';
 import { WalError } from '../runtime/errors.ts';
 import { systemClock, untilAborted } from '../runtime/clock.ts';

@@ -8,7 +8,7 @@ import { Primary } from '../follow/primary.ts';
 import type { SentBodies } from '../follow/deliver/sent-bodies.ts';
 import { type Barred, probe } from '../follow/probe.ts';
 import type { Witnesses } from '../follow/witnesses.ts';
-import type { DurableWritePath } from '../ingest/durable-write-path.ts';
+import type { DurableWritePath } from '../ingest/write-path/durable-write-path.ts';
 import { PutClient } from '../opentsdb/put-client.ts';
 import type { Hole } from '../record/control.ts';
 import type { Fork } from '../record/fork.ts';

@@ -1,5 +1,5 @@
 import type { PrimaryChoice } from '../follow/primary-choice.ts';
-import type { DurableWritePath } from '../ingest/durable-write-path.ts';
+import type { DurableWritePath } from '../ingest/write-path/durable-write-path.ts';
 import { type Fork, recordsIn } from '../record/fork.ts';
 import { comparePositions, type Position } from '../record/position.ts';
 import { WalError } from '../runtime/errors.ts';

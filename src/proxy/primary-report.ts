@@ -4,7 +4,7 @@ import type { PrimaryFacts } from '../follow/primary-facts.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { PrimaryEvents } from '../follow/primary.ts';
 import type { Suspect } from '../follow/deliver/suspects.ts';
-import type { DurableWritePath } from '../ingest/durable-write-path.ts';
+import type { DurableWritePath } from '../ingest/write-path/durable-write-path.ts';
 import type { Hole, Outcome } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../config/options.ts';
 import type { Primary } from '../follow/primary.ts';
 import { SentBodies } from '../follow/deliver/sent-bodies.ts';
-import { type Awaited, DurableWritePath } from '../ingest/durable-write-path.ts';
+import { type Awaited, DurableWritePath } from '../ingest/write-path/durable-write-path.ts';
 import type { Hole } from '../record/control.ts';
 import { earlier, formatPosition, type Position } from '../record/position.ts';
 import { untilAborted } from '../runtime/clock.ts';

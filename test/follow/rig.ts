@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { createProxyMetrics } from '../../src/proxy/proxy-metrics.ts';
 import { Proxy } from '../../src/proxy/proxy.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Submission, WriteOutcome } from '../../src/ingest/write-path.ts';
+import type { Submission, WriteOutcome } from '../../src/ingest/write-path/write-path.ts';
 import type { Position } from '../../src/record/position.ts';
 import { parsePutBody } from '../../src/opentsdb/put-body.ts';
 import { DEFAULT_RULES } from '../../src/opentsdb/put-rules.ts';

@@ -1,5 +1,10 @@
 import type { Position } from '../../src/record/position.ts';
-import type { Refusal, Submission, WriteOutcome, WritePath } from '../../src/ingest/write-path.ts';
+import type {
+  Refusal,
+  Submission,
+  WriteOutcome,
+  WritePath,
+} from '../../src/ingest/write-path/write-path.ts';
 
 export interface Submitted {
   readonly transport: string;
