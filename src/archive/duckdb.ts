@@ -7,6 +7,8 @@ export interface DuckdbOptions {
   /** Beyond this DuckDB uses the scratch folder; the process itself comes on top. */
   readonly memoryMb: number;
   readonly threads: number;
+  /** When it aborts, the statement that is under way rejects, and so does any later one. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What DuckDB says against a statement. */
@@ -23,13 +25,21 @@ export class DuckdbError extends Error {
 export class Duckdb {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.interrupt();
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    signal: AbortSignal | undefined,
+  ) {
     this.#instance = instance;
     this.#connection = connection;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  static async open({ scratch, memoryMb, threads }: DuckdbOptions): Promise<Duckdb> {
+  static async open({ scratch, memoryMb, threads, signal }: DuckdbOptions): Promise<Duckdb> {
     await rm(scratch, { recursive: true, force: true });
     await mkdir(scratch, { recursive: true });
     const instance = await DuckDBInstance.create(':memory:', {
@@ -42,21 +52,24 @@ export class Duckdb {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
-    return new Duckdb(instance, await instance.connect());
+    return new Duckdb(instance, await instance.connect(), signal);
   }
 
   /** Returns how many rows were written or changed. */
   async run(sql: string): Promise<number> {
+    this.#signal?.throwIfAborted();
     return (await told(this.#connection.run(sql))).rowsChanged;
   }
 
   /** All rows at once. Whole numbers of 64 bits come as bigint. */
   async rows(sql: string): Promise<Record<string, unknown>[]> {
+    this.#signal?.throwIfAborted();
     return (await told(this.#connection.runAndReadAll(sql))).getRowObjectsJS();
   }
 
   /** The same, some rows at a time and in bounded memory; ask for nothing else before it ended. */
   async *stream(sql: string): AsyncGenerator<Record<string, unknown>[]> {
+    this.#signal?.throwIfAborted();
     const result = await told(this.#connection.stream(sql));
     const chunks = result.yieldRowObjectJs();
     for (;;) {
@@ -72,6 +85,7 @@ export class Duckdb {
   }
 
   close(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#connection.closeSync();
     this.#instance.closeSync();
   }

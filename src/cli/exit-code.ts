@@ -27,7 +27,9 @@ Exit codes:
   6  restore: the target differs from what was restored, or refuses points of it; compare: the two differ
   7  the repository is damaged
   8  log grep: no write fits
-  9  promote: not finished; the same command goes on where it stood`;
+  9  promote: not finished; the same command goes on where it stood
+A command that is interrupted ends with 1 and says what holds. Of one that a signal ended at once (a second Ctrl-C, or
+one before it had begun) the shell shows 130 (SIGINT) or 143 (SIGTERM): a restore goes on by the same command all the same.`;
 
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   CONFIG_INVALID: EXIT.usage,

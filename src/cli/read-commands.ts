@@ -4,6 +4,7 @@ import { addTopicFlags, topicOf } from './flags.ts';
 import { collect, examples, REPOSITORY_HELP } from './help.ts';
 import type { InfoOptions } from './history/info.ts';
 import type { GrepOptions } from './history/log-grep.ts';
+import { listenForStop } from '../runtime/stop-signal.ts';
 import type { RestoreFlags } from './restore/restore.ts';
 
 export function addInfo(program: Command, settle: (code: ExitCode) => void): void {
@@ -121,7 +122,9 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
       ),
     )
     .action(async (options: RestoreFlags, command: Command) => {
+      // What is needed takes a while to load: who interrupts that is to be told what it means, too.
+      using stop = listenForStop();
       const { runRestore } = await import('./restore/restore.ts');
-      settle(await runRestore(options, await topicOf(command)));
+      settle(await runRestore(options, await topicOf(command), stop.signal));
     });
 }

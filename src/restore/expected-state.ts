@@ -6,7 +6,7 @@ import type { Demands, FoldCounts } from './fold-query.ts';
 import type { FoldRange } from './fold-range.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
 import type { damageReader } from './read-log.ts';
-import { readTrustedSegments } from './trusted-segments.ts';
+import { readTrustedSegments, type TrustOptions } from './trusted-segments.ts';
 
 /** Rows that are folded at once. Part of the meaning of a checkpoint. */
 const RANGE_ROWS = 1_250_000;
@@ -33,13 +33,15 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
     request: RestoreRequest,
     options: {
       readonly scratch: string;
-      readonly onChecked: (bytes: number) => void;
+      readonly onChecked: TrustOptions['onChecked'];
       /** See `damageReader`. */
       readonly readWithout: ReturnType<typeof damageReader>;
+      /** When it aborts, this and all that is computed rejects. */
+      readonly signal?: AbortSignal | undefined;
     },
   ): Promise<ExpectedState> {
     const { sources, catalog, local, asOfMs } = state;
-    const { onChecked, readWithout } = options;
+    const { onChecked, readWithout, signal } = options;
     let found = state;
     const { allowHoles, isOnlyConfirmed, memoryMb, threads } = request;
     const segments = await readTrustedSegments({
@@ -50,9 +52,10 @@ export class ExpectedState implements AsyncDisposable, FoldedState {
       allowHoles,
       isOnlyConfirmed,
       onChecked,
+      signal,
       readWithout: readWithout && (async (damaged) => (found = await readWithout(damaged))),
     });
-    const database = await Duckdb.open({ scratch: options.scratch, memoryMb, threads });
+    const database = await Duckdb.open({ scratch: options.scratch, memoryMb, threads, signal });
     try {
       const fold = await Fold.open(database, segments.input, RANGE_ROWS);
       const folded = { fold, ranges: await fold.ranges(), demands: await fold.demands() };

@@ -3,7 +3,6 @@ import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Measure } from '../runtime/progress.ts';
 import { type ExpectedState, StateTally } from './expected-state.ts';
-import { interrupted } from './interruption.ts';
 import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, StateCounts } from './restore-request.ts';
@@ -26,7 +25,7 @@ export interface LoadRun extends StateRun {
 
 /**
  * Loads the state from where an earlier run stood, and notes how far it has come. Resolves to what it loaded, null when that was
- * only the rest. Throws RESTORE_INTERRUPTED when the signal aborts.
+ * only the rest. Rejects when the signal aborts.
  */
 export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   const { target, state, work, clock, report, signal, checkpoint, rate } = run;
@@ -68,7 +67,7 @@ export async function loadState(run: LoadRun): Promise<StateCounts | null> {
   const progress = phaseProgress({ clock, report, phase: 'loading', measure });
   try {
     const isLoaded = await load.run(signal);
-    if (!isLoaded) throw interrupted(work.path, plan.toMs);
+    if (!isLoaded) throw signal.reason;
   } finally {
     progress.end();
   }

@@ -5,7 +5,6 @@ import { buildTail, type BuiltTail } from '../archive/tail/tail-builder.ts';
 import type { Damaged } from '../archive/holdings/without-damaged.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { checkState, type FoundState } from './find-state.ts';
-import { interrupted } from './interruption.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { RestoreEvent, RestoreRequest } from './restore-request.ts';
 import type { WorkDirectory } from './work-directory.ts';
@@ -24,13 +23,11 @@ export interface ReadLogOptions {
 /**
  * Makes segments of what only the log or the topic has. What is archived, and leaves these, while that goes on is looked for in the
  * repository.
- * Throws as `findState` does, for what shows only now; RESTORE_INTERRUPTED when the signal aborts.
+ * Throws as `findState` does, for what shows only now. Rejects when the signal aborts.
  */
 export async function readLog(found: FoundState, options: ReadLogOptions): Promise<FoundState> {
   if (!hasTail(found)) return found;
-  const read = await unlessInterrupted(found, options, () =>
-    readAsLongAsItMoves(found, options, undefined),
-  );
+  const read = await readAsLongAsItMoves(found, options, undefined);
   checkState(read, options.request.allowHoles);
   return read;
 }
@@ -44,27 +41,12 @@ export function damageReader(
   options: ReadLogOptions,
 ): ((damaged: Damaged) => Promise<FoundState>) | undefined {
   if (!hasTail(found)) return undefined;
-  return (damaged) =>
-    unlessInterrupted(found, options, async () =>
-      readAsLongAsItMoves(await lookAgain(found, options, damaged), options, damaged),
-    );
+  return async (damaged) =>
+    readAsLongAsItMoves(await lookAgain(found, options, damaged), options, damaged);
 }
 
 function hasTail({ tail, topic }: FoundState): boolean {
   return tail !== undefined || topic !== undefined;
-}
-
-async function unlessInterrupted(
-  { asOfMs }: FoundState,
-  { signal, work }: ReadLogOptions,
-  task: () => Promise<FoundState>,
-): Promise<FoundState> {
-  try {
-    return await task();
-  } catch (error) {
-    if (signal.aborted) throw interrupted(work.path, asOfMs);
-    throw error;
-  }
 }
 
 async function readAsLongAsItMoves(

@@ -1,14 +1,13 @@
 import { QueryClient } from '../opentsdb/query-client.ts';
 import type { Sources } from '../archive/tail/sources.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Measure, Progress } from '../runtime/progress.ts';
 import { Cursor } from '../wal/cursor.ts';
 import { ExpectedState } from './expected-state.ts';
 import { sourceName } from './describe-plan.ts';
 import { checkState, findState, type FoundState } from './find-state.ts';
-import { interrupted } from './interruption.ts';
+import { type Left, orAborted, unlessInterrupted } from './interruption.ts';
 import { loadState } from './load-state.ts';
 import { preflight, refuseFaults } from './preflight.ts';
 import { phaseProgress } from './phase-progress.ts';
@@ -60,9 +59,14 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const work = await WorkDirectory.open(folder.path, request.isDryRun ? [...key, 'dry'] : key);
   let isOver = false;
   try {
-    const run = new Run(options, { ...found, asOfMs }, work, workPath(folder.path, key));
+    const place = workPath(folder.path, key);
+    const run = new Run(options, { ...found, asOfMs }, work, place);
     const result = {
-      ...(await run.result()),
+      ...(await unlessInterrupted(
+        options.signal,
+        () => run.result(),
+        () => leftBy(request, place),
+      )),
       seconds: Math.round(clock.monotonicMs() - startedMs) / 1_000,
     };
     isOver = result.outcome !== 'differs';
@@ -77,14 +81,20 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   }
 }
 
+/** Nothing is open meanwhile, so that listing a slow repository need not be waited for. */
 async function find({ request, clock, signal }: RestoreOptions): Promise<FoundState> {
-  try {
-    return await findState(request, clock.now(), signal);
-  } catch (cause) {
-    if (!signal.aborted) throw cause;
-    const hint = 'Nothing was begun yet: the same command begins anew.';
-    throw new WalError('RESTORE_INTERRUPTED', 'the restore was interrupted', { cause, hint });
-  }
+  return unlessInterrupted(
+    signal,
+    () => orAborted(signal, findState(request, clock.now(), signal)),
+    () => leftBy(request, undefined),
+  );
+}
+
+/** `place`: the work directory of the restore, once it is known which that is. */
+async function leftBy({ isDryRun }: RestoreRequest, place: string | undefined): Promise<Left> {
+  const checkpoint = place === undefined ? undefined : await readCheckpoint(place);
+  if (place === undefined || checkpoint === undefined) return { isDryRun };
+  return { isDryRun, place: { work: place, checkpoint } };
 }
 
 /** `safe` stays what it was for an earlier run that goes on. */
@@ -165,16 +175,17 @@ class Run {
 
   async #openState(found: FoundState): Promise<ExpectedState> {
     const { request } = this.#options;
-    let bytes = 0;
-    const progress = this.#progress('checking', () => ({ progress: 0, done: bytes }));
+    let checked: Measure = { progress: 0, done: 0 };
+    const progress = this.#progress('checking', () => checked);
     try {
-      const onChecked = (more: number): void => {
-        bytes += more;
+      const onChecked = (bytes: number, share: number): void => {
+        checked = { progress: share, done: checked.done + bytes };
       };
       return await ExpectedState.open(found, request, {
         scratch: this.#work.scratch,
         onChecked,
         readWithout: damageReader(found, { ...this.#options, work: this.#work }),
+        signal: this.#options.signal,
       });
     } finally {
       progress.end();
@@ -209,12 +220,9 @@ class Run {
       const characters = await fold.characters();
       const metrics = await fold.metrics();
       const { tags } = demands;
-      const findings = await preflight({
-        client,
-        target,
-        metrics,
-        demands: { tags, characters, ...before, feeder, allowOtherMetrics },
-      });
+      const wanted = { tags, characters, ...before, feeder, allowOtherMetrics };
+      const judged = preflight({ client, target, metrics, demands: wanted });
+      const findings = await orAborted(this.#options.signal, judged);
       for (const finding of findings) this.#options.report({ event: 'target', ...finding });
       refuseFaults(target, findings);
     } finally {
@@ -234,7 +242,6 @@ class Run {
       return await state.count((range, counts) => {
         rows += range.rows;
         points += counts.points;
-        if (this.#options.signal.aborted) throw interrupted(this.#work.path, state.plan.toMs);
       });
     } finally {
       progress.end();

@@ -29,8 +29,9 @@ export interface TrustOptions {
   readonly asOfMs: number;
   readonly allowHoles: boolean;
   readonly isOnlyConfirmed: boolean;
-  /** Called as objects are checked. */
-  readonly onChecked: (bytes: number) => void;
+  /** Called as segments are checked: so many bytes more, and which share of what is to be checked is, 0 to 1, by its records. */
+  readonly onChecked: (bytes: number, share: number) => void;
+  readonly signal?: AbortSignal | undefined;
   /** Looks for what else has the records of segments that are damaged, beside the repository; undefined where there is nothing beside it. */
   readonly readWithout?:
     | ((damaged: Damaged) => Promise<Pick<TrustOptions, 'catalog' | 'local'>>)
@@ -97,10 +98,23 @@ async function checkAll(
   known: Known,
 ): Promise<void> {
   const among = { ...options, local };
-  for (const { points, later } of lanes.values()) {
-    for (const use of points) await check(among, use, { ...known, isNeeded: true });
-    for (const use of later) await check(among, use, { ...known, isNeeded: false });
+  const covers = [...lanes.values()];
+  const total = recordsOf(covers.flatMap(({ points, later }) => [...points, ...later]));
+  let done = 0;
+  const take = async (use: SegmentUse, isNeeded: boolean): Promise<void> => {
+    options.signal?.throwIfAborted();
+    const bytes = await check(among, use, { ...known, isNeeded });
+    done += recordsOf([use]);
+    options.onChecked(bytes, done / total);
+  };
+  for (const { points, later } of covers) {
+    for (const use of points) await take(use, true);
+    for (const use of later) await take(use, false);
   }
+}
+
+function recordsOf(uses: readonly SegmentUse[]): number {
+  return uses.reduce((sum, { firstSeq, lastSeq }) => sum + lastSeq - firstSeq + 1, 0);
 }
 
 /** A segment whose sidecar is whole, and the path of its data once these were checked. */
@@ -114,41 +128,43 @@ interface Known {
   readonly damaged: Map<string, string>;
 }
 
+/** Resolves to how many bytes of data it read and found whole. */
 async function check(
   options: TrustOptions,
   use: SegmentUse,
   /** `isNeeded`: its points are wanted; otherwise only its outcomes, if there are any. */
   known: Known & { readonly isNeeded: boolean },
-): Promise<void> {
+): Promise<number> {
   const name = formatSidecarName(use.segment);
   const local = options.local.get(name);
   if (local !== undefined) {
     known.checked.set(name, local);
-    return;
+    return 0;
   }
   const before = known.checked.get(name);
-  if (known.damaged.has(name) || before?.path !== undefined) return;
+  if (known.damaged.has(name) || before?.path !== undefined) return 0;
   try {
     const sidecar = before?.sidecar ?? (await readSidecar(options.store, use.segment));
     if (sidecar === undefined) {
       known.damaged.set(name, `${name} is gone`);
-      return;
+      return 0;
     }
     const isRead = sidecar.data !== null && (known.isNeeded || sidecar.refused > 0);
     const path =
       isRead && sidecar.data !== null ? await checkData(options, sidecar.data) : undefined;
     known.checked.set(name, { sidecar, path });
+    return path === undefined ? 0 : (sidecar.data?.bytes ?? 0);
   } catch (error) {
     const isDamage = error instanceof WalError && error.code === 'REPOSITORY_DAMAGED';
     if (!isDamage) throw error;
     known.damaged.set(name, error.message);
+    return 0;
   }
 }
 
-async function checkData({ store, onChecked }: TrustOptions, data: DataObject): Promise<string> {
-  const checked = await checkDataObject(store, data);
+async function checkData({ store, signal }: TrustOptions, data: DataObject): Promise<string> {
+  const checked = await checkDataObject(store, data, signal);
   if (checked.kind !== 'whole') throw new WalError('REPOSITORY_DAMAGED', checked.reason);
-  onChecked(data.bytes);
   return checked.path;
 }
 

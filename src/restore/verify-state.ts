@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { QueryClient } from '../opentsdb/query-client.ts';
 import { WalError } from '../runtime/errors.ts';
 import { readCells } from './expected-cell.ts';
-import { interrupted } from './interruption.ts';
 import type { StateRun } from './load-state.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type { RestoreResult } from './restore-request.ts';
@@ -10,7 +9,7 @@ import { QUERIES_MAX, Verification } from './verification.ts';
 
 export const QUERY_LIMITS = { requestTimeoutMs: 60_000, connectionsMax: QUERIES_MAX * 2 } as const;
 
-/** Compares the target with the state, and lists the differences. Throws RESTORE_INTERRUPTED, or TARGET_UNUSABLE when it stops answering. */
+/** Compares the target with the state, and lists the differences. Throws TARGET_UNUSABLE when it stops answering; rejects when the signal aborts. */
 export async function verifyState({
   target,
   state,
@@ -43,7 +42,7 @@ export async function verifyState({
       rows += range.rows;
     }
   } catch (cause) {
-    if (signal.aborted) throw interrupted(work.path, state.plan.toMs);
+    if (signal.aborted) throw cause;
     throw new WalError('TARGET_UNUSABLE', `the comparison broke off: ${(cause as Error).message}`, {
       cause,
       hint: 'Everything is loaded. The same command goes on with the comparison.',

@@ -29,7 +29,8 @@ export const ERROR_CODES = {
     'The lane is not known, has ended already, or may still be written to. `tsdb-wal info` names the lanes and how they stand.',
   TARGET_UNUSABLE:
     'The OpenTSDB to restore into, to feed or to compare cannot be reached, holds data already, or would not hold the result. The hint has the remedy for each fault.',
-  RESTORE_INTERRUPTED: 'The restore was interrupted. The same command goes on where it stood.',
+  RESTORE_INTERRUPTED:
+    'A restore was interrupted. The same command, in the same directory or with the same --work, goes on where it stood; where nothing was sent yet, as by a dry run, it begins anew.',
   PROMOTE_REFUSED:
     'As things stand, the primary cannot be held, switched or released so, or the standby drained. Mend what the message names, and try again.',
   PROMOTE_UNFINISHED:

@@ -60,6 +60,23 @@ describe('the segments that a restore trusts', () => {
     expect([...trusted.damaged.keys()]).toEqual([expect.stringContaining('/hour/') as string]);
   });
 
+  test('are checked one after the other: how far that is grows to all of it, and it can be ended', async () => {
+    await using made = await repository();
+    const shares: number[] = [];
+    await trust(made, { onChecked: (_bytes, share) => shares.push(share) });
+    expect(shares).toEqual([6 / 12, 9 / 12, 1]);
+    const stop = new AbortController();
+    let checks = 0;
+    const onChecked = (): void => {
+      checks += 1;
+      stop.abort();
+    };
+    await expect(trust(made, { onChecked, signal: stop.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(checks).toBe(1);
+  });
+
   test('do without a merged one whose sidecar names the data of another segment', async () => {
     await using made = await repository();
     const [hour, minute] = await Promise.all(

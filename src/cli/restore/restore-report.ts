@@ -36,8 +36,11 @@ export function textReport(output: ReportOutput, now: () => number): (event: Res
     else if (event.event === 'result') {
       progress.end();
       output.out(formatResult(event));
-    } else if (event.event !== 'error' && (event.event !== 'target' || event.kind === 'warning')) {
-      // Faults are told as the error that they are.
+    } else if (event.event === 'error') {
+      // It is told by whoever ends the process, below the line of progress.
+      progress.end();
+    } else if (event.event !== 'target' || event.kind === 'warning') {
+      // Faults of the target are told as the error that they are.
       progress.around(() => output.err(`${formatEvent(event)}\n`));
     }
   };
@@ -180,10 +183,11 @@ function formatRanges(where: 'log' | 'topic', ranges: readonly PlannedRange[]): 
 
 function formatProgress(event: Extract<RestoreEvent, { event: 'progress' }>): string {
   const { phase, progress, done, perSecond, etaSeconds } = event;
+  // What it makes of them before it can say more takes as long again.
+  if (phase === 'checking' && progress >= 1) return `checked bytes ${done}: summing up`;
   const what = phase === 'checking' || phase === 'reading' ? 'bytes' : 'points';
-  const share = phase === 'checking' ? '' : ` ${(progress * 100).toFixed(1)} %,`;
   const left = formatLeft(progress, etaSeconds);
-  return `${NAMES[phase]}:${share} ${what} ${done}, ${perSecond}/s${left}`;
+  return `${NAMES[phase]}: ${(progress * 100).toFixed(1)} %, ${what} ${done}, ${perSecond}/s${left}`;
 }
 
 function formatResult(result: RestoreResult): string {

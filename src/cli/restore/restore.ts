@@ -9,7 +9,6 @@ import { WalError } from '../../runtime/errors.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { parseRate, parseTarget, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT } from '../progress-line.ts';
-import { listenForStop } from '../../runtime/stop-signal.ts';
 import { jsonReport, textReport } from './restore-report.ts';
 
 export interface RestoreFlags {
@@ -32,20 +31,23 @@ export interface RestoreFlags {
 const THREADS = 2;
 const MiB = 1024 * 1024;
 
-/** Restores, and tells how it goes; SIGINT and SIGTERM leave a state from which the same command goes on. */
-export async function runRestore(flags: RestoreFlags, topic?: TopicLog): Promise<ExitCode> {
-  using stop = listenForStop();
+/** Restores, and tells how it goes; when `signal` aborts it leaves a state from which the same command goes on. */
+export async function runRestore(
+  flags: RestoreFlags,
+  topic: TopicLog | undefined,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const report =
     flags.json === true
       ? jsonReport(PROCESS_OUTPUT)
       : textReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
   try {
     const request = { ...requestOf(flags), topic };
-    const result = await restore({ request, clock: systemClock, report, signal: stop.signal });
+    const result = await restore({ request, clock: systemClock, report, signal });
     return exitCodeFor(result);
   } catch (error) {
     // Programs that read the events shall find there what people read on stderr.
-    if (flags.json === true && error instanceof WalError) report(errorEvent(error));
+    if (error instanceof WalError) report(errorEvent(error));
     throw error;
   }
 }

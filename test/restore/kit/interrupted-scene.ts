@@ -51,8 +51,17 @@ export class InterruptedScene implements AsyncDisposable {
   }
 
   /** A run that ends before it has written anything that it knows of. */
-  interrupted(more: Partial<RestoreRequest> = {}): Promise<RestoreResult> {
-    return this.restore(more, { signal: AbortSignal.abort() });
+  async interrupted(more: Partial<RestoreRequest> = {}): Promise<RestoreResult> {
+    const stop = new AbortController();
+    this.tsd.faults.cut = () => {
+      stop.abort();
+      return 'before';
+    };
+    try {
+      return await this.restore(more, stop);
+    } finally {
+      delete this.tsd.faults.cut;
+    }
   }
 
   store(metric: string): void {
@@ -76,14 +85,19 @@ export class InterruptedScene implements AsyncDisposable {
     await this.#made.writeObject(lane, { level: 'minute', firstSeq: 4, lastSeq: 5 });
   }
 
+  /** `onEvent`: may abort it. */
   restore(
     more: Partial<RestoreRequest> = {},
     { signal }: { readonly signal: AbortSignal } = new AbortController(),
+    onEvent: (event: RestoreEvent) => void = () => undefined,
   ): Promise<RestoreResult> {
     return restore({
       clock: systemClock,
       signal,
-      report: (event) => this.events.push(event),
+      report: (event) => {
+        this.events.push(event);
+        onEvent(event);
+      },
       request: {
         repository: this.#made.repository.place,
         data: undefined,
