@@ -1,12 +1,14 @@
 import { dirname, join } from 'node:path';
 import type { Fork, Undone } from '../record/fork.ts';
 import type { Position } from '../record/position.ts';
+import type { Term } from '../record/term.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
 import { readIntact, removeChecked, writeChecked } from '../runtime/checked-json.ts';
 import { leaveBySwitch } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
+import { PrimaryTerm } from './primary-term.ts';
 
 /** A hold: from `sinceMs` on nothing is sent to the primary, and of what was sent before everything was answered or given up. */
 export interface PrimaryHold {
@@ -14,6 +16,8 @@ export interface PrimaryHold {
   readonly sinceMs: number;
   /** The end of the log then: nothing after it was ever sent to the primary. */
   readonly until: Position;
+  /** Why nobody asked for it: other proxies feed another one since a promotion. */
+  readonly fence?: Term;
 }
 
 /** What was decided while the proxy ran. Where there is none, the configuration's primary is it. */
@@ -27,6 +31,15 @@ export interface Choice {
   readonly begin: Position | null;
   /** What the log has still to be told: the primary is one that was behind that log, and has nothing of what this undoes. */
   readonly fork: Fork | null;
+  /** Since when it is the primary, as long as that may not be written where it stays. */
+  readonly term: Term | null;
+}
+
+/** What a switch begins. */
+export interface NewTerm {
+  /** From when on it counts, epoch ms. */
+  readonly since: number;
+  readonly fork?: Fork | undefined;
 }
 
 /** The configuration names another OpenTSDB than the one that is the primary since a switch. */
@@ -34,8 +47,11 @@ export interface Misnamed {
   /** The origin of the primary. */
   readonly primary: string;
   readonly configured: string;
-  /** The primary is held, and what is configured never was one: it may be meant to be the next. */
-  readonly isNext: boolean;
+  /**
+   * `left`: it was the primary before a switch. `next`: the primary is held, and it never was one, so it may be meant to be the next.
+   * `of others`: the primary is held since other proxies feed it.
+   */
+  readonly role: 'left' | 'next' | 'of others';
 }
 
 const FILE = 'primary-choice.json';
@@ -55,6 +71,7 @@ export class PrimaryChoice {
   readonly #configured: string;
   readonly #cursor: Cursor;
   readonly #forks: KnownForks;
+  readonly #term: PrimaryTerm;
   #choice: Choice | undefined;
 
   private constructor(
@@ -63,10 +80,12 @@ export class PrimaryChoice {
     {
       cursor,
       forks,
+      term,
       choice,
     }: {
       readonly cursor: Cursor;
       readonly forks: KnownForks;
+      readonly term: PrimaryTerm;
       readonly choice: Choice | undefined;
     },
   ) {
@@ -74,6 +93,7 @@ export class PrimaryChoice {
     this.#configured = configured;
     this.#cursor = cursor;
     this.#forks = forks;
+    this.#term = term;
     this.#choice = choice;
   }
 
@@ -87,8 +107,9 @@ export class PrimaryChoice {
     const configured = new URL(primary).origin;
     const choice = await readMeant(path, configured);
     const forks = await KnownForks.open(dataDirectory);
-    const opened = new PrimaryChoice(path, configured, { cursor, forks, choice });
-    if (choice !== undefined) await opened.#settle(choice);
+    const term = await PrimaryTerm.open(dataDirectory);
+    const opened = new PrimaryChoice(path, configured, { cursor, forks, term, choice });
+    if (choice !== undefined) await opened.#settle(opened.#unfenced(choice));
     return opened;
   }
 
@@ -101,6 +122,11 @@ export class PrimaryChoice {
 
   get url(): URL {
     return new URL(this.#choice?.primary ?? this.#configured);
+  }
+
+  /** Since when it is the primary; undefined: by no promotion that is known. */
+  get term(): Term | undefined {
+    return this.#choice?.term ?? this.#term.of(this.url.origin);
   }
 
   get hold(): PrimaryHold | undefined {
@@ -132,12 +158,18 @@ export class PrimaryChoice {
     await this.#save(held(this.#choice, this.#configured, hold));
   }
 
+  /** It is the primary since then, as other proxies say or its operator does. Durable when it resolves. */
+  async take(term: Term): Promise<void> {
+    await this.#term.take(term);
+  }
+
   /**
    * What is held is the primary no more, and `to` is, from after `begin` on, without what `fork` undoes. Durable when it resolves; `told` is
    * to follow where there is a fork.
    */
-  async switchTo(to: URL, begin: Position, fork?: Fork): Promise<void> {
-    const decided = { to: to.origin, begin, fork: fork ?? null };
+  async switchTo(to: URL, begin: Position, { since, fork }: NewTerm): Promise<void> {
+    const term = { since, primary: to.origin };
+    const decided = { to: to.origin, begin, fork: fork ?? null, term };
     const choice = switched(this.#choice, this.#configured, decided);
     await this.#save(choice);
     await this.#settle(choice);
@@ -186,6 +218,7 @@ export class PrimaryChoice {
 
   async #settle(choice: Choice): Promise<void> {
     if (choice.fork !== null) await this.#forks.add(choice.fork);
+    if (choice.term !== null) await this.#term.take(choice.term);
     if (choice.begin !== null) {
       const { primary, fork } = choice;
       const left = { cursor: this.#cursor, isFork: fork !== null };
@@ -197,6 +230,14 @@ export class PrimaryChoice {
     if (rest !== undefined) return this.#save(rest);
     await removeChecked(this.#path);
     this.#choice = undefined;
+  }
+
+  /** Where nothing was sent to what is held, the one that other proxies feed gets all, once it is named. */
+  #unfenced(choice: Choice): Choice {
+    const fence = choice.hold?.fence;
+    const isFed = this.#cursor.position !== undefined;
+    if (fence === undefined || fence.primary !== this.#configured || isFed) return choice;
+    return { ...chosen(fence.primary), term: fence };
   }
 
   async #save(choice: Choice): Promise<void> {
@@ -212,7 +253,7 @@ function held(choice: Choice | undefined, configured: string, hold: PrimaryHold)
 function switched(
   choice: Choice | undefined,
   configured: string,
-  { to, ...rest }: { readonly to: string } & Pick<Choice, 'begin' | 'fork'>,
+  { to, ...rest }: { readonly to: string } & Pick<Choice, 'begin' | 'fork' | 'term'>,
 ): Choice {
   const { primary, insteadOf } = choice ?? chosen(configured);
   const names = new Set([...insteadOf, primary]);
@@ -224,7 +265,7 @@ function switched(
 function settled(choice: Choice, configured: string): Choice | undefined {
   const isSaid = choice.hold === null && choice.fork === null;
   if (isSaid && choice.primary === configured) return undefined;
-  return { ...choice, begin: null };
+  return { ...choice, begin: null, term: null };
 }
 
 /** Whether the configuration may name this one, given the choice. While it is held, nothing goes anywhere: any may be named. */
@@ -235,27 +276,35 @@ function isMeant({ primary, insteadOf, hold }: Choice, configured: string): bool
 function misnamedIn(choice: Choice | undefined, configured: string): Misnamed | undefined {
   if (choice === undefined || choice.primary === configured) return undefined;
   const { primary, insteadOf, hold } = choice;
-  return { primary, configured, isNext: hold !== null && !insteadOf.includes(configured) };
+  const misnamed = { primary, configured };
+  if (hold === null || insteadOf.includes(configured)) return { ...misnamed, role: 'left' };
+  return { ...misnamed, role: hold.fence?.primary === configured ? 'of others' : 'next' };
 }
 
 /** For people: what to do about it. */
-export function tellMisnamed({ primary, configured, isNext }: Misnamed): string {
-  if (!isNext) {
+export function tellMisnamed({ primary, configured, role }: Misnamed): string {
+  if (role === 'of others') {
+    return `${primary} is held, and ${configured}, which the configuration names, is the primary of other proxies: what it has of this log, and where to go on, its standby knows. Run \`tsdb-wal promote\` with all proxies again (docs/PROMOTE.md, A proxy that was away)`;
+  }
+  if (role === 'left') {
     return `the primary is ${primary}, and the configuration still names ${configured}: change it`;
   }
   return `the primary is ${primary}, which is held, and a release feeds that, though the configuration names ${configured}. If ${configured} was restored from this log since the hold, stop, remove DATA/${FILE}, and start again: it is then fed from where ${primary} stands (docs/RECOVERY.md, A). Else name ${primary}`;
 }
 
 function chosen(primary: string): Choice {
-  return { primary, insteadOf: [], hold: null, begin: null, fork: null };
+  return { primary, insteadOf: [], hold: null, begin: null, fork: null, term: null };
 }
 
 async function readMeant(path: string, configured: string): Promise<Choice | undefined> {
-  const choice = await readIntact<Choice>(path, {
+  const read = await readIntact<Partial<Choice>>(path, {
     lost: 'what the primary is',
     hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
   });
-  if (choice === undefined || isMeant(choice, configured)) return choice;
+  if (read === undefined) return undefined;
+  // Directories of earlier versions say less.
+  const choice = { ...chosen(configured), ...read };
+  if (isMeant(choice, configured)) return choice;
   const { primary, insteadOf } = choice;
   const before = insteadOf.length === 0 ? '' : `, in place of ${insteadOf.join(' and ')}`;
   throw new WalError(

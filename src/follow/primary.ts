@@ -56,6 +56,7 @@ export class Primary {
   #over = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #goOn: (() => void) | undefined;
+  #wasFed = false;
 
   constructor(options: PrimaryOptions) {
     const { wal, primary, heldFor } = options;
@@ -140,8 +141,9 @@ export class Primary {
 
   /** Ends the hold: this OpenTSDB is fed, from after the cursor on. */
   goOn(primary: URL): void {
-    this.#reader = new LogReader(this.#options.wal);
-    this.#feed = this.#createFeed(primary, true);
+    const { wal } = this.#options;
+    this.#reader = new LogReader(wal);
+    this.#feed = this.#createFeed(primary, this.#wasFed || wal.recovered.end !== undefined);
     this.#held = undefined;
     this.#goOn?.();
   }
@@ -160,6 +162,7 @@ export class Primary {
   }
 
   async #follow(): Promise<void> {
+    this.#wasFed = true;
     this.#over = new AbortController();
     const reader = this.#reader;
     const running = this.#feed.run(this.#over.signal);

@@ -1,7 +1,8 @@
+import type { Term } from '../record/term.ts';
 import type { TopicFrame } from '../record/topic-read.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
-import { type FetchedPartition, FetchSession } from './fetch-session.ts';
+import { type FetchedPartition, FetchSession, type OffsetRange } from './fetch-session.ts';
 import { OffsetRuns } from './offset-runs.ts';
 import { decodeMessage } from './topic-frame.ts';
 
@@ -11,6 +12,8 @@ export interface OtherLanesOptions {
   readonly clock: Clock;
   /** Whether a lane is of this data directory. */
   readonly owns: (lane: string) => boolean;
+  /** Another proxy says so of its primary. */
+  readonly onTerm: (term: Term) => void;
 }
 
 const FETCH = { waitMs: 200, partitionBytesMax: 262_144, bytesMax: 1_048_576 } as const;
@@ -20,6 +23,8 @@ const LISTEN = {
   fetches: 50,
   limits: { waitMs: 500, partitionBytesMax: 4_096, bytesMax: 4_096 },
 } as const;
+/** What they say with each message is looked for in so many of the last ones of a partition. */
+const LAST_MESSAGES = 20;
 /** The brokers are asked again so often who leads what. */
 const REFRESH_MS = 30_000;
 /** After so many answers without anything new a read is given up. */
@@ -65,11 +70,31 @@ export class OtherLanes {
    * this was called. Rejects, on the way too, when it can't be read, or the signal aborts; other reads go on then.
    */
   async *read(fromMs: number, signal: AbortSignal): AsyncGenerator<TopicFrame> {
+    const windowsIn = (session: FetchSession): Promise<Map<number, Window>> =>
+      this.#windowsFrom(session, fromMs);
+    for await (const frame of this.#readIn(windowsIn, signal)) {
+      if (frame.lastReceivedAt >= fromMs) yield frame;
+    }
+  }
+
+  /** Looks at the last messages of all partitions, for what others say of their primary. Rejects as `read`. */
+  async lookBack(signal: AbortSignal): Promise<void> {
+    const windowsIn = async (session: FetchSession): Promise<Map<number, Window>> =>
+      this.#windowsOf(await session.ranges(session.partitions()), LAST_MESSAGES);
+    const frames = this.#readIn(windowsIn, signal);
+    while ((await frames.next()).done !== true);
+  }
+
+  /** Frames with data of other lanes, from windows of the partitions. */
+  async *#readIn(
+    windowsIn: (session: FetchSession) => Promise<Map<number, Window>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<TopicFrame> {
     const line = (this.#line ??= this.#connect());
     line.readers += 1;
     try {
       const session = await unlessAborted(this.#sessionOf(line), signal);
-      const windows = await unlessAborted(this.#windowsOf(session, fromMs), signal);
+      const windows = await unlessAborted(windowsIn(session), signal);
       for (let fruitless = 0; windows.size > 0; fruitless += 1) {
         if (fruitless > FRUITLESS_MAX) throw new Error('a partition of the topic gives nothing');
         for (const [nodeId, led] of session.leaders()) {
@@ -80,7 +105,7 @@ export class OtherLanes {
           const fetched = await unlessAborted(session.fetch(nodeId, offsets, FETCH), signal);
           for (const one of fetched) {
             if (one.messages.length > 0) fruitless = 0;
-            yield* this.#take(one, windows, fromMs);
+            yield* this.#take(one, windows);
           }
         }
       }
@@ -118,7 +143,9 @@ export class OtherLanes {
               ends.set(one.partition, Math.max(one.nextOffset, one.high));
               for (const message of one.messages) {
                 const decoded = decodeMessage(one.partition, message);
-                if (decoded.kind === 'frame' && !owns(decoded.frame.lane)) heard(decoded.frame);
+                if (decoded.kind === 'foreign' || owns(decoded.frame.lane)) continue;
+                this.#noteTerm(decoded.frame);
+                heard(decoded.frame);
               }
             }
           }
@@ -144,7 +171,6 @@ export class OtherLanes {
   *#take(
     { partition, messages, nextOffset }: FetchedPartition,
     windows: Map<number, Window>,
-    fromMs: number,
   ): Generator<TopicFrame> {
     const window = windows.get(partition);
     if (window === undefined) return;
@@ -153,15 +179,20 @@ export class OtherLanes {
       const { offset } = message;
       if (offset >= window.high || quiet.firstLacking(offset) > offset) continue;
       const decoded = decodeMessage(partition, message);
-      const isQuiet =
-        decoded.kind === 'foreign' ||
-        decoded.frame.mutations === 0 ||
-        this.#options.owns(decoded.frame.lane);
-      if (isQuiet) quiet.add(offset);
-      else if (decoded.frame.lastReceivedAt >= fromMs) yield decoded.frame;
+      if (decoded.kind === 'foreign' || this.#options.owns(decoded.frame.lane)) {
+        quiet.add(offset);
+        continue;
+      }
+      this.#noteTerm(decoded.frame);
+      if (decoded.frame.mutations === 0) quiet.add(offset);
+      else yield decoded.frame;
     }
     window.next = quiet.firstLacking(nextOffset);
     if (window.next >= window.high) windows.delete(partition);
+  }
+
+  #noteTerm({ term }: TopicFrame): void {
+    if (term !== undefined) this.#options.onTerm(term);
   }
 
   async #sessionOf(line: Line): Promise<FetchSession> {
@@ -181,12 +212,15 @@ export class OtherLanes {
     return { client, session, readers: 0, refreshedMs: clock.monotonicMs() };
   }
 
-  /** Of each partition that has something to fetch. */
-  async #windowsOf(session: FetchSession, fromMs: number): Promise<Map<number, Window>> {
-    const places = await session.spansFrom(session.partitions(), fromMs);
+  async #windowsFrom(session: FetchSession, fromMs: number): Promise<Map<number, Window>> {
+    return this.#windowsOf(await session.spansFrom(session.partitions(), fromMs), Infinity);
+  }
+
+  /** Of each partition that has something to fetch; `messages`: at most so many of the last. */
+  #windowsOf(places: ReadonlyMap<number, OffsetRange>, messages: number): Map<number, Window> {
     const windows = new Map<number, Window>();
     for (const [partition, { low, high }] of places) {
-      const next = this.#runsOf(partition).firstLacking(low);
+      const next = this.#runsOf(partition).firstLacking(Math.max(low, high - messages));
       if (next < high) windows.set(partition, { next, high });
     }
     return windows;

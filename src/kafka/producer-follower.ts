@@ -1,5 +1,6 @@
 import type { Hole } from '../record/control.ts';
 import { comparePositions, earlier, type Position } from '../record/position.ts';
+import type { Term } from '../record/term.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -53,6 +54,8 @@ export interface ProducerFollowerOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
   readonly host: string;
+  /** Of the primary, said with each message. */
+  readonly term: () => Term | undefined;
   readonly cursor: Cursor;
   readonly place: TopicPlace;
   readonly clock: Clock;
@@ -208,10 +211,10 @@ export class ProducerFollower {
     { pack: { frame, last }, isAhead }: Next,
     partitions: readonly number[],
   ): Promise<number | undefined> {
-    const { clock, place, events } = this.#options;
+    const { clock, place, events, term } = this.#options;
     const startMs = clock.monotonicMs();
     const partition = place.partitionOf(frame.lane, partitions);
-    const offset = await session.send(frame, partition, clock.now());
+    const offset = await session.send(frame, partition, clock.now(), term());
     const durationMs = clock.monotonicMs() - startMs;
     const before = place.last;
     if (before?.partition === partition && offset <= before.offset) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Term } from '../record/term.ts';
 import type { SentFrame } from '../record/topic-read.ts';
 import { type Cluster, clusterOf } from './cluster.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
@@ -72,12 +73,12 @@ export class ProducerSession {
   }
 
   /** The offset of the message, once all replicas in sync have it. */
-  async send(frame: SentFrame, partition: number, nowMs: number): Promise<number> {
+  async send(frame: SentFrame, partition: number, nowMs: number, term?: Term): Promise<number> {
     const { compression, requestTimeout } = this.#connection.options;
     const packed = frame.body.length < PACKED_BYTES_MIN ? 'none' : compression;
     const sequence = this.#sequences.get(partition) ?? 0;
     const order = { ...this.#identity, sequence };
-    const batch = await encodeBatch(encodeMessage(frame, nowMs), order, packed);
+    const batch = await encodeBatch(encodeMessage(frame, nowMs, term), order, packed);
     const call = produceCall({ topic: this.#topic, partition }, batch, requestTimeout);
     const answer = await this.#client.within(
       this.#retried(async () => {

@@ -1,5 +1,6 @@
 import { FRAME_BODY_BYTES_MAX } from '../record/frame.ts';
 import { lastRecordAt, recordHeaderAt } from '../record/record.ts';
+import { parseTerm, type Term } from '../record/term.ts';
 import type { SentFrame, TopicFrame } from '../record/topic-read.ts';
 import type { FetchedMessage } from './fetch-session.ts';
 
@@ -21,8 +22,11 @@ export interface Message {
   readonly headers: Record<string, string>;
 }
 
-/** `nowMs`: the moment of sending. Brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent. */
-export function encodeMessage(frame: SentFrame, nowMs: number): Message {
+/**
+ * `nowMs`: the moment of sending. Brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent.
+ * `term`: of the primary that is fed.
+ */
+export function encodeMessage(frame: SentFrame, nowMs: number, term?: Term): Message {
   const { lane, ordinal, host, firstSeq, lastSeq, mutations, body } = frame;
   const { firstReceivedAt, lastReceivedAt } = frame;
   return {
@@ -40,6 +44,7 @@ export function encodeMessage(frame: SentFrame, nowMs: number): Message {
       to: String(lastReceivedAt),
       sent: String(Math.floor(nowMs)),
       host,
+      ...(term && { primary: `${term.since} ${term.primary}` }),
     },
   };
 }
@@ -76,6 +81,7 @@ export function decodeMessage(
       ordinal,
       host: text('host'),
       ...sentAtOf(text('sent')),
+      ...termOf(text('primary')),
       ...records,
     },
   };
@@ -84,6 +90,12 @@ export function decodeMessage(
 /** Messages of earlier versions don't say. */
 function sentAtOf(text: string): { readonly sentAt?: number } {
   return COUNT.test(text) ? { sentAt: Number(text) } : {};
+}
+
+function termOf(text: string): { readonly term?: Term } {
+  const [since = '', primary] = text.split(' ');
+  const term = COUNT.test(since) ? parseTerm({ since: Number(since), primary }) : undefined;
+  return term === undefined ? {} : { term };
 }
 
 function faultOf(body: Buffer, firstSeq: number, lastSeq: number): string | undefined {

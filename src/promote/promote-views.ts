@@ -75,6 +75,8 @@ interface SeenLaneView {
 /** How a drain stands. */
 export interface DrainView {
   readonly state: string;
+  /** When it came to its end, epoch ms; undefined: not yet, or a standby of an earlier version doesn't say. */
+  readonly sinceMs: number | undefined;
   readonly contained: Contained;
   /** As it came: what a switch is given. */
   readonly containedJson: object;
@@ -173,13 +175,14 @@ function seenView(seen: unknown): SeenView {
 
 /** From what `/drain` answers; undefined when it is something else. */
 export function drainView(answer: unknown): DrainView | undefined {
-  const { state, contained: containedJson, lacking, sent } = fieldsOf(answer);
+  const { state, since, contained: containedJson, lacking, sent } = fieldsOf(answer);
   const contained = parseContained(containedJson);
   if (typeof state !== 'string' || contained === undefined || !Array.isArray(lacking)) {
     return undefined;
   }
   return {
     state,
+    sinceMs: typeof since === 'number' ? since : undefined,
     contained,
     containedJson: fieldsOf(containedJson),
     lacking: (lacking as readonly unknown[]).map((one) => {

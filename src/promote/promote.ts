@@ -88,7 +88,8 @@ export class Promotion {
       tell(proofOf({ address: proxy.address, lanes }, drained, asOf));
     }
     const { fork } = wanted;
-    const switched = { to: target, contained: drained.containedJson, ...(fork && { fork }) };
+    const { containedJson: contained, sinceMs: since } = drained;
+    const switched = { to: target, contained, since, ...(fork && { fork }) };
     await this.#switch(held, switched, isAnySwitched);
     await this.#untilLive(target);
     tell({ event: 'done', target, standby: standby.address });
@@ -209,8 +210,9 @@ export class Promotion {
     const followed = await standby.post('/follow');
     for (const proxy of proxies) {
       const answer = await proxy.post('/primary/release');
-      if (answer.kind === 'answered') tell({ event: 'released', proxy: proxy.address });
-      else left.push(proxy.address);
+      if (answer.kind !== 'answered') left.push(proxy.address);
+      else if (fieldsOf(answer.value)['heldSince'] === null)
+        tell({ event: 'released', proxy: proxy.address });
     }
     // One that has stopped refuses it.
     const unheard =

@@ -13,6 +13,7 @@ import { PutClient } from '../opentsdb/put-client.ts';
 import type { Hole } from '../record/control.ts';
 import type { Fork } from '../record/fork.ts';
 import type { Contained, LaneEnd } from '../record/lane-end.ts';
+import type { Term } from '../record/term.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -20,6 +21,7 @@ import type { Cursor } from '../wal/cursor.ts';
 import { endsAt, type EndsAt } from '../wal/ends-at.ts';
 import type { Wal } from '../wal/log.ts';
 import { feedLimitsOf } from '../follow/feed-limits.ts';
+import { Fence } from './fence.ts';
 import { ForkTelling } from './fork-telling.ts';
 import { ownLoop } from './own-loop.ts';
 import { PrimaryReport } from './primary-report.ts';
@@ -44,7 +46,9 @@ export interface FeedingOptions {
   readonly hole: (hole: Hole) => void;
   /** Undefined without Kafka: then no other proxy may write to the primary. */
   readonly shared: Shared | undefined;
-  readonly replication: Pick<Replication, 'acknowledged' | 'drain' | 'others'> | undefined;
+  readonly replication:
+    | Pick<Replication, 'acknowledged' | 'drain' | 'others' | 'lookBack'>
+    | undefined;
   /** The primary's place has moved. */
   readonly moved: () => void;
 }
@@ -56,6 +60,10 @@ export interface FeedingState {
   readonly configured: string | undefined;
   /** Epoch ms; undefined while it is fed. */
   readonly heldSinceMs: number | undefined;
+  /** Since when it is the primary by promotion; undefined: by none that is known. */
+  readonly term: Term | undefined;
+  /** What other proxies feed, where it is held for that. */
+  readonly fence: Term | undefined;
   /** Up to where something may have been sent to what is held; of what is fed, all there is. */
   readonly lanes: readonly LaneEnd[];
 }
@@ -88,7 +96,7 @@ export class Feeding {
     const events = report.events();
     this.primary = new Primary({
       primary: choice.url,
-      heldFor: heldFor(choice, wal),
+      heldFor: heldFor(choice, wal, options.replication !== undefined),
       wal,
       clock,
       cursor,
@@ -108,7 +116,10 @@ export class Feeding {
       },
     });
     const telling = new ForkTelling(options);
-    this.#switch = new PrimarySwitch({ ...options, primary: this.primary, telling });
+    const { replication } = options;
+    const look = replication && ((signal: AbortSignal) => replication.lookBack(signal));
+    const fence = look && new Fence({ look, clock });
+    this.#switch = new PrimarySwitch({ ...options, primary: this.primary, telling, fence });
   }
 
   get url(): URL {
@@ -141,6 +152,8 @@ export class Feeding {
       url: choice.url.origin,
       configured: choice.misnamed?.configured,
       heldSinceMs: choice.hold?.sinceMs,
+      term: choice.term,
+      fence: choice.hold?.fence,
       lanes: this.#switch.ends,
     };
   }
@@ -173,14 +186,28 @@ export class Feeding {
     return this.state;
   }
 
-  async switchTo(to: URL, contained: Contained, fork?: Fork): Promise<FeedingState> {
-    await this.#switch.switchTo(to, { contained, fork });
+  async switchTo(
+    to: URL,
+    contained: Contained,
+    { fork, since }: { readonly fork?: Fork | undefined; readonly since?: number | undefined } = {},
+  ): Promise<FeedingState> {
+    await this.#switch.switchTo(to, { contained, fork, since });
     return this.state;
   }
 
   async release(): Promise<FeedingState> {
     await this.#switch.release();
     return this.state;
+  }
+
+  async claim(): Promise<FeedingState> {
+    await this.#switch.claim();
+    return this.state;
+  }
+
+  /** What another proxy says of its primary. */
+  hear(term: Term): void {
+    this.#switch.hear(term);
   }
 
   /** Why an OpenTSDB does not answer this process, or could not be its primary; undefined: it does, and could. */
@@ -201,11 +228,14 @@ function describeDoubt({ reason, since }: DoubtState): string {
 }
 
 /** What is told of it in answers and in /status (docs/OPERATIONS.md). */
-export function describeFeeding({ url, configured, heldSinceMs, lanes }: FeedingState): object {
+export function describeFeeding(state: FeedingState): object {
+  const { url, configured, heldSinceMs, term, fence, lanes } = state;
   return {
     url,
     configured: configured ?? url,
+    since: term === undefined ? null : formatInstant(term.since),
     heldSince: heldSinceMs === undefined ? null : formatInstant(heldSinceMs),
+    fencedBy: fence === undefined ? null : { ...fence, since: formatInstant(fence.since) },
     lanes,
   };
 }

@@ -11,13 +11,16 @@ export function primaryActions(
   return {
     '/primary/hold': async () => describeFeeding(await feeding.hold()),
     '/primary/release': async () => describeFeeding(await feeding.release()),
+    '/primary/claim': async () => describeFeeding(await feeding.claim()),
     '/primary/switch': async (body) => {
       const to = urlIn(body);
       const contained = parseContained(fieldsOf(body)['contained']);
       if (contained === undefined) {
         throw wrong('"contained" is not what the drain of a standby answers');
       }
-      return describeFeeding(await feeding.switchTo(to, contained, forkIn(body)));
+      const { since } = fieldsOf(body);
+      const begun = { fork: forkIn(body), since: sinceIn(since) };
+      return describeFeeding(await feeding.switchTo(to, contained, begun));
     },
     '/primary/ends': async (body) => feeding.endsAt(atIn(body), urlIn(body)),
     '/primary/probe': async (body) => ({ trouble: (await feeding.probe(urlIn(body))) ?? null }),
@@ -39,6 +42,12 @@ function forkIn(body: unknown): Fork | undefined {
   const parsed = parseFork(fork);
   if (parsed === undefined) throw wrong('"fork" is not what docs/OPERATIONS.md says');
   return parsed;
+}
+
+function sinceIn(since: unknown): number | undefined {
+  if (since === undefined || since === null) return undefined;
+  if (Number.isSafeInteger(since) && Number(since) >= 0) return Number(since);
+  throw wrong('"since" is no time, as 1780317200000');
 }
 
 function atIn(body: unknown): number {

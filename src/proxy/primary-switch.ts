@@ -1,12 +1,14 @@
 import { type PrimaryChoice, tellMisnamed } from '../follow/primary-choice.ts';
 import type { Primary } from '../follow/primary.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
+import type { Term } from '../record/term.ts';
 import { formatPosition } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { laneEnds } from '../wal/lane-ends.ts';
 import type { Wal } from '../wal/log.ts';
+import { type Fence, tellFenced } from './fence.ts';
 import type { ForkTelling } from './fork-telling.ts';
 import { beginOf, type Successor } from './switch-begin.ts';
 
@@ -15,6 +17,8 @@ export interface PrimarySwitchOptions {
   readonly choice: PrimaryChoice;
   readonly primary: Primary;
   readonly telling: ForkTelling;
+  /** Undefined without Kafka: then no other proxy can say anything. */
+  readonly fence: Fence | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The primary's place has moved. */
@@ -25,17 +29,20 @@ const RETRY_MS = 1_000;
 
 export const UNTOLD = 'the log, and Kafka, are told first what is undone';
 const UNREAD = 'forks.json is missing: the log is read first for what is undone';
+const UNSEEN = 'the topic is looked at first: other proxies may feed another one since a promotion';
 const HELD = 'it is held, so that another can take its place: writes are kept for that one';
 
-/** Why a start does not feed the primary; undefined: it does. */
+/** Why a start does not feed the primary at once; undefined: it does. `isShared`: other proxies may have one. */
 export function heldFor(
-  { hold, fork, lacksForks }: PrimaryChoice,
+  { hold, fork, lacksForks, url }: PrimaryChoice,
   { recovered }: Pick<Wal, 'recovered'>,
+  isShared: boolean,
 ): string | undefined {
-  if (hold !== undefined) return HELD;
+  if (hold !== undefined) return hold.fence ? tellFenced(url.origin, hold.fence) : HELD;
   // A log that is new undoes nothing.
   if (lacksForks && recovered.end !== undefined) return UNREAD;
-  return fork && UNTOLD;
+  if (fork !== undefined) return UNTOLD;
+  return isShared ? UNSEEN : undefined;
 }
 
 /**
@@ -45,6 +52,8 @@ export function heldFor(
  * A switch is decided by one write of the choice. What is left to do then, so that the primary is fed, is to move the cursor, and to tell the
  * log, and Kafka, what is undone. It is tried until it is done, by this process or the next; so is a release, and, where `forks.json` is missing,
  * to read from the log what is undone, before any of that.
+ *
+ * What others feed since a later promotion holds the primary, too, before it is fed by a start, and whenever it is heard.
  */
 export class PrimarySwitch {
   readonly #options: PrimarySwitchOptions;
@@ -75,29 +84,43 @@ export class PrimarySwitch {
   start(signal: AbortSignal): void {
     const { choice, wal, logger } = this.#options;
     if (this.misnamed !== undefined) logger.warn(this.misnamed);
-    if (heldFor(choice, wal) === UNREAD) logger.info(UNREAD);
-    if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
+    const reason = heldFor(choice, wal, false);
+    if (reason === UNREAD) logger.info(UNREAD);
+    else if (reason !== undefined) logger.warn({ primary: choice.url.origin }, reason);
     this.#signal = signal;
     void this.#finish();
   }
 
   /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on as before, when that can't be written down. */
   async hold(): Promise<void> {
+    await this.#inTurn(async () => this.#hold());
+  }
+
+  /** What another proxy says of its primary. */
+  hear(term: Term): void {
+    const { fence, choice, logger } = this.#options;
+    if (fence?.hear(term) !== true) return;
+    if (fence.standingOf(choice.url.origin, choice.term).kind === 'right') return;
+    this.#inTurn(async () => void (await this.#isFenced())).catch((error: Error) =>
+      logger.error(
+        { error: error.message },
+        'the hold, or since when it counts, cannot be written',
+      ),
+    );
+  }
+
+  /** What is fed, or held since others feed another one, is the primary that counts, as its operator says. */
+  async claim(): Promise<void> {
     await this.#inTurn(async () => {
-      const { choice, primary, wal, logger } = this.#options;
-      if (choice.hold !== undefined) return;
-      await primary.hold(HELD);
-      try {
-        await choice.holdAt({ sinceMs: wal.now(), until: wal.durable });
-      } catch (error) {
-        // While something has to be done first, only its end may feed the primary.
-        if (choice.isOpen || choice.lacksForks) void this.#finish();
-        else primary.goOn(choice.url);
-        throw error;
-      }
-      logger.warn({ primary: choice.url.origin, until: formatPosition(wal.durable) }, HELD);
+      const { choice, fence } = this.#options;
+      const since = fence?.latest?.since ?? choice.hold?.fence?.since;
+      if (since === undefined) throw unopposed(choice.url.origin);
+      await choice.take({ since, primary: choice.url.origin });
+      if (choice.hold?.fence !== undefined) await this.#carryOn();
     });
   }
+
+  // While something has to be done first, only its end may feed the primary.
 
   /**
    * What is held is given up, and `to` is fed with what it lacks; without what its fork undoes, once the log, and Kafka, have been told of
@@ -112,12 +135,12 @@ export class PrimarySwitch {
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
       await this.recall();
-      const { fork } = successor;
+      const { fork, since: said } = successor;
       // One that an earlier switch left, and that this one would put out of mind. It may take a while, in which the log can drop what begins there.
       if (choice.fork !== undefined) await telling.tell(choice.fork);
       const begin = await beginOf(wal, this.ends, successor);
       try {
-        await choice.switchTo(to, begin, fork);
+        await choice.switchTo(to, begin, { since: this.#sinceOf(to, said), fork });
         await this.#carryOn();
       } catch (error) {
         if (choice.url.origin === before) throw error;
@@ -135,9 +158,11 @@ export class PrimarySwitch {
     });
   }
 
-  /** What is held is fed again, from where it stood. */
+  /** What is held is fed again, from where it stood. What is held since others feed another one stays so. */
   async release(): Promise<void> {
-    await this.#inTurn(async () => this.#goOn());
+    await this.#inTurn(async () => {
+      if (this.#options.choice.hold?.fence === undefined) await this.#goOn();
+    });
   }
 
   /** What the log undoes is known when it resolves, though `forks.json` was missing. Rejects when it can't be read, or written down. */
@@ -158,12 +183,52 @@ export class PrimarySwitch {
     }
   }
 
-  /** Ends a hold, and a switch that could not be carried to its end. */
+  /** `fence`: what others feed; undefined: an operator wants it. */
+  async #hold(fence?: Term): Promise<void> {
+    const { choice, primary, wal, logger } = this.#options;
+    const { hold } = choice;
+    if (hold !== undefined && (fence === undefined || hold.fence !== undefined)) return;
+    const { origin } = choice.url;
+    const reason = fence === undefined ? HELD : tellFenced(origin, fence);
+    await primary.hold(reason);
+    const held = hold ?? { sinceMs: wal.now(), until: wal.durable };
+    try {
+      await choice.holdAt({ ...held, ...(fence && { fence }) });
+    } catch (error) {
+      // While something has to be done first, or forbids it, only the end of that may feed the primary.
+      if (fence !== undefined || choice.isOpen || choice.lacksForks) void this.#finish();
+      else primary.goOn(choice.url);
+      throw error;
+    }
+    logger.warn({ primary: origin, until: formatPosition(held.until) }, reason);
+  }
+
+  /** Whether others feed another one since a later promotion: it is held then. */
+  async #isFenced(): Promise<boolean> {
+    const { fence, choice } = this.#options;
+    const standing = fence?.standingOf(choice.url.origin, choice.term);
+    if (standing?.kind === 'joined') await choice.take(standing.term);
+    if (standing?.kind === 'over') await this.#hold(standing.term);
+    return standing?.kind === 'over';
+  }
+
+  /** When what is switched to now begins to count: after all that it ends, whatever the clock of a standby says. */
+  #sinceOf(to: URL, said: number | undefined): number {
+    const { fence, choice, wal } = this.#options;
+    const { term } = choice;
+    const own = term === undefined || term.primary === to.origin ? 0 : term.since + 1;
+    return Math.max(said ?? wal.now(), own, fence?.leastOf(to.origin) ?? 0);
+  }
+
+  /** Ends a hold, and a switch that could not be carried to its end; a start comes here, too, where others may feed another one. */
   async #goOn(): Promise<void> {
-    const { choice, logger } = this.#options;
+    const { choice, logger, fence } = this.#options;
     if (choice.hold === undefined && !this.#isUnfinished) return;
+    const isStart = choice.hold === undefined && !choice.isOpen && !choice.lacksForks;
+    await fence?.look(this.#signal);
+    if (await this.#isFenced()) return;
     await this.#carryOn();
-    logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+    if (!isStart) logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
   }
 
   async #carryOn(): Promise<void> {
@@ -215,6 +280,10 @@ const RECALLED =
   'forks.json was missing: the log tells what is undone, and the primary gets none of it';
 const UNREADABLE = 'what is undone could not be read from the log, or written down, yet';
 const UNFINISHED = 'the switch is not at its end yet';
+
+function unopposed(primary: string): WalError {
+  return new WalError('PROMOTE_REFUSED', `no other proxy says that another than ${primary} counts`);
+}
 
 function notHeld(primary: string): WalError {
   return new WalError('PROMOTE_REFUSED', `${primary} is not held`, {

@@ -134,6 +134,7 @@ export class Proxy {
     const replicationEvents: ReplicationEvents = {
       replicated: (position) => proxy?.writePath.replicated(position),
       hidden: (first) => proxy?.primary.hidden(first),
+      heard: (term) => proxy?.feeding.hear(term),
       unreplicated: () => proxy?.writePath.unreplicated(),
       hole: (hole) => report.unreadable(hole),
     };

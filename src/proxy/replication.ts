@@ -10,6 +10,7 @@ import { checkTopic } from '../kafka/topic-check.ts';
 import { TopicPlace } from '../kafka/topic-place.ts';
 import type { Hole } from '../record/control.ts';
 import type { Position } from '../record/position.ts';
+import type { Term } from '../record/term.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Cursor } from '../wal/cursor.ts';
@@ -28,6 +29,8 @@ export interface ReplicationOptions {
   readonly keeper: LaneKeeper;
   readonly cursor: Cursor;
   readonly topic: OpenedTopic;
+  /** Since when the primary is it, for other proxies. */
+  readonly term: () => Term | undefined;
   readonly events: ReplicationEvents;
 }
 
@@ -43,6 +46,8 @@ export interface ReplicationEvents {
   replicated(position: Position): void;
   /** What follows from this record on came there so late that other proxies may have looked before. */
   hidden(first: Position): void;
+  /** What another proxy says of its primary. */
+  heard(term: Term): void;
   /** Answers no longer wait for Kafka. */
   unreplicated(): void;
   hole(hole: Hole): void;
@@ -102,6 +107,7 @@ export class Replication {
       topic: config.kafka.topic.name,
       clock,
       owns: (lane) => lane === this.#lane || place.knows(lane),
+      onTerm: (term) => events.heard(term),
     });
     this.#clocks = new ClockWatch({
       others: this.#others,
@@ -115,6 +121,7 @@ export class Replication {
       connection,
       topic: config.kafka.topic.name,
       host: hostname(),
+      term: options.term,
       cursor,
       place,
       clock,
@@ -192,6 +199,11 @@ export class Replication {
   /** What other proxies brought to the topic; closed at the end of `run`. */
   get others(): Pick<OtherLanes, 'read' | 'listen'> {
     return this.#others;
+  }
+
+  /** Hears what other proxies said last. Rejects when the topic can't be read. */
+  async lookBack(signal: AbortSignal): Promise<void> {
+    await this.#others.lookBack(signal);
   }
 
   opened(position: Position): void {

@@ -13,6 +13,8 @@ export interface Successor {
   readonly contained: Contained;
   /** What it is to get nothing of. */
   readonly fork: Fork | undefined;
+  /** When the standby that fed it had come to its end, epoch ms; undefined: it is not said. */
+  readonly since: number | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Successor {
 export async function beginOf(
   wal: Wal,
   held: readonly LaneEnd[],
-  { contained, fork }: Successor,
+  { contained, fork }: Omit<Successor, 'since'>,
 ): Promise<Position> {
   if (fork === undefined) {
     const ends = await disputedEnds(wal, laneEnds(wal.segments, wal.durable, wal.now()));

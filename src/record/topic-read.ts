@@ -1,4 +1,5 @@
 import type { LaneFrame } from './lane-frame.ts';
+import type { Term } from './term.ts';
 
 /** What a message of the topic holds, as its sender says (docs/FORMATS.md). */
 export interface SentFrame extends LaneFrame {
@@ -9,6 +10,8 @@ export interface SentFrame extends LaneFrame {
 export interface TopicFrame extends SentFrame {
   /** By the sender's clock, epoch ms; messages of earlier versions don't say. */
   readonly sentAt?: number;
+  /** Of its sender's primary, where that is one by promotion. */
+  readonly term?: Term;
   readonly partition: number;
   readonly offset: number;
 }

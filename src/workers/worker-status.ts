@@ -32,8 +32,9 @@ export function mergeFeedings(feedings: readonly unknown[]): object {
   const all = feedings.map(fieldsOf);
   const held = all.find(({ heldSince }) => heldSince !== null);
   const misled = all.find(({ url, configured }) => url === configured);
-  const { url, configured, heldSince } = held ?? misled ?? all[0] ?? {};
-  return { url, configured, heldSince, lanes: all.flatMap(({ lanes }) => lanes as unknown[]) };
+  const { url, configured, since, heldSince, fencedBy } = held ?? misled ?? all[0] ?? {};
+  const lanes = all.flatMap((one) => one['lanes'] as unknown[]);
+  return { url, configured, since, heldSince, fencedBy, lanes };
 }
 
 /** Why one of them does not reach it. */

@@ -79,6 +79,7 @@ export function createWorkersAdmin(
 const STEPS = [
   '/primary/hold',
   '/primary/release',
+  '/primary/claim',
   '/primary/switch',
   '/primary/ends',
   '/primary/probe',

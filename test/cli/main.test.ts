@@ -18,6 +18,7 @@ import { DirectoryLock } from '../../src/wal/directory-lock.ts';
 import { freePort } from '../kit/ports.ts';
 import { writeLog } from '../kit/wal-files.ts';
 
+const BEGIN = { lane: 'a', ordinal: 1, seq: 1 };
 const run = async (args: readonly string[]) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -158,11 +159,10 @@ describe('the command line', { timeout: 30_000 }, () => {
 
     test('says which primary would be fed since a switch, and refuses a third one', async () => {
       const data = join(folder, 'a', 'b');
-      await mkdir(data, { recursive: true });
+      await mkdir(join(data, 'cursors'), { recursive: true });
       const cursor = Cursor.reset(data, 'primary');
-      await mkdir(join(data, 'cursors'));
       const choice = await PrimaryChoice.open(data, primaryUrl, cursor);
-      await choice.switchTo(new URL('http://new:4242'), { lane: 'a', ordinal: 1, seq: 1 });
+      await choice.switchTo(new URL('http://new:4242'), BEGIN, { since: 1 });
       const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
       expect(warned.code).toBe(0);
       expect(warned.stderr).toContain('would not be fed: the primary is http://new:4242, and the');
@@ -190,7 +190,7 @@ describe('the command line', { timeout: 30_000 }, () => {
         const own = join(data, worker);
         await mkdir(join(own, 'cursors'), { recursive: true });
         const choice = await PrimaryChoice.open(own, primaryUrl, Cursor.reset(own, 'primary'));
-        await choice.switchTo(new URL('http://new:4242'), { lane: 'a', ordinal: 1, seq: 1 });
+        await choice.switchTo(new URL('http://new:4242'), BEGIN, { since: 1 });
       }
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
       const warned = await run(args);

@@ -139,7 +139,7 @@ describe('a start with another primary', () => {
     let cursor = await Cursor.open(folder.path, 'primary');
     const choice = await PrimaryChoice.open(folder.path, THIRD, cursor);
     await choice.holdAt({ sinceMs: 1_000, until: at(20) });
-    await choice.switchTo(new URL(NEW), at(18));
+    await choice.switchTo(new URL(NEW), at(18), { since: 1 });
     for (const configured of [THIRD, NEW]) {
       cursor = await Cursor.open(folder.path, 'primary');
       const { url } = await PrimaryChoice.open(folder.path, configured, cursor);
@@ -155,7 +155,7 @@ describe('a start with another primary', () => {
     const choice = await PrimaryChoice.open(folder.path, OLD, cursor);
     await choice.holdAt({ sinceMs: 1_000, until: at(20) });
     const undone = [{ lane: 'a', from: 16, to: 20 }];
-    await choice.switchTo(new URL(NEW), at(15), { id: 'f', at: 500, undone });
+    await choice.switchTo(new URL(NEW), at(15), { since: 1, fork: { id: 'f', at: 500, undone } });
     await choice.told(2_000);
     expect(await start(OLD)).toMatchObject({ isBack: false, from: at(15) });
   });

@@ -1,7 +1,8 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
+import { writeChecked } from '../../src/runtime/checked-json.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 
@@ -34,7 +35,7 @@ async function files(): Promise<readonly string[]> {
 async function switchedToNew(): Promise<PrimaryChoice> {
   const choice = await open(OLD);
   await choice.holdAt(HOLD);
-  await choice.switchTo(new URL(NEW), at(18));
+  await choice.switchTo(new URL(NEW), at(18), { since: 18 });
   return choice;
 }
 
@@ -52,8 +53,8 @@ describe('the primary', () => {
     const misled = await open(NEW);
     expect([misled.url.origin, misled.hold]).toEqual([OLD, HOLD]);
     // It may be meant, though it is not fed by a release.
-    expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, isNext: true });
-    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ isNext: true });
+    expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, role: 'next' });
+    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ role: 'next' });
     await (await open(OLD)).release();
     expect(await files()).toEqual([]);
     expect([(await open(OLD)).hold, cursor.position]).toEqual([undefined, at(10)]);
@@ -70,11 +71,11 @@ describe('the primary', () => {
   test('is another one after a switch, from its own place on, also while the old one is configured', async () => {
     const choice = await switchedToNew();
     expect([choice.url.origin, choice.hold]).toEqual([NEW, undefined]);
-    expect(choice.misnamed).toEqual({ primary: NEW, configured: OLD, isNext: false });
+    expect(choice.misnamed).toEqual({ primary: NEW, configured: OLD, role: 'left' });
     const again = await open(OLD);
     expect([again.url.origin, again.hold]).toEqual([NEW, undefined]);
     await again.holdAt(HOLD);
-    expect((await open(OLD)).misnamed).toMatchObject({ configured: OLD, isNext: false });
+    expect((await open(OLD)).misnamed).toMatchObject({ configured: OLD, role: 'left' });
     expect(cursor.position).toEqual(at(18));
   });
 
@@ -102,11 +103,11 @@ describe('the primary', () => {
   test('may be switched on and back again', async () => {
     const choice = await switchedToNew();
     await choice.holdAt(HOLD);
-    await choice.switchTo(new URL(THIRD), at(19));
+    await choice.switchTo(new URL(THIRD), at(19), { since: 19 });
     for (const configured of [OLD, NEW]) expect((await open(configured)).url.origin).toBe(THIRD);
     const back = await open(OLD);
     await back.holdAt(HOLD);
-    await back.switchTo(new URL(OLD), at(20));
+    await back.switchTo(new URL(OLD), at(20), { since: 20 });
     expect([back.url.origin, cursor.position]).toEqual([OLD, at(20)]);
     expect(await files()).toEqual([]);
   });
@@ -116,7 +117,9 @@ describe('the primary', () => {
     await choice.holdAt(HOLD);
     // The cursor can't be moved: as if the process ended before that.
     cursor.move = () => Promise.reject(new Error('the disk is full'));
-    await expect(choice.switchTo(new URL(NEW), at(18))).rejects.toThrow('the disk is full');
+    await expect(choice.switchTo(new URL(NEW), at(18), { since: 18 })).rejects.toThrow(
+      'the disk is full',
+    );
     expect([choice.url.origin, choice.isOpen, cursor.position]).toEqual([NEW, true, at(10)]);
     const next = await open(OLD);
     expect([next.url.origin, next.isOpen, cursor.position]).toEqual([NEW, false, at(18)]);
@@ -124,6 +127,26 @@ describe('the primary', () => {
     await cursor.move(at(30));
     await open(OLD);
     expect(cursor.position).toEqual(at(30));
+  });
+
+  test('that others feed gets all once it is named, where nothing was sent to the one before', async () => {
+    const fence = { since: 7, primary: NEW };
+    const fed = await open(OLD);
+    await fed.holdAt({ ...HOLD, fence });
+    const named = await open(NEW);
+    expect([named.url.origin, named.misnamed?.role]).toEqual([OLD, 'of others']);
+    await rm(Cursor.pathOf(folder.path, 'primary'));
+    const first = await open(NEW);
+    expect([first.url.origin, first.hold, first.term]).toEqual([NEW, undefined, fence]);
+    expect(await files()).toEqual([]);
+    expect((await open(NEW)).term).toEqual(fence);
+  });
+
+  test('is read from a directory of an earlier version', async () => {
+    const hold = { primary: OLD, insteadOf: [], hold: HOLD, begin: null };
+    await writeChecked(join(folder.path, 'primary-choice.json'), hold);
+    const choice = await open(OLD);
+    expect([choice.hold, choice.fork, choice.term]).toEqual([HOLD, undefined, undefined]);
   });
 
   test('is not guessed from a damaged file', async () => {

@@ -149,7 +149,7 @@ describe.concurrent('another primary', () => {
       await put(rig, '2', '3');
       const { contained, fork } = await heldAsOf(rig, other, at);
       await put(rig, '4');
-      await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
       expect(await saidIn(rig)).toHaveLength(1);
       await rig.live();
       await put(rig, '5');
@@ -180,7 +180,7 @@ describe.concurrent('another primary', () => {
       const cursor = await Cursor.open(rig.data, 'primary');
       const choice = await PrimaryChoice.open(rig.data, rig.tsd.url, cursor);
       const first = { ...begin, seq: 1 };
-      await choice.switchTo(new URL(other.url), first, fork);
+      await choice.switchTo(new URL(other.url), first, { since: 1, fork });
       expect(await PrimaryChoice.open(rig.data, other.url, cursor)).toMatchObject({ fork });
       await rig.open();
       await rig.live();
@@ -203,7 +203,7 @@ describe.concurrent('another primary', () => {
       const { contained, fork } = await heldAsOf(rig, other, at);
       const none = { ...fork, undone: [] };
       const { feeding } = rig.proxy;
-      const wrong = feeding.switchTo(new URL(other.url), contained, none);
+      const wrong = feeding.switchTo(new URL(other.url), contained, { fork: none });
       await expect(wrong).rejects.toThrow('does not name them');
       expect(feeding.state).toMatchObject({ url: rig.tsd.url });
       await feeding.release();
@@ -243,7 +243,7 @@ describe('another primary, as of a moment,', () => {
     const at = await between(rig);
     await put(rig, '2');
     const { contained, fork } = await heldAsOf(rig, other, at);
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
     await rig.live();
     await rig.close();
     await rm(join(rig.data, 'forks.json'));
@@ -278,7 +278,7 @@ describe('another primary, as of a moment,', () => {
     vi.spyOn(PrimaryChoice.prototype, 'told')
       .mockRejectedValueOnce(full)
       .mockRejectedValueOnce(full);
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
     expect(rig.proxy.primary.isHeld).toBe(true);
     await rig.live();
     expect(await saidIn(rig)).toHaveLength(1);
@@ -295,7 +295,7 @@ describe('another primary, as of a moment,', () => {
     vi.spyOn(PrimaryChoice.prototype, 'release')
       .mockRejectedValueOnce(new Error('the disk is full'))
       .mockRejectedValueOnce(new Error('the disk is full'));
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, fork);
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
     await rig.live();
     await put(rig, '3');
     expect(valuesIn(other)).toEqual(new Set(['2', '3']));
@@ -310,7 +310,7 @@ describe('another primary, as of a moment,', () => {
     const { contained, fork } = await heldAsOf(rig, other, at);
     const { feeding, primary, writePath } = rig.proxy;
     const log = vi.spyOn(writePath, 'logControl').mockResolvedValue(false);
-    await feeding.switchTo(new URL(other.url), contained, fork);
+    await feeding.switchTo(new URL(other.url), contained, { fork });
     expect(primary.state).toEqual({ kind: 'down', reason: UNTOLD });
     vi.spyOn(PrimaryChoice.prototype, 'holdAt').mockRejectedValueOnce(new Error('full'));
     await expect(feeding.hold()).rejects.toThrow('full');

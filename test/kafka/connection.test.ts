@@ -56,7 +56,8 @@ describe('a Kafka that accepts connections and never answers', () => {
 
   test('is asked over one connection by all who read other lanes, until the last one gives up', async () => {
     const connection = await connectTo(brokers);
-    const options = { connection, topic: 't', clock: systemClock, owns: () => false };
+    const lanes = { owns: () => false, onTerm: () => undefined };
+    const options = { connection, topic: 't', clock: systemClock, ...lanes };
     const others = new OtherLanes(options);
     const ended: string[] = [];
     const read = (name: string): AbortController => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeMessage, encodeMessage } from '../../src/kafka/topic-frame.ts';
+import type { Term } from '../../src/record/term.ts';
 import type { SentFrame } from '../../src/record/topic-read.ts';
 import { formatRecordHeader } from '../../src/record/record.ts';
 
@@ -31,8 +32,8 @@ const frames = fc
   });
 
 /** As the message comes back from the topic. */
-function fetched(frame: SentFrame, nowMs = 0) {
-  const { key, value, headers, timestamp } = encodeMessage(frame, nowMs);
+function fetched(frame: SentFrame, nowMs = 0, term?: Term) {
+  const { key, value, headers, timestamp } = encodeMessage(frame, nowMs, term);
   const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)] as const);
   return {
     offset: 7,
@@ -50,6 +51,24 @@ describe('a message of the topic', () => {
         const decoded = decodeMessage(3, fetched(frame, 5));
         const place = { partition: 3, offset: 7, sentAt: 5 };
         expect(decoded).toEqual({ kind: 'frame', frame: { ...frame, ...place } });
+      }),
+    );
+  });
+
+  test('says since when the primary of its sender is it, or nothing', () => {
+    fc.assert(
+      fc.property(frames, fc.nat(), (frame, since) => {
+        const term = { since, primary: 'http://[::1]:4242' };
+        expect(decodeMessage(0, fetched(frame, 0, term))).toMatchObject({ frame: { term } });
+      }),
+    );
+    fc.assert(
+      fc.property(frames, fc.string(), (frame, text) => {
+        const message = fetched(frame);
+        const headers = { ...message.headers, primary: Buffer.from(text) };
+        const decoded = decodeMessage(0, { ...message, headers });
+        expect(decoded).toMatchObject({ kind: 'frame', frame });
+        expect(decoded).not.toHaveProperty('frame.term');
       }),
     );
   });

@@ -218,6 +218,7 @@ export function describeDrain({ promotion, contained, lacking, isSent }: DrainSt
   const list = [...lanes].map(([lane, { seq, receivedAt }]) => ({ lane, seq, receivedAt }));
   return {
     state: promotion.kind,
+    since: promotion.kind === 'promoted' ? promotion.sinceMs : null,
     fork: (promotion.kind === 'none' ? undefined : promotion.fork) ?? null,
     contained: { sinceMs, latestMs, lanes: list },
     lacking: lacking.map((end) => {

@@ -48,6 +48,10 @@ abstract class FakeAdmin implements Admin {
 export class FakeProxy extends FakeAdmin {
   primary = OLD;
   isHeld = false;
+  /** It is held since others feed another one. */
+  isFenced = false;
+  /** With which it was switched: since when it counts. */
+  since: number | undefined;
   /** Those of its workers. */
   urls: readonly string[] | undefined;
   end: number;
@@ -71,10 +75,11 @@ export class FakeProxy extends FakeAdmin {
       if (!this.isHeld) this.until = this.end;
       this.isHeld = true;
     }
-    if (path === '/primary/release') this.isHeld = false;
+    if (path === '/primary/release') this.isHeld = this.isFenced;
     if (path === '/primary/switch') {
-      const { to, fork } = body as { to: string; fork?: Fork };
+      const { to, fork, since } = body as { to: string; fork?: Fork; since?: number };
       this.primary = to;
+      this.since = since;
       this.isHeld = false;
       this.urls = undefined;
       this.fork = fork;
@@ -105,6 +110,9 @@ export class FakeProxy extends FakeAdmin {
     };
   }
 }
+
+/** When it came to its end, epoch ms. */
+export const SINCE = 20_000;
 
 export class FakeStandby extends FakeAdmin {
   target = NEW;
@@ -170,7 +178,8 @@ export class FakeStandby extends FakeAdmin {
       }
     }
     const contained = { sinceMs: null, latestMs: 1, lanes: this.#list() };
-    return { state: this.promotion, contained, lacking: [], sent: this.drains < 2 };
+    const since = this.promotion === 'promoted' ? SINCE : null;
+    return { state: this.promotion, since, contained, lacking: [], sent: this.drains < 2 };
   }
 
   #tellSeen() {
