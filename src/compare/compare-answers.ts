@@ -1,5 +1,5 @@
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
-import { seriesKey } from '../restore/expected-cell.ts';
+import { seriesKey } from '../restore/verify/expected-cell.ts';
 import type { DifferenceKind, DifferentPoint, HourDifference } from './difference.ts';
 import { hourOf } from '../opentsdb/row-hour.ts';
 

@@ -1,6 +1,6 @@
 import type { AnsweredQuery } from '../opentsdb/patient-query.ts';
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
-import { seriesKey } from '../restore/expected-cell.ts';
+import { seriesKey } from '../restore/verify/expected-cell.ts';
 import { compareAnswers, countCells, type MetricSpan } from './compare-answers.ts';
 import { cutInHalves, cutLastSecond } from './cut-span.ts';
 import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';

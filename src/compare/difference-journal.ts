@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { canonicalTags } from '../archive/format/canonical-tags.ts';
-import { VALUE_END } from '../restore/fold-query.ts';
-import { readLineBatches } from '../restore/line-batches.ts';
+import { VALUE_END } from '../restore/fold/fold-query.ts';
+import { readLineBatches } from '../restore/verify/line-batches.ts';
 import type { DifferenceCounts, LogAnswer } from './compare-request.ts';
 import type { HourDifference } from './difference.ts';
 

@@ -1,12 +1,12 @@
 import type { Coverage, CoverageHole, Holdings } from '../archive/holdings/coverage.ts';
 import { endAfter } from '../archive/holdings/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
-import { findState } from '../restore/find-state.ts';
-import { Fold } from '../restore/fold.ts';
+import { findState } from '../restore/segments/find-state.ts';
+import { Fold } from '../restore/fold/fold.ts';
 import type { Phase as RestorePhase } from '../restore/restore-request.ts';
-import { damageReader, readLog, type ReadLogOptions } from '../restore/read-log.ts';
-import { readTrustedSegments, type TrustedSegments } from '../restore/trusted-segments.ts';
-import type { WorkDirectory } from '../restore/work-directory.ts';
+import { damageReader, readLog, type ReadLogOptions } from '../restore/segments/read-log.ts';
+import { readTrustedSegments, type TrustedSegments } from '../restore/segments/trusted-segments.ts';
+import type { WorkDirectory } from '../restore/work/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProgressTold } from '../runtime/progress.ts';
 import type { CompareRequest } from './compare-request.ts';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { appendFile, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SECTION_END } from '../restore/fold-query.ts';
+import { SECTION_END } from '../restore/fold/fold-query.ts';
 import type { Mend } from './plan-mend.ts';
 
 export interface MendCounts {

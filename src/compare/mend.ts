@@ -1,4 +1,4 @@
-import { Load, LOAD_LIMITS } from '../restore/load.ts';
+import { Load, LOAD_LIMITS } from '../restore/load/load.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Progress, type ProgressTold } from '../runtime/progress.ts';
 import type { MendFile } from './mend-file.ts';

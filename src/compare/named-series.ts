@@ -1,7 +1,7 @@
 import type { AnsweredQuery } from '../opentsdb/patient-query.ts';
 import type { QueriedSeries } from '../opentsdb/query-answer.ts';
 import { HOUR_MS, hourOf } from '../opentsdb/row-hour.ts';
-import { seriesKey } from '../restore/expected-cell.ts';
+import { seriesKey } from '../restore/verify/expected-cell.ts';
 import type { MetricSpan } from './compare-answers.ts';
 import { seriesIn, type Side, type Sides } from './sides.ts';
 

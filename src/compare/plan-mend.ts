@@ -1,6 +1,6 @@
 import { parsePutValue } from '../opentsdb/java-number.ts';
 import { formatHttpPut } from '../opentsdb/put-line.ts';
-import { compareValue } from '../restore/compare-value.ts';
+import { compareValue } from '../restore/verify/compare-value.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { LogAnswer } from './compare-request.ts';
 import type { DifferentPoint, HourDifference } from './difference.ts';

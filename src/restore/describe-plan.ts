@@ -6,12 +6,12 @@ import type { Sources } from '../archive/tail/sources.ts';
 import { withoutDamaged } from '../archive/holdings/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { describeDamage, describeSources } from './describe-sources.ts';
-import type { FoundState } from './find-state.ts';
-import type { Fold } from './fold.ts';
-import type { Demands } from './fold-query.ts';
-import type { FoldRange } from './fold-range.ts';
+import type { FoundState } from './segments/find-state.ts';
+import type { Fold } from './fold/fold.ts';
+import type { Demands } from './fold/fold-query.ts';
+import type { FoldRange } from './fold/fold-range.ts';
 import type { RestorePlan } from './restore-request.ts';
-import type { TrustedSegments } from './trusted-segments.ts';
+import type { TrustedSegments } from './segments/trusted-segments.ts';
 
 /** Part of the meaning of a checkpoint. */
 const FORMAT = 2;

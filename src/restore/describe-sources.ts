@@ -6,7 +6,7 @@ import { type SequenceRange, SequenceSet } from '../record/sequence-set.ts';
 import type { Damaged } from '../archive/holdings/without-damaged.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { Cursor } from '../wal/cursor.ts';
-import type { FoundState } from './find-state.ts';
+import type { FoundState } from './segments/find-state.ts';
 import type {
   PlannedDamage,
   PlannedLane,

@@ -1,12 +1,12 @@
 import { Duckdb } from '../archive/duckdb.ts';
 import { describePlan, type FoldedState } from './describe-plan.ts';
-import type { FoundState } from './find-state.ts';
-import { Fold } from './fold.ts';
-import type { Demands, FoldCounts } from './fold-query.ts';
-import type { FoldRange } from './fold-range.ts';
+import type { FoundState } from './segments/find-state.ts';
+import { Fold } from './fold/fold.ts';
+import type { Demands, FoldCounts } from './fold/fold-query.ts';
+import type { FoldRange } from './fold/fold-range.ts';
 import type { RestorePlan, RestoreRequest, StateCounts } from './restore-request.ts';
-import type { damageReader } from './read-log.ts';
-import { readTrustedSegments, type TrustOptions } from './trusted-segments.ts';
+import type { damageReader } from './segments/read-log.ts';
+import { readTrustedSegments, type TrustOptions } from './segments/trusted-segments.ts';
 
 /** Rows that are folded at once. Part of the meaning of a checkpoint. */
 const RANGE_ROWS = 1_250_000;

@@ -1,9 +1,9 @@
 import type { UndoneRange } from '../record/fork.ts';
 import type { CoverageHole } from '../archive/holdings/coverage.ts';
 import type { TopicLog } from '../archive/topic/topic-log.ts';
-import type { Finding } from './target-rules.ts';
+import type { Finding } from './target/target-rules.ts';
 import type { RestoreTime } from './restore-time.ts';
-import type { VerificationCounts } from './verification.ts';
+import type { VerificationCounts } from './verify/verification.ts';
 
 export interface RestoreRequest {
   /** Undefined: the one that `data` archives to. */

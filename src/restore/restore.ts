@@ -6,10 +6,10 @@ import type { Measure, Progress } from '../runtime/progress.ts';
 import { Cursor } from '../wal/cursor.ts';
 import { ExpectedState } from './expected-state.ts';
 import { sourceName } from './describe-plan.ts';
-import { checkState, findState, type FoundState } from './find-state.ts';
+import { checkState, findState, type FoundState } from './segments/find-state.ts';
 import { type Left, orAborted, unlessInterrupted } from './interruption.ts';
-import { loadState } from './load-state.ts';
-import { preflight, refuseFaults } from './preflight.ts';
+import { loadState } from './load/load-state.ts';
+import { preflight, refuseFaults } from './target/preflight.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type {
   Phase,
@@ -18,19 +18,19 @@ import type {
   RestoreResult,
   StateCounts,
 } from './restore-request.ts';
-import { damageReader, readLog } from './read-log.ts';
-import { KeptSafeTime } from './kept-safe-time.ts';
-import type { EarlierRun, RestoreDemands } from './target-rules.ts';
-import { type UnfinishedRestore, unfinishedRestores } from './unfinished.ts';
-import { QUERY_LIMITS, verifyState } from './verify-state.ts';
+import { damageReader, readLog } from './segments/read-log.ts';
+import { KeptSafeTime } from './work/kept-safe-time.ts';
+import type { EarlierRun, RestoreDemands } from './target/target-rules.ts';
+import { type UnfinishedRestore, unfinishedRestores } from './work/unfinished.ts';
+import { QUERY_LIMITS, verifyState } from './verify/verify-state.ts';
 import {
   type Checkpoint,
   forgetCheckpoint,
   readCheckpoint,
   WorkDirectory,
   workPath,
-} from './work-directory.ts';
-import { openWorkFolder } from './work-folder.ts';
+} from './work/work-directory.ts';
+import { openWorkFolder } from './work/work-folder.ts';
 
 export interface RestoreOptions {
   readonly request: RestoreRequest;

@@ -4,7 +4,7 @@ import { findHistory } from '../../src/archive/tail/sources.ts';
 import type { TopicLog } from '../../src/archive/topic/topic-log.ts';
 import { showInfo } from '../../src/cli/history/info.ts';
 import { describeSources } from '../../src/restore/describe-sources.ts';
-import { findState } from '../../src/restore/find-state.ts';
+import { findState } from '../../src/restore/segments/find-state.ts';
 import { present } from '../kit/wal-log.ts';
 import { ArchiveRig } from './archive-rig.ts';
 import { FakeTopic, madeLane } from './fake-topic.ts';

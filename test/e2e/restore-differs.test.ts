@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
-import type { Difference } from '../../src/restore/compare-window.ts';
+import type { Difference } from '../../src/restore/verify/compare-window.ts';
 import type { RestoreEvent } from '../../src/restore/restore-request.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
 import { TcpProxy } from '../kit/tcp-proxy.ts';

@@ -1,4 +1,4 @@
-import { seriesKey } from '../../src/restore/expected-cell.ts';
+import { seriesKey } from '../../src/restore/verify/expected-cell.ts';
 import type { ReceivedPoint } from './fake-tsd.ts';
 import type { TsdStorage } from './tsd-storage.ts';
 

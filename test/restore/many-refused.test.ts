@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Duckdb } from '../../src/archive/duckdb.ts';
-import { Fold } from '../../src/restore/fold.ts';
+import { Fold } from '../../src/restore/fold/fold.ts';
 import { tempDirectory } from '../kit/temp.ts';
 
 /** Each record has five points, of which four are refused. */

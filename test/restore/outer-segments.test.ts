@@ -9,7 +9,10 @@ import { Duckdb } from '../../src/archive/duckdb.ts';
 import { formatSidecarName } from '../../src/archive/format/object-names.ts';
 import { searchWrites } from '../../src/archive/search/search.ts';
 import { SearchedSegments } from '../../src/archive/search/searched-segments.ts';
-import { readTrustedSegments, type TrustedSegments } from '../../src/restore/trusted-segments.ts';
+import {
+  readTrustedSegments,
+  type TrustedSegments,
+} from '../../src/restore/segments/trusted-segments.ts';
 import { WalError } from '../../src/runtime/errors.ts';
 import type { FileStore } from '../../src/storage/file-store.ts';
 import { ageLanes, laneShapes, putAged } from '../archive/kit/aged-lanes.ts';

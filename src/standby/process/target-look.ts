@@ -1,8 +1,13 @@
 import { QueryClient } from '../../opentsdb/query-client.ts';
 import { tsdMode } from '../../opentsdb/server-facts.ts';
 import { suggestMetrics } from '../../opentsdb/suggest-metrics.ts';
-import { holdsWithin, QUESTIONS_MAX, someHeld, spansOf } from '../../restore/held-metrics.ts';
-import { listNames, NAMES_SHOWN } from '../../restore/target-content.ts';
+import {
+  holdsWithin,
+  QUESTIONS_MAX,
+  someHeld,
+  spansOf,
+} from '../../restore/target/held-metrics.ts';
+import { listNames, NAMES_SHOWN } from '../../restore/target/target-content.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { formatInstant } from '../../runtime/instant.ts';
 import type { Logger } from '../../runtime/logger.ts';

@@ -1,4 +1,4 @@
-import { seriesKey } from '../../../src/restore/expected-cell.ts';
+import { seriesKey } from '../../../src/restore/verify/expected-cell.ts';
 import { parsePutLine } from '../../../src/opentsdb/put-line.ts';
 import { instantKey } from '../../kit/tsd-storage.ts';
 

@@ -7,15 +7,15 @@ import type { Position } from '../../../src/record/position.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { assert } from '../../../src/runtime/errors.ts';
 import { ExpectedState } from '../../../src/restore/expected-state.ts';
-import { findState, type FoundState } from '../../../src/restore/find-state.ts';
-import { damageReader, readLog } from '../../../src/restore/read-log.ts';
+import { findState, type FoundState } from '../../../src/restore/segments/find-state.ts';
+import { damageReader, readLog } from '../../../src/restore/segments/read-log.ts';
 import type {
   RestoreEvent,
   RestorePlan,
   RestoreRequest,
 } from '../../../src/restore/restore-request.ts';
 import type { RestoreTime } from '../../../src/restore/restore-time.ts';
-import { WorkDirectory } from '../../../src/restore/work-directory.ts';
+import { WorkDirectory } from '../../../src/restore/work/work-directory.ts';
 import { ArchiveRig } from '../../archive/archive-rig.ts';
 import { NEVER } from '../../archive/kit/merging.ts';
 import { ManualClock } from '../../kit/wal-clock.ts';

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { QueryClient } from '../../opentsdb/query-client.ts';
+import { WalError } from '../../runtime/errors.ts';
+import { readCells } from './expected-cell.ts';
+import type { StateRun } from '../load/load-state.ts';
+import { phaseProgress } from '../phase-progress.ts';
+import type { RestoreResult } from '../restore-request.ts';
+import { QUERIES_MAX, Verification } from './verification.ts';
+
+export const QUERY_LIMITS = { requestTimeoutMs: 60_000, connectionsMax: QUERIES_MAX * 2 } as const;
+
+/** Compares the target with the state, and lists the differences. Throws TARGET_UNUSABLE when it stops answering; rejects when the signal aborts. */
+export async function verifyState({
+  target,
+  state,
+  work,
+  clock,
+  report,
+  signal,
+}: StateRun): Promise<NonNullable<RestoreResult['verification']>> {
+  const { differencesPath } = work;
+  await work.clear(differencesPath);
+  const client = new QueryClient({ target, ...QUERY_LIMITS });
+  const verification = new Verification({
+    query: async (query) => client.query(query),
+    clock,
+    onDifference: (difference) => work.append(differencesPath, [difference]),
+  });
+  let rows = 0;
+  const total = state.demands.rows;
+  const measure = (): { progress: number; done: number } => ({
+    progress: total === 0 ? 1 : rows / total,
+    done: verification.counts.cells,
+  });
+  const progress = phaseProgress({ clock, report, phase: 'comparing', measure });
+  try {
+    const path = join(work.ranges, 'cells');
+    for (const range of state.ranges) {
+      await state.fold.writeCells(range, path);
+      const order = range.kind === 'metrics' ? 'by instant' : 'by series';
+      await verification.compare(readCells(path), order, signal);
+      rows += range.rows;
+    }
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new WalError('TARGET_UNUSABLE', `the comparison broke off: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Everything is loaded. The same command goes on with the comparison.',
+    });
+  } finally {
+    progress.end();
+    await client.close();
+  }
+  const { counts } = verification;
+  return { ...counts, list: counts.seriesWithDifferences > 0 ? differencesPath : null };
+}
