@@ -37,6 +37,7 @@ const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
   STANDBY_PAST_STOP: EXIT.unreachable,
   HOLE_IN_THE_WAY: EXIT.hole,
   TARGET_UNUSABLE: EXIT.target,
+  TARGET_IS_PRIMARY: EXIT.target,
   REPOSITORY_DAMAGED: EXIT.spoilt,
   PROMOTE_UNFINISHED: EXIT.unfinished,
 };

@@ -1,3 +1,4 @@
+import { LatestTerm } from '../record/latest-term.ts';
 import type { Term } from '../record/term.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -27,8 +28,7 @@ export type Standing =
  */
 export class Fence {
   readonly #options: FenceOptions;
-  /** The latest of all that were heard, by each name that it was given. */
-  readonly #latest = new Map<string, Term>();
+  readonly #latest = new LatestTerm();
 
   constructor(options: FenceOptions) {
     this.#options = options;
@@ -36,17 +36,11 @@ export class Fence {
 
   /** Whether it says more than was known. */
   hear(term: Term): boolean {
-    const { since = -Infinity } = this.latest ?? {};
-    if (term.since < since || (term.since === since && this.#latest.has(term.primary))) {
-      return false;
-    }
-    if (term.since > since) this.#latest.clear();
-    this.#latest.set(term.primary, term);
-    return true;
+    return this.#latest.note(term);
   }
 
   get latest(): Term | undefined {
-    return this.#latest.values().next().value;
+    return this.#latest.any;
   }
 
   /** The least since when a successor counts that is this one. */
@@ -62,8 +56,8 @@ export class Fence {
     if (latest === undefined || (own !== undefined && own.since >= latest.since)) {
       return { kind: 'right' };
     }
-    const same = this.#latest.get(primary);
-    return same === undefined ? { kind: 'over', term: latest } : { kind: 'joined', term: same };
+    if (!this.#latest.has(primary)) return { kind: 'over', term: latest };
+    return { kind: 'joined', term: { since: latest.since, primary } };
   }
 
   /** Never rejects. */

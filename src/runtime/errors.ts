@@ -51,6 +51,8 @@ export const ERROR_CODES = {
     'The target of a standby has, or may have, what was received after its --stop-at. It is left as it is: restore that time into empty tables, or leave out --stop-at.',
   STANDBY_LOOP:
     'The target of a standby is, or passes on to, a proxy that writes to what the standby follows: what it is fed would come back without end. Name the OpenTSDB behind it.',
+  TARGET_IS_PRIMARY:
+    'The target of a standby is what proxies feed already. Name a second OpenTSDB.',
   LISTEN_FAILED: 'An address cannot be listened on. `tsdb-wal check-config` says what has it.',
 } as const;
 

@@ -15,7 +15,7 @@ import { type DrainState, drainLookMs, type PromotionState } from './target/drai
 import { Draining } from './target/draining.ts';
 import type { Gate } from './arrivals/gate.ts';
 import { KnownTarget } from './target/known-target.ts';
-import { LoopWatch } from './source/loop-watch.ts';
+import { TargetWatch } from './source/target-watch.ts';
 import { Nudge } from './arrivals/nudge.ts';
 import type { Place } from './place.ts';
 import type { ReadAheadEvents } from './arrivals/read-ahead.ts';
@@ -75,7 +75,7 @@ export class Standby {
   /** Everything up to the time to stop at is contained: the source tells no more of that once it is closed. */
   #hasReached = false;
   readonly #draining: Draining;
-  readonly #loop: LoopWatch;
+  readonly #targetWatch: TargetWatch;
   readonly #watching = new Nudge();
 
   constructor(options: StandbyOptions) {
@@ -86,7 +86,7 @@ export class Standby {
       gate.drain(promotion.fork.at);
     this.#options = options;
     this.#known = new KnownTarget({ state, place, unsaved: (reason) => events.unsaved(reason) });
-    this.#loop = new LoopWatch(target, source);
+    this.#targetWatch = new TargetWatch(target, source);
     this.#arrivals = new Arrivals({
       source,
       clock,
@@ -101,7 +101,7 @@ export class Standby {
           this.#known.noteUndone(fork);
         },
         released: () => this.#feed.wake(),
-        looked: () => this.#loop.look(),
+        looked: () => this.#targetWatch.looked(),
         again: (reason, missing) => {
           this.#feed.degrade(reason);
           events.again(reason, missing);
@@ -287,7 +287,7 @@ export class Standby {
       flushIntervalMs: () => this.#facts?.flushIntervalMs ?? FLUSH_INTERVAL_MS,
       isContinued: place.latestMs !== null,
       barred: async (through, isUp) => {
-        this.#loop.answered(through);
+        this.#targetWatch.answered(through);
         return isUp ? this.#admit() : undefined;
       },
       events: {

@@ -19,7 +19,11 @@ export function stillForked(message: string): WalError {
   return new WalError('STANDBY_FORKED', message, { hint: HINT });
 }
 
-const ENDING: ReadonlySet<ErrorCode> = new Set(['STANDBY_FORKED', 'STANDBY_LOOP']);
+const ENDING: ReadonlySet<ErrorCode> = new Set([
+  'STANDBY_FORKED',
+  'STANDBY_LOOP',
+  'TARGET_IS_PRIMARY',
+]);
 
 /** Whether the source may be read again after it: all but what says that the target can't be put right or may not be fed, and bugs. */
 export function isPassing(error: unknown): boolean {

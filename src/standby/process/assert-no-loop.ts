@@ -1,7 +1,7 @@
 import { listLanes } from '../../archive/holdings/catalog.ts';
 import { openRepository } from '../../archive/repository.ts';
 import { PutClient } from '../../opentsdb/put-client.ts';
-import { standbyLoop } from '../source/loop-watch.ts';
+import { standbyLoop } from '../source/target-watch.ts';
 
 const TIMEOUT_MS = 3_000;
 

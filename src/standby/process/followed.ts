@@ -13,6 +13,7 @@ import { LogSource } from '../source/log-source.ts';
 import { beginningAt, type Place } from '../place.ts';
 import type { StateDirectory } from '../target/state-directory.ts';
 import type { StandbySource } from '../source/standby-source.ts';
+import { fedByProxies } from '../source/target-watch.ts';
 import { TopicSource } from '../topic/topic-source.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import { openConnection } from '../../kafka/open-connection.ts';
@@ -113,17 +114,11 @@ async function openData(
   };
 }
 
-/** Throws CONFIG_INVALID when the proxy of the log feeds the target itself, as far as addresses tell. A topic and a repository don't know whom theirs feed. */
+/** Throws TARGET_IS_PRIMARY when the proxy of the log feeds the target itself, as far as addresses tell. A repository doesn't know whom its proxies feed, and a topic only since a promotion. */
 async function assertNotPrimary({ config: { data }, target }: StandbyRequest): Promise<void> {
   const primary = await Cursor.ownerOf(data, 'primary');
   if (primary !== target.origin) return;
-  throw new WalError(
-    'CONFIG_INVALID',
-    `--target ${primary} is what the proxy of ${data} feeds itself`,
-    {
-      hint: 'A standby is a second OpenTSDB: name that. Given to the primary again, the log could put older values over newer ones.',
-    },
-  );
+  throw fedByProxies(primary, `the proxy of ${data} feeds itself`);
 }
 
 async function openTopic(

@@ -95,6 +95,10 @@ export class RepositorySource implements StandbySource {
     return this.#seen.all;
   }
 
+  isPrimary(origin: string): boolean {
+    return this.#seen.isPrimary(origin);
+  }
+
   /** It lags as the archive does: what was received after its safe time isn't there. */
   get heldSinceMs(): number | undefined {
     return this.#readToMs === -Infinity ? undefined : this.#readToMs;

@@ -34,6 +34,10 @@ export class LogSource implements StandbySource {
     return this.#seen.all;
   }
 
+  isPrimary(origin: string): boolean {
+    return this.#seen.isPrimary(origin);
+  }
+
   get unread(): number {
     const after = this.#after;
     let records = 0;

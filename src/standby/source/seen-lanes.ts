@@ -1,5 +1,7 @@
 import { endedBy } from '../../record/lane-control.ts';
 import type { LaneFrame } from '../../record/lane-frame.ts';
+import { LatestTerm } from '../../record/latest-term.ts';
+import type { TopicFrame } from '../../record/topic-read.ts';
 import { hasData } from '../frame-parts.ts';
 
 /** A lane that a standby has seen in what it follows, whether it has applied anything of it or not. */
@@ -18,14 +20,21 @@ const LANES_MAX = 1_000;
 /** Who writes to what a standby follows, as far as that was looked at. */
 export class SeenLanes {
   readonly #lanes = new Map<string, SeenLane>();
+  readonly #latest = new LatestTerm();
 
   get all(): ReadonlyMap<string, SeenLane> {
     return this.#lanes;
   }
 
+  /** Whether it is what some of them say to feed since the latest promotion. */
+  isPrimary(origin: string): boolean {
+    return this.#latest.has(origin);
+  }
+
   /** Frames may come again, and in any order. */
-  note(frame: LaneFrame): void {
-    const { lane, lastReceivedAt } = frame;
+  note(frame: LaneFrame & Pick<TopicFrame, 'term'>): void {
+    const { lane, lastReceivedAt, term } = frame;
+    if (term !== undefined) this.#latest.note(term);
     this.see(lane, lastReceivedAt, hasData(frame));
     for (const ended of endedBy(frame)) this.#end(ended.lane, lastReceivedAt);
   }

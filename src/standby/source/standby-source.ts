@@ -41,6 +41,9 @@ export interface StandbySource {
   /** The lanes that were met so far, also by `forksAhead`: not more than 1,000. */
   readonly lanes: ReadonlyMap<string, SeenLane>;
 
+  /** Whether proxies say that they feed it since the latest promotion, as far as was looked at. */
+  isPrimary(origin: string): boolean;
+
   /** Records that are known to be there, and were not given yet. */
   readonly unread: number;
 

@@ -78,6 +78,10 @@ export class TopicSource implements StandbySource {
     return this.#seen.all;
   }
 
+  isPrimary(origin: string): boolean {
+    return this.#seen.isPrimary(origin);
+  }
+
   get unread(): number {
     const pass = this.#pass;
     if (pass === undefined) return 0;

@@ -26,6 +26,10 @@ export class ListSource implements StandbySource {
     this.#reads = reads;
   }
 
+  isPrimary(): boolean {
+    return false;
+  }
+
   completeToMs(): number {
     const rest = this.#reads.slice(this.#next);
     return Math.min(

@@ -103,7 +103,7 @@ test('what the proxy of a log feeds itself is no target of a standby', async () 
   await cursor.move(durable);
   await open('http://new:4242');
   await expect(open('http://old:4242')).rejects.toMatchObject({
-    code: 'CONFIG_INVALID',
+    code: 'TARGET_IS_PRIMARY',
     message: `--target http://old:4242 is what the proxy of ${rig.data} feeds itself`,
   });
   // Its target was made the primary.

@@ -1,4 +1,5 @@
 import type { LaneFrame } from '../../../src/record/lane-frame.ts';
+import type { Term } from '../../../src/record/term.ts';
 import type { TopicFrame, TopicRead } from '../../../src/record/topic-read.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import type { PartitionReads, SharedTopic } from '../../../src/standby/topic/shared-topic.ts';
@@ -45,10 +46,12 @@ export class FakeSharedTopic implements SharedTopic {
     this.partitions = Array.from({ length: partitions }, () => ({ low: 0, frames: [] }));
   }
 
-  send(partition: number, frame: LaneFrame): void {
+  /** `term`: what its sender says of its primary. */
+  send(partition: number, frame: LaneFrame, term?: Term): void {
     const { frames } = this.#partition(partition);
     const mutations = frame.lastSeq - frame.firstSeq + 1;
-    frames.push({ ...frame, partition, offset: frames.length, host: 'h', mutations });
+    const sent = { partition, offset: frames.length, host: 'h', mutations, ...(term && { term }) };
+    frames.push({ ...frame, ...sent });
   }
 
   ranges(): Promise<ReadonlyMap<number, { low: number; high: number }>> {

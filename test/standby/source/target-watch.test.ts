@@ -105,6 +105,37 @@ describe('a standby of a topic whose target is a proxy', () => {
   });
 });
 
+describe('a standby whose target proxies feed since a promotion', () => {
+  const nowMs = Date.now();
+  const send = (topic: FakeSharedTopic, seq: number, primary: string, since = seq): void =>
+    topic.send(
+      0,
+      frameOf('aaaaaaaaaaaaaaaa', seq, [{ receivedAt: nowMs + seq, lines: [line(seq)] }]),
+      { since, primary },
+    );
+
+  test('ends before anything is sent, and when that comes to be', async () => {
+    const rig = await rigged();
+    const topic = new FakeSharedTopic(1, systemClock);
+    send(topic, 1, 'http://other:4242');
+    send(topic, 2, rig.tsd.url);
+    await rig.start({ source: sourceOf(topic) });
+    await expect(rig.ended()).rejects.toMatchObject({ code: 'TARGET_IS_PRIMARY' });
+    expect(rig.tsd.points).toEqual([]);
+  });
+
+  test('follows where that was before another promotion, until it is one again', async () => {
+    const rig = await rigged();
+    const topic = new FakeSharedTopic(1, systemClock);
+    for (let seq = 1; seq < 200; seq += 1) send(topic, seq, rig.tsd.url, 1);
+    send(topic, 200, 'http://other:4242', 2);
+    await rig.start({ source: sourceOf(topic) });
+    await until(() => rig.tsd.points.some(({ value }) => value === '200'), 'fed');
+    send(topic, 201, rig.tsd.url, 3);
+    await expect(rig.ended()).rejects.toMatchObject({ code: 'TARGET_IS_PRIMARY' });
+  });
+});
+
 test('a standby that is to apply nothing for an hour has seen who writes to the topic, to its end', async () => {
   const rig = await rigged();
   const nowMs = Date.now();
