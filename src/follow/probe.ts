@@ -1,10 +1,11 @@
-import type { PutClient } from '../opentsdb/put-client.ts';
+import { PutClient } from '../opentsdb/put-client.ts';
 import {
   readErrorCounters,
   readServerFacts,
   type ServerFacts,
   tsdMode,
 } from '../opentsdb/server-facts.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Vitals } from './prove/confirmation.ts';
 
 export type Probed =
@@ -22,6 +23,28 @@ export async function probe(client: PutClient, barred: Barred): Promise<Probed> 
   const { probed, through } = await ask(client);
   const reason = await barred(through, probed.kind === 'up');
   return reason === undefined ? probed : { kind: 'down', reason };
+}
+
+const ONCE_MS_MAX = 3_000;
+
+/** One that is not fed by this process, or about to be, by connections of its own. Rejects as `barred` does only. */
+export async function probeOnce(url: URL, barred: Barred): Promise<Probed> {
+  const client = new PutClient({ primary: url, requestTimeoutMs: ONCE_MS_MAX });
+  try {
+    return await probe(client, barred);
+  } finally {
+    await client.close();
+  }
+}
+
+/** As `/primary/probe` of a proxy and `/target/probe` of a standby answer (docs/OPERATIONS.md). */
+export function describeProbe(probed: Probed): {
+  readonly trouble: string | null;
+  readonly startedAt: readonly string[];
+} {
+  if (probed.kind === 'down') return { trouble: probed.reason, startedAt: [] };
+  const { startTime } = probed.facts;
+  return { trouble: null, startedAt: startTime === undefined ? [] : [formatInstant(startTime)] };
 }
 
 const READ_ONLY = 'it is read-only: set tsd.mode=rw and restart the TSD';

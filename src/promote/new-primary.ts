@@ -1,4 +1,4 @@
-import type { ProxyView, StandbyView } from './promote-views.ts';
+import type { ProbeView, ProxyView, StandbyView } from './promote-views.ts';
 
 /**
  * Whether the proxy feeds the new primary already, as after a promotion that was interrupted. None does before the standby has stopped: one
@@ -88,11 +88,39 @@ function stoppedProblems(
   ];
 }
 
-export function addressWarnings({ target }: StandbyView, to: string): string[] {
-  return to === target
-    ? []
-    : [`${to} is taken for another address of ${target}, which the standby feeds`];
+/** What answers where the standby feeds, and where the proxies are to. */
+export interface Reached {
+  readonly standby: ProbeView;
+  /** Those that do not feed it yet. */
+  readonly proxies: readonly ProbeView[];
 }
+
+/** Another process may be another TSD of the same tables: then it is no mistake. */
+export function addressWarnings(
+  { target }: StandbyView,
+  to: string,
+  { standby, proxies }: Reached,
+): string[] {
+  const own = standby.startedAt;
+  const isKnown = own.length > 0;
+  const others = proxies.filter(
+    ({ startedAt }) => isKnown && startedAt.some((at) => !own.includes(at)),
+  );
+  if (others.length > 0) {
+    const reach = others.map(({ address, startedAt }) => {
+      return `proxy ${address} reaches one started at ${startedAt.join(' and ')}`;
+    });
+    return [
+      `at ${to} another OpenTSDB process answers than the one started at ${own.join(' and ')} that the standby feeds at ${target}: ${reach.join('; ')}. ${SAME_TABLES}`,
+    ];
+  }
+  const isSame = isKnown && proxies.every(({ startedAt }) => startedAt.length > 0);
+  if (to === target || isSame) return [];
+  return [`${to} is taken for another address of ${target}, which the standby feeds`];
+}
+
+const SAME_TABLES =
+  'That is right only if both are TSDs of the same tables: compare tsd.storage.hbase.zk_quorum, .zk_basedir, .data_table and .uid_table of their /api/config. Otherwise the new primary lacks all that the standby has given its target: say by --to how proxies reach that. If it was restarted this moment, look again with --dry-run';
 
 /** Proxies of one log that feed different OpenTSDBs are a mistake, which addresses alone don't prove; those that were switched already are none. */
 export function splitWarnings(

@@ -1,5 +1,11 @@
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
-import { addressProblems, addressWarnings, isBegun, splitWarnings } from './new-primary.ts';
+import {
+  addressProblems,
+  addressWarnings,
+  isBegun,
+  type Reached,
+  splitWarnings,
+} from './new-primary.ts';
 import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
 export interface Checked {
@@ -16,6 +22,7 @@ export interface CheckOptions {
   /** The standby's target, as the proxies name it. */
   readonly to: string;
   readonly asOf: AsOf | undefined;
+  readonly reached: Reached;
   /** Epoch ms. */
   readonly nowMs: number;
 }
@@ -24,7 +31,7 @@ export interface CheckOptions {
 export function checkPromotion(
   standby: StandbyView,
   proxies: readonly ProxyView[],
-  { to, asOf, nowMs }: CheckOptions,
+  { to, asOf, reached, nowMs }: CheckOptions,
 ): Checked {
   const problems = [
     ...standbyProblems(standby, asOf),
@@ -35,7 +42,7 @@ export function checkPromotion(
   ];
   const warnings = [
     ...(asOf === undefined ? delayWarnings(standby) : asOfWarnings(asOf, standby, nowMs)),
-    ...addressWarnings(standby, to),
+    ...addressWarnings(standby, to, reached),
     ...splitWarnings(standby, proxies, to),
     ...standbyWarnings(standby),
     ...proxyWarnings(standby, proxies),
@@ -69,9 +76,17 @@ const NOT_LOOKED =
 
 const TELLS_NOT = 'the standby is of an earlier version, which does not tell who has written';
 
+const DOUBTED =
+  'It is given that once more when the trouble is over, and proxies would be held until then, however long: wait until target.doubt of its /status is null (docs/OPERATIONS.md, OpenTSDB counts storage errors)';
+
+function inDoubt({ target, doubt }: StandbyView): string {
+  return `the target of the standby, ${target}, may have lost of what it took: ${doubt}`;
+}
+
 function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[] {
   if (standby.promotion === 'promoted') return [];
-  const { target, source, state, stopAt, seen, lagSeconds, delaySeconds } = standby;
+  const { target, source, state, doubt, promotion, stopAt, seen, lagSeconds, delaySeconds } =
+    standby;
   const problems: string[] = [];
   if (source === 'repository') problems.push(OF_REPOSITORY);
   if (!isLookedAt(standby, asOf)) {
@@ -79,6 +94,7 @@ function standbyProblems(standby: StandbyView, asOf: AsOf | undefined): string[]
     problems.push(isOlder ? `${TELLS_NOT}: with --as-of it must` : NOT_LOOKED);
   }
   if (state === 'down') problems.push(`the target of the standby, ${target}, is down`);
+  if (promotion === 'none' && doubt !== undefined) problems.push(`${inDoubt(standby)}. ${DOUBTED}`);
   if (stopAt !== null) problems.push(`the standby is to stop at ${stopAt}: start it without`);
   const behind = lagSeconds - delaySeconds;
   if (asOf === undefined && behind > LAG_SECONDS_MAX) {
@@ -146,8 +162,12 @@ function delayWarnings({ delaySeconds, lagRecords }: StandbyView): string[] {
     : [];
 }
 
-function standbyWarnings({ deadLetters, holes, seen }: StandbyView): string[] {
+function standbyWarnings(standby: StandbyView): string[] {
+  const { deadLetters, holes, seen, promotion, doubt } = standby;
   return [
+    ...(promotion === 'draining' && doubt !== undefined
+      ? [`${inDoubt(standby)}. The drain ends when it has been given that once more`]
+      : []),
     ...(seen.isComplete === undefined
       ? [`${TELLS_NOT}: one that is not named goes unnoticed`]
       : []),

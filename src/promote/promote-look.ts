@@ -1,4 +1,3 @@
-import { fieldsOf } from '../record/fields.ts';
 import { recordsIn } from '../record/fork.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,6 +9,8 @@ import { checkPromotion } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import {
   isLookedAt,
+  type ProbeView,
+  probeView,
   type ProxyView,
   proxyView,
   type StandbyView,
@@ -46,16 +47,23 @@ export async function lookAtAll({
   const seen = await standbyOf(standby, asOf, clock);
   const views = await Promise.all(proxies.map((proxy) => view(proxy, proxyView, 'proxy')));
   const target = addressOf(seen, to);
-  const { problems, warnings } = checkPromotion(seen, views, {
-    to: target,
-    asOf,
-    nowMs: clock.now(),
-  });
   const open = proxies.filter((_proxy, index) => {
     const one = views[index];
     return one !== undefined && !isSwitched(seen, one, target);
   });
-  const unreached = await Promise.all(open.map((proxy) => probed(proxy, target)));
+  const [own, ...probes] = await Promise.all([
+    probed(standby, '/target/probe', seen.target),
+    ...open.map((proxy) => probed(proxy, '/primary/probe', target)),
+  ]);
+  const unreached = probes.flatMap(({ address, trouble }) =>
+    trouble === undefined ? [] : [`proxy ${address}: ${trouble}`],
+  );
+  const { problems, warnings } = checkPromotion(seen, views, {
+    to: target,
+    asOf,
+    reached: { standby: own, proxies: probes },
+    nowMs: clock.now(),
+  });
   const isAnySwitched = views.some((one) => isBegun(seen, one, target));
   const later = await laterOf(open, target, { asOf, seen, isAnySwitched });
   const { address, promotion, lagSeconds, lagRecords } = seen;
@@ -72,7 +80,7 @@ export async function lookAtAll({
       later: later.records.get(proxy.address) ?? 0,
     })),
     warnings,
-    problems: [...problems, ...unreached.flat(), ...later.problems],
+    problems: [...problems, ...unreached, ...later.problems],
   };
   return { checked, open, seen, views, isAnySwitched };
 }
@@ -143,13 +151,13 @@ async function view<V>(
   throw refused(`what answers at ${address} is no ${what} of this version`, 'See docs/PROMOTE.md.');
 }
 
-/** Whether the proxy reaches the target. */
-async function probed(proxy: Admin, to: string): Promise<string[]> {
-  const answer = await proxy.post('/primary/probe', { to });
-  if (answer.kind !== 'answered') return [`proxy ${proxy.address}: ${answer.reason}`];
-  const { trouble } = fieldsOf(answer.value);
-  if (typeof trouble !== 'string') return [];
-  return [`proxy ${proxy.address} does not reach ${to}: ${trouble}`];
+/** What answers there, as it sees it. */
+async function probed(admin: Admin, path: string, to: string): Promise<ProbeView> {
+  const { address } = admin;
+  const answer = await admin.post(path, { to });
+  if (answer.kind !== 'answered') return { address, trouble: answer.reason, startedAt: [] };
+  const { trouble, startedAt } = probeView(address, answer.value);
+  return { address, startedAt, trouble: trouble && `it does not reach ${to}: ${trouble}` };
 }
 
 /** Nothing has changed. */

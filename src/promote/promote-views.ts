@@ -33,6 +33,8 @@ export interface StandbyView {
   /** What it follows: a data directory, or a topic. */
   readonly source: string;
   readonly state: string;
+  /** Why its target may have lost what it took, and since when; undefined: it isn't known to have. */
+  readonly doubt: string | undefined;
   readonly promotion: string;
   readonly lagSeconds: number;
   readonly lagRecords: number;
@@ -85,6 +87,21 @@ export interface DrainView {
   readonly isSent: boolean;
 }
 
+/** What answers at the address of the new primary, as one of those who ask sees it. */
+export interface ProbeView {
+  readonly address: string;
+  /** Why it can't be the primary; undefined: it can. */
+  readonly trouble: string | undefined;
+  /** When the processes that answered were started; of one, or of what several workers reached. Empty: it isn't known. */
+  readonly startedAt: readonly string[];
+}
+
+/** From what `/primary/probe` of a proxy, or `/target/probe` of a standby, answers. */
+export function probeView(address: string, probe: unknown): ProbeView {
+  const { trouble, startedAt } = fieldsOf(probe);
+  return { address, trouble: textOf(trouble), startedAt: textsOf(startedAt) ?? [] };
+}
+
 /** From `/status`; undefined when that is of no proxy which can be promoted. */
 export function proxyView(address: string, status: unknown): ProxyView | undefined {
   const { version, primary, log, kafka } = fieldsOf(status);
@@ -110,7 +127,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
 /** From `/status`; undefined when that is of no standby which can be promoted. */
 export function standbyView(address: string, status: unknown): StandbyView | undefined {
   const fields = fieldsOf(status);
-  const { url, state } = fieldsOf(fields['target']);
+  const { url, state, doubt } = fieldsOf(fields['target']);
   const { state: promotion, fork, to } = fieldsOf(fields['promotion']);
   const { lanes, allUpTo } = fieldsOf(fields['contains']);
   if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
@@ -127,6 +144,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     target: url,
     source: String(fieldsOf(fields['source'])['kind']),
     state: String(fieldsOf(state)['kind']),
+    doubt: doubtOf(doubt),
     promotion,
     lagSeconds: Number(fields['lagSeconds']),
     lagRecords: Number(fields['lagRecords']),
@@ -207,6 +225,11 @@ export function endsView(answer: unknown):
   const ranges = parseFork({ id: '0'.repeat(16), at: 0, undone: later })?.undone;
   if (lanes === undefined || ranges === undefined) return undefined;
   return { lanes, later: ranges, around: forks };
+}
+
+function doubtOf(doubt: unknown): string | undefined {
+  const { since, reason } = fieldsOf(doubt);
+  return typeof reason === 'string' ? `${reason}, since ${String(since)}` : undefined;
 }
 
 function textsOf(value: unknown): string[] | undefined {

@@ -6,10 +6,9 @@ import type { PrimaryChoice } from '../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../follow/primary-facts.ts';
 import { Primary } from '../follow/primary.ts';
 import type { SentBodies } from '../follow/deliver/sent-bodies.ts';
-import { type Barred, probe } from '../follow/probe.ts';
+import { type Barred, type Probed, probeOnce } from '../follow/probe.ts';
 import type { Witnesses } from '../follow/witnesses.ts';
 import type { DurableWritePath } from '../ingest/write-path/durable-write-path.ts';
-import { PutClient } from '../opentsdb/put-client.ts';
 import type { Hole } from '../record/control.ts';
 import type { Fork } from '../record/fork.ts';
 import type { Contained, LaneEnd } from '../record/lane-end.ts';
@@ -67,8 +66,6 @@ export interface FeedingState {
   /** Up to where something may have been sent to what is held; of what is fed, all there is. */
   readonly lanes: readonly LaneEnd[];
 }
-
-const PROBE_TIMEOUT_MS = 3_000;
 
 /**
  * The primary as the proxy sees it: the follower that feeds it, what is told of it, and the switch to another one. While held, writes are
@@ -210,15 +207,9 @@ export class Feeding {
     this.#switch.hear(term);
   }
 
-  /** Why an OpenTSDB does not answer this process, or could not be its primary; undefined: it does, and could. */
-  async probe(url: URL): Promise<string | undefined> {
-    const client = new PutClient({ primary: url, requestTimeoutMs: PROBE_TIMEOUT_MS });
-    try {
-      const probed = await probe(client, this.#barred);
-      return probed.kind === 'up' ? undefined : probed.reason;
-    } finally {
-      await client.close();
-    }
+  /** Whether an OpenTSDB answers this process, and could be its primary. */
+  async probe(url: URL): Promise<Probed> {
+    return probeOnce(url, this.#barred);
   }
 }
 

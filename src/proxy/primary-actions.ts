@@ -1,3 +1,4 @@
+import { describeProbe } from '../follow/probe.ts';
 import { fieldsOf } from '../record/fields.ts';
 import { type Fork, parseFork } from '../record/fork.ts';
 import { parseContained } from '../record/lane-end.ts';
@@ -23,7 +24,7 @@ export function primaryActions(
       return describeFeeding(await feeding.switchTo(to, contained, begun));
     },
     '/primary/ends': async (body) => feeding.endsAt(atIn(body), urlIn(body)),
-    '/primary/probe': async (body) => ({ trouble: (await feeding.probe(urlIn(body))) ?? null }),
+    '/primary/probe': async (body) => describeProbe(await feeding.probe(urlIn(body))),
   };
 }
 

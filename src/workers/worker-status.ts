@@ -37,10 +37,14 @@ export function mergeFeedings(feedings: readonly unknown[]): object {
   return { url, configured, since, heldSince, fencedBy, lanes };
 }
 
-/** Why one of them does not reach it. */
+/** Why one of them does not reach it; and when what they reached was started, which is several where they reach several. */
 export function mergeProbes(probes: readonly unknown[]): object {
-  const troubles = probes.map((probe) => fieldsOf(probe)['trouble'] ?? null);
-  return { trouble: troubles.find((trouble) => trouble !== null) ?? null };
+  const all = probes.map(fieldsOf);
+  const troubles = all.map(({ trouble }) => trouble ?? null);
+  return {
+    trouble: troubles.find((trouble) => trouble !== null) ?? null,
+    startedAt: [...new Set(all.flatMap(({ startedAt = [] }) => startedAt as unknown[]))],
+  };
 }
 
 /** The lanes of all of them. */

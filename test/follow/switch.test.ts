@@ -224,8 +224,8 @@ describe.concurrent('another primary', () => {
     await feeding.hold();
     const again = await feeding.switchTo(new URL(rig.tsd.url), upTo(wal.durable));
     expect(again).toMatchObject({ url: rig.tsd.url, heldSinceMs: undefined });
-    expect(await feeding.probe(new URL(other.url))).toBeUndefined();
-    expect(await feeding.probe(new URL('http://127.0.0.1:9'))).toContain('ECONNREFUSED');
+    expect(await feeding.probe(new URL(other.url))).toMatchObject({ kind: 'up' });
+    expect(await feeding.probe(new URL('http://127.0.0.1:9'))).toMatchObject({ kind: 'down' });
   });
 });
 

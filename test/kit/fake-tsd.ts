@@ -113,6 +113,11 @@ export class FakeTsd implements AsyncDisposable {
     return this.#sockets.size;
   }
 
+  /** Of this run, epoch ms, as `/api/stats/jvm` tells it. */
+  get startTime(): number {
+    return this.#startTime;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

@@ -10,6 +10,9 @@ import {
   REFUSED,
 } from './kit/promote-scene.ts';
 
+const MONDAY = '2026-06-01T12:00:00.000Z';
+const TUESDAY = '2026-06-02T12:00:00.000Z';
+
 let scene: PromoteScene;
 let standby: FakeStandby;
 let a: FakeProxy;
@@ -84,6 +87,32 @@ describe('a promotion, by the address of the new primary,', () => {
     scene.standby.target = local;
     scene.a.primary = local;
     await expect(promote()).rejects.toThrow('another machine for the standby standby:4246');
+  });
+
+  test('warns where another process answers there than the one that the standby feeds, and names both', async () => {
+    standby.startedAt = [MONDAY];
+    a.startedAt = [MONDAY];
+    b.startedAt = [TUESDAY];
+    for (const to of [NEW, 'http://other:4242']) {
+      await promote({ isDryRun: true, to });
+      const warning = `at ${to} another OpenTSDB process answers than the one started at ${MONDAY} that the standby feeds at ${NEW}: proxy b:4244 reaches one started at ${TUESDAY}.`;
+      const warnings = [expect.stringContaining(warning) as string];
+      expect(events.at(-1)).toMatchObject({ warnings, problems: [] });
+    }
+    await promote();
+    expect(stands()).toEqual([NEW, NEW]);
+  });
+
+  test('says nothing of another address where the process that the standby feeds answers', async () => {
+    standby.startedAt = [MONDAY];
+    a.startedAt = [MONDAY];
+    await promote({ isDryRun: true, to: 'http://other:4242' });
+    expect(events.at(-1)).toMatchObject({
+      warnings: [expect.stringContaining('is taken for another address') as string],
+    });
+    b.startedAt = [MONDAY];
+    await promote({ isDryRun: true, to: 'http://other:4242' });
+    expect(events.at(-1)).toMatchObject({ warnings: [] });
   });
 
   test('goes on by another name than the standby’s', async () => {

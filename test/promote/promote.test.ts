@@ -99,7 +99,7 @@ describe('a promotion', () => {
     [
       'a target that a proxy does not reach',
       () => b.answers.set('/primary/probe', [{ kind: 'answered', value: { trouble: 'no route' } }]),
-      /b:4244 does not reach http:\/\/new:4242: no route/,
+      /b:4244: it does not reach http:\/\/new:4242: no route/,
     ],
     ['a proxy that is away', () => a.answers.set('/status', [SILENT('before')]), /proxy a:4244/],
   ])('refuses %s before anything is changed', async (_what, make, message) => {

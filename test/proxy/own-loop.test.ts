@@ -24,8 +24,11 @@ describe('a proxy whose primary passes on', () => {
     await started.put('http', 'put m 1700000000 1 a=b');
     expect(primary.state.kind).toBe('down');
     expect(path.submitted).toEqual([]);
-    expect(await started.proxy.feeding.probe(new URL(flags.primary))).toContain('this proxy');
-    expect(await started.proxy.feeding.probe(tsd)).toBeUndefined();
+    expect(await started.proxy.feeding.probe(new URL(flags.primary))).toMatchObject({
+      kind: 'down',
+      reason: expect.stringContaining('this proxy') as string,
+    });
+    expect(await started.proxy.feeding.probe(tsd)).toMatchObject({ kind: 'up' });
   });
 
   test('to an OpenTSDB, and logs elsewhere, feeds it', async () => {

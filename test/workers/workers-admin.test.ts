@@ -25,6 +25,8 @@ class FakeWorker implements WorkerView {
   primary = OLD;
   heldSince: string | null = null;
   isRefusing = false;
+  trouble: string | null = null;
+  startedAt: readonly string[] | undefined;
 
   constructor(number: number) {
     this.place = { number, data: '', isDraining: number === 2 };
@@ -54,7 +56,7 @@ class FakeWorker implements WorkerView {
           return Promise.resolve(this.#feeding());
         },
         '/primary/probe': () =>
-          Promise.resolve({ trouble: this.place.number === 2 ? 'no route' : null }),
+          Promise.resolve({ trouble: this.trouble, startedAt: this.startedAt }),
       },
     });
     await admin.start({ host: '127.0.0.1', port });
@@ -107,8 +109,24 @@ describe('workers, to a promotion', () => {
       value: { url: OLD, lanes: [{ lane: 'lane-1' }, { lane: 'lane-2' }] },
     });
     expect((await view())?.isHeld).toBe(true);
-    const probed = await all.post('/primary/probe', { to: NEW });
-    expect(probed).toMatchObject({ value: { trouble: 'no route' } });
+  });
+
+  test('reach what all of them reach', async () => {
+    const none = { trouble: null, startedAt: [] };
+    expect(await all.post('/primary/probe', {})).toMatchObject({ value: none });
+    first.startedAt = ['monday'];
+    second.startedAt = ['monday'];
+    expect(await all.post('/primary/probe', {})).toMatchObject({
+      value: { trouble: null, startedAt: ['monday'] },
+    });
+    second.startedAt = ['tuesday'];
+    expect(await all.post('/primary/probe', {})).toMatchObject({
+      value: { trouble: null, startedAt: ['monday', 'tuesday'] },
+    });
+    Object.assign(second, { trouble: 'no route', startedAt: [] });
+    expect(await all.post('/primary/probe', {})).toMatchObject({
+      value: { trouble: 'no route', startedAt: ['monday'] },
+    });
   });
 
   test('are switched once all of them are', async () => {

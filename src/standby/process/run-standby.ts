@@ -106,7 +106,7 @@ async function follow(
     health: () => report.health(standby),
     ready: () => report.ready(standby),
     metrics,
-    actions: standbyActions(standby, report, logger),
+    actions: standbyActions({ standby, report, target, logger }),
   });
   try {
     await admin.start(config.admin);

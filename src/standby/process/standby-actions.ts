@@ -1,3 +1,4 @@
+import { describeProbe, probeOnce } from '../../follow/probe.ts';
 import { fieldsOf } from '../../record/fields.ts';
 import { type Fork, parseFork } from '../../record/fork.ts';
 import { parseLaneEnds } from '../../record/lane-end.ts';
@@ -7,11 +8,17 @@ import type { Standby } from '../standby.ts';
 import { describeDrain, type StandbyReport } from './standby-report.ts';
 
 /** What operators may ask of a standby (docs/STANDBY.md). */
-export function standbyActions(
-  standby: Standby,
-  report: StandbyReport,
-  logger: Logger,
-): Readonly<Record<string, (body: unknown) => Promise<unknown>>> {
+export function standbyActions({
+  standby,
+  report,
+  target,
+  logger,
+}: {
+  readonly standby: Standby;
+  readonly report: StandbyReport;
+  readonly target: URL;
+  readonly logger: Logger;
+}): Readonly<Record<string, (body: unknown) => Promise<unknown>>> {
   return {
     '/pause': async () => {
       await standby.pause();
@@ -34,6 +41,8 @@ export function standbyActions(
       }
       return describeDrain(await standby.drain(ends, fork, to));
     },
+    // Also once it has stopped for good: the target is only asked.
+    '/target/probe': async () => describeProbe(await probeOnce(target, NOT_BARRED)),
     '/follow': async () => {
       const { promotion } = standby;
       if (promotion.kind === 'promoted') {
@@ -46,6 +55,8 @@ export function standbyActions(
     },
   };
 }
+
+const NOT_BARRED = (): Promise<undefined> => Promise.resolve(undefined);
 
 function forkIn(body: unknown): Fork | undefined {
   const { fork } = fieldsOf(body);

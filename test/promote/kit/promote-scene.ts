@@ -17,6 +17,7 @@ export type Answer = AdminAnswer | undefined;
 /** An admin server that does as it would, unless the next answers to a path are given. */
 abstract class FakeAdmin implements Admin {
   readonly address: string;
+  /** But for whether the target answers. */
   readonly asked: string[] = [];
   readonly answers = new Map<string, Answer[]>();
 
@@ -29,7 +30,7 @@ abstract class FakeAdmin implements Admin {
   }
 
   post(path: string, body?: object): Promise<AdminAnswer> {
-    this.asked.push(path);
+    if (path !== '/target/probe') this.asked.push(path);
     return this.#ask(path, body);
   }
 
@@ -60,6 +61,8 @@ export class FakeProxy extends FakeAdmin {
   around: readonly Fork[] = [];
   /** With which it was switched. */
   fork: Fork | undefined;
+  /** When the processes that it reaches at the new primary's address were started. */
+  startedAt: readonly string[] = [];
   readonly lane: string;
   /** Lanes that it has opened since it is held. */
   readonly later: string[] = [];
@@ -93,7 +96,7 @@ export class FakeProxy extends FakeAdmin {
         around: this.around,
       };
     }
-    if (path === '/primary/probe') return { trouble: null };
+    if (path === '/primary/probe') return { trouble: null, startedAt: this.startedAt };
     const seq = this.isHeld ? (this.until ?? 0) : this.end;
     const primary = {
       url: this.primary,
@@ -116,6 +119,9 @@ export const SINCE = 20_000;
 
 export class FakeStandby extends FakeAdmin {
   target = NEW;
+  /** When that was started. */
+  startedAt: readonly string[] = [];
+  doubt: object | null = null;
   source = 'topic';
   promotion = 'none';
   lagSeconds = 1;
@@ -138,11 +144,12 @@ export class FakeStandby extends FakeAdmin {
   forks: readonly string[] = [];
 
   protected answer(path: string, body: unknown): object {
+    if (path === '/target/probe') return { trouble: null, startedAt: this.startedAt };
     if (path === '/status') {
       return {
         version: VERSION,
         source: { kind: this.source },
-        target: { url: this.target, state: { kind: 'live' } },
+        target: { url: this.target, state: { kind: 'live' }, doubt: this.doubt },
         promotion: { state: this.promotion, fork: this.fork ?? null, to: this.to ?? null },
         forks: this.forks,
         sentTo: new Date(this.sentToMs).toISOString(),

@@ -136,6 +136,11 @@ test('a standby is ready until it is paused, again once it goes on, and no more 
   await becomes(200);
   await client.post('/drain', { lanes: [] });
   await becomes(503);
+  const { startTime } = rig.tsd;
+  expect(await client.post('/target/probe')).toEqual({
+    kind: 'answered',
+    value: { trouble: null, startedAt: [new Date(startTime).toISOString()] },
+  });
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
 }, 60_000);

@@ -1,0 +1,32 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { NEW, OLD, PromoteScene } from './kit/promote-scene.ts';
+
+let scene: PromoteScene;
+
+beforeEach(() => {
+  scene = new PromoteScene();
+  scene.standby.doubt = { since: '2026-06-01T12:00:00.000Z', reason: 'it counts storage errors' };
+});
+
+const SAID =
+  'http://new:4242, may have lost of what it took: it counts storage errors, since 2026-06-01T12:00:00.000Z';
+
+describe('a promotion of a standby whose target may have lost what it took', () => {
+  test('is refused before anything is held, as it would wait for that to be over', async () => {
+    await expect(scene.promote()).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+      message: expect.stringContaining(SAID) as string,
+    });
+    expect(scene.stands).toEqual([OLD, OLD]);
+    expect(scene.a.asked).not.toContain('/primary/hold');
+  });
+
+  test('is gone on with when it is drained already, and warns', async () => {
+    scene.standby.promotion = 'draining';
+    await scene.promote();
+    expect(scene.stands).toEqual([NEW, NEW]);
+    expect(scene.events[0]).toMatchObject({
+      warnings: [expect.stringContaining(SAID) as string],
+    });
+  });
+});
