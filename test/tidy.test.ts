@@ -89,24 +89,26 @@ function rowOf(path: string): string {
   return `${folder}/${inner}` in MAY_IMPORT ? `${folder}/${inner}` : folder;
 }
 
+const EXPORT = /^export (?:async )?(?:class|interface|type|function\*?|const) ([\w$]+)/gm;
+
 interface Import {
   readonly file: string;
   readonly folder: string;
   readonly target: string;
 }
 
-const imports: Import[] = readdirSync('src', { recursive: true, encoding: 'utf8' })
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
-  .flatMap((file) => {
-    const text = readFileSync(posix.join('src', file), 'utf8');
-    return [...text.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"]/gm)].map(
-      ([, target = '']) => ({
-        file,
-        folder: rowOf(file),
-        target,
-      }),
-    );
-  })
+  .map((file) => ({ file, text: readFileSync(posix.join('src', file), 'utf8') }));
+
+const imports: Import[] = files
+  .flatMap(({ file, text }) =>
+    [...text.matchAll(/^(?:import|export)\b[^;'"]*['"]([^'"]+)['"]/gm)].map(([, target = '']) => ({
+      file,
+      folder: rowOf(file),
+      target,
+    })),
+  )
   .filter(({ folder }) => !SHELL.has(folder));
 
 const arrow = ({ file, target }: Import): string => `${file} -> ${target}`;
@@ -132,5 +134,16 @@ describe('src', () => {
       return owners !== undefined && !owners.includes(folder.split('/')[0] ?? '');
     });
     expect(broken.map(arrow)).toEqual([]);
+  });
+
+  test('exports a name from one file only, so that it means one thing', () => {
+    const owners = new Map<string, Set<string>>();
+    for (const { file, text } of files) {
+      for (const [, name = ''] of text.matchAll(EXPORT)) {
+        owners.set(name, (owners.get(name) ?? new Set()).add(file));
+      }
+    }
+    expect(owners.size).toBeGreaterThan(1_000);
+    expect([...owners].filter(([, { size }]) => size > 1)).toEqual([]);
   });
 });

@@ -100,6 +100,6 @@ async function told<T>(work: Promise<T>): Promise<T> {
 }
 
 /** A text as a literal of DuckDB's SQL. */
-export function literal(text: string): string {
+export function sqlLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

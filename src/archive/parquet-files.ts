@@ -1,4 +1,4 @@
-import { literal } from './duckdb.ts';
+import { sqlLiteral } from './duckdb.ts';
 
 /**
  * Files as a list for `read_parquet` and its like. Those would take `*`, `?` and `[` in a path for a pattern and read
@@ -6,7 +6,7 @@ import { literal } from './duckdb.ts';
  */
 export function parquetFiles(paths: readonly string[]): string {
   const literals = paths.map((path) =>
-    literal(path.replaceAll(/[*?[]/g, (character) => `[${character}]`)),
+    sqlLiteral(path.replaceAll(/[*?[]/g, (character) => `[${character}]`)),
   );
   return `[${literals.join(', ')}]`;
 }

@@ -64,7 +64,7 @@ export function addTopicFlags(command: Command): Command {
 }
 
 /** The topic that a command is to read; undefined when it names none. A broker that only the environment names is none. */
-export async function topicOf(command: Command): Promise<TopicLog | undefined> {
+export async function topicLogOf(command: Command): Promise<TopicLog | undefined> {
   const config = await topicConfigOf(command);
   if (config === undefined) return undefined;
   const { openNamedTopic } = await import('./named-topic.ts');

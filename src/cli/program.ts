@@ -8,7 +8,7 @@ import {
   archiveConfigOf,
   configOf,
   TOPIC_KEYS,
-  topicOf,
+  topicLogOf,
 } from './flags.ts';
 import { examples, REPOSITORY_HELP } from './help.ts';
 import type { RetireFlags } from './history/lane-retire.ts';
@@ -193,7 +193,7 @@ function addLane(program: Command, settle: (code: ExitCode) => void): void {
     .addHelpText('after', examples(RETIRE_EXAMPLE))
     .action(async (lane: string, options: RetireFlags, command: Command) => {
       const { retire } = await import('./history/lane-retire.ts');
-      settle(await retire(lane, { ...options, topic: await topicOf(command) }));
+      settle(await retire(lane, { ...options, topic: await topicLogOf(command) }));
     });
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT_HELP, type ExitCode } from './exit-code.ts';
-import { addTopicFlags, topicOf } from './flags.ts';
+import { addTopicFlags, topicLogOf } from './flags.ts';
 import { collect, examples, REPOSITORY_HELP } from './help.ts';
 import type { InfoOptions } from './history/info.ts';
 import type { GrepOptions } from './history/log-grep.ts';
@@ -21,7 +21,7 @@ export function addInfo(program: Command, settle: (code: ExitCode) => void): voi
     .addHelpText('after', examples('tsdb-wal info --repository /var/lib/tsdb-wal/repository'))
     .action(async (options: InfoOptions, command: Command) => {
       const { showInfo } = await import('./history/info.ts');
-      settle(await showInfo({ ...options, topic: await topicOf(command) }));
+      settle(await showInfo({ ...options, topic: await topicLogOf(command) }));
     });
 }
 
@@ -68,7 +68,7 @@ export function addLog(program: Command, settle: (code: ExitCode) => void): void
     .addHelpText('after', examples(GREP_EXAMPLE))
     .action(async (options: GrepOptions, command: Command) => {
       const { grepLog } = await import('./history/log-grep.ts');
-      settle(await grepLog({ ...options, topic: await topicOf(command) }));
+      settle(await grepLog({ ...options, topic: await topicLogOf(command) }));
     });
 }
 
@@ -125,6 +125,6 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
       // What is needed takes a while to load: who interrupts that is to be told what it means, too.
       using stop = listenForStop();
       const { runRestore } = await import('./restore/restore.ts');
-      settle(await runRestore(options, await topicOf(command), stop.signal));
+      settle(await runRestore(options, await topicLogOf(command), stop.signal));
     });
 }

@@ -20,7 +20,12 @@ export interface CompareRequest {
   readonly log: SourceNames | undefined;
 }
 
-export type Phase = 'comparing' | 'looking again' | 'reading the log' | 'mending' | 'looking after';
+export type ComparePhase =
+  | 'comparing'
+  | 'looking again'
+  | 'reading the log'
+  | 'mending'
+  | 'looking after';
 
 /** Points that differ, by kind; of `unreadable` the hours of series. */
 export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
@@ -72,7 +77,7 @@ export interface ToldDifference {
 
 export interface ToldProgress extends ProgressTold {
   readonly event: 'progress';
-  readonly phase: Phase;
+  readonly phase: ComparePhase;
 }
 
 /** Points. */

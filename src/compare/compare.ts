@@ -11,7 +11,7 @@ import type {
   CompareRequest,
   CompareResult,
   DifferenceCounts,
-  Phase,
+  ComparePhase,
 } from './compare-request.ts';
 import type { ComparisonCounts } from './comparison.ts';
 import { DifferenceJournal } from './difference-journal.ts';
@@ -247,7 +247,7 @@ class Run {
   }
 
   #sweep(
-    phase: Phase,
+    phase: ComparePhase,
     spans: Parameters<typeof sweep>[0],
     events: Pick<SweepOptions, 'onDifferences' | 'onCounts'>,
   ): Promise<void> {

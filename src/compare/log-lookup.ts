@@ -3,7 +3,7 @@ import { endAfter } from '../archive/holdings/doubtful-days.ts';
 import { Duckdb } from '../archive/duckdb.ts';
 import { findState } from '../restore/segments/find-state.ts';
 import { Fold } from '../restore/fold/fold.ts';
-import type { Phase as RestorePhase } from '../restore/restore-request.ts';
+import type { RestorePhase } from '../restore/restore-request.ts';
 import { damageReader, readLog, type ReadLogOptions } from '../restore/segments/read-log.ts';
 import { readTrustedSegments, type TrustedSegments } from '../restore/segments/trusted-segments.ts';
 import type { WorkDirectory } from '../restore/work/work-directory.ts';

@@ -48,7 +48,7 @@ export function planMend(
   const believed = asShown(difference, point);
   const known = { ...log, isBelievable: believed.kind === 'send' };
   const written = answer?.written ?? null;
-  const isSourceUndone = isUndone(answer, source);
+  const isSourceUndone = isShownUndone(answer, source);
   if (written === null && isSourceUndone) return cannot('the log has no other write of it');
   const isWritten = written !== null && isShownAs(written.value, source);
   if (written !== null && !isWritten && isShownAs(written.value, target)) {
@@ -74,7 +74,7 @@ export function planMend(
 }
 
 /** Whether what a side shows is by a write that is undone, and by none that counts. */
-export function isUndone(answer: LogAnswer | undefined, shown: string | null): boolean {
+export function isShownUndone(answer: LogAnswer | undefined, shown: string | null): boolean {
   if (answer === undefined) return false;
   const { undone, written } = answer;
   if (written !== null && isShownAs(written.value, shown)) return false;

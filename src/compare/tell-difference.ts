@@ -2,7 +2,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { LogAnswer, ToldDifference } from './compare-request.ts';
 import type { DifferenceKind, DifferentPoint } from './difference.ts';
 import type { JudgedDifference } from './difference-journal.ts';
-import { isUndone, type Mend } from './plan-mend.ts';
+import { isShownUndone, type Mend } from './plan-mend.ts';
 
 /** A difference as it is told, with what the log says of it, and what is done about each point; undefined: nothing. */
 export function tellDifference(
@@ -49,8 +49,8 @@ function reasonOf(
   { answer, mend }: { readonly answer: LogAnswer | undefined; readonly mend: Mend | undefined },
 ): string | null {
   const reasons = [
-    isUndone(answer, source) ? 'what the source shows is undone' : '',
-    isUndone(answer, target) ? 'what the target shows is undone' : '',
+    isShownUndone(answer, source) ? 'what the source shows is undone' : '',
+    isShownUndone(answer, target) ? 'what the target shows is undone' : '',
     ...(kind === 'extra' && answer !== undefined ? [reasonOfExtra(answer)] : []),
     ...(mend?.kind === 'cannot' ? [mend.reason] : []),
   ].filter((reason) => reason !== '');

@@ -1,5 +1,5 @@
 /** What is not archived of one partition, and what may become of it. */
-export interface Unarchived {
+export interface UnarchivedMessages {
   readonly partition: number;
   /** Of the first message that is not archived; after the last one when there is none. */
   readonly offset: number;
@@ -23,7 +23,7 @@ export interface Retention {
  * what is waiting. 0: it has, already. Messages are compressed where they are stored, so by size there is more time than that.
  */
 export function headroomMs(
-  { offset, low, high, oldestMs, messageBytes }: Unarchived,
+  { offset, low, high, oldestMs, messageBytes }: UnarchivedMessages,
   { ms, bytes }: Retention,
   nowMs: number,
 ): number {

@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { FetchSession, OffsetGone } from './fetch-session.ts';
-import { headroomMs, type Retention, type Unarchived } from './headroom.ts';
+import { headroomMs, type Retention, type UnarchivedMessages } from './headroom.ts';
 import { readSettings } from './topic-check.ts';
 
 /** How long what is not archived is still kept. */
@@ -118,7 +118,7 @@ async function readOldest(
   session: FetchSession,
   nodeId: string,
   { partition, offset }: { readonly partition: number; readonly offset: number },
-): Promise<Pick<Unarchived, 'oldestMs' | 'messageBytes'>> {
+): Promise<Pick<UnarchivedMessages, 'oldestMs' | 'messageBytes'>> {
   try {
     const [fetched] = await session.fetch(nodeId, new Map([[partition, offset]]), LIMITS.fetch);
     const messages = fetched?.messages ?? [];

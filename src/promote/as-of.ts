@@ -128,7 +128,7 @@ export function leftOutProblems(fork: Fork, cuts: ReadonlyMap<string, Cut>): str
   });
 }
 
-export function forkOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
+export function forkAsOf({ id, ms }: AsOf, cuts: readonly Cut[]): Fork {
   return { id, at: ms, undone: cuts.flatMap(({ later }) => later) };
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
-import { type AsOf, type Cut, cutOf, forkOf } from './as-of.ts';
+import { type AsOf, type Cut, cutOf, forkAsOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-event.ts';
@@ -135,7 +135,7 @@ export class Promotion {
     }
     if (isAnySwitched && known === undefined)
       throw new Error('the standby no longer tells the fork');
-    const fork = known ?? forkOf(asOf, cuts);
+    const fork = known ?? forkAsOf(asOf, cuts);
     tell({
       event: 'undoing',
       fork: fork.id,

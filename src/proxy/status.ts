@@ -2,7 +2,7 @@ import type { Health } from '../admin/admin-server.ts';
 import type { Config } from '../config/options.ts';
 import type { Hole } from '../record/control.ts';
 import { formatPosition, type Position } from '../record/position.ts';
-import { describeCoverage } from '../archive/process/coverage-status.ts';
+import { coverageStatus } from '../archive/process/coverage-status.ts';
 import { showDoubt } from '../follow/prove/show-doubt.ts';
 import type { Archiving } from './archiving.ts';
 import { describeFeeding } from './feeding.ts';
@@ -74,7 +74,7 @@ function archiveStatus(config: Config, proxy: Proxy, archiving: Archiving): obje
     archived: show(position),
     lagSeconds: lag.seconds,
     lagBytes: lag.bytes,
-    ...describeCoverage(coverage),
+    ...coverageStatus(coverage),
     troubles: archiving.troubles,
     process: archiving.process,
   };

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { type Measure, Progress } from '../runtime/progress.ts';
-import type { Phase, RestoreEvent } from './restore-request.ts';
+import type { RestorePhase, RestoreEvent } from './restore-request.ts';
 
 /** Tells how far a phase is, until it is ended. */
 export function phaseProgress({
@@ -11,7 +11,7 @@ export function phaseProgress({
 }: {
   readonly clock: Clock;
   readonly report: (event: RestoreEvent) => void;
-  readonly phase: Phase;
+  readonly phase: RestorePhase;
   readonly measure: () => Measure;
 }): Progress {
   return new Progress({

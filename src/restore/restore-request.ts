@@ -1,7 +1,7 @@
 import type { UndoneRange } from '../record/fork.ts';
 import type { CoverageHole } from '../archive/holdings/coverage.ts';
 import type { TopicLog } from '../archive/topic/topic-log.ts';
-import type { Finding } from './target/target-rules.ts';
+import type { TargetFinding } from './target/target-rules.ts';
 import type { RestoreTime } from './restore-time.ts';
 import type { VerificationCounts } from './verify/verification.ts';
 
@@ -159,18 +159,18 @@ export interface RestoreResult {
   readonly seconds: number;
 }
 
-export type Phase = 'reading' | 'checking' | 'counting' | 'loading' | 'comparing';
+export type RestorePhase = 'reading' | 'checking' | 'counting' | 'loading' | 'comparing';
 
 export type RestoreEvent =
   | ({ readonly event: 'planned' } & RestorePlan)
-  | ({ readonly event: 'target' } & Finding)
+  | ({ readonly event: 'target' } & TargetFinding)
   | { readonly event: 'resuming'; readonly work: string; readonly progress: number }
   | { readonly event: 'restarting'; readonly reason: string }
   /** The target stands like that now. */
   | { readonly event: 'state'; readonly state: string; readonly reason: string }
   | {
       readonly event: 'progress';
-      readonly phase: Phase;
+      readonly phase: RestorePhase;
       /** 0 to 1. */
       readonly progress: number;
       /** In this phase of this run: points, or bytes while `reading` (the log, the topic) and `checking`. */

@@ -12,7 +12,7 @@ import { loadState } from './load/load-state.ts';
 import { preflight, refuseFaults } from './target/preflight.ts';
 import { phaseProgress } from './phase-progress.ts';
 import type {
-  Phase,
+  RestorePhase,
   RestoreEvent,
   RestoreRequest,
   RestoreResult,
@@ -248,7 +248,7 @@ class Run {
     }
   }
 
-  #progress(phase: Phase, measure: () => Measure): Progress {
+  #progress(phase: RestorePhase, measure: () => Measure): Progress {
     const { clock, report } = this.#options;
     return phaseProgress({ clock, report, phase, measure });
   }

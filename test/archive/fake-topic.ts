@@ -1,4 +1,4 @@
-import type { TopicSource } from '../../src/archive/topic/topic-source.ts';
+import type { TopicMember } from '../../src/archive/topic/topic-member.ts';
 import type { OffsetSpan, TopicLog } from '../../src/archive/topic/topic-log.ts';
 import type { TopicEvent, TopicFrame, TopicRead } from '../../src/record/topic-read.ts';
 import { formatControl } from '../../src/record/control.ts';
@@ -155,7 +155,7 @@ export class FakeTopic {
 }
 
 /** One member; `assign` is what the group tells it, late if it likes. */
-export class FakeMember implements TopicSource {
+export class FakeMember implements TopicMember {
   readonly topic: string;
   readonly #topic: FakeTopic;
   readonly #positions = new Map<number, number>();

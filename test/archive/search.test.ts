@@ -9,7 +9,7 @@ import {
   type SearchEvent,
   searchWrites,
 } from '../../src/archive/search/search.ts';
-import type { WindowLimits } from '../../src/archive/search/search-windows.ts';
+import type { SearchWindowLimits } from '../../src/archive/search/search-windows.ts';
 import type { WriteFilter } from '../../src/archive/search/write-filter.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
 import { Fabricated, type MadeObject } from '../restore/kit/fabricated.ts';
@@ -32,7 +32,7 @@ afterAll(async () => {
 
 interface SearchIn {
   readonly limit?: number;
-  readonly windowLimits?: WindowLimits;
+  readonly windowLimits?: SearchWindowLimits;
 }
 
 async function search(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { literal } from '../../src/archive/duckdb.ts';
+import { sqlLiteral } from '../../src/archive/duckdb.ts';
 import type { Finding } from '../../src/archive/verify/finding.ts';
 import {
   formatBeginName,
@@ -248,9 +248,9 @@ async function rewriteRows(made: Fabricated, segment: SegmentName, query: string
   const path = join(made.repository.place, formatDataName(segment, '00000000'));
   const target = join(folder.path, 'rows.parquet');
   await verifying.duckdb.run(
-    `create or replace temp table rows as select ${SEGMENT_COLUMNS.join(', ')} from read_parquet(${literal(path)})`,
+    `create or replace temp table rows as select ${SEGMENT_COLUMNS.join(', ')} from read_parquet(${sqlLiteral(path)})`,
   );
-  await verifying.duckdb.run(`copy (${query}) to ${literal(target)} (format parquet)`);
+  await verifying.duckdb.run(`copy (${query}) to ${sqlLiteral(target)} (format parquet)`);
   await replaceData(made, segment, await readFile(target));
 }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Canary } from '../../src/follow/prove/canary.ts';
-import { QuietWatch, type Standing } from '../../src/follow/prove/quiet-watch.ts';
+import { QuietWatch, type PutStanding } from '../../src/follow/prove/quiet-watch.ts';
 
 const POINT = {
   position: { lane: 'a', ordinal: 1, seq: 1 },
@@ -15,7 +15,7 @@ describe('what is put now comes surely behind what was put before', () => {
   let canary: Canary;
   let quiet: QuietWatch;
   let answers: (boolean | undefined)[];
-  const standing = (handled: number, nowMs: number): Promise<Standing> =>
+  const standing = (handled: number, nowMs: number): Promise<PutStanding> =>
     quiet.standing({ handled, flushedMs: 100, sinceMs: 100 }, nowMs);
   const isBehind = async (handled: number, nowMs: number): Promise<boolean> =>
     (await standing(handled, nowMs)) === 'after';

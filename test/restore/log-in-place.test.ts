@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { textReport } from '../../src/cli/restore/restore-report.ts';
+import { textRestoreReport } from '../../src/cli/restore/restore-report.ts';
 import type { RestorePlan } from '../../src/restore/restore-request.ts';
 import { WalError } from '../../src/runtime/errors.ts';
 import { writeLane } from '../archive/archive-rig.ts';
@@ -215,6 +215,6 @@ function without(lanes: readonly MadeLane[], { holes, laterHoles }: RestorePlan)
 function toldOf(plan: RestorePlan): string {
   const told: string[] = [];
   const output = { out: () => {}, err: (text: string) => told.push(text), isTerminal: false };
-  textReport(output, Date.now)({ event: 'planned', ...plan });
+  textRestoreReport(output, Date.now)({ event: 'planned', ...plan });
   return told.join('');
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { textReport } from '../../src/cli/restore/restore-report.ts';
+import { textRestoreReport } from '../../src/cli/restore/restore-report.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { writeLane } from '../archive/archive-rig.ts';
 import { LogScene, type Restored } from './kit/log-scene.ts';
@@ -31,6 +31,6 @@ test('a restore of a log that goes to a topic says that others may have written 
 function toldOf({ plan }: Pick<Restored, 'plan'>): string {
   const told: string[] = [];
   const output = { out: () => {}, err: (text: string) => told.push(text), isTerminal: false };
-  textReport(output, Date.now)({ event: 'planned', ...plan });
+  textRestoreReport(output, Date.now)({ event: 'planned', ...plan });
   return told.join('');
 }

@@ -1,4 +1,4 @@
-import { literal } from '../duckdb.ts';
+import { sqlLiteral } from '../duckdb.ts';
 import { parquetFiles } from '../parquet-files.ts';
 
 /**
@@ -82,7 +82,7 @@ export function writeSegmentStatement(options: {
 }): string {
   const types = Object.entries(ROW_FIELDS).map(([field, type]) => `'${field}': '${type}'`);
   const columns = SEGMENT_COLUMNS.map((column) => {
-    if (column === 'lane') return `${literal(options.lane)} as lane`;
+    if (column === 'lane') return `${sqlLiteral(options.lane)} as lane`;
     if (column === 'instant_ms') return INSTANT;
     const isText = ROW_FIELDS[column] === 'VARCHAR';
     return isText && options.hasEscapes ? `${unescaped(column)} as ${column}` : column;
@@ -131,7 +131,7 @@ const INSTANT =
   'case when "timestamp" > 4294967295 then "timestamp" else "timestamp" * 1000 end as instant_ms';
 
 function copyStatement(query: string, target: string, options: string): string {
-  return `copy (${query}) to ${literal(target)} (${PARQUET_OPTIONS}, ${options})`;
+  return `copy (${query}) to ${sqlLiteral(target)} (${PARQUET_OPTIONS}, ${options})`;
 }
 
 function unescaped(column: string): string {

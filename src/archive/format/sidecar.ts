@@ -1,3 +1,4 @@
+import type { Fields } from '../../record/fields.ts';
 import { type LoggedFork, parseFork } from '../../record/fork.ts';
 import type { HoleName, Level, SegmentName } from './object-names.ts';
 import { LEVELS } from './object-names.ts';
@@ -210,8 +211,6 @@ export function parseRepositoryFile(content: Buffer): RepositoryFile | undefined
   const { id, createdAt } = fieldsOf(content);
   return isLane(id) && isCount(createdAt) ? { id, createdAt } : undefined;
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 function fieldsOf(content: Buffer): Fields {
   const fields = unseal(content);

@@ -6,7 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { ArchiverState } from '../persistence.ts';
 import type { FromArchiver } from './archive-messages.ts';
-import { describeCoverage } from './coverage-status.ts';
+import { coverageStatus } from './coverage-status.ts';
 import { addCoverageGauges, createArchiveMetrics } from './archive-metrics.ts';
 import { lookFormerHome } from './look-former-home.ts';
 import { formatSeconds } from '../../runtime/format-seconds.ts';
@@ -125,7 +125,7 @@ export class TopicArchiveStatus {
               partition: headroom.partition,
             }
           : null,
-      ...describeCoverage(this.#coverage),
+      ...coverageStatus(this.#coverage),
       troubles: [...this.health.reasons, ...this.health.degraded],
     };
   }

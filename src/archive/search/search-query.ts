@@ -1,4 +1,4 @@
-import { literal } from '../duckdb.ts';
+import { sqlLiteral } from '../duckdb.ts';
 import type { SegmentName } from '../format/object-names.ts';
 import type { SearchedFile } from './searched-segments.ts';
 import { SEGMENT_COLUMNS, segmentRows } from '../format/segment-table.ts';
@@ -13,7 +13,8 @@ export function refusedStatement(
     return 'create or replace table refused (lane varchar, seq bigint, idx integer, error varchar)';
   }
   const ranges = [...sequenceRanges(asked)].map(
-    ([lane, { first, last }]) => `(lane = ${literal(lane)} and seq between ${first} and ${last})`,
+    ([lane, { first, last }]) =>
+      `(lane = ${sqlLiteral(lane)} and seq between ${first} and ${last})`,
   );
   return `create or replace table refused as select lane, seq, line.index as idx, coalesce(min(line.error), '') as error from (
       select payload ->> '$.lane' as lane, (payload ->> '$.seq')::bigint as seq,

@@ -1,6 +1,6 @@
 import type { TimeSpan } from './write-filter.ts';
 
-export interface WindowLimits {
+export interface SearchWindowLimits {
   /** Rows of the segments that one window may take in, unless a single one has more. */
   readonly rowsMax: number;
   readonly filesMax: number;
@@ -13,7 +13,7 @@ export interface WindowLimits {
 export function planWindows(
   segments: readonly { readonly toMs: number; readonly rows: number }[],
   received: TimeSpan,
-  { rowsMax, filesMax }: WindowLimits,
+  { rowsMax, filesMax }: SearchWindowLimits,
 ): TimeSpan[] {
   const windows: TimeSpan[] = [];
   let { from } = received;

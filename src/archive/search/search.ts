@@ -6,7 +6,7 @@ import { computeCoverage, type CoverageHole } from '../holdings/coverage.ts';
 import type { Duckdb } from '../duckdb.ts';
 import { isIn, SearchLosses } from './search-losses.ts';
 import { bypassesQuery, refusedStatement, writesQuery } from './search-query.ts';
-import { planWindows, type WindowLimits } from './search-windows.ts';
+import { planWindows, type SearchWindowLimits } from './search-windows.ts';
 import {
   type SearchedFile,
   SearchedSegments,
@@ -20,7 +20,7 @@ export interface SearchOptions extends Omit<SearchedSegmentsOptions, 'fromMs'> {
   readonly filter: WriteFilter;
   /** Writes that are enough; Infinity for all. */
   readonly limit: number;
-  readonly windowLimits?: WindowLimits;
+  readonly windowLimits?: SearchWindowLimits;
 }
 
 /** A point as it was written. */

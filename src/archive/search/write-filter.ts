@@ -1,5 +1,5 @@
 import { encodeWord } from '../format/canonical-tags.ts';
-import { literal } from '../duckdb.ts';
+import { sqlLiteral } from '../duckdb.ts';
 
 /** Which writes are looked for: those that fit everything that is named. */
 export interface WriteFilter {
@@ -33,7 +33,7 @@ export function writeCondition({ received, ...filter }: WriteFilter): string {
     ...(metric === undefined ? [] : [metricCondition(metric)]),
     ...tags.map(tagCondition),
     ...(source === undefined ? [] : [sourceCondition(source)]),
-    ...(value === undefined ? [] : [`value = ${literal(value)}`]),
+    ...(value === undefined ? [] : [`value = ${sqlLiteral(value)}`]),
   ].join(' and ');
 }
 
@@ -50,25 +50,25 @@ export function touches(
 }
 
 function metricCondition(metric: string): string {
-  if (!metric.includes('*')) return `metric = ${literal(metric)}`;
+  if (!metric.includes('*')) return `metric = ${sqlLiteral(metric)}`;
   const begin = metric.slice(0, metric.indexOf('*'));
-  const matches = `regexp_full_match(metric, ${literal(patternOf(metric, '.*', String))}, 's')`;
+  const matches = `regexp_full_match(metric, ${sqlLiteral(patternOf(metric, '.*', String))}, 's')`;
   // By what the names begin with Parquet's statistics let most of a file be passed over.
-  return begin === '' ? matches : `metric >= ${literal(begin)} and ${matches}`;
+  return begin === '' ? matches : `metric >= ${sqlLiteral(begin)} and ${matches}`;
 }
 
 /** Words hold no space, so one with spaces around it is a whole one. */
 function tagCondition([key, value]: readonly [string, string]): string {
   const words = "' ' || tags || ' '";
   if (!value.includes('*')) {
-    return `contains(${words}, ${literal(` ${encodeWord(key)}=${encodeWord(value)} `)})`;
+    return `contains(${words}, ${sqlLiteral(` ${encodeWord(key)}=${encodeWord(value)} `)})`;
   }
   const pattern = `${escapePattern(encodeWord(key))}=${patternOf(value, '[^ ]*', encodeWord)}`;
-  return `regexp_matches(${words}, ${literal(` ${pattern} `)})`;
+  return `regexp_matches(${words}, ${sqlLiteral(` ${pattern} `)})`;
 }
 
 function sourceCondition(source: string): string {
-  return `(source = ${literal(source)} or starts_with(source, ${literal(`${source}:`)}))`;
+  return `(source = ${sqlLiteral(source)} or starts_with(source, ${sqlLiteral(`${source}:`)}))`;
 }
 
 /** For RE2: the text, with `any` in place of each `*`. */

@@ -15,10 +15,10 @@ import { tallyNames } from '../holdings/tally.ts';
 import { partitionIn } from './topic-opening.ts';
 import { TopicPartition, type PartitionStart } from './topic-partition.ts';
 import { TopicRegistration } from './topic-registration.ts';
-import type { TopicSource } from './topic-source.ts';
+import type { TopicMember } from './topic-member.ts';
 
 export interface TopicArchiverOptions {
-  readonly source: TopicSource;
+  readonly source: TopicMember;
   readonly repository: Repository;
   readonly duckdb: Duckdb;
   /** For segments that are being made: emptied at the start. */

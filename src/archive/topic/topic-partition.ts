@@ -3,10 +3,10 @@ import { WalError } from '../../runtime/errors.ts';
 import { LaneArchiver, type LaneArchiverOptions, readLaneArchive } from '../write/lane-archiver.ts';
 import type { LaneClosures } from '../holdings/lane-closures.ts';
 import type { TopicRegistration } from './topic-registration.ts';
-import type { TopicSource } from './topic-source.ts';
+import type { TopicMember } from './topic-member.ts';
 
 export interface TopicPartitionOptions extends LaneArchiverOptions {
-  readonly source: TopicSource;
+  readonly source: TopicMember;
   readonly registration: TopicRegistration;
 }
 

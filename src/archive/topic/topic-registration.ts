@@ -4,11 +4,11 @@ import { formatBeginName } from '../format/object-names.ts';
 import { assertInPlace, type Repository } from '../repository.ts';
 import { type Begin, formatBegin } from '../format/sidecar.ts';
 import { openingOf, type TopicOpening } from './topic-opening.ts';
-import type { TopicSource } from './topic-source.ts';
+import type { TopicMember } from './topic-member.ts';
 
 export interface TopicRegistrationOptions {
   readonly repository: Repository;
-  readonly source: TopicSource;
+  readonly source: TopicMember;
   readonly persistence: Persistence;
 }
 

@@ -88,7 +88,7 @@ export function hole(missing: CoverageHole): Finding {
 
 /** Of a lane's begin or hole marker. */
 export function laneNote({ kind, object, reason }: ObjectFault): Finding {
-  if (kind === 'stranger') return stranger(object);
+  if (kind === 'stranger') return strangerNote(object);
   const effect = object.endsWith('/begin.json')
     ? 'how its lane began, and where the one before it ended, is not known: restores reach no further than what is complete all the same'
     : 'none but that the reason of a hole is not known';
@@ -96,7 +96,7 @@ export function laneNote({ kind, object, reason }: ObjectFault): Finding {
 }
 
 export function indexNote({ kind, object, reason }: ObjectFault): Finding {
-  if (kind === 'stranger') return stranger(object);
+  if (kind === 'stranger') return strangerNote(object);
   const effect = 'none: what the month holds is told from its listing';
   const remedy = `${PUT_BACK}, or remove it`;
   return { severity: 'damage', kind, object, reason, effect, remedy };
@@ -148,7 +148,7 @@ export function leftover(object: string, leaving: Leaving): Finding {
   };
 }
 
-export function stranger(object: string): Finding {
+export function strangerNote(object: string): Finding {
   return {
     severity: 'note',
     kind: 'stranger',

@@ -3,7 +3,7 @@ import type { FileStore } from '../../storage/file-store.ts';
 import type { LaneNotes } from '../holdings/catalog.ts';
 import type { DamagedSpan } from '../holdings/coverage.ts';
 import { type CheckedSegment, checkDay, type DayCheckOptions, isUsable } from './day-check.ts';
-import { type Finding, misleading, orphan, stranger } from './finding.ts';
+import { type Finding, misleading, orphan, strangerNote } from './finding.ts';
 import { type LaneDay, laneDays } from '../holdings/lane-days.ts';
 import { uniteSpans } from '../holdings/lane-spans.ts';
 import { lookAtFile } from '../write/leaving.ts';
@@ -85,7 +85,7 @@ export class LaneCheck {
 
   async run(): Promise<void> {
     const { store, report } = this.#options;
-    const onStranger = (name: string): void => report(stranger(name));
+    const onStranger = (name: string): void => report(strangerNote(name));
     for await (const day of laneDays({ store, lane: this.lane, onStranger })) {
       const findings = this.#orderFaults(day.segments);
       const result = await this.#check(day.segments);

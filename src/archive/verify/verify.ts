@@ -18,7 +18,7 @@ import {
   lostSidecar,
   misleading,
   PUT_BACK,
-  stranger,
+  strangerNote,
 } from './finding.ts';
 import { checkIndex } from './index-check.ts';
 import { LaneCheck } from './lane-check.ts';
@@ -224,7 +224,7 @@ class Verification {
     const { store, now, signal } = this.#options;
     for await (const name of strayNames(store)) {
       signal.throwIfAborted();
-      this.#tell([stranger(name)]);
+      this.#tell([strangerNote(name)]);
     }
     for await (const name of store.leftovers()) {
       signal.throwIfAborted();

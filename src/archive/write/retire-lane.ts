@@ -69,7 +69,7 @@ export function refusedAlive(why: string): WalError {
 }
 
 /** Whether the last record says that the lane stopped in order; not where it can't be read. */
-export async function isClosed(
+export async function hasStoppedInOrder(
   store: ObjectStore,
   { segment, lastSeq }: LaneEnding,
   run: RunQuery,

@@ -6,7 +6,7 @@ import { fieldsOf } from '../../record/fields.ts';
 import { hintOf } from '../../runtime/listen-failed.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { AdminClient } from '../../admin/admin-client.ts';
-import type { Finding, Purpose } from './finding.ts';
+import type { ConfigFinding, Purpose } from './finding.ts';
 import { holderOfPort, parentOf } from './port-holder.ts';
 import { isHere } from './running.ts';
 
@@ -15,9 +15,9 @@ export async function checkAddresses(
   purpose: Purpose,
   { listen, admin, kafka }: Config,
   running: readonly LockHolder[],
-): Promise<readonly Finding[]> {
+): Promise<readonly ConfigFinding[]> {
   const pids = await processesOf(running);
-  const checks: Promise<Finding>[] = [];
+  const checks: Promise<ConfigFinding>[] = [];
   if (purpose === 'start') checks.push(checkAddress('listen', listen, pids));
   // An archiver that reads no topic answers nobody.
   if (purpose !== 'archive' || kafka.brokers.length > 0) {
@@ -39,7 +39,7 @@ async function checkAddress(
   address: Address,
   pids: readonly number[],
   purpose?: Purpose,
-): Promise<Finding> {
+): Promise<ConfigFinding> {
   const shown = `${name} ${formatAddress(address)}`;
   const server = createServer();
   try {
@@ -60,7 +60,7 @@ async function judgeTaken(
   shown: string,
   address: Address,
   { pids, purpose }: { readonly pids: readonly number[]; readonly purpose: Purpose | undefined },
-): Promise<Finding> {
+): Promise<ConfigFinding> {
   const holder = await holderOfPort(address.port, pids);
   if (holder.kind === 'process') {
     const says = `${shown} is in use by the tsdb-wal that runs with this configuration's data, process ${holder.pid}`;

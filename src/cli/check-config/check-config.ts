@@ -12,7 +12,7 @@ import { checkAddresses } from './check-addresses.ts';
 import { checkData } from './check-data.ts';
 import { checkKafka } from './check-kafka.ts';
 import { checkRepository } from './check-repository.ts';
-import { type Finding, formatFinding, messageOf, type Purpose } from './finding.ts';
+import { type ConfigFinding, formatFinding, messageOf, type Purpose } from './finding.ts';
 import { runningWith } from './running.ts';
 
 const PRIMARY_TIMEOUT_MS = 3_000;
@@ -44,7 +44,7 @@ export async function checkConfig(
 }
 
 /** Of the data directory, or those of the workers; what several tell is told once. */
-async function checkChoices(config: Config): Promise<readonly Finding[]> {
+async function checkChoices(config: Config): Promise<readonly ConfigFinding[]> {
   try {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
@@ -58,20 +58,20 @@ async function checkChoices(config: Config): Promise<readonly Finding[]> {
   }
 }
 
-function faultOf(error: unknown): Finding {
+function faultOf(error: unknown): ConfigFinding {
   const code = error instanceof WalError ? error.code : 'DATA_UNUSABLE';
   return { kind: 'error', code, says: explain(error) };
 }
 
 /** What a switch of the primary has left in a data directory. */
-async function checkChoice({ data, primary }: Config): Promise<Finding | undefined> {
+async function checkChoice({ data, primary }: Config): Promise<ConfigFinding | undefined> {
   const misnamed = await PrimaryChoice.look(data, primary);
   if (misnamed === undefined) return checkFormer(data, primary);
   const says = `primary ${primary} would not be fed: ${tellMisnamed(misnamed)}`;
   return { kind: 'warning', says };
 }
 
-async function checkFormer(data: string, primary: string): Promise<Finding | undefined> {
+async function checkFormer(data: string, primary: string): Promise<ConfigFinding | undefined> {
   if (!(await Cursor.isThere(data, 'primary'))) return undefined;
   const cursor = await Cursor.open(data, 'primary');
   const { origin } = new URL(primary);
@@ -80,12 +80,12 @@ async function checkFormer(data: string, primary: string): Promise<Finding | und
 }
 
 /** Whether the log of a data directory would go to another topic than before, or to none. */
-async function checkFormerTopic(config: Config): Promise<Finding | undefined> {
+async function checkFormerTopic(config: Config): Promise<ConfigFinding | undefined> {
   const former = await lookFormerTopic(config.data, topicOf(config));
   return former && { kind: 'warning', says: tellFormerTopic(former, config) };
 }
 
-async function checkPrimary(primary: string): Promise<Finding> {
+async function checkPrimary(primary: string): Promise<ConfigFinding> {
   const shown = `primary ${primary}`;
   try {
     const signal = AbortSignal.timeout(PRIMARY_TIMEOUT_MS);

@@ -5,7 +5,7 @@ import type { Config } from '../../config/options.ts';
 import { explain, WalError } from '../../runtime/errors.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { type SpaceLimits, spaceRefusal } from '../../wal/space.ts';
-import { type Finding, messageOf, type Purpose } from './finding.ts';
+import { type ConfigFinding, messageOf, type Purpose } from './finding.ts';
 import { isHere } from './running.ts';
 
 /** Whether the data directory is what the command needs. `running`: what holds it. */
@@ -13,11 +13,11 @@ export async function checkData(
   purpose: Purpose,
   { data, kafka, wal }: Config,
   running: readonly LockHolder[],
-): Promise<readonly Finding[]> {
+): Promise<readonly ConfigFinding[]> {
   const hasTopic = kafka.brokers.length > 0;
   // That of a standby is the topic, or the log of a proxy; that of an archiver its own place, or that log.
   if (purpose === 'standby' && hasTopic) return [];
-  const found: Finding[] = [];
+  const found: ConfigFinding[] = [];
   if (purpose !== 'standby') {
     const limits = purpose === 'start' ? wal : undefined;
     found.push(await checkPlace(data, limits));
@@ -27,7 +27,7 @@ export async function checkData(
 }
 
 /** Creates nothing that stays: a directory that is not there is judged by the nearest one above that is. `limits`: of a log that it is for. */
-async function checkPlace(data: string, limits: SpaceLimits | undefined): Promise<Finding> {
+async function checkPlace(data: string, limits: SpaceLimits | undefined): Promise<ConfigFinding> {
   try {
     const existing = await nearestExisting(data);
     await tryWriting(existing);
@@ -60,7 +60,7 @@ const TRIED_BYTES = 65_536;
 const MAKE_ROOM =
   'Make room there, name a place on another disk by --data, or set wal.freeBytesMin lower';
 
-async function checkLog(data: string): Promise<Finding> {
+async function checkLog(data: string): Promise<ConfigFinding> {
   try {
     const { segments } = await openLog(data);
     return { kind: 'ok', says: `data ${data} has a log: files ${segments.length}` };
@@ -70,7 +70,7 @@ async function checkLog(data: string): Promise<Finding> {
   }
 }
 
-function judgeHolder(data: string, holder: LockHolder): Finding {
+function judgeHolder(data: string, holder: LockHolder): ConfigFinding {
   const { pid, host } = holder;
   return isHere(holder)
     ? {

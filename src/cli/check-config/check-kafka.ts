@@ -3,10 +3,13 @@ import { KafkaConnection } from '../../kafka/connection.ts';
 import type { Failure } from '../../kafka/failure.ts';
 import { checkTopic } from '../../kafka/topic-check.ts';
 import { WalError } from '../../runtime/errors.ts';
-import type { Finding, Purpose } from './finding.ts';
+import type { ConfigFinding, Purpose } from './finding.ts';
 
 /** Whether the topic is there, and such that it can be used. Makes no topic. */
-export async function checkKafka(purpose: Purpose, config: Config): Promise<Finding | undefined> {
+export async function checkKafka(
+  purpose: Purpose,
+  config: Config,
+): Promise<ConfigFinding | undefined> {
   const { brokers, topic } = config.kafka;
   if (brokers.length === 0) return undefined;
   const shown = `kafka ${brokers.join()}`;
@@ -36,7 +39,7 @@ const UNREGISTERED: Readonly<Record<Config['archiver']['unregistered'], string>>
 };
 
 /** Only a proxy makes the topic. */
-function judgeUnmade(purpose: Purpose, shown: string, topic: string): Finding {
+function judgeUnmade(purpose: Purpose, shown: string, topic: string): ConfigFinding {
   switch (purpose) {
     case 'start':
       return { kind: 'ok', says: `${shown}: the topic ${topic} will be made` };
@@ -59,7 +62,7 @@ function judgeFailure(
   shown: string,
   { isLasting, says }: Failure,
   { archiver }: Config,
-): Finding {
+): ConfigFinding {
   if (isLasting) return { kind: 'error', code: 'CONFIG_INVALID', says: `${shown}: ${says}` };
   const told = `${shown} cannot be asked (${says})`;
   switch (purpose) {

@@ -6,7 +6,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { explain, WalError } from '../../runtime/errors.ts';
 import { FileStore } from '../../storage/file-store.ts';
 import { nearestExisting } from './check-data.ts';
-import { type Finding, messageOf, type Purpose } from './finding.ts';
+import { type ConfigFinding, messageOf, type Purpose } from './finding.ts';
 
 const TIMEOUT_MS = 3_000;
 
@@ -14,14 +14,14 @@ const TIMEOUT_MS = 3_000;
 export async function checkRepository(
   purpose: Purpose,
   config: Config,
-): Promise<Finding | undefined> {
+): Promise<ConfigFinding | undefined> {
   // What a standby begins with is named by its flag only.
   if (purpose === 'standby') return undefined;
   if (purpose === 'start' && config.archive === 'off') {
     return { kind: 'warning', says: saysUnarchived(config) };
   }
   const shown = `repository ${config.repository}`;
-  const timeout: Finding = {
+  const timeout: ConfigFinding = {
     kind: 'error',
     code: 'REPOSITORY_UNUSABLE',
     says: `${shown} does not answer: is its server gone?`,
@@ -48,7 +48,7 @@ function saysUnarchived({ kafka }: Config): string {
     : 'archive is off: there is only the topic to restore from, unless `tsdb-wal archive --kafka` archives it';
 }
 
-async function look({ data, repository }: Config, shown: string): Promise<Finding> {
+async function look({ data, repository }: Config, shown: string): Promise<ConfigFinding> {
   const home = await readArchiveHome(data);
   const existing = await nearestExisting(repository);
   const store = new FileStore(existing);

@@ -5,7 +5,7 @@ export type Purpose = 'start' | 'archive' | 'standby';
 
 export const PURPOSES: readonly Purpose[] = ['start', 'archive', 'standby'];
 
-export type Finding =
+export type ConfigFinding =
   | { readonly kind: 'ok' | 'warning'; readonly says: string }
   | {
       readonly kind: 'error';
@@ -15,7 +15,7 @@ export type Finding =
       readonly isStuck?: true;
     };
 
-export function formatFinding(finding: Finding): string {
+export function formatFinding(finding: ConfigFinding): string {
   const code = finding.kind === 'error' ? ` ${finding.code}` : '';
   return `${finding.kind}${code}: ${finding.says}`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Duckdb } from '../../archive/duckdb.ts';
 import { laneDays } from '../../archive/holdings/lane-days.ts';
 import { dayAt, type SegmentName } from '../../archive/format/object-names.ts';
-import { isClosed, type LaneEnding } from '../../archive/write/retire-lane.ts';
+import { hasStoppedInOrder, type LaneEnding } from '../../archive/write/retire-lane.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 
 const DUCKDB_LIMITS = { memoryMb: 100, threads: 1 } as const;
@@ -21,7 +21,7 @@ export async function closedLanes(
     const duckdb = await Duckdb.open({ scratch: join(folder, 'duckdb'), ...DUCKDB_LIMITS });
     try {
       for (const [lane, ending] of endings) {
-        if (await isClosed(store, ending, (sql) => duckdb.rows(sql))) closed.add(lane);
+        if (await hasStoppedInOrder(store, ending, (sql) => duckdb.rows(sql))) closed.add(lane);
       }
     } finally {
       duckdb.close();

@@ -11,7 +11,7 @@ import {
 type Event = VerifyProgress | ({ readonly event: 'finding' } & Finding) | VerifyResult;
 
 /** Events as one JSON object a line. */
-export function jsonReport({ out }: ReportOutput): (event: Event) => void {
+export function jsonVerifyReport({ out }: ReportOutput): (event: Event) => void {
   return (event) => {
     const told: VerifyEvent = { ...CONTRACT, ...event };
     out(`${JSON.stringify(told)}\n`);
@@ -19,7 +19,7 @@ export function jsonReport({ out }: ReportOutput): (event: Event) => void {
 }
 
 /** Events for people. */
-export function textReport(output: ReportOutput, now: () => number): (event: Event) => void {
+export function textVerifyReport(output: ReportOutput, now: () => number): (event: Event) => void {
   const progress = new ProgressLine(output, now);
   return (event) => {
     switch (event.event) {

@@ -16,7 +16,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { listenForStop } from '../../runtime/stop-signal.ts';
 import { PROCESS_OUTPUT, type ReportOutput } from '../progress-line.ts';
 import { describeProgress, describeResult, type VerifyResult } from './verify-contract.ts';
-import { jsonReport, textReport } from './verify-report.ts';
+import { jsonVerifyReport, textVerifyReport } from './verify-report.ts';
 
 export interface VerifyFlags {
   readonly repository: string;
@@ -45,7 +45,9 @@ export async function verify(
   const store = new FileStore(place);
   await refuseNothing(place, store);
   const startedMs = systemClock.monotonicMs();
-  const told = isJson ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
+  const told = isJson
+    ? jsonVerifyReport(output)
+    : textVerifyReport(output, () => systemClock.monotonicMs());
   const findings: Record<Severity, number> = { damage: 0, hole: 0, note: 0 };
   const scope = { sinceMs: sinceMs ?? -Infinity, signal };
   const total = await surveyData(store, scope);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CompareFlags } from './compare.ts';
-import { addTopicFlags, topicOf } from '../flags.ts';
+import { addTopicFlags, topicLogOf } from '../flags.ts';
 import { EXIT_HELP, type ExitCode } from '../exit-code.ts';
 import { collect, examples } from '../help.ts';
 
@@ -49,6 +49,6 @@ export function addCompare(program: Command, settle: (code: ExitCode) => void): 
     .addHelpText('after', examples(EXAMPLE))
     .action(async (flags: CompareFlags, command: Command) => {
       const { runCompare } = await import('./compare.ts');
-      settle(await runCompare(flags, await topicOf(command)));
+      settle(await runCompare(flags, await topicLogOf(command)));
     });
 }

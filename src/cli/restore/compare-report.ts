@@ -15,12 +15,15 @@ const CONTRACT = { contract: 'tsdb-wal compare', version: 1 } as const;
 const POINTS_SHOWN = 3;
 
 /** Events as one JSON object a line. */
-export function jsonReport({ out }: ReportOutput): (event: CompareEvent) => void {
+export function jsonCompareReport({ out }: ReportOutput): (event: CompareEvent) => void {
   return (event) => out(`${JSON.stringify({ ...CONTRACT, ...event })}\n`);
 }
 
 /** Events for people. */
-export function textReport(output: ReportOutput, now: () => number): (event: CompareEvent) => void {
+export function textCompareReport(
+  output: ReportOutput,
+  now: () => number,
+): (event: CompareEvent) => void {
   const progress = new ProgressLine(output, now);
   return (event) => {
     switch (event.event) {

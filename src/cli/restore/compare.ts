@@ -3,7 +3,7 @@ import { compare } from '../../compare/compare.ts';
 import type { CompareRequest, CompareResult } from '../../compare/compare-request.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { parseInstant } from '../../runtime/instant.ts';
-import { jsonReport, textReport } from './compare-report.ts';
+import { jsonCompareReport, textCompareReport } from './compare-report.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { parseRate, parseTarget, parseWait, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT, type ReportOutput } from '../progress-line.ts';
@@ -32,7 +32,9 @@ export async function runCompare(
 ): Promise<ExitCode> {
   using stop = listenForStop();
   const report =
-    flags.json === true ? jsonReport(output) : textReport(output, () => systemClock.monotonicMs());
+    flags.json === true
+      ? jsonCompareReport(output)
+      : textCompareReport(output, () => systemClock.monotonicMs());
   const request = requestOf(flags, topic, systemClock.now());
   const { signal } = stop;
   // What can't be had of it is told now, and not when something differs.

@@ -24,12 +24,15 @@ const NAMES = {
 const CONTRACT = { contract: 'tsdb-wal restore', version: 1 } as const;
 
 /** Events as one JSON object a line. */
-export function jsonReport({ out }: ReportOutput): (event: RestoreEvent) => void {
+export function jsonRestoreReport({ out }: ReportOutput): (event: RestoreEvent) => void {
   return (event) => out(`${JSON.stringify({ ...CONTRACT, ...event })}\n`);
 }
 
 /** Events for people. */
-export function textReport(output: ReportOutput, now: () => number): (event: RestoreEvent) => void {
+export function textRestoreReport(
+  output: ReportOutput,
+  now: () => number,
+): (event: RestoreEvent) => void {
   const progress = new ProgressLine(output, now);
   return (event) => {
     if (event.event === 'progress') progress.show(formatProgress(event));

@@ -9,7 +9,7 @@ import { WalError } from '../../runtime/errors.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { parseRate, parseTarget, wrong } from '../parse-flags.ts';
 import { PROCESS_OUTPUT } from '../progress-line.ts';
-import { jsonReport, textReport } from './restore-report.ts';
+import { jsonRestoreReport, textRestoreReport } from './restore-report.ts';
 
 export interface RestoreFlags {
   readonly repository?: string;
@@ -39,8 +39,8 @@ export async function runRestore(
 ): Promise<ExitCode> {
   const report =
     flags.json === true
-      ? jsonReport(PROCESS_OUTPUT)
-      : textReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
+      ? jsonRestoreReport(PROCESS_OUTPUT)
+      : textRestoreReport(PROCESS_OUTPUT, () => systemClock.monotonicMs());
   try {
     const request = { ...requestOf(flags), topic };
     const result = await restore({ request, clock: systemClock, report, signal });

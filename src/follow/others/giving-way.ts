@@ -9,7 +9,7 @@ import { loggedPoint } from '../deliver/logged-point.ts';
 import type { LookThrough } from './look-through.ts';
 import type { Mends } from '../rewrites/mends.ts';
 import { Narrowing } from '../deliver/narrowing.ts';
-import type { QuietWatch, Standing } from '../prove/quiet-watch.ts';
+import type { QuietWatch, PutStanding } from '../prove/quiet-watch.ts';
 import type { RecentWrites } from '../rewrites/recent-writes.ts';
 import { type NotSent, sendAlone } from '../rewrites/send-again.ts';
 import type { Suspects } from '../deliver/suspects.ts';
@@ -40,7 +40,7 @@ interface Waiting {
 }
 
 interface Opened {
-  readonly standing: Standing;
+  readonly standing: PutStanding;
   /** Lines which may tie with what was put again since. */
   readonly ties: ReadonlySet<number>;
 }

@@ -14,7 +14,7 @@ export interface EarlierProof {
 }
 
 /** Why what was delivered may be lost inside the TSD. */
-export type Alarm = 'restarted' | 'storage errors' | 'exceptions';
+export type DoubtReason = 'restarted' | 'storage errors' | 'exceptions';
 
 /**
  * Decides when delivered writes count as stored and as confirmed. OpenTSDB's answers mean handled, not stored:
@@ -79,7 +79,7 @@ export class Confirmation {
   }
 
   /** Compares vitals taken now with those before; the first only set the baseline, and after an alarm they are the new one. */
-  check(vitals: Vitals, delivered: Position | undefined): Alarm | undefined {
+  check(vitals: Vitals, delivered: Position | undefined): DoubtReason | undefined {
     const before = this.#baseline;
     this.#baseline = vitals;
     if (before === undefined) return undefined;

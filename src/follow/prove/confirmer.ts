@@ -5,7 +5,7 @@ import { formatJsonPoint } from '../../opentsdb/put-writer.ts';
 import { comparePositions, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Canary, CanaryPoint } from './canary.ts';
-import type { Alarm, Confirmation } from './confirmation.ts';
+import type { DoubtReason, Confirmation } from './confirmation.ts';
 import type { Delivery } from '../deliver/delivery.ts';
 import type { Doubt } from './doubt.ts';
 import { floatOf } from '../deliver/point-key.ts';
@@ -28,7 +28,7 @@ export interface ConfirmerOptions {
 
 export type ConfirmFault =
   /** The TSD may have lost what it was given: deliver again from the last confirmed record. */
-  | { readonly kind: 'alarm'; readonly alarm: Alarm }
+  | { readonly kind: 'alarm'; readonly alarm: DoubtReason }
   /** It had trouble with its storage, which is over: what was delivered meanwhile is to be delivered again. */
   | { readonly kind: 'healed' }
   /** It answers, but doesn't store. */

@@ -1,7 +1,7 @@
 import { comparePositions, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Fault } from '../deliver/applier.ts';
-import type { Alarm } from './confirmation.ts';
+import type { DoubtReason } from './confirmation.ts';
 
 export interface DoubtOptions {
   /** What is in doubt is delivered again when the TSD was without trouble for so long. */
@@ -67,7 +67,7 @@ export class Doubt {
   }
 
   /** What is to be delivered again at once because of an alarm: the others are doubt, or add nothing to it. */
-  weigh(alarm: Alarm | undefined): Alarm | undefined {
+  weigh(alarm: DoubtReason | undefined): DoubtReason | undefined {
     if (alarm === 'storage errors') {
       this.note('it counts storage errors');
       return undefined;

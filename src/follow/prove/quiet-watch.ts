@@ -6,7 +6,7 @@ const CHECK_MS = 50;
 const WAIT_MS_MAX = 10_000;
 
 /** Of what is put now: it surely comes `after` what was put before; `given up`: that was waited for long enough, and it is not known. */
-export type Standing = 'after' | 'not yet' | 'given up';
+export type PutStanding = 'after' | 'not yet' | 'given up';
 
 interface EarlierPuts {
   /** Requests handled up to it. */
@@ -37,7 +37,7 @@ export class QuietWatch {
   }
 
   /** How what is put now stands to what was put earlier. What doesn't end is given up in the end. */
-  async standing(puts: EarlierPuts, nowMs: number): Promise<Standing> {
+  async standing(puts: EarlierPuts, nowMs: number): Promise<PutStanding> {
     const isProven = this.#canary.proven >= puts.handled;
     if (!isProven) this.#canary.want();
     if (isProven && (await this.#wasQuiet(puts, nowMs))) return 'after';

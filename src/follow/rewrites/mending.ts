@@ -10,7 +10,7 @@ import type { LookThrough } from '../others/look-through.ts';
 import type { MendPage } from './mend-page.ts';
 import { type MendKind, Mends } from './mends.ts';
 import { Narrowing } from '../deliver/narrowing.ts';
-import type { QuietWatch, Standing } from '../prove/quiet-watch.ts';
+import type { QuietWatch, PutStanding } from '../prove/quiet-watch.ts';
 import type { RecentWrites } from './recent-writes.ts';
 import { DONE, type NotSent, type Repeated, sendAlone } from './send-again.ts';
 import type { Suspects } from '../deliver/suspects.ts';
@@ -28,7 +28,7 @@ export interface MendingOptions {
 }
 
 interface Opened {
-  readonly standing: Standing;
+  readonly standing: PutStanding;
   /** Until now; undefined: nothing compacts what the page writes to. */
   readonly compacted?: Compacted;
 }
@@ -88,7 +88,7 @@ export class Mending {
     return ended.count > 0 ? this.#put(ended, limits, { standing, compacted }) : undefined;
   }
 
-  async #standing(page: MendPage | undefined, nowMs: number): Promise<Standing> {
+  async #standing(page: MendPage | undefined, nowMs: number): Promise<PutStanding> {
     if (page === undefined) return 'not yet';
     const { handled, dueMs } = page;
     return this.#options.quiet.standing({ handled, flushedMs: dueMs, sinceMs: dueMs }, nowMs);

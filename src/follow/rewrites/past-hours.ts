@@ -45,7 +45,7 @@ interface Stretch {
   readonly last: Position;
 }
 
-export interface Backlog {
+export interface BacklogChunk {
   readonly chunk: Chunk;
   /** After what record it was read. */
   readonly from: Position;
@@ -81,7 +81,7 @@ export class PastHours {
   }
 
   /** Reads what must be known for this part of a backlog. Resolves early when the signal aborts. */
-  async prepare(backlog: Backlog): Promise<void> {
+  async prepare(backlog: BacklogChunk): Promise<void> {
     const { chunk, from, endedMs, signal } = backlog;
     const before = this.#stretch;
     const isNext = before !== undefined && comparePositions(before.last, from) === 0;

@@ -3,7 +3,7 @@ import { helpReply, unknownCommandReply } from '../../opentsdb/telnet-reply.ts';
 import type { IngestOptions } from '../ingest-options.ts';
 
 /** Text to send, or how to get it once everything before it was answered. */
-export type TelnetReply = string | (() => Promise<string>);
+export type CommandReply = string | (() => Promise<string>);
 
 const PRIMARY_TIMEOUT_MS = 10_000;
 
@@ -28,7 +28,7 @@ export class TelnetCommands {
   }
 
   /** The reply to a line, with its `\n`. */
-  reply(line: string, source: string): TelnetReply {
+  reply(line: string, source: string): CommandReply {
     const space = line.indexOf(' ');
     const command = space < 0 ? line : line.slice(0, space);
     switch (command) {

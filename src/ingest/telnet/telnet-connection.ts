@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { countLines } from '../../record/count-lines.ts';
 import type { LineBuffer } from '../../record/line-buffer.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Admission } from '../admission.ts';
@@ -7,13 +8,7 @@ import type { SpareBuffers } from '../spare-buffers.ts';
 import { type Peer, peerOf } from '../peer.ts';
 import type { TelnetCommands } from './telnet-commands.ts';
 import { parseLines } from './telnet-lines.ts';
-import {
-  type BytesRead,
-  type TelnetRead,
-  countLines,
-  createRead,
-  mergeReplies,
-} from './telnet-read.ts';
+import { type BytesRead, type TelnetRead, createRead, mergeReplies } from './telnet-read.ts';
 import { TelnetSocket } from './telnet-socket.ts';
 
 const LIMITS = {

@@ -1,5 +1,5 @@
 import type { Refusal, WriteOutcome } from '../write-path/write-path.ts';
-import type { TelnetReply } from './telnet-commands.ts';
+import type { CommandReply } from './telnet-commands.ts';
 
 /** What one read of a telnet connection brought, kept until it is answered. */
 export class TelnetRead {
@@ -13,7 +13,7 @@ export class TelnetRead {
   replyBytes = 0;
   /** What `bytes` is a part of. */
   readonly memory: Buffer;
-  replies: TelnetReply[] = [];
+  replies: CommandReply[] = [];
   /** Lines submitted; all, before it was. */
   count = 0;
   /** Lines that OpenTSDB's rules refuse. */
@@ -47,7 +47,7 @@ export class TelnetRead {
     this.outcome = undefined;
   }
 
-  reply(linesBefore: number, reply: TelnetReply): void {
+  reply(linesBefore: number, reply: CommandReply): void {
     this.#linesBefore.push(linesBefore);
     this.replies.push(reply);
   }
@@ -78,7 +78,7 @@ export function createRead(before: Buffer | undefined, read: BytesRead, end: num
 export function* mergeReplies(
   read: TelnetRead,
   refusals: readonly Refusal[],
-): Generator<TelnetReply> {
+): Generator<CommandReply> {
   let next = 0;
   for (const [index, reply] of read.replies.entries()) {
     for (let refusal = refusals[next]; refusal !== undefined; refusal = refusals[next]) {
@@ -89,10 +89,4 @@ export function* mergeReplies(
     yield reply;
   }
   for (const refusal of refusals.slice(next)) yield `${refusal.error}\n`;
-}
-
-export function countLines(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) lines += 1;
-  return lines;
 }

@@ -1,3 +1,4 @@
+import { countLines } from '../../record/count-lines.ts';
 import { RECORD_BYTES_MAX } from '../../record/frame.ts';
 
 /** Whole lines for one record of the log. */
@@ -17,11 +18,7 @@ export function splitLines(lines: Buffer, count: number): RecordLines[] | undefi
     const end = limit >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, limit - 1) + 1;
     if (end <= start) return undefined;
     const record = lines.subarray(start, end);
-    let lineCount = 0;
-    for (let at = record.indexOf(NEWLINE); at >= 0; at = record.indexOf(NEWLINE, at + 1)) {
-      lineCount += 1;
-    }
-    records.push({ lines: record, count: lineCount });
+    records.push({ lines: record, count: countLines(record) });
     start = end;
   }
   return records;

@@ -1,4 +1,4 @@
-import { literal } from '../../archive/duckdb.ts';
+import { sqlLiteral } from '../../archive/duckdb.ts';
 import { type FoldRange, rangeCondition } from './fold-range.ts';
 import { readParquet } from './points-view.ts';
 
@@ -34,7 +34,7 @@ export interface Demands {
   readonly digest: string;
 }
 
-export interface MetricSpan {
+export interface MetricExtent {
   readonly metric: string;
   readonly firstMs: number;
   readonly lastMs: number;
@@ -72,9 +72,9 @@ export function writeLinesStatement(range: FoldRange, path: string): string {
   return `copy (select line from (
       select case transport when 'telnet' then 2 else 0 end as section, metric, tags, instant_ms, ${LINE} as line
       from (${foldQuery(range)})
-      union all select 1, '', '', 0, ${literal(SECTION_END)})
+      union all select 1, '', '', 0, ${sqlLiteral(SECTION_END)})
     order by section, metric, tags, instant_ms)
-    to ${literal(path)} ${AS_LINES}`;
+    to ${sqlLiteral(path)} ${AS_LINES}`;
 }
 
 /** How many points of the state within a range are provisional, from the instants that have such points only. */
@@ -98,7 +98,7 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
   const columns = order === 'by instant' ? 'metric, shown_ms, tags' : 'metric, tags, shown_ms';
   const cell = `concat_ws(chr(9), metric, tags, shown_ms, transport, ${FIELD_OF_VALUE})`;
   return `copy (select ${cell} from (select *, ${SHOWN_MS} as shown_ms from folded) order by ${columns})
-    to ${literal(path)} ${AS_LINES}`;
+    to ${sqlLiteral(path)} ${AS_LINES}`;
 }
 
 /**
@@ -108,7 +108,7 @@ export function writeCellsStatement(order: 'by instant' | 'by series', path: str
  * when there is none; by number.
  */
 export function lookUpStatement(wantedPath: string, path: string): string {
-  const wanted = `(select * from read_csv(${literal(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
+  const wanted = `(select * from read_csv(${sqlLiteral(wantedPath)}, header = false, delim = '\t', quote = '', escape = '',
     columns = {'n': 'bigint', 'metric': 'varchar', 'tags': 'varchar', 'instant_ms': 'bigint'}))`;
   const key = 'using (metric, tags, instant_ms)';
   return `copy (with wanted as materialized ${wanted},
@@ -116,13 +116,13 @@ export function lookUpStatement(wantedPath: string, path: string): string {
           partition by w.n order by ordered_at desc, lane desc, seq desc, idx desc) as place
         from (select *, ${LINE} as line from points) p join wanted w ${key}),
       spurned as (select distinct w.n from refused_points p join wanted w ${key}),
-      undone as (select w.n, string_agg(distinct ${FIELD_OF_VALUE} || ${literal(VALUE_END)}, '') as past
+      undone as (select w.n, string_agg(distinct ${FIELD_OF_VALUE} || ${sqlLiteral(VALUE_END)}, '') as past
         from undone_points p join wanted w ${key} group by w.n)
     select concat_ws(chr(9), n, case when s.n is null then 0 else 1 end, coalesce(past, ''),
       coalesce(ordered_at::varchar, ''), coalesce(transport, ''), ${FIELD_OF_VALUE}, coalesce(line, ''))
     from (select * from written where place = 1) w full join spurned s using (n) full join undone u using (n)
     order by n)
-    to ${literal(path)} ${AS_LINES}`;
+    to ${sqlLiteral(path)} ${AS_LINES}`;
 }
 
 /** What of the names and instants a target must be able to take, over all points. */

@@ -1,4 +1,4 @@
-import { literal } from '../../archive/duckdb.ts';
+import { sqlLiteral } from '../../archive/duckdb.ts';
 
 /** A part of the points, small enough for one fold. All bounds are inclusive. */
 export type FoldRange =
@@ -36,12 +36,12 @@ export function metricRangesQuery(rowsMax: number): string {
 }
 
 export function seriesRangesQuery(metric: string, rowsMax: number): string {
-  return rangesQuery('tags', `metric = ${literal(metric)}`, rowsMax);
+  return rangesQuery('tags', `metric = ${sqlLiteral(metric)}`, rowsMax);
 }
 
 /** By whole hours: `first` and `last` are hours since the epoch. */
 export function hourRangesQuery(metric: string, tags: string, rowsMax: number): string {
-  const series = `metric = ${literal(metric)} and tags = ${literal(tags)}`;
+  const series = `metric = ${sqlLiteral(metric)} and tags = ${sqlLiteral(tags)}`;
   return rangesQuery(`instant_ms // ${HOUR_MS}`, series, rowsMax);
 }
 
@@ -63,10 +63,10 @@ function rangesQuery(key: string, condition: string, rowsMax: number, firstMax =
 export function rangeCondition(range: FoldRange): string {
   switch (range.kind) {
     case 'metrics':
-      return `metric between ${literal(range.first)} and ${literal(range.last)}`;
+      return `metric between ${sqlLiteral(range.first)} and ${sqlLiteral(range.last)}`;
     case 'series':
-      return `metric = ${literal(range.metric)} and tags between ${literal(range.first)} and ${literal(range.last)}`;
+      return `metric = ${sqlLiteral(range.metric)} and tags between ${sqlLiteral(range.first)} and ${sqlLiteral(range.last)}`;
     case 'instants':
-      return `metric = ${literal(range.metric)} and tags = ${literal(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
+      return `metric = ${sqlLiteral(range.metric)} and tags = ${sqlLiteral(range.tags)} and instant_ms between ${range.first} and ${range.last}`;
   }
 }

@@ -11,7 +11,7 @@ import {
   foldStatement,
   lookUpStatement,
   METRICS_QUERY,
-  type MetricSpan,
+  type MetricExtent,
   provisionalQuery,
   writeCellsStatement,
   writeLinesStatement,
@@ -92,7 +92,7 @@ export class Fold {
     });
   }
 
-  metrics(): Promise<MetricSpan[]> {
+  metrics(): Promise<MetricExtent[]> {
     return this.#alone(async () => {
       const rows = await this.#database.rows(METRICS_QUERY);
       return rows.map((row) => ({

@@ -1,4 +1,4 @@
-import { literal } from '../../archive/duckdb.ts';
+import { sqlLiteral } from '../../archive/duckdb.ts';
 import { parquetFiles } from '../../archive/parquet-files.ts';
 import type { UndoneRange } from '../../record/fork.ts';
 import { orderedRowsQuery, setBackStatements } from './set-back.ts';
@@ -35,7 +35,7 @@ const COLUMNS =
 export function viewStatements(input: FoldInput): string[] {
   const { throughMs, unconfirmed, isOnlyConfirmed } = input;
   const open = [...unconfirmed].map(
-    ([lane, seq]) => `(p.lane = ${literal(lane)} and p.seq > ${seq})`,
+    ([lane, seq]) => `(p.lane = ${sqlLiteral(lane)} and p.seq > ${seq})`,
   );
   const isProvisional = open.length === 0 ? 'false' : open.join(' or ');
   const conditions = [
@@ -70,7 +70,7 @@ function undoneRows({ files, undone }: FoldInput): string {
 
 function inRanges(ranges: readonly UndoneRange[]): string {
   return ranges
-    .map(({ lane, from, to }) => `(lane = ${literal(lane)} and seq between ${from} and ${to})`)
+    .map(({ lane, from, to }) => `(lane = ${sqlLiteral(lane)} and seq between ${from} and ${to})`)
     .join(' or ');
 }
 

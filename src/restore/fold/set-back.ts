@@ -1,5 +1,5 @@
 import type { LaneHoldings } from '../../archive/holdings/coverage.ts';
-import { literal } from '../../archive/duckdb.ts';
+import { sqlLiteral } from '../../archive/duckdb.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -28,7 +28,7 @@ export function timesSetBack(lanes: ReadonlyMap<string, LaneHoldings>): Map<stri
 /** Makes the table `set_back`, where there is anything for it. */
 export function setBackStatements(times: ReadonlyMap<string, number>): string[] {
   if (times.size === 0) return [];
-  const values = [...times].map(([lane, ms]) => `(${literal(lane)}, ${ms}::bigint)`);
+  const values = [...times].map(([lane, ms]) => `(${sqlLiteral(lane)}, ${ms}::bigint)`);
   return [
     `create table set_back as select * from (values ${values.join(', ')}) as times(lane, ms)`,
   ];

@@ -1,6 +1,7 @@
 import { comparePositions, type Position } from '../../record/position.ts';
 import type { LogRead } from '../../wal/log-reader.ts';
-import { countLines, type LineFile } from './line-file.ts';
+import { countLines } from '../../record/count-lines.ts';
+import type { LineFile } from './line-file.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface FoldSourceOptions {

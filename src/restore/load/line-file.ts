@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { countLines } from '../../record/count-lines.ts';
 import { SECTION_END } from '../fold/fold-query.ts';
 
 /** Lines of a record, unless a single one is longer. Part of the meaning of a checkpoint. */
@@ -95,12 +96,6 @@ export class Lines {
     const starts = this.#offsets.slice(index, last + 1).map((offset) => offset - start);
     return { bytes, starts };
   }
-}
-
-export function countLines(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
-  return lines;
 }
 
 /** Where the line SECTION_END starts. */

@@ -1,5 +1,5 @@
 import type { QueryClient } from '../../opentsdb/query-client.ts';
-import type { MetricSpan } from '../fold/fold-query.ts';
+import type { MetricExtent } from '../fold/fold-query.ts';
 
 type Client = Pick<QueryClient, 'holdsData'>;
 
@@ -7,14 +7,18 @@ type Client = Pick<QueryClient, 'holdsData'>;
 export const QUESTIONS_MAX = 4;
 
 /** To be looked for about there first, epoch ms. */
-export function spansOf(metrics: readonly string[], firstMs: number, lastMs: number): MetricSpan[] {
+export function spansOf(
+  metrics: readonly string[],
+  firstMs: number,
+  lastMs: number,
+): MetricExtent[] {
   return metrics.map((metric) => ({ metric, firstMs, lastMs }));
 }
 
 /** Of the metrics some that hold data, by `isHeld`, `enough` or a few more, or all. Rejects when there is no answer. */
 export async function someHeld(
   client: Client,
-  metrics: readonly MetricSpan[],
+  metrics: readonly MetricExtent[],
   enough: number,
   isHeld: typeof holds = holds,
 ): Promise<readonly string[]> {
@@ -28,7 +32,7 @@ export async function someHeld(
 /** First where data are likely, so that a full target is not asked to read all of it. Rejects when there is no answer. */
 export async function holds(
   client: Client,
-  { metric, firstMs, lastMs }: MetricSpan,
+  { metric, firstMs, lastMs }: MetricExtent,
 ): Promise<boolean | 'unknown name'> {
   const hourMs = 3_600_000;
   for (const [fromMs, toMs] of [
@@ -46,7 +50,7 @@ export async function holds(
 /** Within its time alone. Rejects when there is no answer. */
 export async function holdsWithin(
   client: Client,
-  { metric, firstMs, lastMs }: MetricSpan,
+  { metric, firstMs, lastMs }: MetricExtent,
 ): Promise<boolean | 'unknown name'> {
   return client.holdsData(metric, firstMs, lastMs);
 }

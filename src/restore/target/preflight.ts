@@ -1,11 +1,11 @@
 import type { QueryClient } from '../../opentsdb/query-client.ts';
 import { suggestMetrics } from '../../opentsdb/suggest-metrics.ts';
 import { WalError } from '../../runtime/errors.ts';
-import type { MetricSpan } from '../fold/fold-query.ts';
+import type { MetricExtent } from '../fold/fold-query.ts';
 import { forEach, holds, someHeld, spansOf } from './held-metrics.ts';
 import { NAMES_SHOWN } from './target-content.ts';
 import {
-  type Finding,
+  type TargetFinding,
   judgeTarget,
   type RestoreDemands,
   type TargetFacts,
@@ -14,12 +14,12 @@ import {
 export interface PreflightOptions {
   readonly client: Pick<QueryClient, 'ask' | 'get' | 'holdsData'>;
   readonly target: URL;
-  readonly metrics: readonly MetricSpan[];
+  readonly metrics: readonly MetricExtent[];
   readonly demands: RestoreDemands;
 }
 
 /** Asks the target what it is and holds, and judges that. Throws TARGET_UNUSABLE when it doesn't answer as an OpenTSDB does. */
-export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+export async function preflight(options: PreflightOptions): Promise<TargetFinding[]> {
   const { client, target, demands } = options;
   try {
     const { json: answer, through } = await client.ask('/api/version');
@@ -50,7 +50,7 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
 }
 
 /** Throws TARGET_UNUSABLE with all that must be done, when a finding is a fault. */
-export function refuseFaults(target: URL, findings: readonly Finding[]): void {
+export function refuseFaults(target: URL, findings: readonly TargetFinding[]): void {
   const faults = findings.filter(({ kind }) => kind === 'fault');
   if (faults.length === 0) return;
   const says = faults.map((fault) => fault.says).join('; ');
@@ -90,7 +90,7 @@ function wantsOthers({ earlier, others, allowOtherMetrics }: RestoreDemands): bo
 }
 
 /** Listed metrics besides these, to be looked for about where these have their data. */
-function othersOf(listed: ReadonlySet<string>, metrics: readonly MetricSpan[]): MetricSpan[] {
+function othersOf(listed: ReadonlySet<string>, metrics: readonly MetricExtent[]): MetricExtent[] {
   const wanted = new Set(metrics.map(({ metric }) => metric));
   let [fromMs, toMs] = [Infinity, 0];
   for (const { firstMs, lastMs } of metrics) {

@@ -1,5 +1,5 @@
 import { formatInstant } from '../../runtime/instant.ts';
-import type { EarlierRun, Finding, RestoreDemands, TargetFacts } from './target-rules.ts';
+import type { EarlierRun, TargetFinding, RestoreDemands, TargetFacts } from './target-rules.ts';
 import type { UnfinishedRestore } from '../work/unfinished.ts';
 
 const EMPTY_TABLES =
@@ -8,7 +8,7 @@ const EMPTY_TABLES =
 export const NAMES_SHOWN = 5;
 
 /** Faults for what a target holds already. */
-export function judgeContent(facts: TargetFacts, demands: RestoreDemands): Finding[] {
+export function judgeContent(facts: TargetFacts, demands: RestoreDemands): TargetFinding[] {
   const { earlier, others, feeder } = demands;
   const running = others.find(({ isRunning }) => isRunning);
   if (running !== undefined) {

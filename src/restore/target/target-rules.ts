@@ -4,7 +4,7 @@ import { judgeContent, listNames } from './target-content.ts';
 import type { UnfinishedRestore } from '../work/unfinished.ts';
 
 /** `fault`: a restore would fail, or be wrong. `warning`: it can be done, but look at this first. */
-export interface Finding {
+export interface TargetFinding {
   readonly kind: 'fault' | 'warning';
   readonly says: string;
   readonly remedy: string;
@@ -40,7 +40,7 @@ export type EarlierRun = 'none' | 'this state' | 'another state';
 
 interface SettingRule {
   readonly key: string;
-  readonly kind: Finding['kind'];
+  readonly kind: TargetFinding['kind'];
   /** Applies when the setting is that. */
   readonly when: boolean;
   readonly says: string;
@@ -153,9 +153,9 @@ const RULES: readonly SettingRule[] = [
 const LEGAL = /[a-zA-Z0-9\-_./ªµºÀ-ÖØ-öø-ÿ]/;
 
 /** What speaks against restoring into a target, faults first. */
-export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Finding[] {
+export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): TargetFinding[] {
   const { config } = facts;
-  const findings: Finding[] = [
+  const findings: TargetFinding[] = [
     ...judgeContent(facts, demands),
     ...judgeProxy(facts),
     ...judgeVersion(facts),
@@ -173,7 +173,7 @@ export function judgeTarget(facts: TargetFacts, demands: RestoreDemands): Findin
 }
 
 /** What is read ends with the moment that is restored: so what is logged again can't come back. */
-function judgeProxy({ isProxied }: TargetFacts): Finding[] {
+function judgeProxy({ isProxied }: TargetFacts): TargetFinding[] {
   if (!isProxied) return [];
   return [
     {
@@ -184,7 +184,7 @@ function judgeProxy({ isProxied }: TargetFacts): Finding[] {
   ];
 }
 
-function judgeVersion({ version }: TargetFacts): Finding[] {
+function judgeVersion({ version }: TargetFacts): TargetFinding[] {
   const match = /^(\d+)\.(\d+)/.exec(version);
   if (match === null || (match[1] === '2' && Number(match[2]) >= 3)) return [];
   const remedy = 'Try with a copy first, and look at the comparison that follows the restore.';
@@ -195,8 +195,8 @@ function judgeSettings(
   config: Readonly<Record<string, unknown>>,
   { unknownMetrics }: TargetFacts,
   { tags, characters }: RestoreDemands,
-): Finding[] {
-  const findings: Finding[] = [];
+): TargetFinding[] {
+  const findings: TargetFinding[] = [];
   const fault = (says: string, remedy: string): void => {
     findings.push({ kind: 'fault', says, remedy });
   };

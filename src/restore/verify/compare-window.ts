@@ -18,7 +18,7 @@ export interface Difference {
   readonly reason?: string;
 }
 
-export interface Comparison {
+export interface WindowComparison {
   readonly exact: number;
   /** Equal as far as OpenTSDB's API can show it. */
   readonly inexact: number;
@@ -26,7 +26,10 @@ export interface Comparison {
 }
 
 /** Compares a window with what a query for it showed. */
-export function compareWindow(window: QueryWindow, found: readonly QueriedSeries[]): Comparison {
+export function compareWindow(
+  window: QueryWindow,
+  found: readonly QueriedSeries[],
+): WindowComparison {
   const differences: Difference[] = [];
   let exact = 0;
   let inexact = 0;

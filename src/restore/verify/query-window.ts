@@ -20,7 +20,7 @@ export interface QueryWindow {
   readonly scope: 'metric' | 'series';
 }
 
-export interface WindowLimits {
+export interface QueryWindowLimits {
   readonly cells: number;
   /** In one query that names them. */
   readonly series: number;
@@ -32,7 +32,7 @@ export interface WindowLimits {
  */
 export async function* windowsByInstant(
   cells: AsyncIterable<readonly ExpectedCell[]>,
-  limits: WindowLimits,
+  limits: QueryWindowLimits,
 ): AsyncGenerator<QueryWindow> {
   let draft: Draft | undefined;
   let last: ExpectedCell | undefined;
@@ -64,7 +64,7 @@ export async function* windowsByInstant(
 /** Cuts cells that come by series, then instant, into windows over whole series, or parts of a long one. */
 export async function* windowsBySeries(
   cells: AsyncIterable<readonly ExpectedCell[]>,
-  limits: WindowLimits,
+  limits: QueryWindowLimits,
 ): AsyncGenerator<QueryWindow> {
   let draft: Draft | undefined;
   let last: ExpectedCell | undefined;

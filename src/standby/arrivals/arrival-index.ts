@@ -266,7 +266,10 @@ function partOf(arrival: Arrival, lastSeq: number): Arrival | undefined {
 }
 
 /** The number of the last record that was received up to then; less than the first when none was. */
-export function lastBy({ first, last, lastReceivedAt, frame }: Arrival, limitMs: number): number {
+export function lastReceivedBy(
+  { first, last, lastReceivedAt, frame }: Arrival,
+  limitMs: number,
+): number {
   if (lastReceivedAt <= limitMs) return last;
   const part = frame && splitAtMs(frame, limitMs).before;
   return part === undefined ? first - 1 : first + part.lastSeq - part.firstSeq;

@@ -1,6 +1,6 @@
 import { comparePositions, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type Arrival, type ArrivalIndex, lastBy } from './arrival-index.ts';
+import { type Arrival, type ArrivalIndex, lastReceivedBy } from './arrival-index.ts';
 import type { ForkWatch } from './fork-watch.ts';
 import type { Gate } from './gate.ts';
 import { SentBound } from './sent-bound.ts';
@@ -57,7 +57,7 @@ export class Passage {
   isOverAt(ms: number): boolean {
     const next = this.#options.index.after(this.#released);
     // A part of it may have passed.
-    return next === undefined || !this.#isAhead(next, lastBy(next, ms));
+    return next === undefined || !this.#isAhead(next, lastReceivedBy(next, ms));
   }
 
   /** What follows the position passes anew. */
@@ -74,9 +74,9 @@ export class Passage {
     for (;;) {
       const arrival = index.after(this.#released);
       if (arrival === undefined) break;
-      const seq = lastBy(arrival, limitMs);
+      const seq = lastReceivedBy(arrival, limitMs);
       if (!this.#isAhead(arrival, seq)) {
-        if (this.#isAhead(arrival, lastBy(arrival, gateMs))) this.#raiseSent(gateMs);
+        if (this.#isAhead(arrival, lastReceivedBy(arrival, gateMs))) this.#raiseSent(gateMs);
         break;
       }
       this.#released = { ...this.#released, ordinal: arrival.epoch, seq };

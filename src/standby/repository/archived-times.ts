@@ -19,7 +19,7 @@ export function latestOf({ lanes }: Catalog): number {
 export function startOf({ lanes }: Catalog, place: Place): Frontier {
   let start = frontierOf(place);
   for (const [lane, { objects }] of lanes) {
-    const last = lastBy(objects, Infinity);
+    const last = lastSegmentBy(objects, Infinity);
     if (last === undefined || !isLacking(place, lane, last)) continue;
     const ms = place.lanes.get(lane)?.receivedAt ?? firstMsOf(objects, place);
     if (isEarlier({ ms, lane }, start)) start = { ms, lane };
@@ -34,7 +34,10 @@ function firstMsOf(objects: readonly SegmentName[], { sinceMs }: Place): number 
 }
 
 /** The segment with the last record, of those that were received up to then as a whole, epoch ms. */
-export function lastBy(objects: readonly SegmentName[], ms: number): SegmentName | undefined {
+export function lastSegmentBy(
+  objects: readonly SegmentName[],
+  ms: number,
+): SegmentName | undefined {
   let last: SegmentName | undefined;
   for (const one of objects) if (one.toMs <= ms && one.lastSeq > (last?.lastSeq ?? 0)) last = one;
   return last;
@@ -56,7 +59,7 @@ export async function withLate(
   const { latestMs, sinceMs } = place;
   if (latestMs === null) return place;
   const forgotten = [...lanes].flatMap(([lane, { begin, objects }]) => {
-    const last = place.lanes.has(lane) ? undefined : lastBy(objects, Infinity);
+    const last = place.lanes.has(lane) ? undefined : lastSegmentBy(objects, Infinity);
     if (last === undefined || !isForgotten(last.toMs, latestMs)) return [];
     if (last.toMs <= (sinceMs ?? -Infinity)) return [];
     const receivedAt = firstMsOf(objects, place);

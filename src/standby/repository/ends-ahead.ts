@@ -2,7 +2,7 @@ import type { Catalog } from '../../archive/holdings/catalog.ts';
 import type { SegmentName } from '../../archive/format/object-names.ts';
 import type { LaneFrame } from '../../record/lane-frame.ts';
 import { formatRecordHeader } from '../../record/record.ts';
-import { lastBy } from './archived-times.ts';
+import { lastSegmentBy } from './archived-times.ts';
 import { isLacking, type Place } from '../place.ts';
 
 /**
@@ -17,7 +17,7 @@ export class EndsAhead {
   /** `toMs`: as far as the repository is read, epoch ms. */
   constructor({ lanes }: Catalog, toMs: number, ordinalOf: (lane: string) => number) {
     this.#ordinalOf = ordinalOf;
-    const ends = [...lanes.values()].flatMap(({ objects }) => lastBy(objects, toMs) ?? []);
+    const ends = [...lanes.values()].flatMap(({ objects }) => lastSegmentBy(objects, toMs) ?? []);
     this.#ends = ends.toSorted((a, b) => b.toMs - a.toMs);
   }
 

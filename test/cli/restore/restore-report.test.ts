@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { jsonReport, textReport } from '../../../src/cli/restore/restore-report.ts';
+import { jsonRestoreReport, textRestoreReport } from '../../../src/cli/restore/restore-report.ts';
 import type { RestoreEvent } from '../../../src/restore/restore-request.ts';
 
 test('as JSON each event of a restore names the contract', () => {
   let out = '';
-  const report = jsonReport({
+  const report = jsonRestoreReport({
     out: (text) => (out += text),
     err: () => undefined,
     isTerminal: false,
@@ -47,7 +47,7 @@ function tell(event: RestoreEvent): string {
 function tellAll(events: readonly RestoreEvent[], isTerminal: boolean): string {
   let told = '';
   const output = { out: () => undefined, err: (text: string) => (told += text), isTerminal };
-  const report = textReport(output, () => 0);
+  const report = textRestoreReport(output, () => 0);
   for (const event of events) report(event);
   return told;
 }

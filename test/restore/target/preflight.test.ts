@@ -3,7 +3,7 @@ import { QueryClient } from '../../../src/opentsdb/query-client.ts';
 import { WalError } from '../../../src/runtime/errors.ts';
 import { preflight, refuseFaults } from '../../../src/restore/target/preflight.ts';
 import {
-  type Finding,
+  type TargetFinding,
   judgeTarget,
   type RestoreDemands,
 } from '../../../src/restore/target/target-rules.ts';
@@ -178,7 +178,7 @@ describe('a target', () => {
   });
 });
 
-async function look(url: string, demands = DEMANDS): Promise<Finding[]> {
+async function look(url: string, demands = DEMANDS): Promise<TargetFinding[]> {
   const target = new URL(url);
   const client = new QueryClient({ target, requestTimeoutMs: 2_000, connectionsMax: 4 });
   try {
@@ -193,7 +193,7 @@ function store(tsd: FakeTsd, metric: string, timestamp: string): void {
   tsd.storage.flush();
 }
 
-function isRefused(findings: readonly Finding[]): boolean {
+function isRefused(findings: readonly TargetFinding[]): boolean {
   try {
     refuseFaults(new URL('http://tsd:4242'), findings);
     return false;

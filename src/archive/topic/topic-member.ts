@@ -1,7 +1,7 @@
 import type { TopicEvent, TopicFrame } from '../../record/topic-read.ts';
 
 /** One member of those who share the partitions of a topic, to bring it to one repository. */
-export interface TopicSource {
+export interface TopicMember {
   readonly topic: string;
 
   /** The next event; of a partition in the order of the topic. Undefined when none comes for so long, or the signal aborts. */
