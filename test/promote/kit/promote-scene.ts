@@ -53,6 +53,8 @@ export class FakeProxy extends FakeAdmin {
   isFenced = false;
   /** With which it was switched: since when it counts. */
   since: number | undefined;
+  /** Undefined: it doesn't tell. */
+  unconfirmedSeconds: number | undefined = 0;
   /** Those of its workers. */
   urls: readonly string[] | undefined;
   end: number;
@@ -109,7 +111,11 @@ export class FakeProxy extends FakeAdmin {
       version: VERSION,
       log: { taking: true, lanes: [this.lane, ...this.later] },
       kafka: {},
-      primary: { ...primary, state: { kind: 'live' } },
+      primary: {
+        ...primary,
+        state: { kind: 'live' },
+        unconfirmedSeconds: this.unconfirmedSeconds,
+      },
     };
   }
 }
