@@ -137,6 +137,9 @@ async function laterOf(
   return { records, problems };
 }
 
+const LOST =
+  ' One that is lost while proxies are held: docs/PROMOTE.md, The standby is lost on the way.';
+
 async function view<V>(
   admin: Admin,
   parse: (address: string, status: unknown) => V | undefined,
@@ -147,7 +150,7 @@ async function view<V>(
   if (answer.kind !== 'answered') {
     throw refused(
       `${what} ${address}: ${answer.reason}`,
-      `Name the --admin address of the ${what}.`,
+      `Name the --admin address of the ${what}.${what === 'standby' ? LOST : ''}`,
     );
   }
   const seen = parse(address, answer.value);
