@@ -5,21 +5,21 @@ import {
   type CoverageHole,
 } from '../../archive/holdings/coverage.ts';
 import type { Duckdb } from '../../archive/duckdb.ts';
-import { FollowedCatalog } from '../../archive/holdings/followed-catalog.ts';
-import { assertInPlace, type Repository } from '../../archive/repository.ts';
+import type { Repository } from '../../archive/repository.ts';
 import { type SearchEvent, searchWrites } from '../../archive/search/search.ts';
-import { SearchedSegments } from '../../archive/search/searched-segments.ts';
 import type { Fork } from '../../record/fork.ts';
 import type { LaneFrame } from '../../record/lane-frame.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { latestOf, startOf, withLate } from './archived-times.ts';
 import { EndsAhead } from './ends-ahead.ts';
-import { type Frontier, frontierOf, isEarlier, placeBefore } from '../source/frontier.ts';
+import { FollowedRepository } from './followed-repository.ts';
+import { type Frontier, isEarlier, placeBefore } from '../source/frontier.ts';
+import { GivenLanes } from './given-lanes.ts';
 import { HolesAhead, recordsOf } from './holes-ahead.ts';
 import { type DamagedObject, KnownDamage } from './known-damage.ts';
 import { type CoveredLanes, coveredLanes, lateLanes, withoutHole } from './late-objects.ts';
-import { lacking, type LanePlace, type Place } from '../place.ts';
-import { type SeenLane, SeenLanes } from '../source/seen-lanes.ts';
+import { lacking, type Place } from '../place.ts';
+import type { SeenLane } from '../source/seen-lanes.ts';
 import type { SourceRead, StandbySource } from '../source/standby-source.ts';
 import { WritePacker } from './write-packer.ts';
 
@@ -55,12 +55,7 @@ export class RepositorySource implements StandbySource {
   readonly #options: RepositorySourceOptions;
   readonly #closing = new AbortController();
   #reads: AsyncGenerator<SourceRead> | undefined;
-  #lanes = new Map<string, LanePlace>();
-  #sinceMs: number | null = null;
-  /** Of what was given before the last seeking: what the place has forgotten was received so long before. Epoch ms. */
-  #soughtMs: number | null = null;
-  /** Where it began, until something was given since. */
-  #sought: Place | undefined;
+  readonly #given = new GivenLanes();
   /** Everything up to then was given, epoch ms. */
   #readToMs = -Infinity;
   /** Receive time of the last record that was given, epoch ms. */
@@ -73,30 +68,28 @@ export class RepositorySource implements StandbySource {
   readonly #holes = new HolesAhead();
   #ends: EndsAhead | undefined;
   readonly #damage: KnownDamage;
-  #followed: FollowedCatalog;
+  readonly #repository: FollowedRepository;
 
   constructor(options: RepositorySourceOptions) {
     const { repository, clock } = options;
     this.#options = options;
-    this.#followed = new FollowedCatalog(repository.store);
     this.#damage = new KnownDamage({
       repository,
       clock,
       known: options.damaged,
       changed: (damaged) => options.events.losing(damaged),
     });
+    this.#repository = new FollowedRepository(repository, this.#damage);
   }
-
-  readonly #seen = new SeenLanes();
 
   readonly unread = 0;
 
   get lanes(): ReadonlyMap<string, SeenLane> {
-    return this.#seen.all;
+    return this.#repository.seen.all;
   }
 
   isPrimary(origin: string): boolean {
-    return this.#seen.isPrimary(origin);
+    return this.#repository.seen.isPrimary(origin);
   }
 
   /** It lags as the archive does: what was received after its safe time isn't there. */
@@ -113,36 +106,20 @@ export class RepositorySource implements StandbySource {
     return Promise.resolve([]);
   }
 
-  async isSaidBy({ id, at }: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
-    const { store } = this.#options.repository;
-    const catalog = await this.#catalog();
-    const { sidecars } = await SearchedSegments.open({
-      store,
-      catalog,
-      local: new Map(),
-      fromMs: at,
-      signal,
-    });
-    return sidecars
-      .flatMap(({ forks }) => forks ?? [])
-      .some((one) => one.id === id && one.receivedAt <= byMs);
+  isSaidBy(fork: Fork, byMs: number, signal: AbortSignal): Promise<boolean> {
+    return this.#repository.isSaidBy(fork, byMs, signal);
   }
 
   async seek(given: Place): Promise<void> {
     await this.#end();
     const { repository } = this.#options;
-    await assertInPlace(repository);
-    this.#followed = new FollowedCatalog(repository.store);
-    const catalog = await this.#catalog();
+    const catalog = await this.#repository.lookAnew();
     // After the first look it is known what came late.
     const isFirst = this.#covered === undefined;
     const place = isFirst ? await withLate(repository, catalog, given) : given;
     const start = startOf(catalog, place);
     this.#covered ??= coveredLanes(computeCoverage(catalog));
-    this.#sought = place;
-    this.#sinceMs = place.sinceMs;
-    this.#soughtMs = place.latestMs;
-    this.#lanes = new Map(place.lanes);
+    this.#given.seek(place);
     this.#readToMs = start.ms - 1;
     this.#givenMs = -Infinity;
     this.#nextLookMs = -Infinity;
@@ -169,22 +146,6 @@ export class RepositorySource implements StandbySource {
     this.#options.duckdb.close();
   }
 
-  async #catalog(): Promise<Catalog> {
-    const catalog = await this.#followed.look();
-    for (const [lane, { begin, objects }] of catalog.lanes) {
-      const toMs = objects.reduce(
-        (latest, one) => Math.max(latest, one.toMs),
-        begin?.openedAt ?? 0,
-      );
-      this.#seen.see(lane, toMs, objects.length > 0);
-    }
-    return this.#damage.without(catalog);
-  }
-
-  get #place(): Place {
-    return { sinceMs: this.#sinceMs, latestMs: this.#soughtMs, lanes: this.#lanes };
-  }
-
   async #end(): Promise<void> {
     const reads = this.#reads;
     this.#reads = undefined;
@@ -193,12 +154,11 @@ export class RepositorySource implements StandbySource {
 
   /** What was archived since; undefined when that is nothing, or it isn't time yet. */
   async #look(): Promise<AsyncGenerator<SourceRead> | undefined> {
-    const { clock, repository } = this.#options;
+    const { clock } = this.#options;
     if (clock.monotonicMs() < this.#nextLookMs) return undefined;
     const beganMs = clock.monotonicMs();
     this.#nextLookMs = beganMs + LOOK_MS;
-    await assertInPlace(repository);
-    const catalog = await this.#catalog();
+    const catalog = await this.#repository.look();
     const tookMs = clock.monotonicMs() - beganMs;
     this.#nextLookMs = beganMs + Math.max(LOOK_MS, tookMs / LOOK_SHARE_MAX);
     const coverage = computeCoverage(catalog);
@@ -223,15 +183,14 @@ export class RepositorySource implements StandbySource {
     covered: CoveredLanes,
     holes: readonly CoverageHole[],
   ): SourceRead | undefined {
-    const sinceMs = this.#sinceMs;
-    const range = { sinceMs: sinceMs ?? -Infinity, readToMs: this.#readToMs };
+    const given = { ...this.#given.place, latestMs: this.#readToMs };
+    const range = { sinceMs: given.sinceMs ?? -Infinity, readToMs: this.#readToMs };
     const late = lateLanes(this.#covered ?? covered, covered, range);
     let first: Frontier | undefined;
     for (const [lane, ms] of late) {
       if (first === undefined || isEarlier({ ms, lane }, first)) first = { ms, lane };
     }
     if (first === undefined) return undefined;
-    const given = { sinceMs, latestMs: this.#readToMs, lanes: this.#lanes };
     const place = placeBefore(given, first);
     const lanes = new Map(place.lanes);
     for (const [lane, receivedAt] of late) {
@@ -239,8 +198,7 @@ export class RepositorySource implements StandbySource {
       if (lanes.get(lane)?.seq !== 0)
         lanes.set(lane, { ordinal: ordinalOf(catalog, lane), seq: 0, receivedAt });
     }
-    this.#sought = undefined;
-    this.#lanes = new Map(lanes);
+    this.#given.goBack(lanes);
     this.#readToMs = first.ms - 1;
     this.#givenMs = -Infinity;
     return {
@@ -263,7 +221,7 @@ export class RepositorySource implements StandbySource {
     }
     const { repository, duckdb, events } = this.#options;
     const readingToMs = this.#readingToMs;
-    const knownToMs = Math.max(this.#readToMs, this.#sinceMs ?? -Infinity);
+    const knownToMs = Math.max(this.#readToMs, this.#given.place.sinceMs ?? -Infinity);
     const packer = new WritePacker((lane) => ordinalOf(catalog, lane));
     this.#holes.begin();
     this.#ends = new EndsAhead(catalog, readingToMs, (lane) => ordinalOf(catalog, lane));
@@ -302,51 +260,37 @@ export class RepositorySource implements StandbySource {
     for (const frame of frames) {
       yield* this.#pass(this.#holes.pass(frame), catalog);
       yield* this.#passEnds(frame.firstReceivedAt);
-      const wanted = lacking(frame, this.#place);
+      const wanted = lacking(frame, this.#given.place);
       if (wanted === undefined) continue;
-      const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = wanted;
-      const again = this.#againFor({ ms: wanted.firstReceivedAt, lane });
-      if (again !== undefined) yield again;
-      this.#lanes.set(lane, { ordinal, seq, receivedAt });
-      this.#givenMs = receivedAt;
+      const { lane } = wanted;
+      const place = this.#given.begin({ ms: wanted.firstReceivedAt, lane });
+      if (place !== undefined) {
+        yield { kind: 'again', place, reason: `lane ${lane} lacks what was received before` };
+      }
+      this.#given.note(wanted);
+      this.#givenMs = wanted.lastReceivedAt;
       yield { kind: 'frame', frame: wanted };
     }
-  }
-
-  /** What a lane lacks of before is after what others wrote since: that is to be applied again. */
-  #againFor(first: Frontier): SourceRead | undefined {
-    const sought = this.#sought;
-    this.#sought = undefined;
-    if (sought === undefined || !isEarlier(first, frontierOf(sought))) return undefined;
-    const place = placeBefore({ ...sought, lanes: this.#lanes }, first);
-    this.#lanes = new Map(place.lanes);
-    return { kind: 'again', place, reason: `lane ${first.lane} lacks what was received before` };
   }
 
   /** Those of what is read are to come. */
   #expect(holes: readonly CoverageHole[]): void {
     const read = holes.filter(({ fromMs }) => fromMs <= this.#readingToMs);
-    this.#holes.add(read, this.#place);
+    this.#holes.add(read, this.#given.place);
   }
 
   *#passEnds(beforeMs: number): Generator<SourceRead> {
-    for (const frame of this.#ends?.pass(beforeMs, this.#place) ?? []) {
-      const { lane, ordinal, lastSeq: seq, lastReceivedAt: receivedAt } = frame;
-      this.#lanes.set(lane, { ordinal, seq, receivedAt });
+    for (const frame of this.#ends?.pass(beforeMs, this.#given.place) ?? []) {
+      this.#given.note(frame);
       yield { kind: 'frame', frame };
     }
   }
 
   *#pass(holes: readonly CoverageHole[], catalog: Catalog): Generator<SourceRead> {
     for (const hole of holes) {
-      const { lane, from, to, reason } = recordsOf(hole);
-      const { seq = 0, receivedAt = hole.fromMs } = this.#lanes.get(lane) ?? {};
-      if (to <= seq) continue;
-      const ordinal = ordinalOf(catalog, lane);
-      this.#lanes.set(lane, { ordinal, seq: to, receivedAt: Math.max(hole.fromMs, receivedAt) });
-      // What comes before may have been given before it was damaged, or be another hole.
-      const rest = { lane, from: Math.max(from, seq + 1), to, reason };
-      yield { kind: 'hole', ordinal, hole: rest };
+      const ordinal = ordinalOf(catalog, hole.lane);
+      const rest = this.#given.pass(hole, ordinal);
+      if (rest !== undefined) yield { kind: 'hole', ordinal, hole: rest };
     }
   }
 }
