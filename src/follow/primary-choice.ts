@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { Fork, Undone } from '../record/fork.ts';
+import type { LatestTerm } from '../record/latest-term.ts';
 import type { Position } from '../record/position.ts';
 import type { Term } from '../record/term.ts';
 import { WalError } from '../runtime/errors.ts';
@@ -16,8 +17,6 @@ export interface PrimaryHold {
   readonly sinceMs: number;
   /** The end of the log then: nothing after it was ever sent to the primary. */
   readonly until: Position;
-  /** Why nobody asked for it: other proxies feed another one since a promotion. */
-  readonly fence?: Term;
 }
 
 /** What was decided while the proxy ran. Where there is none, the configuration's primary is it. */
@@ -37,7 +36,7 @@ export interface Choice {
 
 /** What a switch begins. */
 export interface NewTerm {
-  /** From when on it counts, epoch ms. */
+  /** Orders it among all that other proxies may say. */
   readonly since: number;
   readonly fork?: Fork | undefined;
 }
@@ -47,11 +46,8 @@ export interface Misnamed {
   /** The origin of the primary. */
   readonly primary: string;
   readonly configured: string;
-  /**
-   * `left`: it was the primary before a switch. `next`: the primary is held, and it never was one, so it may be meant to be the next.
-   * `of others`: the primary is held since other proxies feed it.
-   */
-  readonly role: 'left' | 'next' | 'of others';
+  /** The primary is held, and what is configured never was one: it may be meant to be the next. */
+  readonly isNext: boolean;
 }
 
 const FILE = 'primary-choice.json';
@@ -71,7 +67,7 @@ export class PrimaryChoice {
   readonly #configured: string;
   readonly #cursor: Cursor;
   readonly #forks: KnownForks;
-  readonly #term: PrimaryTerm;
+  readonly #terms: PrimaryTerm;
   #choice: Choice | undefined;
 
   private constructor(
@@ -80,12 +76,12 @@ export class PrimaryChoice {
     {
       cursor,
       forks,
-      term,
+      terms,
       choice,
     }: {
       readonly cursor: Cursor;
       readonly forks: KnownForks;
-      readonly term: PrimaryTerm;
+      readonly terms: PrimaryTerm;
       readonly choice: Choice | undefined;
     },
   ) {
@@ -93,7 +89,7 @@ export class PrimaryChoice {
     this.#configured = configured;
     this.#cursor = cursor;
     this.#forks = forks;
-    this.#term = term;
+    this.#terms = terms;
     this.#choice = choice;
   }
 
@@ -107,9 +103,9 @@ export class PrimaryChoice {
     const configured = new URL(primary).origin;
     const choice = await readMeant(path, configured);
     const forks = await KnownForks.open(dataDirectory);
-    const term = await PrimaryTerm.open(dataDirectory);
-    const opened = new PrimaryChoice(path, configured, { cursor, forks, term, choice });
-    if (choice !== undefined) await opened.#settle(opened.#unfenced(choice));
+    const terms = await PrimaryTerm.open(dataDirectory);
+    const opened = new PrimaryChoice(path, configured, { cursor, forks, terms, choice });
+    if (choice !== undefined) await opened.#settle(choice);
     return opened;
   }
 
@@ -124,9 +120,25 @@ export class PrimaryChoice {
     return new URL(this.#choice?.primary ?? this.#configured);
   }
 
-  /** Since when it is the primary; undefined: by no promotion that is known. */
+  /** Since when it is the primary; undefined: by no word that is known. */
   get term(): Term | undefined {
-    return this.#choice?.term ?? this.#term.of(this.url.origin);
+    return this.#choice?.term ?? this.#terms.of(this.url.origin);
+  }
+
+  /** What other proxies said of theirs, ever; `saveHeard` makes it durable. */
+  get heard(): LatestTerm {
+    return this.#terms.heard;
+  }
+
+  /** What others are told: that, where it is later. */
+  get said(): Term | undefined {
+    const { term, heard } = this;
+    return (heard.since ?? -Infinity) > (term?.since ?? -Infinity) ? heard.any : term;
+  }
+
+  /** Nothing of the log is known to be stored by the primary. */
+  get isFresh(): boolean {
+    return this.#cursor.position === undefined;
   }
 
   get hold(): PrimaryHold | undefined {
@@ -158,9 +170,14 @@ export class PrimaryChoice {
     await this.#save(held(this.#choice, this.#configured, hold));
   }
 
-  /** It is the primary since then, as other proxies say or its operator does. Durable when it resolves. */
+  /** It is the primary since then. Durable when it resolves. */
   async take(term: Term): Promise<void> {
-    await this.#term.take(term);
+    await this.#terms.take(term);
+  }
+
+  /** Durable when it resolves. */
+  async saveHeard(): Promise<void> {
+    await this.#terms.save();
   }
 
   /**
@@ -218,7 +235,7 @@ export class PrimaryChoice {
 
   async #settle(choice: Choice): Promise<void> {
     if (choice.fork !== null) await this.#forks.add(choice.fork);
-    if (choice.term !== null) await this.#term.take(choice.term);
+    if (choice.term !== null) await this.#terms.take(choice.term);
     if (choice.begin !== null) {
       const { primary, fork } = choice;
       const left = { cursor: this.#cursor, isFork: fork !== null };
@@ -230,14 +247,6 @@ export class PrimaryChoice {
     if (rest !== undefined) return this.#save(rest);
     await removeChecked(this.#path);
     this.#choice = undefined;
-  }
-
-  /** Where nothing was sent to what is held, the one that other proxies feed gets all, once it is named. */
-  #unfenced(choice: Choice): Choice {
-    const fence = choice.hold?.fence;
-    const isFed = this.#cursor.position !== undefined;
-    if (fence === undefined || fence.primary !== this.#configured || isFed) return choice;
-    return { ...chosen(fence.primary), term: fence };
   }
 
   async #save(choice: Choice): Promise<void> {
@@ -276,17 +285,12 @@ function isMeant({ primary, insteadOf, hold }: Choice, configured: string): bool
 function misnamedIn(choice: Choice | undefined, configured: string): Misnamed | undefined {
   if (choice === undefined || choice.primary === configured) return undefined;
   const { primary, insteadOf, hold } = choice;
-  const misnamed = { primary, configured };
-  if (hold === null || insteadOf.includes(configured)) return { ...misnamed, role: 'left' };
-  return { ...misnamed, role: hold.fence?.primary === configured ? 'of others' : 'next' };
+  return { primary, configured, isNext: hold !== null && !insteadOf.includes(configured) };
 }
 
 /** For people: what to do about it. */
-export function tellMisnamed({ primary, configured, role }: Misnamed): string {
-  if (role === 'of others') {
-    return `${primary} is held, and ${configured}, which the configuration names, is the primary of other proxies: what it has of this log, and where to go on, its standby knows. Run \`tsdb-wal promote\` with all proxies again (docs/PROMOTE.md, A proxy that was away)`;
-  }
-  if (role === 'left') {
+export function tellMisnamed({ primary, configured, isNext }: Misnamed): string {
+  if (!isNext) {
     return `the primary is ${primary}, and the configuration still names ${configured}: change it`;
   }
   return `the primary is ${primary}, which is held, and a release feeds that, though the configuration names ${configured}. If ${configured} was restored from this log since the hold, stop, remove DATA/${FILE}, and start again: it is then fed from where ${primary} stands (docs/RECOVERY.md, A). Else name ${primary}`;

@@ -1,35 +1,56 @@
 import { join } from 'node:path';
+import { LatestTerm } from '../record/latest-term.ts';
 import { parseTerm, type Term } from '../record/term.ts';
 import { readIntact, writeChecked } from '../runtime/checked-json.ts';
 
 const FILE = 'primary-term.json';
 
-/** Since when the primary is one by promotion, over restarts: `primary-term.json` of the data directory. There is none before the first. */
+/** Since which promotion the primary is it, and what others said, over restarts: `primary-term.json` of the data directory. There is none before the first. */
 export class PrimaryTerm {
+  /** What others said; `save` makes it durable. */
+  readonly heard = new LatestTerm();
   readonly #path: string;
-  #term: Term | undefined;
+  #own: Term | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, term: Term | undefined) {
+  private constructor(path: string, own: Term | undefined, heard: readonly Term[]) {
     this.#path = path;
-    this.#term = term;
+    this.#own = own;
+    for (const term of heard) this.heard.note(term);
   }
 
   /** Throws DATA_UNUSABLE. */
   static async open(dataDirectory: string): Promise<PrimaryTerm> {
     const path = join(dataDirectory, FILE);
     const hint = 'Remove it: other proxies of the topic tell it again.';
-    const read = await readIntact(path, { lost: 'since when the primary is it', hint });
-    return new PrimaryTerm(path, parseTerm(read));
+    const read = await readIntact<{ own?: unknown; heard?: unknown }>(path, {
+      lost: 'since when the primary is it',
+      hint,
+    });
+    const { own, heard } = read ?? {};
+    const told = Array.isArray(heard) ? heard.flatMap((one) => parseTerm(one) ?? []) : [];
+    return new PrimaryTerm(path, parseTerm(own), told);
   }
 
   /** That of this primary; undefined: nothing says since when it is it. */
   of(primary: string): Term | undefined {
-    return this.#term?.primary === primary ? this.#term : undefined;
+    return this.#own?.primary === primary ? this.#own : undefined;
+  }
+
+  /** Durable when it resolves. An earlier one of the same primary changes nothing. */
+  async take(term: Term): Promise<void> {
+    const { since = -Infinity } = this.of(term.primary) ?? {};
+    if (since >= term.since) return;
+    this.#own = term;
+    await this.save();
   }
 
   /** Durable when it resolves. */
-  async take(term: Term): Promise<void> {
-    await writeChecked(this.#path, term);
-    this.#term = term;
+  async save(): Promise<void> {
+    const turn = this.#last.then(() =>
+      writeChecked(this.#path, { own: this.#own ?? null, heard: this.heard.all }),
+    );
+    this.#last = turn.catch(() => undefined);
+    await turn;
   }
 }

@@ -24,7 +24,7 @@ const LISTEN = {
   limits: { waitMs: 500, partitionBytesMax: 4_096, bytesMax: 4_096 },
 } as const;
 /** What they say with each message is looked for in so many of the last ones of a partition. */
-const LAST_MESSAGES = 20;
+const LAST_MESSAGES = 50;
 /** The brokers are asked again so often who leads what. */
 const REFRESH_MS = 30_000;
 /** After so many answers without anything new a read is given up. */

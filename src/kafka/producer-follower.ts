@@ -54,7 +54,7 @@ export interface ProducerFollowerOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
   readonly host: string;
-  /** Of the primary, said with each message. */
+  /** What is said of the primary with each message. */
   readonly term: () => Term | undefined;
   readonly cursor: Cursor;
   readonly place: TopicPlace;

@@ -15,6 +15,8 @@ export interface Wanted {
   /** By which proxies will reach the target: kept with the drain, so that another run goes on with it. Undefined: as is known. */
   readonly to: string | undefined;
   readonly named: ReadonlySet<string>;
+  /** When proxies were given a primary before, epoch ms; undefined: never. */
+  readonly after: number | undefined;
 }
 
 export interface DrainOptions {
@@ -35,7 +37,7 @@ const LIMITS = {
 /** Resolves once the standby contains what is wanted, and has stopped. Rejects when it refuses, is silent or gets no further. */
 export async function drainStandby(
   { standby, asOf, clock, tell }: DrainOptions,
-  { lanes, fork, to, named }: Wanted,
+  { lanes, fork, to, named, after }: Wanted,
   signal: AbortSignal,
 ): Promise<DrainView> {
   let heardMs = clock.monotonicMs();
@@ -47,6 +49,7 @@ export async function drainStandby(
       lanes,
       ...(fork && { fork }),
       ...(to !== undefined && { to }),
+      ...(after !== undefined && { after }),
     });
     if (answer.kind === 'refused') throw new Error(`the standby refuses: ${answer.reason}`);
     if (answer.kind === 'answered') {

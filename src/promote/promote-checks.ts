@@ -1,3 +1,4 @@
+import { formatInstant } from '../runtime/instant.ts';
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
 import {
   addressProblems,
@@ -38,6 +39,7 @@ export function checkPromotion(
     ...asOfProblems(asOf, standby, proxies, nowMs),
     ...forkProblems(standby, proxies, to),
     ...addressProblems(standby, proxies, to),
+    ...laterProblems(standby, proxies, to),
     ...proxyProblems(standby, proxies, asOf),
   ];
   const warnings = [
@@ -49,6 +51,21 @@ export function checkPromotion(
     ...partlyWarnings(standby, proxies, to),
   ];
   return { problems, warnings };
+}
+
+/** What others were given after the promotion of this standby ended that. */
+function laterProblems(
+  { promotedMs = Infinity }: StandbyView,
+  proxies: readonly ProxyView[],
+  to: string,
+): string[] {
+  const later = proxies
+    .flatMap(({ terms }) => terms)
+    .filter(({ since, primary }) => since > promotedMs && primary !== to);
+  return [...new Set(later.map(({ primary }) => primary))].map(
+    (primary) =>
+      `proxies feed ${primary} since a promotion that is later than that of this standby, ${formatInstant(promotedMs)}: promote by the standby of that`,
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { fieldsOf } from '../record/fields.ts';
 import { type Fork, parseFork, type UndoneRange } from '../record/fork.ts';
 import { type Contained, type LaneEnd, parseContained, parseLaneEnds } from '../record/lane-end.ts';
+import { parseSince, parseTerm, type Term } from '../record/term.ts';
 
 /** A proxy, as far as a promotion is concerned with it. */
 export interface ProxyView {
@@ -11,8 +12,6 @@ export interface ProxyView {
   /** Those of its workers: more than one where some were switched and others were not. */
   readonly primaries: readonly string[];
   readonly isHeld: boolean;
-  /** Age of the oldest record that its primary may not store, 0 for none; undefined: it isn't told. */
-  readonly unconfirmedSeconds: number | undefined;
   /** Whether answers wait for its primary. */
   readonly isLive: boolean;
   /** Whether it shares a topic with other proxies, maybe. */
@@ -25,6 +24,8 @@ export interface ProxyView {
   readonly lanes: readonly LaneEnd[];
   /** Those, and all others of its log. */
   readonly own: ReadonlySet<string>;
+  /** Since when its primary is it, and what it knows that others were given since. */
+  readonly terms: readonly Term[];
 }
 
 /** A standby, as far as a promotion is concerned with it. */
@@ -38,6 +39,8 @@ export interface StandbyView {
   /** Why its target may have lost what it took, and since when; undefined: it isn't known to have. */
   readonly doubt: string | undefined;
   readonly promotion: string;
+  /** When it had come to its end, epoch ms; undefined: it has not. */
+  readonly promotedMs: number | undefined;
   readonly lagSeconds: number;
   readonly lagRecords: number;
   readonly delaySeconds: number;
@@ -79,7 +82,7 @@ interface SeenLaneView {
 /** How a drain stands. */
 export interface DrainView {
   readonly state: string;
-  /** When it came to its end, epoch ms; undefined: not yet, or a standby of an earlier version doesn't say. */
+  /** When it came to its end, epoch ms; undefined: not yet. */
   readonly sinceMs: number | undefined;
   readonly contained: Contained;
   /** As it came: what a switch is given. */
@@ -117,13 +120,15 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     primary: held['url'],
     primaries: textsOf(held['urls']) ?? [held['url']],
     isHeld: held['heldSince'] !== null,
-    unconfirmedSeconds: numberOf(held['unconfirmedSeconds']),
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,
     kafka: textOf(fieldsOf(fieldsOf(kafka)['state'])['kind']),
     refusal: taking === true ? undefined : String(refusal),
     lanes,
     own: new Set([...lanes.map(({ lane }) => lane), ...(textsOf(logged) ?? [])]),
+    terms: [{ since: held['since'], primary: held['url'] }, held['fencedBy']].flatMap(
+      (told) => parseTerm(told) ?? [],
+    ),
   };
 }
 
@@ -131,7 +136,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
 export function standbyView(address: string, status: unknown): StandbyView | undefined {
   const fields = fieldsOf(status);
   const { url, state, doubt } = fieldsOf(fields['target']);
-  const { state: promotion, fork, to } = fieldsOf(fields['promotion']);
+  const { state: promotion, since, fork, to } = fieldsOf(fields['promotion']);
   const { lanes, allUpTo } = fieldsOf(fields['contains']);
   if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
     return undefined;
@@ -149,6 +154,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     state: String(fieldsOf(state)['kind']),
     doubt: doubtOf(doubt),
     promotion,
+    promotedMs: typeof since === 'string' ? Date.parse(since) : undefined,
     lagSeconds: Number(fields['lagSeconds']),
     lagRecords: Number(fields['lagRecords']),
     delaySeconds: Number(fields['delaySeconds']),
@@ -201,9 +207,11 @@ export function drainView(answer: unknown): DrainView | undefined {
   if (typeof state !== 'string' || contained === undefined || !Array.isArray(lacking)) {
     return undefined;
   }
+  // Without it a switch could not be told from an earlier one.
+  if (state === 'promoted' && parseSince(since) === undefined) return undefined;
   return {
     state,
-    sinceMs: typeof since === 'number' ? since : undefined,
+    sinceMs: parseSince(since),
     contained,
     containedJson: fieldsOf(containedJson),
     lacking: (lacking as readonly unknown[]).map((one) => {
@@ -238,10 +246,6 @@ function doubtOf(doubt: unknown): string | undefined {
 function textsOf(value: unknown): string[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return (value as readonly unknown[]).map(String);
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

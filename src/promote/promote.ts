@@ -7,7 +7,6 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkAsOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
-import { beforeOf } from './old-primary.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -38,9 +37,6 @@ interface Held {
   /** What the new primary is to contain of it; as held at first. */
   lanes: readonly LaneEnd[];
   readonly sinceMs: number;
-  readonly before: string;
-  /** What it received by then, epoch ms, what is held surely stores; undefined: it isn't known. */
-  readonly storedToMs: number | undefined;
 }
 
 /**
@@ -69,18 +65,23 @@ export class Promotion {
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { standby, isDryRun } = this.#options;
-    const { target, open, seen, views, storedTo, isAnySwitched } = await this.#check();
+    const { target, open, seen, views, isAnySwitched } = await this.#check();
     if (isDryRun) return;
     let held: readonly Held[];
     let drained: DrainView;
     let wanted: Wanted;
     try {
-      held = await this.#hold(open, storedTo);
+      held = await this.#hold(open);
       const known = isAnySwitched ? seen.fork : undefined;
       const named = new Set(
         [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
       );
-      wanted = await this.#want(held, { target, known, named, isAnySwitched });
+      const others = views.flatMap(({ terms }) =>
+        terms.filter(({ primary }) => primary !== target),
+      );
+      const before = others.map(({ since }) => since);
+      const after = before.length === 0 ? undefined : Math.max(...before);
+      wanted = await this.#want(held, { target, known, named, after, isAnySwitched });
       drained = await drainStandby(this.#options, wanted, signal);
     } catch (error) {
       const reason = (error as Error).message;
@@ -96,8 +97,7 @@ export class Promotion {
     const switched = { to: target, contained, since, ...(fork && { fork }) };
     await this.#switch(held, switched, isAnySwitched);
     await this.#untilLive(target);
-    const before = beforeOf(held, { isAll: !isAnySwitched, isUndone: asOf !== undefined });
-    tell({ event: 'done', target, standby: standby.address, before });
+    tell({ event: 'done', target, standby: standby.address });
   }
 
   async #check(): Promise<Omit<Looked, 'checked'> & { readonly target: string }> {
@@ -122,15 +122,16 @@ export class Promotion {
       readonly target: string;
       readonly known: Fork | undefined;
       readonly named: ReadonlySet<string>;
+      readonly after: number | undefined;
       readonly isAnySwitched: boolean;
     },
   ): Promise<Wanted> {
     const { asOf, tell } = this.#options;
-    const { target, known, named, isAnySwitched } = given;
+    const { target, known, named, after, isAnySwitched } = given;
     // Those that were switched are known by the address that they were given.
     const to = isAnySwitched ? undefined : target;
     if (asOf === undefined) {
-      return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, to, named };
+      return { lanes: held.flatMap(({ lanes }) => lanes), fork: undefined, to, named, after };
     }
     const cuts: Cut[] = [];
     for (const one of held) {
@@ -148,13 +149,10 @@ export class Promotion {
       lanes: fork.undone.length,
       records: recordsIn(fork.undone),
     });
-    return { lanes: held.flatMap(({ lanes }) => lanes), fork, to, named };
+    return { lanes: held.flatMap(({ lanes }) => lanes), fork, to, named, after };
   }
 
-  async #hold(
-    open: readonly Admin[],
-    storedTo: ReadonlyMap<string, number>,
-  ): Promise<readonly Held[]> {
+  async #hold(open: readonly Admin[]): Promise<readonly Held[]> {
     const { clock, tell } = this.#options;
     const holds = await Promise.allSettled(
       open.map(async (proxy) => {
@@ -163,12 +161,8 @@ export class Promotion {
         const { url, lanes: told } = fieldsOf(value);
         const lanes = parseLaneEnds(told);
         if (lanes === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
-        const { address } = proxy;
-        const before = String(url);
-        const storedToMs = storedTo.get(address);
-        const by = storedToMs === undefined ? null : formatInstant(storedToMs);
-        tell({ event: 'held', proxy: address, primary: before, storedTo: by });
-        return { proxy, lanes, sinceMs, before, storedToMs };
+        tell({ event: 'held', proxy: proxy.address, primary: String(url) });
+        return { proxy, lanes, sinceMs };
       }),
     );
     // None is under way any more that could come after a release.

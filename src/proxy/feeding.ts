@@ -61,8 +61,8 @@ export interface FeedingState {
   readonly heldSinceMs: number | undefined;
   /** Since when it is the primary by promotion; undefined: by none that is known. */
   readonly term: Term | undefined;
-  /** What other proxies feed, where it is held for that. */
-  readonly fence: Term | undefined;
+  /** What other proxies were given since, where it gets nothing for that. */
+  readonly fencedBy: Term | undefined;
   /** Up to where something may have been sent to what is held; of what is fed, all there is. */
   readonly lanes: readonly LaneEnd[];
 }
@@ -75,6 +75,7 @@ export class Feeding {
   readonly primary: Primary;
   readonly #options: FeedingOptions;
   readonly #switch: PrimarySwitch;
+  readonly #fence: Fence | undefined;
   readonly #deadLetters: DeadLetters;
   readonly #barred: Barred;
   readonly #witnesses: Witnesses;
@@ -115,8 +116,9 @@ export class Feeding {
     const telling = new ForkTelling(options);
     const { replication } = options;
     const look = replication && ((signal: AbortSignal) => replication.lookBack(signal));
-    const fence = look && new Fence({ look, clock });
-    this.#switch = new PrimarySwitch({ ...options, primary: this.primary, telling, fence });
+    this.#fence = look && new Fence({ ...options, look });
+    const parts = { primary: this.primary, telling, fence: this.#fence };
+    this.#switch = new PrimarySwitch({ ...options, ...parts });
   }
 
   get url(): URL {
@@ -145,12 +147,13 @@ export class Feeding {
 
   get state(): FeedingState {
     const { choice } = this.#options;
+    const fenced = this.#fence?.fenced;
     return {
       url: choice.url.origin,
       configured: choice.misnamed?.configured,
-      heldSinceMs: choice.hold?.sinceMs,
+      heldSinceMs: choice.hold?.sinceMs ?? fenced?.sinceMs,
       term: choice.term,
-      fence: choice.hold?.fence,
+      fencedBy: fenced?.by,
       lanes: this.#switch.ends,
     };
   }
@@ -186,7 +189,7 @@ export class Feeding {
   async switchTo(
     to: URL,
     contained: Contained,
-    { fork, since }: { readonly fork?: Fork | undefined; readonly since?: number | undefined } = {},
+    { fork, since }: { readonly fork?: Fork | undefined; readonly since: number },
   ): Promise<FeedingState> {
     await this.#switch.switchTo(to, { contained, fork, since });
     return this.state;
@@ -197,8 +200,8 @@ export class Feeding {
     return this.state;
   }
 
-  async claim(): Promise<FeedingState> {
-    await this.#switch.claim();
+  async claim(as: 'same' | 'next'): Promise<FeedingState> {
+    await this.#switch.claim(as);
     return this.state;
   }
 
@@ -220,13 +223,13 @@ function describeDoubt({ reason, since }: DoubtState): string {
 
 /** What is told of it in answers and in /status (docs/OPERATIONS.md). */
 export function describeFeeding(state: FeedingState): object {
-  const { url, configured, heldSinceMs, term, fence, lanes } = state;
+  const { url, configured, heldSinceMs, term, fencedBy, lanes } = state;
   return {
     url,
     configured: configured ?? url,
-    since: term === undefined ? null : formatInstant(term.since),
+    since: term?.since ?? null,
     heldSince: heldSinceMs === undefined ? null : formatInstant(heldSinceMs),
-    fencedBy: fence === undefined ? null : { ...fence, since: formatInstant(fence.since) },
+    fencedBy: fencedBy ?? null,
     lanes,
   };
 }

@@ -92,7 +92,7 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
           keeper: gate.keeper('kafka'),
           cursor: kafkaCursor,
           topic,
-          term: () => choice.term,
+          term: () => choice.said,
           events: events.replication,
         })
       : undefined;

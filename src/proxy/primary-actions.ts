@@ -2,6 +2,7 @@ import { describeProbe } from '../follow/probe.ts';
 import { fieldsOf } from '../record/fields.ts';
 import { type Fork, parseFork } from '../record/fork.ts';
 import { parseContained } from '../record/lane-end.ts';
+import { parseSince } from '../record/term.ts';
 import { WalError } from '../runtime/errors.ts';
 import { describeFeeding, type Feeding } from './feeding.ts';
 
@@ -12,15 +13,14 @@ export function primaryActions(
   return {
     '/primary/hold': async () => describeFeeding(await feeding.hold()),
     '/primary/release': async () => describeFeeding(await feeding.release()),
-    '/primary/claim': async () => describeFeeding(await feeding.claim()),
+    '/primary/claim': async (body) => describeFeeding(await feeding.claim(claimIn(body))),
     '/primary/switch': async (body) => {
       const to = urlIn(body);
       const contained = parseContained(fieldsOf(body)['contained']);
       if (contained === undefined) {
         throw wrong('"contained" is not what the drain of a standby answers');
       }
-      const { since } = fieldsOf(body);
-      const begun = { fork: forkIn(body), since: sinceIn(since) };
+      const begun = { fork: forkIn(body), since: sinceIn(body) };
       return describeFeeding(await feeding.switchTo(to, contained, begun));
     },
     '/primary/ends': async (body) => feeding.endsAt(atIn(body), urlIn(body)),
@@ -45,10 +45,18 @@ function forkIn(body: unknown): Fork | undefined {
   return parsed;
 }
 
-function sinceIn(since: unknown): number | undefined {
-  if (since === undefined || since === null) return undefined;
-  if (Number.isSafeInteger(since) && Number(since) >= 0) return Number(since);
-  throw wrong('"since" is no time, as 1780317200000');
+function sinceIn(body: unknown): number {
+  const since = parseSince(fieldsOf(body)['since']);
+  if (since === undefined) throw wrong('"since" is not what the drain of a standby answers');
+  return since;
+}
+
+function claimIn(body: unknown): 'same' | 'next' {
+  const { as } = fieldsOf(body);
+  if (as === 'same' || as === 'next') return as;
+  throw wrong(
+    '"as" is to be "same" (as what other proxies feed) or "next" (in its place): see docs/PROMOTE.md, A proxy that was away',
+  );
 }
 
 function atIn(body: unknown): number {

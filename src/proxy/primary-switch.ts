@@ -5,10 +5,11 @@ import type { Term } from '../record/term.ts';
 import { formatPosition } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
+import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { laneEnds } from '../wal/lane-ends.ts';
 import type { Wal } from '../wal/log.ts';
-import { type Fence, tellFenced } from './fence.ts';
+import { type Fence, type Fenced, tellFenced } from './fence.ts';
 import type { ForkTelling } from './fork-telling.ts';
 import { beginOf, type Successor } from './switch-begin.ts';
 
@@ -34,11 +35,11 @@ const HELD = 'it is held, so that another can take its place: writes are kept fo
 
 /** Why a start does not feed the primary at once; undefined: it does. `isShared`: other proxies may have one. */
 export function heldFor(
-  { hold, fork, lacksForks, url }: PrimaryChoice,
+  { hold, fork, lacksForks }: PrimaryChoice,
   { recovered }: Pick<Wal, 'recovered'>,
   isShared: boolean,
 ): string | undefined {
-  if (hold !== undefined) return hold.fence ? tellFenced(url.origin, hold.fence) : HELD;
+  if (hold !== undefined) return HELD;
   // A log that is new undoes nothing.
   if (lacksForks && recovered.end !== undefined) return UNREAD;
   if (fork !== undefined) return UNTOLD;
@@ -53,7 +54,8 @@ export function heldFor(
  * log, and Kafka, what is undone. It is tried until it is done, by this process or the next; so is a release, and, where `forks.json` is missing,
  * to read from the log what is undone, before any of that.
  *
- * What others feed since a later promotion holds the primary, too, before it is fed by a start, and whenever it is heard.
+ * What others were given since then, which this proxy was not part of, keeps the primary from being fed, too: a start looks for that
+ * before, and it is heard at any time. That is judged anew whenever more is known, and only what was heard is kept.
  */
 export class PrimarySwitch {
   readonly #options: PrimarySwitchOptions;
@@ -84,43 +86,55 @@ export class PrimarySwitch {
   start(signal: AbortSignal): void {
     const { choice, wal, logger } = this.#options;
     if (this.misnamed !== undefined) logger.warn(this.misnamed);
-    const reason = heldFor(choice, wal, false);
-    if (reason === UNREAD) logger.info(UNREAD);
-    else if (reason !== undefined) logger.warn({ primary: choice.url.origin }, reason);
+    if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
+    else if (heldFor(choice, wal, false) === UNREAD) logger.info(UNREAD);
     this.#signal = signal;
     void this.#finish();
   }
 
   /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on as before, when that can't be written down. */
   async hold(): Promise<void> {
-    await this.#inTurn(async () => this.#hold());
+    await this.#inTurn(async () => {
+      const { choice, primary, wal, logger } = this.#options;
+      if (choice.hold !== undefined) return;
+      await primary.hold(HELD);
+      try {
+        await choice.holdAt({ sinceMs: wal.now(), until: wal.durable });
+      } catch (error) {
+        // While something has to be done first, only its end may feed the primary.
+        if (choice.isOpen || choice.lacksForks) void this.#finish();
+        else await this.#feed();
+        throw error;
+      }
+      logger.warn({ primary: choice.url.origin, until: formatPosition(wal.durable) }, HELD);
+    });
   }
 
   /** What another proxy says of its primary. */
   hear(term: Term): void {
-    const { fence, choice, logger } = this.#options;
-    if (fence?.hear(term) !== true) return;
-    if (fence.standingOf(choice.url.origin, choice.term).kind === 'right') return;
-    this.#inTurn(async () => void (await this.#isFenced())).catch((error: Error) =>
-      logger.error(
-        { error: error.message },
-        'the hold, or since when it counts, cannot be written',
-      ),
-    );
+    const { choice, logger } = this.#options;
+    if (!choice.heard.note(term)) return;
+    const failed = ({ message }: Error): void =>
+      logger.error({ error: message }, 'what other proxies say of the primary cannot be kept');
+    choice.saveHeard().catch(failed);
+    this.#inTurn(async () => this.#judge()).catch(failed);
   }
 
-  /** What is fed, or held since others feed another one, is the primary that counts, as its operator says. */
-  async claim(): Promise<void> {
+  /**
+   * What this proxy feeds, or would, counts, as its operator says: `same` as what others feed, by another name or since it is known to have
+   * what that has of this log; or `next`, in its place. It is fed from where it stands.
+   */
+  async claim(as: 'same' | 'next'): Promise<void> {
     await this.#inTurn(async () => {
-      const { choice, fence } = this.#options;
-      const since = fence?.latest?.since ?? choice.hold?.fence?.since;
-      if (since === undefined) throw unopposed(choice.url.origin);
-      await choice.take({ since, primary: choice.url.origin });
-      if (choice.hold?.fence !== undefined) await this.#carryOn();
+      const { choice } = this.#options;
+      const { origin: primary } = choice.url;
+      const { any: latest } = choice.heard;
+      if (latest === undefined || (choice.term?.since ?? -1) >= latest.since) return;
+      const isNew = as === 'next' && !choice.heard.has(primary);
+      await choice.take({ since: latest.since + Number(isNew), primary });
+      await this.#judge();
     });
   }
-
-  // While something has to be done first, only its end may feed the primary.
 
   /**
    * What is held is given up, and `to` is fed with what it lacks; without what its fork undoes, once the log, and Kafka, have been told of
@@ -130,17 +144,20 @@ export class PrimarySwitch {
     await this.#inTurn(async () => {
       const { choice, primary, telling, wal, logger, moved } = this.#options;
       const before = choice.url.origin;
+      const { fork, since } = successor;
       // It was switched before; held since, it has no better place than its own.
-      if (before === to.origin)
+      if (before === to.origin && (choice.term?.since ?? -1) >= since)
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
+      const { any: latest } = choice.heard;
+      if (latest !== undefined && latest.since > since && !choice.heard.has(to.origin))
+        throw superseded(to, latest);
       await this.recall();
-      const { fork, since: said } = successor;
       // One that an earlier switch left, and that this one would put out of mind. It may take a while, in which the log can drop what begins there.
       if (choice.fork !== undefined) await telling.tell(choice.fork);
       const begin = await beginOf(wal, this.ends, successor);
       try {
-        await choice.switchTo(to, begin, { since: this.#sinceOf(to, said), fork });
+        await choice.switchTo(to, begin, { since, fork });
         await this.#carryOn();
       } catch (error) {
         if (choice.url.origin === before) throw error;
@@ -158,11 +175,9 @@ export class PrimarySwitch {
     });
   }
 
-  /** What is held is fed again, from where it stood. What is held since others feed another one stays so. */
+  /** What is held is fed again, from where it stood. */
   async release(): Promise<void> {
-    await this.#inTurn(async () => {
-      if (this.#options.choice.hold?.fence === undefined) await this.#goOn();
-    });
+    await this.#inTurn(async () => this.#goOn());
   }
 
   /** What the log undoes is known when it resolves, though `forks.json` was missing. Rejects when it can't be read, or written down. */
@@ -183,67 +198,60 @@ export class PrimarySwitch {
     }
   }
 
-  /** `fence`: what others feed; undefined: an operator wants it. */
-  async #hold(fence?: Term): Promise<void> {
-    const { choice, primary, wal, logger } = this.#options;
-    const { hold } = choice;
-    if (hold !== undefined && (fence === undefined || hold.fence !== undefined)) return;
-    const { origin } = choice.url;
-    const reason = fence === undefined ? HELD : tellFenced(origin, fence);
-    await primary.hold(reason);
-    const held = hold ?? { sinceMs: wal.now(), until: wal.durable };
-    try {
-      await choice.holdAt({ ...held, ...(fence && { fence }) });
-    } catch (error) {
-      // While something has to be done first, or forbids it, only the end of that may feed the primary.
-      if (fence !== undefined || choice.isOpen || choice.lacksForks) void this.#finish();
-      else primary.goOn(choice.url);
-      throw error;
-    }
-    logger.warn({ primary: origin, until: formatPosition(held.until) }, reason);
-  }
-
-  /** Whether others feed another one since a later promotion: it is held then. */
-  async #isFenced(): Promise<boolean> {
-    const { fence, choice } = this.#options;
-    const standing = fence?.standingOf(choice.url.origin, choice.term);
-    if (standing?.kind === 'joined') await choice.take(standing.term);
-    if (standing?.kind === 'over') await this.#hold(standing.term);
-    return standing?.kind === 'over';
-  }
-
-  /** When what is switched to now begins to count: after all that it ends, whatever the clock of a standby says. */
-  #sinceOf(to: URL, said: number | undefined): number {
-    const { fence, choice, wal } = this.#options;
-    const { term } = choice;
-    const own = term === undefined || term.primary === to.origin ? 0 : term.since + 1;
-    return Math.max(said ?? wal.now(), own, fence?.leastOf(to.origin) ?? 0);
-  }
-
-  /** Ends a hold, and a switch that could not be carried to its end; a start comes here, too, where others may feed another one. */
+  /** Ends a hold, and a switch that could not be carried to its end; a start comes here, too, where others may have been given another one. */
   async #goOn(): Promise<void> {
-    const { choice, logger, fence } = this.#options;
+    const { choice, fence, logger } = this.#options;
     if (choice.hold === undefined && !this.#isUnfinished) return;
     const isStart = choice.hold === undefined && !choice.isOpen && !choice.lacksForks;
-    await fence?.look(this.#signal);
-    if (await this.#isFenced()) return;
     await this.#carryOn();
-    if (!isStart) logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+    if (!isStart && fence?.fenced === undefined)
+      logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
   }
 
   async #carryOn(): Promise<void> {
-    const { choice, primary, telling } = this.#options;
+    const { choice, telling } = this.#options;
     await this.recall();
     await choice.settle();
     if (choice.fork !== undefined) await telling.tell(choice.fork);
     await choice.release();
+    await this.#feed();
+  }
+
+  /** Feeds the primary, unless others were given one since. */
+  async #feed(): Promise<void> {
+    const { choice, primary, fence } = this.#options;
+    await fence?.lookFirst(this.#signal);
+    await fence?.judge();
+    if (fence?.fenced === undefined) primary.goOn(choice.url);
+    else await this.#keepBack(fence.fenced);
+  }
+
+  /** More was heard, or said, while it is fed, or is kept back. Whatever else keeps it comes here at its end. */
+  async #judge(): Promise<void> {
+    const { choice, fence, primary, logger } = this.#options;
+    const isReady = choice.hold === undefined && !choice.isOpen && !choice.lacksForks;
+    const wasFenced = fence?.fenced !== undefined;
+    if (fence === undefined || !isReady || (primary.isHeld && !wasFenced)) return;
+    // What is heard alone may have been followed by more.
+    if (!wasFenced) await fence.look(this.#signal);
+    if (!(await fence.judge())) return;
+    if (fence.fenced !== undefined) return this.#keepBack(fence.fenced);
     primary.goOn(choice.url);
+    logger.warn({ primary: choice.url.origin }, 'the primary is fed again');
+  }
+
+  async #keepBack({ by }: Fenced): Promise<void> {
+    const { choice, primary, logger } = this.#options;
+    const reason = tellFenced(choice.url.origin, by);
+    await primary.hold(reason);
+    logger.warn({ primary: choice.url.origin }, reason);
   }
 
   /** Whether a switch, or a release, has still to be carried to its end: nobody holds the primary any more, and it is not fed yet. */
   get #isUnfinished(): boolean {
-    const { choice, primary } = this.#options;
-    return choice.hold === undefined && (choice.isOpen || primary.isHeld);
+    const { choice, primary, fence } = this.#options;
+    const isWaiting = primary.isHeld && fence?.fenced === undefined;
+    return choice.hold === undefined && (choice.isOpen || isWaiting);
   }
 
   /** Tries until what is undone is known, and a switch is at its end. */
@@ -281,8 +289,12 @@ const RECALLED =
 const UNREADABLE = 'what is undone could not be read from the log, or written down, yet';
 const UNFINISHED = 'the switch is not at its end yet';
 
-function unopposed(primary: string): WalError {
-  return new WalError('PROMOTE_REFUSED', `no other proxy says that another than ${primary} counts`);
+function superseded(to: URL, { since, primary }: Term): WalError {
+  return new WalError(
+    'PROMOTE_REFUSED',
+    `${to.origin} is over: other proxies feed ${primary} since the promotion of ${formatInstant(since)}, which is later`,
+    { hint: 'Promote with the standby of that.' },
+  );
 }
 
 function notHeld(primary: string): WalError {

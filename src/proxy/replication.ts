@@ -29,7 +29,7 @@ export interface ReplicationOptions {
   readonly keeper: LaneKeeper;
   readonly cursor: Cursor;
   readonly topic: OpenedTopic;
-  /** Since when the primary is it, for other proxies. */
+  /** What other proxies are told of the primary. */
   readonly term: () => Term | undefined;
   readonly events: ReplicationEvents;
 }

@@ -13,8 +13,8 @@ export interface Successor {
   readonly contained: Contained;
   /** What it is to get nothing of. */
   readonly fork: Fork | undefined;
-  /** When the standby that fed it had come to its end, epoch ms; undefined: it is not said. */
-  readonly since: number | undefined;
+  /** Orders it among all that proxies were given: when the standby that fed it had come to its end, epoch ms. */
+  readonly since: number;
 }
 
 /**

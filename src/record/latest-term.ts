@@ -18,7 +18,11 @@ export class LatestTerm {
     return this.#byName.values().next().value;
   }
 
-  /** Epoch ms. */
+  /** By each name. */
+  get all(): readonly Term[] {
+    return [...this.#byName.values()];
+  }
+
   get since(): number | undefined {
     return this.any?.since;
   }

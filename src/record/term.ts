@@ -1,20 +1,31 @@
 import { fieldsOf } from './fields.ts';
 
 /**
- * By promotion, or by a switch, an OpenTSDB is the primary of all proxies of a topic, from a moment on. Of two terms the later one
- * counts. Proxies say theirs with each message to the topic.
+ * By a promotion, or another word of an operator, an OpenTSDB is the primary of all proxies of a topic, from some moment on. Of two terms
+ * the later one counts. Proxies say theirs with each message to the topic.
  */
 export interface Term {
-  /** When the standby whose target it was had come to its end, epoch ms: the same for all proxies of one promotion. */
+  /** Orders terms: when the standby whose target it was had come to its end, epoch ms, which is the same for all proxies of a promotion. */
   readonly since: number;
-  /** The origin of the primary, by which the proxy that says so reaches it. */
+  /** The origin of the primary, by which a proxy that was given it reaches it. */
   readonly primary: string;
 }
+
+/** So that a later one can always be said. */
+const SINCE_MAX = 1e14;
 
 /** From JSON, or from the header of a message once that is split; undefined for anything else. */
 export function parseTerm(value: unknown): Term | undefined {
   const { since, primary } = fieldsOf(value);
-  if (!Number.isSafeInteger(since) || Number(since) < 0) return undefined;
-  if (typeof primary !== 'string' || !URL.canParse(primary)) return undefined;
-  return { since: Number(since), primary: new URL(primary).origin };
+  const order = parseSince(since);
+  if (order === undefined || typeof primary !== 'string' || !URL.canParse(primary)) {
+    return undefined;
+  }
+  return { since: order, primary: new URL(primary).origin };
+}
+
+/** `since` of a term; undefined for anything else. */
+export function parseSince(value: unknown): number | undefined {
+  const isOrder = Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) < SINCE_MAX;
+  return isOrder ? Number(value) : undefined;
 }

@@ -10,7 +10,7 @@ export interface SentFrame extends LaneFrame {
 export interface TopicFrame extends SentFrame {
   /** By the sender's clock, epoch ms; messages of earlier versions don't say. */
   readonly sentAt?: number;
-  /** Of its sender's primary, where that is one by promotion. */
+  /** Of its sender's primary, or what its sender was told by others that is later. */
   readonly term?: Term;
   readonly partition: number;
   readonly offset: number;

@@ -11,7 +11,12 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
 import { WalError } from '../runtime/errors.ts';
 import { Arrivals } from './arrivals/arrivals.ts';
-import { type DrainState, drainLookMs, type PromotionState } from './target/drain.ts';
+import {
+  type DrainState,
+  type DrainTold,
+  drainLookMs,
+  type PromotionState,
+} from './target/drain.ts';
 import { Draining } from './target/draining.ts';
 import type { Gate } from './arrivals/gate.ts';
 import { KnownTarget } from './target/known-target.ts';
@@ -198,10 +203,10 @@ export class Standby {
    * Comes to contain everything up to these ends, without a delay, and then stops for good, so that others may write to the target.
    * Goes on with that over restarts. One that has stopped already stays as it is. With a fork it comes to contain everything that was
    * received up to the time of that, and nothing later; one that has stopped so may be given another fork at the same time, of no fewer
-   * lanes. `to`, the origin by which proxies reach the target, is only kept. Throws PROMOTE_REFUSED when the target may hold something later.
+   * lanes. Where proxies reach the target is only kept. Throws PROMOTE_REFUSED when the target may hold something later.
    */
-  async drain(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<DrainState> {
-    await this.#draining.begin(ends, fork, to);
+  async drain(ends: readonly LaneEnd[], fork?: Fork, told?: DrainTold): Promise<DrainState> {
+    await this.#draining.begin(ends, fork, told);
     this.#watching.give();
     return this.drained;
   }

@@ -17,7 +17,7 @@ describeOnStack('a promotion of which a proxy was not part', (stack) => {
   });
 
   test(
-    'holds that one when it comes back, and a new one with the old configuration, until they are switched or know better',
+    'keeps that one from feeding any when it comes back, and a new one with the old configuration, until they are switched or know better',
     { timeout: 120_000 },
     async () => {
       await using old = await FakeTsd.start();
@@ -28,6 +28,7 @@ describeOnStack('a promotion of which a proxy was not part', (stack) => {
       await using away = await ProxyProcess.start({ ...options, until: 'live' });
       await put(stays, 'before.stays');
       await put(away, 'before.away');
+      await away.until(({ primary }) => primary.confirmed !== null);
       await away.terminate();
       const source = topic.slice(0, 4);
       const standby = await StandbyProcess.start([
@@ -46,7 +47,7 @@ describeOnStack('a promotion of which a proxy was not part', (stack) => {
       ];
       const mayBePromoted = async () => (await runMain(...promote(stays), '--dry-run')).code;
       await expect.poll(mayBePromoted, { timeout: 40_000 }).toBe(0);
-      expect((await runMain(...promote(stays))).code).toBe(0);
+      expect(await runMain(...promote(stays))).toMatchObject({ code: 0 });
 
       // What is back, and what is new, take writes, and bring the old one nothing.
       await away.start();
@@ -68,20 +69,29 @@ describeOnStack('a promotion of which a proxy was not part', (stack) => {
       });
       expect((await right.status()).primary).toMatchObject({ url: next.url, fencedBy: null });
 
-      await using run = MainProcess.start(...promote(stays, right, away));
+      // One that comes back with the right one doesn't know where that has to go on.
+      await away.terminate();
+      await using back = await ProxyProcess.start({
+        primary: next.url,
+        flags,
+        data: away.dataDirectory,
+      });
+      await back.until(({ primary }) => isHeld(primary));
+      await using run = MainProcess.start(...promote(stays, right, back));
       expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
-      await away.untilLive();
+      await back.untilLive();
       const metrics = ['before.stays', 'before.away', 'after.away', 'after.fresh', 'after.stays'];
       await expect.poll(() => metricsOf(next)).toEqual(new Set(metrics));
       expect(metricsOf(old)).toEqual(new Set(['before.stays', 'before.away']));
 
       // Alone on the topic, one that lost its directory still finds what the others said last.
-      for (const proxy of [stays, away, right]) await proxy.terminate();
+      for (const proxy of [stays, back, right]) await proxy.terminate();
       await using lost = await ProxyProcess.start(options);
       await lost.until(({ primary }) => isHeld(primary));
       await put(lost, 'lost');
       expect(metricsOf(old)).not.toContain('lost');
-      const claimed = await fetch(`${lost.adminUrl}/primary/claim`, { method: 'POST' });
+      const body = JSON.stringify({ as: 'next' });
+      const claimed = await fetch(`${lost.adminUrl}/primary/claim`, { method: 'POST', body });
       expect(await claimed.json()).toMatchObject({ url: old.url, fencedBy: null, heldSince: null });
       await lost.untilLive();
       expect(metricsOf(old)).toContain('lost');

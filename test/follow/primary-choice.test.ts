@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
@@ -53,8 +53,8 @@ describe('the primary', () => {
     const misled = await open(NEW);
     expect([misled.url.origin, misled.hold]).toEqual([OLD, HOLD]);
     // It may be meant, though it is not fed by a release.
-    expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, role: 'next' });
-    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ role: 'next' });
+    expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, isNext: true });
+    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ isNext: true });
     await (await open(OLD)).release();
     expect(await files()).toEqual([]);
     expect([(await open(OLD)).hold, cursor.position]).toEqual([undefined, at(10)]);
@@ -71,11 +71,11 @@ describe('the primary', () => {
   test('is another one after a switch, from its own place on, also while the old one is configured', async () => {
     const choice = await switchedToNew();
     expect([choice.url.origin, choice.hold]).toEqual([NEW, undefined]);
-    expect(choice.misnamed).toEqual({ primary: NEW, configured: OLD, role: 'left' });
+    expect(choice.misnamed).toEqual({ primary: NEW, configured: OLD, isNext: false });
     const again = await open(OLD);
     expect([again.url.origin, again.hold]).toEqual([NEW, undefined]);
     await again.holdAt(HOLD);
-    expect((await open(OLD)).misnamed).toMatchObject({ configured: OLD, role: 'left' });
+    expect((await open(OLD)).misnamed).toMatchObject({ configured: OLD, isNext: false });
     expect(cursor.position).toEqual(at(18));
   });
 
@@ -129,17 +129,19 @@ describe('the primary', () => {
     expect(cursor.position).toEqual(at(30));
   });
 
-  test('that others feed gets all once it is named, where nothing was sent to the one before', async () => {
-    const fence = { since: 7, primary: NEW };
-    const fed = await open(OLD);
-    await fed.holdAt({ ...HOLD, fence });
-    const named = await open(NEW);
-    expect([named.url.origin, named.misnamed?.role]).toEqual([OLD, 'of others']);
-    await rm(Cursor.pathOf(folder.path, 'primary'));
-    const first = await open(NEW);
-    expect([first.url.origin, first.hold, first.term]).toEqual([NEW, undefined, fence]);
-    expect(await files()).toEqual([]);
-    expect((await open(NEW)).term).toEqual(fence);
+  test('counts since it was switched to, and for no other one', async () => {
+    await switchedToNew();
+    expect((await open(NEW)).term).toEqual({ since: 18, primary: NEW });
+    const choice = await open(NEW);
+    choice.heard.note({ since: 20, primary: OLD });
+    await choice.saveHeard();
+    await choice.take({ since: 17, primary: NEW });
+    const again = await open(NEW);
+    expect([again.term, again.said]).toEqual([
+      { since: 18, primary: NEW },
+      { since: 20, primary: OLD },
+    ]);
+    expect((await open(OLD)).term).toBeUndefined();
   });
 
   test('is read from a directory of an earlier version', async () => {

@@ -13,6 +13,8 @@ import { line } from './evidence.ts';
 import { until } from '../kit/until.ts';
 import { Rig } from './rig.ts';
 
+const SINCE = { since: 1 };
+
 function valuesIn(tsd: FakeTsd): Set<string> {
   return new Set(tsd.points.filter(({ metric }) => metric === 'm').map(({ value }) => value));
 }
@@ -99,6 +101,7 @@ describe.concurrent('a primary that is held', () => {
     await rig.proxy.feeding.switchTo(
       new URL(other.url),
       upTo({ ...rig.proxy.wal.durable, seq: 1 }),
+      SINCE,
     );
     await rig.live();
     expect(valuesIn(other)).toEqual(new Set(['1']));
@@ -117,7 +120,7 @@ describe.concurrent('another primary', () => {
     await rig.proxy.feeding.hold();
     const old = rig.tsd.points.length;
     await put(rig, '4');
-    const state = await rig.proxy.feeding.switchTo(new URL(other.url), upTo(durable));
+    const state = await rig.proxy.feeding.switchTo(new URL(other.url), upTo(durable), SINCE);
     expect(state).toMatchObject({
       url: other.url,
       configured: rig.tsd.url,
@@ -127,7 +130,7 @@ describe.concurrent('another primary', () => {
     await put(rig, '5');
     expect(valuesIn(other)).toEqual(new Set(['3', '4', '5']));
     // Made again, it changes nothing.
-    await rig.proxy.feeding.switchTo(new URL(other.url), upTo({ ...durable, seq: 1 }));
+    await rig.proxy.feeding.switchTo(new URL(other.url), upTo({ ...durable, seq: 1 }), SINCE);
     await rig.confirmed();
     await rig.close();
     await rig.open();
@@ -149,7 +152,7 @@ describe.concurrent('another primary', () => {
       await put(rig, '2', '3');
       const { contained, fork } = await heldAsOf(rig, other, at);
       await put(rig, '4');
-      await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
+      await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork, since: 1 });
       expect(await saidIn(rig)).toHaveLength(1);
       await rig.live();
       await put(rig, '5');
@@ -203,7 +206,7 @@ describe.concurrent('another primary', () => {
       const { contained, fork } = await heldAsOf(rig, other, at);
       const none = { ...fork, undone: [] };
       const { feeding } = rig.proxy;
-      const wrong = feeding.switchTo(new URL(other.url), contained, { fork: none });
+      const wrong = feeding.switchTo(new URL(other.url), contained, { fork: none, since: 1 });
       await expect(wrong).rejects.toThrow('does not name them');
       expect(feeding.state).toMatchObject({ url: rig.tsd.url });
       await feeding.release();
@@ -218,11 +221,10 @@ describe.concurrent('another primary', () => {
     await using other = await FakeTsd.start();
     await rig.live();
     const { feeding, wal } = rig.proxy;
-    await expect(feeding.switchTo(new URL(other.url), upTo(wal.durable))).rejects.toMatchObject({
-      code: 'PROMOTE_REFUSED',
-    });
+    const unheld = feeding.switchTo(new URL(other.url), upTo(wal.durable), SINCE);
+    await expect(unheld).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
     await feeding.hold();
-    const again = await feeding.switchTo(new URL(rig.tsd.url), upTo(wal.durable));
+    const again = await feeding.switchTo(new URL(rig.tsd.url), upTo(wal.durable), SINCE);
     expect(again).toMatchObject({ url: rig.tsd.url, heldSinceMs: undefined });
     expect(await feeding.probe(new URL(other.url))).toMatchObject({ kind: 'up' });
     expect(await feeding.probe(new URL('http://127.0.0.1:9'))).toMatchObject({ kind: 'down' });
@@ -243,7 +245,7 @@ describe('another primary, as of a moment,', () => {
     const at = await between(rig);
     await put(rig, '2');
     const { contained, fork } = await heldAsOf(rig, other, at);
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork, since: 1 });
     await rig.live();
     await rig.close();
     await rm(join(rig.data, 'forks.json'));
@@ -278,7 +280,7 @@ describe('another primary, as of a moment,', () => {
     vi.spyOn(PrimaryChoice.prototype, 'told')
       .mockRejectedValueOnce(full)
       .mockRejectedValueOnce(full);
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork, since: 1 });
     expect(rig.proxy.primary.isHeld).toBe(true);
     await rig.live();
     expect(await saidIn(rig)).toHaveLength(1);
@@ -295,7 +297,7 @@ describe('another primary, as of a moment,', () => {
     vi.spyOn(PrimaryChoice.prototype, 'release')
       .mockRejectedValueOnce(new Error('the disk is full'))
       .mockRejectedValueOnce(new Error('the disk is full'));
-    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork });
+    await rig.proxy.feeding.switchTo(new URL(other.url), contained, { fork, since: 1 });
     await rig.live();
     await put(rig, '3');
     expect(valuesIn(other)).toEqual(new Set(['2', '3']));
@@ -310,7 +312,7 @@ describe('another primary, as of a moment,', () => {
     const { contained, fork } = await heldAsOf(rig, other, at);
     const { feeding, primary, writePath } = rig.proxy;
     const log = vi.spyOn(writePath, 'logControl').mockResolvedValue(false);
-    await feeding.switchTo(new URL(other.url), contained, { fork });
+    await feeding.switchTo(new URL(other.url), contained, { fork, since: 1 });
     expect(primary.state).toEqual({ kind: 'down', reason: UNTOLD });
     vi.spyOn(PrimaryChoice.prototype, 'holdAt').mockRejectedValueOnce(new Error('full'));
     await expect(feeding.hold()).rejects.toThrow('full');

@@ -7,7 +7,6 @@ import {
   NEW,
   OLD,
   PromoteScene,
-  SINCE,
   REFUSED,
   SILENT,
 } from './kit/promote-scene.ts';
@@ -215,19 +214,6 @@ describe('a promotion', () => {
       message: expect.stringContaining('and stop: POST http://standby:4246/follow') as string,
     });
     expect(stands()).toEqual([OLD, OLD]);
-  });
-
-  test('leaves what was held before it since others feed another one, and says nothing of that', async () => {
-    Object.assign(a, { isFenced: true, isHeld: true });
-    standby.answers.set('/drain', [REFUSED]);
-    await expect(promote()).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
-    expect(stands()).toEqual([`${OLD} held`, OLD]);
-    expect(events).not.toContainEqual({ event: 'released', proxy: a.address });
-  });
-
-  test('tells all proxies since when the new primary counts', async () => {
-    await promote();
-    expect([a.since, b.since]).toEqual([SINCE, SINCE]);
   });
 
   test('says which proxy stays held when that cannot be undone', async () => {

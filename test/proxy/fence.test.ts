@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
-import { Fence } from '../../src/proxy/fence.ts';
+import { Fence, standingOf } from '../../src/proxy/fence.ts';
 import type { ForkTelling } from '../../src/proxy/fork-telling.ts';
 import { PrimarySwitch } from '../../src/proxy/primary-switch.ts';
+import { LatestTerm } from '../../src/record/latest-term.ts';
 import type { Term } from '../../src/record/term.ts';
 import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
@@ -12,13 +13,11 @@ import { line } from '../follow/evidence.ts';
 import { Rig } from '../follow/rig.ts';
 import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
+import { tempDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
 
 const OTHER = 'http://other:4242';
-
-function quiet(): Fence {
-  return new Fence({ look: async () => undefined, clock: systemClock });
-}
+const logger = pino({ level: 'silent' });
 
 describe('what other proxies say of their primary', () => {
   const terms = fc.record({
@@ -28,30 +27,46 @@ describe('what other proxies say of their primary', () => {
 
   test('ends what counted before, in whatever order it is heard', () => {
     fc.assert(
-      fc.property(fc.array(terms), fc.option(terms, { nil: undefined }), (heard, own) => {
-        const fence = quiet();
-        for (const term of heard) fence.hear(term);
-        const since = Math.max(0, ...heard.map((term) => term.since));
-        const latest = heard.filter((term) => term.since === since);
-        const { kind } = fence.standingOf('http://a', own);
-        const isRight = (own?.since ?? 0) >= since;
-        const isJoined = latest.some(({ primary }) => primary === 'http://a');
-        expect(kind).toBe(isRight ? 'right' : isJoined ? 'joined' : 'over');
-        // What comes after it is never taken for over.
-        const next = { since: fence.leastOf('http://a'), primary: 'http://a' };
-        expect(fence.standingOf('http://a', next).kind).not.toBe('over');
-      }),
+      fc.property(
+        fc.array(terms),
+        fc.option(terms, { nil: undefined }),
+        fc.boolean(),
+        (said, term, isFresh) => {
+          const heard = new LatestTerm();
+          for (const one of said) heard.note(one);
+          const since = Math.max(0, ...said.map((one) => one.since));
+          const latest = said.filter((one) => one.since === since);
+          const { kind } = standingOf({ primary: 'http://a', term, isFresh }, heard);
+          const isRight = (term?.since ?? 0) >= since;
+          const isNamed = latest.some(({ primary }) => primary === 'http://a');
+          expect(kind).toBe(isRight ? 'right' : isNamed && isFresh ? 'joined' : 'over');
+        },
+      ),
     );
   });
 
-  test('is not waited for where the topic is silent', async () => {
+  test('is waited for no longer than is told, and looked for again', async () => {
+    await using folder = await tempDirectory('fence');
+    const cursor = await Cursor.open(folder.path, 'primary');
+    const choice = await PrimaryChoice.open(folder.path, OTHER, cursor);
     const clock = new AdvancingClock();
-    const fence = new Fence({ look: () => new Promise(() => undefined), clock });
-    const looked = fence.look(new AbortController().signal);
+    let looks = 0;
+    const look = (): Promise<void> => {
+      looks += 1;
+      return looks < 3 ? new Promise(() => undefined) : Promise.resolve();
+    };
+    const fence = new Fence({ look, choice, clock, logger });
+    const { signal } = new AbortController();
+    const looked = fence.lookFirst(signal);
     clock.advance(5_000);
     await looked;
+    const advancing = setInterval(() => clock.advance(1_000), 1);
+    await until(() => looks === 3, 'looked again');
+    clearInterval(advancing);
   });
 });
+
+const NOTHING_UNDONE = { tell: () => Promise.reject(new Error('nothing is undone here')) };
 
 interface Scene extends AsyncDisposable {
   readonly rig: Rig;
@@ -61,16 +76,23 @@ interface Scene extends AsyncDisposable {
   readonly said: Term[];
   /** The look at it comes to its end. */
   readonly looked: () => void;
+  /** As a start of the same directory knows it. */
+  readonly again: (primary?: string) => Promise<PrimaryChoice>;
 }
 
-/** A proxy whose primary is held, as a start with Kafka leaves it until it has looked. */
-async function started(): Promise<Scene> {
+/** A proxy whose primary is held, as a start with Kafka leaves it until it has looked. `isFresh`: nothing of its log was ever confirmed. */
+async function started(isFresh = false): Promise<Scene> {
   const rig = await Rig.start();
   await rig.live();
+  if (!isFresh) await rig.confirmed();
   const { wal, primary } = rig.proxy;
   await primary.hold('until it has looked');
-  const cursor = await Cursor.open(rig.data, 'primary');
-  const choice = await PrimaryChoice.open(rig.data, rig.tsd.url, cursor);
+  const again = async (named = rig.tsd.url): Promise<PrimaryChoice> => {
+    const cursor = await Cursor.open(rig.data, 'primary');
+    return PrimaryChoice.open(rig.data, named, cursor);
+  };
+  const choice = await again();
+  if (isFresh) vi.spyOn(choice, 'isFresh', 'get').mockReturnValue(true);
   const said: Term[] = [];
   const end = new AbortController();
   const look = async (): Promise<void> => {
@@ -83,12 +105,9 @@ async function started(): Promise<Scene> {
     primary,
     choice,
     clock,
-    telling: { tell: () => Promise.reject(new Error('nothing is undone here')) } as Pick<
-      ForkTelling,
-      'tell'
-    > as ForkTelling,
-    fence: new Fence({ look, clock }),
-    logger: pino({ level: 'silent' }),
+    telling: NOTHING_UNDONE as Pick<ForkTelling, 'tell'> as ForkTelling,
+    fence: new Fence({ look, choice, clock, logger }),
+    logger,
     moved: () => undefined,
   });
   const stop = new AbortController();
@@ -99,6 +118,7 @@ async function started(): Promise<Scene> {
     steps,
     said,
     looked: () => end.abort(),
+    again,
     [Symbol.asyncDispose]: async () => {
       stop.abort();
       await rig[Symbol.asyncDispose]();
@@ -114,84 +134,128 @@ function got(tsd: FakeTsd): number {
   return tsd.points.filter(({ metric }) => metric === 'm').length;
 }
 
-describe.concurrent('a proxy that other proxies share the primary with', () => {
-  test('feeds it once it has looked, and nobody says another', async () => {
+/** It gets nothing, for this reason. */
+async function keptBack({ rig }: Scene, reason: string): Promise<void> {
+  const { primary } = rig.proxy;
+  const says = (): boolean => 'reason' in primary.state && primary.state.reason.includes(reason);
+  await until(() => primary.isHeld && says(), reason);
+  await taken(rig);
+  expect(got(rig.tsd)).toBe(0);
+}
+
+async function fed({ rig }: Scene): Promise<void> {
+  await taken(rig);
+  await rig.live();
+  await until(() => got(rig.tsd) > 0, 'fed');
+}
+
+describe.concurrent('a proxy that shares its topic', () => {
+  test('feeds its primary once it has looked, and nobody says another', async () => {
     await using scene = await started();
-    const { rig, looked, choice } = scene;
-    await taken(rig);
-    expect([rig.proxy.primary.isHeld, got(rig.tsd)]).toEqual([true, 0]);
-    looked();
-    await rig.live();
-    await until(() => got(rig.tsd) > 0, 'fed');
-    expect([choice.hold, choice.term]).toEqual([undefined, undefined]);
+    await taken(scene.rig);
+    expect([scene.rig.proxy.primary.isHeld, got(scene.rig.tsd)]).toEqual([true, 0]);
+    scene.looked();
+    await fed(scene);
+    expect(scene.choice.said).toBeUndefined();
   });
 
-  test('feeds nothing where others feed another one since, over starts, until it is said to be right', async () => {
+  test('feeds nothing where others were given another one since, until its operator says it is right', async () => {
+    await using scene = await started();
+    const { rig, said, looked, choice, steps, again } = scene;
+    said.push({ since: 3, primary: rig.tsd.url }, { since: 7, primary: OTHER });
+    looked();
+    await keptBack(scene, `other proxies feed ${OTHER} since`);
+    // A promotion that is given up changes nothing of it, nor does a start, which need not hear it again.
+    await steps.hold();
+    await steps.release();
+    await keptBack(scene, `other proxies feed ${OTHER} since`);
+    expect((await again()).heard.any).toEqual({ since: 7, primary: OTHER });
+    // Who hears this one only is told as much.
+    expect(choice.said).toEqual({ since: 7, primary: OTHER });
+    await steps.claim('same');
+    await fed(scene);
+    expect((await again()).said).toEqual({ since: 7, primary: rig.tsd.url });
+  });
+
+  test('ends what others feed, where its operator says that it comes next', async () => {
     await using scene = await started();
     const { rig, said, looked, choice, steps } = scene;
-    const term = { since: 7, primary: OTHER };
-    said.push({ since: 3, primary: rig.tsd.url }, term);
+    said.push({ since: 7, primary: OTHER });
     looked();
-    await until(() => choice.hold !== undefined, 'held');
-    await taken(rig);
-    const again = await PrimaryChoice.open(
-      rig.data,
-      rig.tsd.url,
-      await Cursor.open(rig.data, 'primary'),
-    );
-    expect(again.hold).toMatchObject({ fence: term });
-    // As a promotion that is given up would do.
-    await steps.release();
-    expect([rig.proxy.primary.isHeld, got(rig.tsd)]).toEqual([true, 0]);
-    expect(rig.proxy.primary.state).toMatchObject({
-      reason: expect.stringContaining(`other proxies feed ${OTHER} since`) as string,
-    });
-    await steps.claim();
-    await rig.live();
-    await until(() => got(rig.tsd) > 0, 'fed');
+    await keptBack(scene, OTHER);
+    await steps.claim('next');
+    await fed(scene);
+    expect(choice.term).toEqual({ since: 8, primary: rig.tsd.url });
+    // Said again, or of what is fed rightly, it changes nothing.
+    await steps.claim('next');
+    expect(choice.term).toEqual({ since: 8, primary: rig.tsd.url });
+    steps.hear({ since: 5, primary: OTHER });
+    await steps.claim('same');
+    expect([choice.term?.since, rig.proxy.primary.isHeld]).toEqual([8, false]);
+  });
+
+  test('stops when it hears of it, though what it heard can’t be written', async () => {
+    await using scene = await started();
+    const { rig, looked, choice, steps } = scene;
+    looked();
+    await until(() => !rig.proxy.primary.isHeld, 'fed');
+    vi.spyOn(choice, 'saveHeard').mockRejectedValue(new Error('the disk is full'));
+    steps.hear({ since: 7, primary: OTHER });
+    await keptBack(scene, OTHER);
+  });
+
+  test('goes on where what it heard first was followed by more', async () => {
+    await using scene = await started(true);
+    const { rig, said, looked, steps } = scene;
+    looked();
+    await until(() => !rig.proxy.primary.isHeld, 'fed');
+    // At the end of the topic there is more than is heard.
+    said.push({ since: 9, primary: rig.tsd.url });
+    steps.hear({ since: 7, primary: OTHER });
+    await fed(scene);
+    expect(scene.choice.term).toEqual({ since: 9, primary: rig.tsd.url });
+    // Kept back, it goes on as soon as others are given the same.
+    said.length = 0;
+    steps.hear({ since: 11, primary: OTHER });
+    await until(() => rig.proxy.primary.isHeld, 'kept back');
+    steps.hear({ since: 12, primary: rig.tsd.url });
+    await until(() => !rig.proxy.primary.isHeld, 'fed again');
+  });
+
+  test('does not go on at its own place with one that others were given since', async () => {
+    await using scene = await started();
+    const { rig, said, looked, choice, steps } = scene;
+    said.push({ since: 7, primary: rig.tsd.url });
+    looked();
+    await keptBack(scene, `other proxies were given ${rig.tsd.url}`);
+    // A promotion knows what that contains.
+    await steps.hold();
+    const contained = { sinceMs: null, latestMs: null, lanes: new Map() };
+    const successor = { contained, fork: undefined, since: 7 };
+    await steps.switchTo(new URL(rig.tsd.url), successor);
+    await fed(scene);
     expect(choice).toMatchObject({ hold: undefined, term: { since: 7, primary: rig.tsd.url } });
+    // The same again is no step.
+    await steps.switchTo(new URL(rig.tsd.url), successor);
   });
 
-  test('stops when it hears of it, though the disk is full at first', async () => {
-    await using scene = await started();
-    const { rig, looked, choice, steps } = scene;
-    looked();
-    await rig.live();
-    vi.spyOn(choice, 'holdAt').mockRejectedValueOnce(new Error('the disk is full'));
-    steps.hear({ since: 7, primary: OTHER });
-    await until(() => rig.proxy.primary.isHeld, 'held');
-    const before = got(rig.tsd);
-    await taken(rig);
-    await until(() => choice.hold?.fence !== undefined, 'written down');
-    expect([rig.proxy.primary.isHeld, got(rig.tsd)]).toEqual([true, before]);
-  });
-
-  test('is one of those that others name, and says so from then on', async () => {
-    await using scene = await started();
-    const { rig, looked, choice, steps } = scene;
-    looked();
-    await rig.live();
-    steps.hear({ since: 7, primary: rig.tsd.url });
-    await until(() => choice.term !== undefined, 'known');
-    expect(choice.term).toEqual({ since: 7, primary: rig.tsd.url });
-    // One promotion gives an OpenTSDB two names where it has two.
-    steps.hear({ since: 7, primary: OTHER });
-    await taken(rig);
-    await until(() => got(rig.tsd) > 0, 'fed');
-    expect(choice.hold).toBeUndefined();
-  });
-
-  test('is switched though it was away, to what counts after all that was said', async () => {
+  test('is switched by the promotion that it missed, and by no earlier one', async () => {
     await using scene = await started();
     const { rig, said, looked, choice, steps } = scene;
     await using next = await FakeTsd.start();
     said.push({ since: 7, primary: OTHER });
     looked();
-    await until(() => choice.hold !== undefined, 'held');
-    await taken(rig);
+    await keptBack(scene, OTHER);
+    await steps.hold();
     const contained = { sinceMs: null, latestMs: null, lanes: new Map() };
-    await steps.switchTo(new URL(next.url), { contained, fork: undefined, since: 5 });
-    await rig.live();
+    const to = new URL(next.url);
+    await expect(
+      steps.switchTo(to, { contained, fork: undefined, since: 5 }),
+    ).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+      message: expect.stringContaining('which is later') as string,
+    });
+    await steps.switchTo(to, { contained, fork: undefined, since: 8 });
     await until(() => got(next) > 0, 'fed');
     expect(choice).toMatchObject({ hold: undefined, term: { since: 8, primary: next.url } });
     expect(got(rig.tsd)).toBe(0);

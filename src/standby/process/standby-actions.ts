@@ -2,6 +2,7 @@ import { describeProbe, probeOnce } from '../../follow/probe.ts';
 import { fieldsOf } from '../../record/fields.ts';
 import { type Fork, parseFork } from '../../record/fork.ts';
 import { parseLaneEnds } from '../../record/lane-end.ts';
+import { parseSince } from '../../record/term.ts';
 import { WalError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Standby } from '../standby.ts';
@@ -34,12 +35,12 @@ export function standbyActions({
       const ends = parseLaneEnds(fieldsOf(body)['lanes']);
       if (ends === undefined) throw wrong();
       const fork = forkIn(body);
-      const to = originIn(body);
+      const told = { to: originIn(body), after: afterIn(body) };
       // It is asked again and again until it is over.
       if (standby.promotion.kind === 'none') {
         logger.warn({ lanes: ends.map(({ lane, seq }) => `${lane}/${seq}`), fork }, 'draining');
       }
-      return describeDrain(await standby.drain(ends, fork, to));
+      return describeDrain(await standby.drain(ends, fork, told));
     },
     // Also once it has stopped for good: the target is only asked.
     '/target/probe': async () => describeProbe(await probeOnce(target, NOT_BARRED)),
@@ -72,6 +73,14 @@ function originIn(body: unknown): string | undefined {
   if (typeof to === 'string' && to.startsWith('http:') && URL.canParse(to))
     return new URL(to).origin;
   throw new WalError('PROMOTE_REFUSED', '"to" is no address of an OpenTSDB, as http://tsdb-2:4242');
+}
+
+function afterIn(body: unknown): number | undefined {
+  const { after } = fieldsOf(body);
+  if (after === undefined || after === null) return undefined;
+  const order = parseSince(after);
+  if (order !== undefined) return order;
+  throw new WalError('PROMOTE_REFUSED', '"after" is no time, as 1780317200000');
 }
 
 function wrong(): WalError {

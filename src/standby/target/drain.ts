@@ -10,7 +10,12 @@ export type PromotionState =
   /** It follows. */
   | { readonly kind: 'none' }
   /** It comes to contain all up to these ends, and then stops; with a fork, all that was received up to its time, and nothing after. */
-  | ({ readonly kind: 'draining'; readonly ends: readonly LaneEnd[] } & PromotedAs)
+  | ({
+      readonly kind: 'draining';
+      readonly ends: readonly LaneEnd[];
+      /** It ends after that, epoch ms, whatever its clock says: when proxies were given a primary before. */
+      readonly after?: number;
+    } & PromotedAs)
   /** It has stopped for good, and others write to its target. */
   | ({ readonly kind: 'promoted'; readonly sinceMs: number } & PromotedAs);
 
@@ -88,12 +93,20 @@ function hasPassed(
   return lackingOf(ends, passing).length === 0 && (fork === undefined || isOverAt(fork.at));
 }
 
+/** What a drain is told besides what it is to contain. */
+export interface DrainTold {
+  /** The origin by which proxies reach the target; undefined: as is known. */
+  readonly to?: string | undefined;
+  /** When proxies were given a primary before, epoch ms; undefined: never, as far as is known. */
+  readonly after?: number | undefined;
+}
+
 /** As a drain ends. */
 export function promotedOf(
-  { fork, to }: Extract<PromotionState, { kind: 'draining' }>,
-  sinceMs: number,
+  { fork, to, after = -Infinity }: Extract<PromotionState, { kind: 'draining' }>,
+  nowMs: number,
 ): PromotionState {
-  return { kind: 'promoted', sinceMs, ...saidOf(fork, to) };
+  return { kind: 'promoted', sinceMs: Math.max(nowMs, after + 1), ...saidOf(fork, to) };
 }
 
 /** What is said of what proxies are switched with. */

@@ -7,6 +7,7 @@ import {
   type DrainState,
   drainState,
   drainStep,
+  type DrainTold,
   FOLLOWING,
   type Passing,
   promotedOf,
@@ -58,8 +59,8 @@ export class Draining {
   }
 
   /** Resolves once it is written down. What has ended stays so, but for what proxies are switched with. Throws PROMOTE_REFUSED. */
-  async begin(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<void> {
-    await this.#inTurn(() => this.#begin(ends, fork, to));
+  async begin(ends: readonly LaneEnd[], fork?: Fork, told: DrainTold = {}): Promise<void> {
+    await this.#inTurn(() => this.#begin(ends, fork, told));
   }
 
   /** Does nothing where none is under way. */
@@ -85,7 +86,11 @@ export class Draining {
     return this.#inTurn(() => this.#end(promotion));
   }
 
-  async #begin(ends: readonly LaneEnd[], fork?: Fork, to?: string): Promise<void> {
+  async #begin(
+    ends: readonly LaneEnd[],
+    fork: Fork | undefined,
+    { to, after }: DrainTold,
+  ): Promise<void> {
     const { state, gate, arrivals } = this.#options;
     const { promotion } = this;
     const known = promotion.kind === 'none' ? undefined : promotion.to;
@@ -95,7 +100,8 @@ export class Draining {
       // What passes from here on isn't later; what passed before was looked at.
       if (fork !== undefined) gate.drain(fork.at);
       try {
-        await state.save({ promotion: { kind: 'draining', ends, ...said } });
+        const order = after === undefined ? {} : { after };
+        await state.save({ promotion: { kind: 'draining', ends, ...order, ...said } });
       } finally {
         // Where it could not be written down it follows on.
         if (this.promotion.kind === 'none') gate.drain(undefined);

@@ -259,7 +259,7 @@ function parseState(content: Buffer): StandbyState | undefined {
 /** A state that was written before there were any has none. */
 function parsePromotion(value: unknown): PromotionState | undefined {
   if (value === undefined) return FOLLOWING;
-  const { kind, ends: written, sinceMs, fork: told, to } = fieldsOf(value);
+  const { kind, ends: written, after, sinceMs, fork: told, to } = fieldsOf(value);
   const ends = parseLaneEnds(written);
   const fork = told === undefined ? undefined : parseFork(told);
   if (told !== undefined && fork === undefined) return undefined;
@@ -269,7 +269,7 @@ function parsePromotion(value: unknown): PromotionState | undefined {
     case 'none':
       return FOLLOWING;
     case 'draining':
-      return ends && { kind, ends, ...said };
+      return ends && { kind, ends, ...(isNumber(after) && { after }), ...said };
     case 'promoted':
       return isNumber(sinceMs) ? { kind, sinceMs, ...said } : undefined;
     default:

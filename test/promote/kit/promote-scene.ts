@@ -3,6 +3,7 @@ import type { AsOf } from '../../../src/promote/as-of.ts';
 import { Promotion } from '../../../src/promote/promote.ts';
 import type { PromoteEvent } from '../../../src/promote/promote-event.ts';
 import type { Fork } from '../../../src/record/fork.ts';
+import type { Term } from '../../../src/record/term.ts';
 import { AdvancingClock } from '../../kit/advancing-clock.ts';
 
 export const OLD = 'http://old:4242';
@@ -49,12 +50,10 @@ abstract class FakeAdmin implements Admin {
 export class FakeProxy extends FakeAdmin {
   primary = OLD;
   isHeld = false;
-  /** It is held since others feed another one. */
-  isFenced = false;
+  /** It is held since others feed that one. */
+  fencedBy: Term | undefined;
   /** With which it was switched: since when it counts. */
   since: number | undefined;
-  /** Undefined: it doesn't tell. */
-  unconfirmedSeconds: number | undefined = 0;
   /** Those of its workers. */
   urls: readonly string[] | undefined;
   end: number;
@@ -80,7 +79,7 @@ export class FakeProxy extends FakeAdmin {
       if (!this.isHeld) this.until = this.end;
       this.isHeld = true;
     }
-    if (path === '/primary/release') this.isHeld = this.isFenced;
+    if (path === '/primary/release') this.isHeld = this.fencedBy !== undefined;
     if (path === '/primary/switch') {
       const { to, fork, since } = body as { to: string; fork?: Fork; since?: number };
       this.primary = to;
@@ -103,7 +102,9 @@ export class FakeProxy extends FakeAdmin {
     const primary = {
       url: this.primary,
       urls: this.urls,
+      since: this.since ?? null,
       heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
+      fencedBy: this.fencedBy ?? null,
       lanes: [{ lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
     };
     if (path !== '/status') return primary;
@@ -111,11 +112,7 @@ export class FakeProxy extends FakeAdmin {
       version: VERSION,
       log: { taking: true, lanes: [this.lane, ...this.later] },
       kafka: {},
-      primary: {
-        ...primary,
-        state: { kind: 'live' },
-        unconfirmedSeconds: this.unconfirmedSeconds,
-      },
+      primary: { ...primary, state: { kind: 'live' } },
     };
   }
 }
@@ -144,6 +141,8 @@ export class FakeStandby extends FakeAdmin {
   /** A lane that it meets on the way. */
   comes: { lane: string; seq: number; receivedAt: number } | undefined;
   fork: Fork | undefined;
+  /** As it was told of what proxies were given before. */
+  after: number | undefined;
   /** As it was told that proxies reach its target. */
   to: string | undefined;
   /** Known ones, by id. */
@@ -156,7 +155,12 @@ export class FakeStandby extends FakeAdmin {
         version: VERSION,
         source: { kind: this.source },
         target: { url: this.target, state: { kind: 'live' }, doubt: this.doubt },
-        promotion: { state: this.promotion, fork: this.fork ?? null, to: this.to ?? null },
+        promotion: {
+          state: this.promotion,
+          since: this.promotion === 'promoted' ? new Date(SINCE).toISOString() : null,
+          fork: this.fork ?? null,
+          to: this.to ?? null,
+        },
         forks: this.forks,
         sentTo: new Date(this.sentToMs).toISOString(),
         lagSeconds: this.lagSeconds,
@@ -175,7 +179,8 @@ export class FakeStandby extends FakeAdmin {
     }
     if (path === '/follow' && this.promotion === 'draining') this.promotion = 'none';
     if (path === '/drain') {
-      const { fork, to = this.to } = body as { fork?: Fork; to?: string };
+      const { fork, to = this.to, after } = body as { fork?: Fork; to?: string; after?: number };
+      this.after = after;
       this.fork = fork;
       this.to = to;
     }

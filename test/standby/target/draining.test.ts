@@ -91,16 +91,24 @@ test('a drain keeps the address that proxies are given, over its end, until it i
   await using scene = await openDraining();
   const { draining, written } = scene;
   const [to, other] = ['http://10.0.0.9:4242', 'http://tsdb-2:4242'];
-  await draining.begin([], FORK, to);
+  await draining.begin([], FORK, { to });
   await draining.giveUp();
   expect(written()).toEqual({ kind: 'none' });
-  await draining.begin([], FORK, to);
+  await draining.begin([], FORK, { to });
   await draining.begin([], FORK);
   expect(written()).toEqual({ kind: 'draining', ends: [], fork: FORK, to });
   await draining.step();
   expect(await scene.reopened()).toMatchObject({ kind: 'promoted', fork: FORK, to });
   await draining.begin([], FORK);
   expect(written()).toMatchObject({ fork: FORK, to });
-  await draining.begin([], FORK, other);
+  await draining.begin([], FORK, { to: other });
   expect(written()).toMatchObject({ fork: FORK, to: other });
+});
+
+test('a drain ends after what proxies were given before, though its clock is behind', async () => {
+  await using scene = await openDraining();
+  const after = Date.now() + 60_000;
+  await scene.draining.begin([], undefined, { after });
+  await scene.draining.step();
+  expect(await scene.reopened()).toMatchObject({ kind: 'promoted', sinceMs: after + 1 });
 });
