@@ -120,12 +120,12 @@ export class Fold {
     });
   }
 
-  /** Writes the cells of a range: by metric and then instant, but a part of a metric by series. */
-  writeCells(range: FoldRange, path: string): Promise<void> {
+  /** Writes the cells of a range: by metric and then instant, but a part of a metric by series. Resolves to how many. */
+  writeCells(range: FoldRange, path: string): Promise<number> {
     return this.#alone(async () => {
       await this.#database.run(foldStatement(range));
       const order = range.kind === 'metrics' ? 'by instant' : 'by series';
-      await this.#database.run(writeCellsStatement(order, path));
+      return this.#database.run(writeCellsStatement(order, path));
     });
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { QueryClient } from '../../opentsdb/query-client.ts';
 import { WalError } from '../../runtime/errors.ts';
+import type { Measure } from '../../runtime/progress.ts';
 import { readCells } from './expected-cell.ts';
 import type { StateRun } from '../load/load-state.ts';
 import { phaseProgress } from '../phase-progress.ts';
@@ -26,20 +27,25 @@ export async function verifyState({
     clock,
     onDifference: (difference) => work.append(differencesPath, [difference]),
   });
-  let rows = 0;
   const total = state.demands.rows;
-  const measure = (): { progress: number; done: number } => ({
-    progress: total === 0 ? 1 : rows / total,
-    done: verification.counts.cells,
-  });
+  let rows = 0;
+  /** The range that is compared: its rows, its cells, and how many cells came before it. */
+  let range = { rows: 0, cells: 0, before: 0 };
+  const measure = (): Measure => {
+    const { cells } = verification.counts;
+    const part = range.cells === 0 ? 0 : (cells - range.before) / range.cells;
+    return { progress: total === 0 ? 1 : (rows + range.rows * part) / total, done: cells };
+  };
   const progress = phaseProgress({ clock, report, phase: 'comparing', measure });
   try {
     const path = join(work.ranges, 'cells');
-    for (const range of state.ranges) {
-      await state.fold.writeCells(range, path);
-      const order = range.kind === 'metrics' ? 'by instant' : 'by series';
+    for (const next of state.ranges) {
+      const cells = await state.fold.writeCells(next, path);
+      range = { rows: next.rows, cells, before: verification.counts.cells };
+      const order = next.kind === 'metrics' ? 'by instant' : 'by series';
       await verification.compare(readCells(path), order, signal);
-      rows += range.rows;
+      rows += next.rows;
+      range = { rows: 0, cells: 0, before: 0 };
     }
   } catch (cause) {
     if (signal.aborted) throw cause;

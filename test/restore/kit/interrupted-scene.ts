@@ -34,9 +34,9 @@ export class InterruptedScene implements AsyncDisposable {
     this.#temp = temp;
   }
 
-  static async open(): Promise<InterruptedScene> {
+  static async open(records = RECORDS): Promise<InterruptedScene> {
     const made = await Fabricated.create();
-    const lane: MadeLane = { lane: LANE, records: RECORDS };
+    const lane: MadeLane = { lane: LANE, records };
     await made.write([lane], () => [{ level: 'minute', firstSeq: 1, lastSeq: 3 }]);
     return new InterruptedScene(await FakeTsd.start(), made, await tempDirectory('changed-state'));
   }
@@ -124,6 +124,6 @@ export class InterruptedScene implements AsyncDisposable {
   }
 }
 
-function put(ms: number, line: string): MadeRecord {
-  return { receivedAt: START_MS + ms, transport: 'http', lines: [line] };
+export function put(ms: number, ...lines: readonly string[]): MadeRecord {
+  return { receivedAt: START_MS + ms, transport: 'http', lines };
 }
