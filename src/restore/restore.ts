@@ -212,7 +212,7 @@ class Run {
     { fold, demands }: ExpectedState,
     before: Pick<RestoreDemands, 'earlier' | 'others'>,
   ): Promise<void> {
-    const { allowOtherMetrics, data } = this.#options.request;
+    const { allowOtherMetrics, data, work } = this.#options.request;
     const fed = data === undefined ? undefined : await Cursor.ownerOf(data, 'primary');
     const feeder = fed === target.origin ? data : undefined;
     const client = new QueryClient({ target, ...QUERY_LIMITS });
@@ -220,7 +220,7 @@ class Run {
       const characters = await fold.characters();
       const metrics = await fold.metrics();
       const { tags } = demands;
-      const wanted = { tags, characters, ...before, feeder, allowOtherMetrics };
+      const wanted = { tags, characters, ...before, feeder, work, allowOtherMetrics };
       const judged = preflight({ client, target, metrics, demands: wanted });
       const findings = await orAborted(this.#options.signal, judged);
       for (const finding of findings) this.#options.report({ event: 'target', ...finding });

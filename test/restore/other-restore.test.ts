@@ -64,6 +64,19 @@ describe('a restore to another moment than one that was interrupted', { timeout:
   });
 });
 
+test('a restore that was interrupted is thought of where another place for work is named', async () => {
+  await using scene = await begun();
+  await using temp = await tempDirectory('elsewhere');
+  scene.store('m');
+  await expect(scene.restore({ work: temp.path })).rejects.toMatchObject({
+    code: 'TARGET_UNUSABLE',
+    hint: expect.stringMatching(
+      `^If a restore that was interrupted wrote it, .* with its --work: .* \\(${temp.path}, where it was looked for, has none .*Otherwise restore into empty tables: `,
+    ) as string,
+  });
+  expect(await scene.restore()).toMatchObject({ outcome: 'restored', isResumed: true });
+}, 30_000);
+
 describe('a restore into a target that holds other metrics', { timeout: 30_000 }, () => {
   test('is refused, unless they may be there', async () => {
     await using scene = await InterruptedScene.open();

@@ -9,7 +9,7 @@ export const NAMES_SHOWN = 5;
 
 /** Faults for what a target holds already. */
 export function judgeContent(facts: TargetFacts, demands: RestoreDemands): TargetFinding[] {
-  const { earlier, others, feeder } = demands;
+  const { earlier, others, feeder, work } = demands;
   const running = others.find(({ isRunning }) => isRunning);
   if (running !== undefined) {
     const says = `${another(running)} writes to it now`;
@@ -34,7 +34,13 @@ export function judgeContent(facts: TargetFacts, demands: RestoreDemands): Targe
     heldMetrics.length === 0 && earlier === 'none'
       ? ' Where these metrics are meant to be there, `restore --allow-other-metrics` leaves them, and compares nothing of them.'
       : '';
-  return [{ kind: 'fault', says, remedy: `Restore into empty tables${EMPTY_TABLES}${isMeant}` }];
+  const unfinished =
+    earlier === 'none'
+      ? `If a restore that was interrupted wrote it, run the command of that one again, in its directory or with its --work: it goes on where it stood (${work}, where it was looked for, has none into this target). Otherwise restore`
+      : 'Restore';
+  return [
+    { kind: 'fault', says, remedy: `${unfinished} into empty tables${EMPTY_TABLES}${isMeant}` },
+  ];
 }
 
 function whyHeld(

@@ -33,6 +33,8 @@ export interface RestoreDemands extends Pick<Demands, 'tags'> {
   readonly others: readonly UnfinishedRestore[];
   /** The data directory that is read, where its log is delivered to the target. */
   readonly feeder: string | undefined;
+  /** Where restores that were not finished are looked for. */
+  readonly work: string;
   readonly allowOtherMetrics: boolean;
 }
 

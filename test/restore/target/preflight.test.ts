@@ -17,6 +17,7 @@ const DEMANDS: RestoreDemands = {
   earlier: 'none',
   others: [],
   feeder: undefined,
+  work: '/home/me/tsdb-wal-restore',
   allowOtherMetrics: false,
 };
 const METRICS = ['a', 'b', 'é'].map((metric) => ({
