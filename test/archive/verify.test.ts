@@ -133,6 +133,24 @@ describe('verify', { timeout: 120_000 }, () => {
     expect(findings.map((finding) => finding.effect)).toEqual([effect, effect, effect]);
     expect(findings[0]?.remedy).toContain('they are archived anew');
     expect(coverage?.holes).toMatchObject([{ firstSeq: 1, lastSeq: 3 }]);
+    // As the runbook has it: whoever put them back then would undo that.
+    const sidecars = await namesOf(store, FIRST, '000000001-', '.json');
+    for (const name of sidecars) await rm(join(place, name));
+    const moved = (await verifying.run(store)).findings;
+    const gone = moved.filter(({ object }) => object.endsWith('.json'));
+    expect(gone.map(({ object }) => object).toSorted()).toEqual(sidecars.toSorted());
+    for (const { remedy } of gone) {
+      expect(remedy).toMatch(
+        /^if it was moved away since its data are damaged, leave it away: what/,
+      );
+    }
+    const others = moved.filter(({ object }) => object === `lanes/${FIRST}`);
+    expect(others.map(({ kind }) => kind)).toContain('hole');
+    for (const { remedy } of others) {
+      expect(remedy).toMatch(
+        /^what the proxy's log or the topic still has of the records is archived/,
+      );
+    }
   });
 
   test('says of what is damaged from which time on a restore is refused, as the coverage does', async () => {

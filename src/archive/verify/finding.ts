@@ -37,6 +37,9 @@ type FindingKind =
   | 'stranger';
 
 export const PUT_BACK = 'put it back from a copy of the repository';
+/** Of records that no sidecar tells of. */
+export const BROUGHT_ANEW =
+  "what the proxy's log or the topic still has of the records is archived anew, and this is over then (docs/RECOVERY.md, D)";
 /** The archiver of a log goes through all of it each minute or two, and makes what no sidecar tells of. */
 const ARCHIVE_ANEW =
   "while the proxy's log or the topic still holds the records, move the sidecar (the .json of that name) away, too: they are archived anew, and until then " +
@@ -82,7 +85,7 @@ export function hole(missing: CoverageHole): Finding {
     object: `lanes/${lane}`,
     reason: `records ${formatSequences(missing)} are missing: ${reason}`,
     effect: refusedFrom(fromMs),
-    remedy: 'if a copy of the repository has the objects that held them, put those back',
+    remedy: `${BROUGHT_ANEW}; else put back the objects that held them, if a copy of the repository has these`,
   };
 }
 
@@ -120,9 +123,9 @@ export function lostSidecar(name: string, data: string, { runs, fromMs }: LostRe
     severity: 'damage',
     kind: 'missing',
     object: name,
-    reason: `it is gone, though its data (${data}) are there and nothing else holds records ${formatLost(runs)}`,
+    reason: `it is gone, and nothing else holds records ${formatLost(runs)}; there is a file of its data (${data}), of which only it tells whether that is whole`,
     effect: refusedFrom(fromMs),
-    remedy: PUT_BACK,
+    remedy: `if it was moved away since its data are damaged, leave it away: ${BROUGHT_ANEW}; else ${PUT_BACK}`,
   };
 }
 

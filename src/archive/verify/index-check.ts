@@ -1,4 +1,4 @@
-import { type Finding, PUT_BACK, wrongIndex } from './finding.ts';
+import { type Finding, BROUGHT_ANEW, PUT_BACK, wrongIndex } from './finding.ts';
 import type { LaneCheck } from './lane-check.ts';
 import { uniteSpans } from '../holdings/lane-spans.ts';
 import type { MonthIndex } from '../format/month-index-file.ts';
@@ -44,7 +44,7 @@ function lost(lane: string, reason: string): Finding {
     reason,
     effect:
       'restores and `info --no-index` go by what is there; `info` alone may still promise what is gone',
-    remedy: PUT_BACK,
+    remedy: `${BROUGHT_ANEW}; else ${PUT_BACK}`,
   };
 }
 
