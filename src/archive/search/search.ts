@@ -1,7 +1,7 @@
 import { type Control, parseControl } from '../../record/control.ts';
 import { firstOfEach, isUndone, type LoggedFork } from '../../record/fork.ts';
 import { tagsOf } from '../format/canonical-tags.ts';
-import { isDamage } from '../holdings/catalog.ts';
+import { type Catalog, isDamage } from '../holdings/catalog.ts';
 import { computeCoverage, type CoverageHole } from '../holdings/coverage.ts';
 import type { Duckdb } from '../duckdb.ts';
 import { isIn, SearchLosses } from './search-losses.ts';
@@ -70,7 +70,13 @@ export type SearchEvent =
     }
   /** Not all that was received then is there: what came after `safeTimeMs` may still be on its way. */
   | { readonly kind: 'behind'; readonly safeTimeMs: number | undefined }
-  | { readonly kind: 'end'; readonly writes: number; readonly isLimited: boolean };
+  /** `held`: from the first to the last receive time of all that is there, looked for or not; undefined where nothing is. */
+  | {
+      readonly kind: 'end';
+      readonly writes: number;
+      readonly isLimited: boolean;
+      readonly held: { readonly fromMs: number; readonly toMs: number } | undefined;
+    };
 
 /** A segment of a busy day has more; what fits of them is sorted, beyond DuckDB's memory on the disk. */
 const WINDOW_LIMITS = { rowsMax: 2_000_000, filesMax: 200 } as const;
@@ -102,7 +108,18 @@ export async function* searchWrites(options: SearchOptions): AsyncGenerator<Sear
   }
   yield* losses.found();
   yield* losses.held();
-  yield { kind: 'end', writes, isLimited: writes >= limit };
+  yield { kind: 'end', writes, isLimited: writes >= limit, held: heldBy(catalog) };
+}
+
+function heldBy({ lanes }: Catalog): Extract<SearchEvent, { kind: 'end' }>['held'] {
+  let [fromMs, toMs] = [Infinity, -Infinity];
+  for (const { objects } of lanes.values()) {
+    for (const object of objects) {
+      fromMs = Math.min(fromMs, object.fromMs);
+      toMs = Math.max(toMs, object.toMs);
+    }
+  }
+  return fromMs <= toMs ? { fromMs, toMs } : undefined;
 }
 
 class Search {

@@ -14,7 +14,8 @@ export interface GrepFilterOptions {
   readonly value?: string;
 }
 
-const EVER = { from: 0, to: Number.MAX_SAFE_INTEGER } as const;
+/** A time without an end on either side. */
+export const EVER = { from: 0, to: Number.MAX_SAFE_INTEGER } as const;
 
 /** Throws CONFIG_INVALID, with what would be right. */
 export function parseGrepFilter(options: GrepFilterOptions): WriteFilter {

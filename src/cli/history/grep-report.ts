@@ -1,12 +1,56 @@
 import { formatRecords } from '../../archive/holdings/coverage.ts';
 import type { FoundWrite, SearchEvent, UndoneWrite } from '../../archive/search/search.ts';
 import type { Sources } from '../../archive/tail/sources.ts';
+import { type TimeSpan, touches, type WriteFilter } from '../../archive/search/write-filter.ts';
 import { formatInstant } from '../../runtime/instant.ts';
+import { EVER } from './grep-filter.ts';
 
 /** What a search prints: the writes on `out`; whatever makes them less than complete beside them. */
 export interface GrepReport {
   readonly out: string;
   readonly err: string;
+}
+
+/** That nothing was found: what was looked for, and where; `held`: what is there at all. */
+export function tellNothing(
+  filter: WriteFilter,
+  { repository, data, topic }: Sources,
+  held: Extract<SearchEvent, { kind: 'end' }>['held'],
+): string {
+  const places = [
+    ...(repository === undefined ? [] : [`repository ${repository.place}`]),
+    ...(data === undefined ? [] : [`the log of ${data}`]),
+    ...(topic === undefined ? [] : [`the topic ${topic.topic}`]),
+  ].join(' and ');
+  const has =
+    held === undefined
+      ? 'nothing is there yet'
+      : `there is what was received from ${formatInstant(held.fromMs)} to ${formatInstant(held.toMs)}`;
+  const { received } = filter;
+  const isOutside =
+    held !== undefined && !touches(received, { from: held.fromMs, to: held.toMs })
+      ? 'note: nothing of that is of the time asked for: --from and --to are when the proxy received it, --instant-from and --instant-to the times of the points themselves\n'
+      : '';
+  return `note: no write fits (${formatFilter(filter)}); searched ${places}: ${has}\n${isOutside}`;
+}
+
+function formatFilter({ metric, tags, received, instants, source, value }: WriteFilter): string {
+  const parts = [
+    ...(metric === undefined ? [] : [`metric ${metric}`]),
+    ...(tags ?? []).map(([key, wanted]) => `tag ${key}=${wanted}`),
+    ...formatSpan('received', received),
+    ...(instants === undefined ? [] : formatSpan('of', instants)),
+    ...(source === undefined ? [] : [`source ${source}`]),
+    ...(value === undefined ? [] : [`value ${value}`]),
+  ];
+  return parts.length === 0 ? 'any' : parts.join(', ');
+}
+
+function formatSpan(what: string, { from, to }: TimeSpan): string[] {
+  const since = from === EVER.from ? [] : [`at ${formatInstant(from)} or later`];
+  const until = to === EVER.to ? [] : [`before ${formatInstant(to)}`];
+  const both = [...since, ...until].join(' and ');
+  return both === '' ? [] : [`${what} ${both}`];
 }
 
 /** What `log grep --json` prints first; docs/JSON.md is the contract. `at`: epoch ms. */
@@ -64,8 +108,13 @@ function jsonOther(event: Exclude<SearchEvent, { kind: 'writes' }>): object {
     case 'bypass':
       return { ...event, receivedAt: formatInstant(event.receivedAt) };
     case 'damage':
-    case 'end':
       return event;
+    case 'end': {
+      const { held, ...end } = event;
+      const from = held === undefined ? null : formatInstant(held.fromMs);
+      const to = held === undefined ? null : formatInstant(held.toMs);
+      return { ...end, from, to };
+    }
   }
 }
 

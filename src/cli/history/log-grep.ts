@@ -5,15 +5,15 @@ import { Duckdb } from '../../archive/duckdb.ts';
 import { readHistory } from '../../archive/search/read-history.ts';
 import { type SearchEvent, searchWrites } from '../../archive/search/search.ts';
 import type { SegmentFacts } from '../../archive/write/segment-facts.ts';
-import { openSources } from '../../archive/tail/sources.ts';
+import { openSources, type Sources } from '../../archive/tail/sources.ts';
 import type { TopicLog } from '../../archive/topic/topic-log.ts';
 import type { Damaged } from '../../archive/holdings/without-damaged.ts';
-import { touches } from '../../archive/search/write-filter.ts';
+import { touches, type WriteFilter } from '../../archive/search/write-filter.ts';
 import { WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { type GrepFilterOptions, parseGrepFilter, parseLimit } from './grep-filter.ts';
-import { formatJson, formatText, jsonHead } from './grep-report.ts';
+import { formatJson, formatText, jsonHead, tellNothing } from './grep-report.ts';
 import { type Print, printToStdout } from '../print.ts';
 import { listenForStop } from '../../runtime/stop-signal.ts';
 import { TOPIC_UNREAD } from '../../archive/topic/topic-unread.ts';
@@ -72,10 +72,15 @@ export async function grepLog(
         : (damaged: Damaged) => readHistory(sources, reading, damaged);
       const { store } = sources;
       const search = { ...history, readWithout, store, duckdb, filter, limit, signal };
-      return await show(searchWrites(search), options, output);
+      const searched = { filter, sources, isJson: options.json === true };
+      return await show(searchWrites(search), searched, output);
     } finally {
       duckdb.close();
     }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    output.warn('interrupted: there may be more than what was shown\n');
+    return EXIT.fault;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -91,21 +96,29 @@ function noSource(): WalError {
   });
 }
 
+interface Searched {
+  readonly filter: WriteFilter;
+  readonly sources: Sources;
+  readonly isJson: boolean;
+}
+
 async function show(
   events: AsyncIterable<SearchEvent>,
-  { json }: GrepOptions,
+  { filter, sources, isJson }: Searched,
   { print, warn }: GrepOutput,
 ): Promise<ExitCode> {
-  const format = json === true ? formatJson : formatText;
+  const format = isJson ? formatJson : formatText;
   let code: ExitCode = EXIT.ok;
   for await (const event of events) {
     const { out, err } = format(event);
     if (err !== '') warn(err);
+    const isNothing = event.kind === 'end' && event.writes === 0;
+    if (isNothing && !isJson) warn(tellNothing(filter, sources, event.held));
     const goesOn = out === '' || (await print(out));
     if (!goesOn) return EXIT.ok;
     if (event.kind === 'damage') code = EXIT.spoilt;
     else if (event.kind === 'hole' && code === EXIT.ok) code = EXIT.hole;
-    else if (event.kind === 'end' && event.writes === 0 && code === EXIT.ok) code = EXIT.nothing;
+    else if (isNothing && code === EXIT.ok) code = EXIT.nothing;
   }
   return code;
 }

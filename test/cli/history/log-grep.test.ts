@@ -100,10 +100,25 @@ describe('log grep', () => {
     expect(json).toContain('"kind":"fork","id":"0123456789abcdef","at":"2026-06-01T12:00:00.005Z"');
   });
 
-  test('exits with 8 when nothing fits, and says nothing', async () => {
+  test('exits with 8 when nothing fits, and says what was searched, and of which time that is', async () => {
     await using made = await repository();
-    const quiet = { from: START, to: '2026-06-01T12:00:00.002Z', metric: 'sys' };
-    expect(await grep(made, quiet)).toEqual({ code: 8, out: '', err: '' });
+    const to = '2026-06-01T12:00:00.002Z';
+    const quiet = { from: START, to, metric: 'sys', tag: ['host=*'] };
+    const place = made.repository.place;
+    const there = `searched repository ${place}: there is what was received from ${START} to 2026-06-01T12:00:00.009Z\n`;
+    const asked = `received at ${START} or later and before ${to}`;
+    expect(await grep(made, quiet)).toEqual({
+      code: 8,
+      out: '',
+      err: `note: no write fits (metric sys, tag host=*, ${asked}); ${there}`,
+    });
+    const { err } = await grep(made, { to: START, value: '7' });
+    expect(err).toContain(`note: no write fits (received before ${START}, value 7); ${there}`);
+    expect(err).toContain(
+      'note: nothing of that is of the time asked for: --from and --to are when',
+    );
+    const json = await grep(made, { ...quiet, json: true });
+    expect(json).toMatchObject({ code: 8, err: '' });
   });
 
   test('exits with 4, found or not, when records may be missing from the answer', async () => {
@@ -169,7 +184,13 @@ describe('log grep', () => {
       instant: START,
     });
     expect(rest.map(({ kind }) => kind)).toEqual(['write', 'end']);
-    expect(rest.at(-1)).toEqual({ kind: 'end', writes: 2, isLimited: false });
+    expect(rest.at(-1)).toEqual({
+      kind: 'end',
+      writes: 2,
+      isLimited: false,
+      from: START,
+      to: new Date(START_MS + 9).toISOString(),
+    });
   });
 
   test('--data adds what is not archived yet, and the log alone answers where nothing ever was', async () => {
