@@ -226,7 +226,7 @@ function formatEnd({
 }): string {
   if (completeBefore === null) return 'ended';
   return stopped
-    ? `stopped in order at ${completeBefore}, and nothing of it is missing; the next start of its proxy ends it, or \`tsdb-wal lane retire\``
+    ? `stopped in order at ${completeBefore}, and nothing is missing after that; the next start of its proxy ends it, or \`tsdb-wal lane retire\``
     : `complete before ${completeBefore}`;
 }
 

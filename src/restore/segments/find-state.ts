@@ -107,16 +107,14 @@ function refusal(
   const maybe = `${suspicion(faults)}${doubt === undefined ? '' : ` And ${doubt}.`}`;
   const at = Number.isNaN(asOfMs) ? 'any time' : formatInstant(asOfMs);
   const { nearestBefore } = check;
+  const isAlone = data === undefined && topic === undefined;
   if (check.kind === 'hole') {
     const { holes } = check;
     const shown = holes.slice(0, HOLES_SHOWN).map(showHole).join('; ');
     const more = holes.length > HOLES_SHOWN ? `; and ${holes.length - HOLES_SHOWN} more` : '';
     return new WalError('HOLE_IN_THE_WAY', `the state at ${at} lacks records: ${shown}${more}`, {
       context: { holes, nearestBefore, damaged: faults },
-      hint:
-        nearestBefore === undefined
-          ? `No time can be had without it. --allow-holes restores without these records.${maybe}`
-          : `The nearest time without a hole is ${formatInstant(nearestBefore)} (--to ${nearestBefore}). --allow-holes restores without these records.${maybe}`,
+      hint: `${sayBefore(nearestBefore)} --allow-holes restores without these records.${isAlone ? ' --data takes them from the log of a proxy, --kafka from the topic, where these still have them.' : ''}${maybe}`,
     });
   }
   const { nearestAfter } = check;
@@ -127,14 +125,19 @@ function refusal(
     ms === undefined ? [] : [`${formatInstant(ms)} (--to ${ms})`],
   );
   const nearest = times.length === 0 ? '' : `The nearest that can be had: ${times.join(', ')}. `;
-  const more =
-    data === undefined && topic === undefined
-      ? '; --data DIR adds the log that is not archived yet, --kafka the topic'
-      : '';
+  const more = isAlone
+    ? '; --data DIR adds the log that is not archived yet, --kafka the topic'
+    : '';
   return new WalError('TIME_UNREACHABLE', `the state at ${at} cannot be had: ${why}`, {
     context: { nearestBefore, nearestAfter, damaged: faults, heldBackBy },
     hint: `${nearest}${isFuture ? '' : sayHeldBack(heldBackBy)}\`tsdb-wal info\` shows what the repository holds${more}.${maybe}`,
   });
+}
+
+function sayBefore(nearestBefore: number | undefined): string {
+  return nearestBefore === undefined
+    ? 'No moment without a hole can be had.'
+    : `The nearest time without a hole is ${formatInstant(nearestBefore)} (--to ${nearestBefore}).`;
 }
 
 function sayHeldBack([first, ...others]: readonly HeldBack[]): string {

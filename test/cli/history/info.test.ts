@@ -242,7 +242,7 @@ describe('info', () => {
     const { lanes } = JSON.parse(json.text) as Info;
     expect(lanes).toMatchObject([{ ended: false, stopped: true }]);
     const at = lanes[0]?.completeBefore ?? '';
-    expect(text.text).toContain(`  stopped in order at ${at}, and nothing of it is missing; `);
+    expect(text.text).toContain(`  stopped in order at ${at}, and nothing is missing after that; `);
     expect(text.text).not.toContain('complete before');
     // What is damaged is for `verify` to tell.
     for (const name of await readdir(rig.place, { recursive: true }))
