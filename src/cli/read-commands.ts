@@ -87,7 +87,7 @@ export function addRestore(program: Command, settle: (code: ExitCode) => void): 
       'Also read the log of this data directory, as far as it is not archived; `start` may be running. Where nothing was ever archived, the log alone.',
     )
     .option('--target <URL>', 'The OpenTSDB to restore into, as http://tsdb-new:4242.')
-    .requiredOption(
+    .option(
       '--to <TIME>',
       'The moment, by when things were received: 2026-06-01T14:32:00+02:00, epoch seconds or milliseconds, or safe for the latest that is complete: before the first hole.',
     )

@@ -6,5 +6,8 @@ export type RestoreTime = { readonly kind: 'safe' } | { readonly kind: 'at'; rea
 /** Reads `safe`, or a time. Throws CONFIG_INVALID otherwise. */
 export function parseRestoreTime(flag: string, text: string): RestoreTime {
   if (text.trim() === 'safe') return { kind: 'safe' };
-  return { kind: 'at', ms: parseInstant(flag, text, ', or safe') };
+  return {
+    kind: 'at',
+    ms: parseInstant(flag, text, 'safe for the latest moment that is complete'),
+  };
 }

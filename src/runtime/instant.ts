@@ -8,7 +8,7 @@ const EPOCH_SECONDS = /^(\d{9,10})(?:\.(\d{3}))?$/;
 /** What is greater OpenTSDB takes for milliseconds in a put, and for seconds in a query. */
 const SECONDS_MAX = 0xffff_ffff;
 const RIGHT =
-  'Write 2026-06-01T12:00:00Z or 2026-06-01T14:00:00+02:00, or epoch seconds or milliseconds, as 1780315200 or 1780315200000';
+  '2026-06-01T12:00:00Z or 2026-06-01T14:00:00+02:00, or epoch seconds or milliseconds, as 1780315200 or 1780315200000';
 
 /**
  * Epoch ms of a time as a person writes it: epoch seconds or milliseconds, which their digits tell apart, or RFC 3339 with an
@@ -16,7 +16,8 @@ const RIGHT =
  * without an offset with what it would be in UTC and here. `alternative`: what else the flag takes.
  */
 export function parseInstant(flag: string, text: string, alternative = ''): number {
-  const right = `${RIGHT}${alternative}.`;
+  const right =
+    alternative === '' ? `Write ${RIGHT}.` : `Write ${alternative}, or a time: ${RIGHT}.`;
   const trimmed = text.trim();
   const epochMs = epochMsOf(trimmed);
   if (epochMs !== undefined) return epochMs;

@@ -5,7 +5,6 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { writeArchiveHome } from '../../src/archive/write/archive-home.ts';
@@ -15,22 +14,11 @@ import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
 import { DirectoryLock } from '../../src/wal/directory-lock.ts';
+import { runMain } from './kit/run-main.ts';
 import { freePort } from '../kit/ports.ts';
 import { writeLog } from '../kit/wal-files.ts';
 
 const BEGIN = { lane: 'a', ordinal: 1, seq: 1 };
-const run = async (args: readonly string[]) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  return { stdout, stderr, code };
-};
-
 describe('the command line', { timeout: 30_000 }, () => {
   let folder = '';
   beforeEach(async () => {
@@ -44,11 +32,11 @@ describe('the command line', { timeout: 30_000 }, () => {
   };
 
   test('tells its version', async () => {
-    expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
+    expect(await runMain(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
 
   test('exits with 2, and the flag that was meant, on wrong usage', async () => {
-    const { code, stderr } = await run(['start', '--lisen', '1']);
+    const { code, stderr } = await runMain(['start', '--lisen', '1']);
     expect(code).toBe(2);
     expect(stderr).toContain('--listen');
     expect(stderr).toContain('\nhint: with --help the command tells its options');
@@ -57,7 +45,7 @@ describe('the command line', { timeout: 30_000 }, () => {
   test.each(['start', 'standby', 'archive', 'check-config'])(
     'exits with 2 when %s is given a topic and no Kafka',
     async (command) => {
-      const { code, stderr } = await run([command, '--topic', 'tsdb-wal']);
+      const { code, stderr } = await runMain([command, '--topic', 'tsdb-wal']);
       expect(code).toBe(2);
       expect(stderr).toBe(
         'error CONFIG_INVALID: --topic is given without --kafka\n' +
@@ -68,13 +56,13 @@ describe('the command line', { timeout: 30_000 }, () => {
 
   test('tells a standby that there is no log to follow, and what to name', async () => {
     const target = ['--target', 'http://127.0.0.1:1', '--state', join(folder, 'state')];
-    const { code, stderr } = await run(['standby', ...quiet(), ...target]);
+    const { code, stderr } = await runMain(['standby', ...quiet(), ...target]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error DATA_UNUSABLE: .*\nhint: Name the data directory of the proxy\./);
   });
 
   test('exits with 2 on a wrong configuration: code, message and hint, no stack', async () => {
-    const { code, stderr } = await run(['start', '--ack', 'none']);
+    const { code, stderr } = await runMain(['start', '--ack', 'none']);
     expect(code).toBe(2);
     expect(stderr).toBe(
       'error CONFIG_INVALID: ack: "none" (given by --ack); expected one of all, kafka, wal\n' +
@@ -83,7 +71,7 @@ describe('the command line', { timeout: 30_000 }, () => {
   });
 
   test('shows the stack at the log level debug', async () => {
-    const { stderr } = await run(['start', '--ack', 'none', '--log-level', 'debug']);
+    const { stderr } = await runMain(['start', '--ack', 'none', '--log-level', 'debug']);
     expect(stderr).toContain('at loadConfig');
   });
 
@@ -98,7 +86,7 @@ describe('the command line', { timeout: 30_000 }, () => {
     await once(server, 'listening');
     const free = ['--admin', `127.0.0.1:${await freePort()}`];
     const taken = [`--${flag}`, `127.0.0.1:${port}`];
-    const { code, stderr } = await run(['start', ...quiet(), ...free, ...taken, ...flags]);
+    const { code, stderr } = await runMain(['start', ...quiet(), ...free, ...taken, ...flags]);
     server.close();
     expect(code).toBe(1);
     expect(stderr).toContain(`error LISTEN_FAILED: --${flag} 127.0.0.1:${port} cannot be had\n`);
@@ -163,10 +151,10 @@ describe('the command line', { timeout: 30_000 }, () => {
       const cursor = Cursor.reset(data, 'primary');
       const choice = await PrimaryChoice.open(data, primaryUrl, cursor);
       await choice.switchTo(new URL('http://new:4242'), BEGIN, { since: 1 });
-      const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
+      const warned = await runMain(['check-config', ...quiet(), '--primary', primaryUrl]);
       expect(warned.code).toBe(0);
       expect(warned.stderr).toContain('would not be fed: the primary is http://new:4242, and the');
-      const third = await run(['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1']);
+      const third = await runMain(['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1']);
       expect(third.code).toBe(1);
       expect(third.stderr).toContain('error CONFIG_INVALID: this data directory feeds');
     });
@@ -178,7 +166,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       cursor.belongTo('http://old:4242');
       await cursor.move({ lane: 'a', ordinal: 1, seq: 7 });
       await (await TopicPlace.open(data, 'tsdb-wal')).save();
-      const warned = await run(['check-config', ...quiet(), '--primary', primaryUrl]);
+      const warned = await runMain(['check-config', ...quiet(), '--primary', primaryUrl]);
       expect(warned.code).toBe(0);
       expect(warned.stderr).toContain('that was http://old:4242, which has what is logged up to');
       expect(warned.stderr).toContain('warning: no topic is named, though this log went to ');
@@ -193,11 +181,11 @@ describe('the command line', { timeout: 30_000 }, () => {
         await choice.switchTo(new URL('http://new:4242'), BEGIN, { since: 1 });
       }
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
-      const warned = await run(args);
+      const warned = await runMain(args);
       expect(warned.code).toBe(0);
       expect(warned.stderr.match(/the primary is http:\/\/new:4242/g)).toHaveLength(1);
       await mkdir(join(data, 'wal'));
-      const left = await run(args);
+      const left = await runMain(args);
       expect(left.code).toBe(1);
       expect(left.stderr).toContain('error DATA_UNUSABLE: ');
       expect(left.stderr).toContain('holds the log of a single process');
@@ -205,7 +193,7 @@ describe('the command line', { timeout: 30_000 }, () => {
 
     test('prints what is in effect and finds all well, leaving nothing behind', async () => {
       const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--json'];
-      const { code, stdout, stderr } = await run(args);
+      const { code, stdout, stderr } = await runMain(args);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ primary: primaryUrl, wal: { bytesMax: '64GiB' } });
       expect(stderr).toContain(`ok: primary ${primaryUrl} answers: OpenTSDB 2.4.1`);
@@ -216,7 +204,7 @@ describe('the command line', { timeout: 30_000 }, () => {
 
     test('refuses a disk on which every write would be refused, with the key and what to do', async () => {
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
-      const { code, stderr } = await run([...args, '--wal-free-bytes-min', '1000TiB']);
+      const { code, stderr } = await runMain([...args, '--wal-free-bytes-min', '1000TiB']);
       expect(code).toBe(1);
       expect(stderr).toMatch(
         /error DATA_UNUSABLE: data .*: the disk has less than wal\.freeBytesMin \(\d+ bytes\) left: every write would be answered 503\. Make room/,
@@ -225,7 +213,7 @@ describe('the command line', { timeout: 30_000 }, () => {
 
     test('only warns when the primary does not answer', async () => {
       const args = ['check-config', ...quiet(), '--primary', 'http://127.0.0.1:1'];
-      const { code, stderr } = await run(args);
+      const { code, stderr } = await runMain(args);
       expect(code).toBe(0);
       expect(stderr).toContain('warning: primary http://127.0.0.1:1 does not answer');
     });
@@ -237,14 +225,14 @@ describe('the command line', { timeout: 30_000 }, () => {
       const home = { repository: '00112233445566ff', place };
       await writeArchiveHome(data, home);
       const args = ['check-config', ...quiet(), '--primary', primaryUrl];
-      const gone = await run(args);
+      const gone = await runMain(args);
       expect(gone.code).toBe(1);
       expect(gone.stderr).toContain(
         'error REPOSITORY_MISSING: repository 00112233445566ff is gone',
       );
       expect(await readdir(place)).toEqual([]);
       await createRepository(place, 1_000);
-      const other = await run(args);
+      const other = await runMain(args);
       expect(other.code).toBe(0);
       expect(other.stderr).toMatch(/warning: repository .* history begins anew there/);
     });
@@ -254,7 +242,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       // Whoever opens it to read waits for a writer that never comes.
       execFileSync('/usr/bin/mkfifo', [join(folder, 'silent', 'repository.json')]);
       const repository = ['--repository', join(folder, 'silent')];
-      const { code, stderr } = await run(['check-config', ...quiet(), ...repository]);
+      const { code, stderr } = await runMain(['check-config', ...quiet(), ...repository]);
       expect(code).not.toBe(0);
       expect(stderr).toContain('silent does not answer');
     });
@@ -263,7 +251,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       await mkdir(join(folder, 'a'));
       await writeFile(join(folder, 'a', 'b'), '');
       const taken = primaryUrl.slice('http://'.length);
-      const { code, stderr } = await run(['check-config', ...quiet(), '--listen', taken]);
+      const { code, stderr } = await runMain(['check-config', ...quiet(), '--listen', taken]);
       expect(code).toBe(1);
       expect(stderr).toContain(
         `error LISTEN_FAILED: listen ${taken} is in use by another program\n`,
@@ -280,7 +268,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       const address = proxy.address();
       const taken = `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
       const args = ['check-config', ...quiet(), '--primary', primaryUrl, '--listen', taken];
-      const { code, stderr } = await run(args);
+      const { code, stderr } = await runMain(args);
       expect(stderr).toContain(
         `ok: listen ${taken} is in use by the tsdb-wal that runs with this configuration's data, process ${process.pid}\n`,
       );
@@ -300,7 +288,7 @@ describe('the command line', { timeout: 30_000 }, () => {
       const address = `127.0.0.1:${await admin.start({ host: '127.0.0.1', port: 0 })}`;
       const data = join(folder, 'a', 'b');
       const common = ['check-config', '--admin', address, '--data', data, '--for'];
-      const missing = await run([...common, 'standby']);
+      const missing = await runMain([...common, 'standby']);
       const [taken = '', unusable = '', ...rest] = missing.stderr.split('\n');
       expect(taken).toBe(
         `ok: admin ${address} is in use by a tsdb-wal standby that runs; whether it is this one is not looked at`,
@@ -308,14 +296,14 @@ describe('the command line', { timeout: 30_000 }, () => {
       expect(unusable).toMatch(/^error DATA_UNUSABLE: .* Name the data directory of the proxy/);
       expect(rest).toEqual(['']);
       await writeLog(join(data, 'wal'), 1, 10);
-      const found = await run([...common, 'standby']);
+      const found = await runMain([...common, 'standby']);
       expect(found.stderr).toContain(`ok: data ${data} has a log: files `);
       expect(found.code).toBe(0);
-      const other = await run([...common, 'start', '--listen', '127.0.0.1:0']);
+      const other = await runMain([...common, 'start', '--listen', '127.0.0.1:0']);
       expect(other.stderr).toContain(
         `error LISTEN_FAILED: admin ${address} is in use by another tsdb-wal, a standby`,
       );
-      const archive = await run([...common, 'archive']);
+      const archive = await runMain([...common, 'archive']);
       expect(archive.stderr).not.toMatch(/listen|admin|primary/);
       expect(archive.code).toBe(0);
       await admin.close();

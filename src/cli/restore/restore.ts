@@ -15,7 +15,7 @@ export interface RestoreFlags {
   readonly repository?: string;
   readonly data?: string;
   readonly target?: string;
-  readonly to: string;
+  readonly to?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly rate?: string;
@@ -69,6 +69,10 @@ function requestOf(flags: RestoreFlags): RestoreRequest {
       '--repository is missing',
       'Name what `start` archives to, or its --data directory.',
     );
+  }
+  if (flags.to === undefined) {
+    const hint = `Write --to safe for the latest moment that is complete, or a time, as --to 2026-06-01T14:32:00+02:00; \`tsdb-wal info\` shows which can be had.`;
+    throw wrong('--to is missing', hint);
   }
   const isDryRun = flags.dryRun === true;
   if (target === undefined && !isDryRun) {

@@ -51,7 +51,7 @@ export function parseStandby(flags: StandbyFlags, config: Config): StandbyReques
 function parseBegin(text: string | undefined): StandbyRequest['begin'] {
   if (text === undefined) return { kind: 'unsaid' };
   if (text === 'oldest') return { kind: 'oldest' };
-  const ms = parseInstant('--begin', text, ', or oldest');
+  const ms = parseInstant('--begin', text, 'oldest');
   const now = Date.now();
   // All that is there would be passed over as contained.
   if (ms > now) throw wrong(`--begin ${text} is yet to come`, `It is ${formatInstant(now)}.`);
