@@ -6,6 +6,7 @@ import { fieldsOf } from '../../record/fields.ts';
 import { hintOf } from '../../runtime/listen-failed.ts';
 import type { LockHolder } from '../../wal/directory-lock.ts';
 import { AdminClient } from '../../admin/admin-client.ts';
+import { configOfWorker, placeWorkers } from '../../workers/worker-places.ts';
 import type { ConfigFinding, Purpose } from './finding.ts';
 import { holderOfPort, parentOf } from './port-holder.ts';
 import { isHere } from './running.ts';
@@ -13,15 +14,24 @@ import { isHere } from './running.ts';
 /** Whether the addresses that the command uses can be had. `running`: what runs with the data directory of the configuration. */
 export async function checkAddresses(
   purpose: Purpose,
-  { listen, admin, kafka }: Config,
+  config: Config,
   running: readonly LockHolder[],
 ): Promise<readonly ConfigFinding[]> {
+  const { listen, admin, kafka } = config;
   const pids = await processesOf(running);
   const checks: Promise<ConfigFinding>[] = [];
   if (purpose === 'start') checks.push(checkAddress('listen', listen, pids));
   // An archiver that reads no topic answers nobody.
   if (purpose !== 'archive' || kafka.brokers.length > 0) {
     checks.push(checkAddress('admin', admin, pids, purpose));
+  }
+  if (purpose === 'start') {
+    // What is wrong with their directories is told by whoever looks into these.
+    const workers = (await placeWorkers(config).catch(() => undefined)) ?? [];
+    for (const place of workers) {
+      const own = configOfWorker(config, place).admin;
+      checks.push(checkAddress(`admin of worker ${place.number}`, own, pids, purpose));
+    }
   }
   return Promise.all(checks);
 }

@@ -11,6 +11,7 @@ import { configOfWorker, placeWorkers } from '../../workers/worker-places.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkData } from './check-data.ts';
 import { checkKafka } from './check-kafka.ts';
+import { readKept } from './check-kept.ts';
 import { checkRepository } from './check-repository.ts';
 import { type ConfigFinding, formatFinding, messageOf, type Purpose } from './finding.ts';
 import { runningWith } from './running.ts';
@@ -43,14 +44,18 @@ export async function checkConfig(
   return findings.some(({ kind }) => kind === 'error') ? EXIT.fault : EXIT.ok;
 }
 
-/** Of the data directory, or those of the workers; what several tell is told once. */
+/** What is kept of former decisions, in the data directory, or those of the workers; what several tell is told once. */
 async function checkChoices(config: Config): Promise<readonly ConfigFinding[]> {
   try {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
-    const checks = configs.flatMap((one) => [checkFormerTopic(one), checkChoice(one)]);
+    const checks: Promise<ConfigFinding | undefined | void>[] = [
+      ...configs.map(checkFormerTopic),
+      ...configs.map(checkChoice),
+      ...configs.flatMap(readKept),
+    ];
     const found = await Promise.all(checks.map((check) => check.catch(faultOf)));
-    const findings = found.filter((finding) => finding !== undefined);
+    const findings = found.flatMap((finding) => finding ?? []);
     return [...new Map(findings.map((finding) => [finding.says, finding])).values()];
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
