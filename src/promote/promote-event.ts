@@ -25,7 +25,13 @@ export type PromoteEvent =
       readonly warnings: readonly string[];
       readonly problems: readonly string[];
     }
-  | { readonly event: 'held'; readonly proxy: string; readonly primary: string }
+  /** `storedTo`: what the proxy received by then the primary surely stores, with a minute to spare; null: it doesn't say. */
+  | {
+      readonly event: 'held';
+      readonly proxy: string;
+      readonly primary: string;
+      readonly storedTo: string | null;
+    }
   /** Of these lanes so many records are undone: they were received after the moment, and before the hold. */
   | {
       readonly event: 'undoing';
@@ -56,4 +62,16 @@ export type PromoteEvent =
   | { readonly event: 'released'; readonly proxy: string }
   | { readonly event: 'live'; readonly proxy: string }
   | { readonly event: 'trouble'; readonly reason: string }
-  | { readonly event: 'done'; readonly target: string; readonly standby: string };
+  | {
+      readonly event: 'done';
+      readonly target: string;
+      readonly standby: string;
+      /** What was held by this run. */
+      readonly before: {
+        readonly primaries: readonly string[];
+        /** What any of the proxies received by then it surely stores; null: with more than one, or where others were switched by an earlier run. */
+        readonly storedTo: string | null;
+        /** It has what was undone. */
+        readonly undone: boolean;
+      };
+    };

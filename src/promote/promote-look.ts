@@ -5,6 +5,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, aroundProblems, type Cut, cutOf, leftOutProblems } from './as-of.ts';
 import { addressOf, isBegun, isSwitched } from './new-primary.ts';
+import { storedToOf } from './old-primary.ts';
 import { checkPromotion } from './promote-checks.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import {
@@ -25,6 +26,8 @@ export interface Looked {
   readonly open: readonly Admin[];
   readonly seen: StandbyView;
   readonly views: readonly ProxyView[];
+  /** By proxy: what it received by then, epoch ms, its primary surely stores. */
+  readonly storedTo: ReadonlyMap<string, number>;
   /** Some were switched by a run before this one, or some workers. */
   readonly isAnySwitched: boolean;
 }
@@ -45,6 +48,7 @@ export async function lookAtAll({
 }): Promise<Looked> {
   // First, as it may take seconds: a lane that a proxy began meanwhile must be known as its own.
   const seen = await standbyOf(standby, asOf, clock);
+  const askedMs = clock.now();
   const views = await Promise.all(proxies.map((proxy) => view(proxy, proxyView, 'proxy')));
   const target = addressOf(seen, to);
   const open = proxies.filter((_proxy, index) => {
@@ -82,7 +86,7 @@ export async function lookAtAll({
     warnings,
     problems: [...problems, ...unreached, ...later.problems],
   };
-  return { checked, open, seen, views, isAnySwitched };
+  return { checked, open, seen, views, storedTo: storedToOf(views, askedMs), isAnySwitched };
 }
 
 const LIMITS = { looks: 8, lookMs: 1_000 } as const;
@@ -133,6 +137,9 @@ async function laterOf(
   return { records, problems };
 }
 
+const LOST =
+  ' One that is lost while proxies are held: docs/PROMOTE.md, The standby is lost on the way.';
+
 async function view<V>(
   admin: Admin,
   parse: (address: string, status: unknown) => V | undefined,
@@ -143,7 +150,7 @@ async function view<V>(
   if (answer.kind !== 'answered') {
     throw refused(
       `${what} ${address}: ${answer.reason}`,
-      `Name the --admin address of the ${what}.`,
+      `Name the --admin address of the ${what}.${what === 'standby' ? LOST : ''}`,
     );
   }
   const seen = parse(address, answer.value);

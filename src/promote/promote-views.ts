@@ -12,6 +12,8 @@ export interface ProxyView {
   /** Those of its workers: more than one where some were switched and others were not. */
   readonly primaries: readonly string[];
   readonly isHeld: boolean;
+  /** Age of the oldest record that its primary may not store, 0 for none; undefined: it isn't told. */
+  readonly unconfirmedSeconds: number | undefined;
   /** Whether answers wait for its primary. */
   readonly isLive: boolean;
   /** Whether it shares a topic with other proxies, maybe. */
@@ -120,6 +122,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     primary: held['url'],
     primaries: textsOf(held['urls']) ?? [held['url']],
     isHeld: held['heldSince'] !== null,
+    unconfirmedSeconds: numberOf(held['unconfirmedSeconds']),
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,
     kafka: textOf(fieldsOf(fieldsOf(kafka)['state'])['kind']),
@@ -246,6 +249,10 @@ function doubtOf(doubt: unknown): string | undefined {
 function textsOf(value: unknown): string[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return (value as readonly unknown[]).map(String);
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

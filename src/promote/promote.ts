@@ -7,6 +7,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkAsOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
+import { beforeOf } from './old-primary.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -37,6 +38,9 @@ interface Held {
   /** What the new primary is to contain of it; as held at first. */
   lanes: readonly LaneEnd[];
   readonly sinceMs: number;
+  readonly before: string;
+  /** What it received by then, epoch ms, what is held surely stores; undefined: it isn't known. */
+  readonly storedToMs: number | undefined;
 }
 
 /**
@@ -65,13 +69,13 @@ export class Promotion {
   /** Throws PROMOTE_REFUSED when nothing has changed in the end, and PROMOTE_UNFINISHED when it must be run again. */
   async run(signal: AbortSignal): Promise<void> {
     const { standby, isDryRun } = this.#options;
-    const { target, open, seen, views, isAnySwitched } = await this.#check();
+    const { target, open, seen, views, storedTo, isAnySwitched } = await this.#check();
     if (isDryRun) return;
     let held: readonly Held[];
     let drained: DrainView;
     let wanted: Wanted;
     try {
-      held = await this.#hold(open);
+      held = await this.#hold(open, storedTo);
       const known = isAnySwitched ? seen.fork : undefined;
       const named = new Set(
         [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
@@ -97,7 +101,8 @@ export class Promotion {
     const switched = { to: target, contained, since, ...(fork && { fork }) };
     await this.#switch(held, switched, isAnySwitched);
     await this.#untilLive(target);
-    tell({ event: 'done', target, standby: standby.address });
+    const before = beforeOf(held, { isAll: !isAnySwitched, isUndone: asOf !== undefined });
+    tell({ event: 'done', target, standby: standby.address, before });
   }
 
   async #check(): Promise<Omit<Looked, 'checked'> & { readonly target: string }> {
@@ -152,7 +157,10 @@ export class Promotion {
     return { lanes: held.flatMap(({ lanes }) => lanes), fork, to, named, after };
   }
 
-  async #hold(open: readonly Admin[]): Promise<readonly Held[]> {
+  async #hold(
+    open: readonly Admin[],
+    storedTo: ReadonlyMap<string, number>,
+  ): Promise<readonly Held[]> {
     const { clock, tell } = this.#options;
     const holds = await Promise.allSettled(
       open.map(async (proxy) => {
@@ -161,8 +169,12 @@ export class Promotion {
         const { url, lanes: told } = fieldsOf(value);
         const lanes = parseLaneEnds(told);
         if (lanes === undefined) throw new Error(`proxy ${proxy.address} answers something else`);
-        tell({ event: 'held', proxy: proxy.address, primary: String(url) });
-        return { proxy, lanes, sinceMs };
+        const { address } = proxy;
+        const before = String(url);
+        const storedToMs = storedTo.get(address);
+        const by = storedToMs === undefined ? null : formatInstant(storedToMs);
+        tell({ event: 'held', proxy: address, primary: before, storedTo: by });
+        return { proxy, lanes, sinceMs, before, storedToMs };
       }),
     );
     // None is under way any more that could come after a release.

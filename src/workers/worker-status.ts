@@ -22,9 +22,16 @@ export function mergeStatus(statuses: readonly unknown[]): object {
       ...mergeFeedings(primaries),
       urls: [...new Set(primaries.map(({ url }) => url))],
       state: away?.['state'],
+      unconfirmedSeconds: oldestOf(primaries),
     },
     ...(kafka !== undefined && { kafka: { topic: fieldsOf(kafka)['topic'] } }),
   };
+}
+
+/** Undefined: one of them doesn't say. */
+function oldestOf(primaries: readonly Readonly<Record<string, unknown>>[]): number | undefined {
+  const ages = primaries.map(({ unconfirmedSeconds }) => Number(unconfirmedSeconds));
+  return ages.some(Number.isNaN) ? undefined : Math.max(...ages);
 }
 
 /** As one that is held tells of itself: what is not the same everywhere is told of those that are held, or of the old primary. */

@@ -26,6 +26,7 @@ class FakeWorker implements WorkerView {
   heldSince: string | null = null;
   isRefusing = false;
   trouble: string | null = null;
+  unconfirmedSeconds: number | undefined = 0;
   startedAt: readonly string[] | undefined;
 
   constructor(number: number) {
@@ -38,7 +39,11 @@ class FakeWorker implements WorkerView {
         version: '1',
         connections: 3,
         log: { taking: true, lanes: [`later-${this.place.number}`] },
-        primary: { ...this.#feeding(), state: { kind: 'live' } },
+        primary: {
+          ...this.#feeding(),
+          state: { kind: 'live' },
+          unconfirmedSeconds: this.unconfirmedSeconds,
+        },
         kafka: { topic: 't' },
       }),
       health: () => ({ ok: true, reasons: [], degraded: [] }),
@@ -127,6 +132,13 @@ describe('workers, to a promotion', () => {
     expect(await all.post('/primary/probe', {})).toMatchObject({
       value: { trouble: 'no route', startedAt: ['monday'] },
     });
+  });
+
+  test('are as old, of what the primary may not store, as the oldest of them', async () => {
+    second.unconfirmedSeconds = 30;
+    expect((await view())?.unconfirmedSeconds).toBe(30);
+    first.unconfirmedSeconds = undefined;
+    expect((await view())?.unconfirmedSeconds).toBeUndefined();
   });
 
   test('are switched once all of them are', async () => {

@@ -14,7 +14,7 @@ export function describePromoteEvent(event: PromoteEvent): string {
     case 'checked':
       return checkedLines(event).join('\n');
     case 'held':
-      return `${event.proxy}  held: nothing goes to ${event.primary} any more`;
+      return `${event.proxy}  held: nothing goes to ${event.primary} any more${storedTo(event)}`;
     case 'undoing':
       return `${event.records} records of ${event.lanes} lanes, received after ${event.asOf}, are undone: the log keeps them, and says so (fork ${event.fork})`;
     case 'draining':
@@ -30,8 +30,26 @@ export function describePromoteEvent(event: PromoteEvent): string {
     case 'trouble':
       return event.reason;
     case 'done':
-      return `${event.target} is the primary. Name it in the configuration of each proxy, and stop the standby at ${event.standby}: it follows no more.`;
+      return doneLines(event).join('\n');
   }
+}
+
+function storedTo({ storedTo: time }: Held): string {
+  return time === null ? '' : `; it surely stores what was received by ${time}`;
+}
+
+function doneLines({ target, standby, before }: Done): string[] {
+  const { primaries, storedTo: time, undone } = before;
+  const old = primaries.join(' and ');
+  const done = `${target} is the primary. Name it in the configuration of each proxy, and stop the standby at ${standby}: it follows no more.`;
+  if (old === '') return [done];
+  if (undone)
+    return [done, `${old} has what was undone: it needs empty tables to become a standby.`];
+  const back =
+    time === null
+      ? `To make a standby of ${old}: docs/PROMOTE.md, Failing back.`
+      : `To make a standby of ${old}, with what it has: --begin ${time} (docs/PROMOTE.md, Failing back).`;
+  return [done, back];
 }
 
 function drainingLine({ sent, records, lanes }: Draining): string {
@@ -51,6 +69,8 @@ function drainedLine({ proxy, lane, held, contains, fromLog, asOf }: Drained): s
   return `${proxy}  sent up to ${lane}/${held}; the new primary contains up to ${contains}${rest}`;
 }
 
+type Held = Extract<PromoteEvent, { event: 'held' }>;
+type Done = Extract<PromoteEvent, { event: 'done' }>;
 type Draining = Extract<PromoteEvent, { event: 'draining' }>;
 type Drained = Extract<PromoteEvent, { event: 'drained' }>;
 type Checked = Extract<PromoteEvent, { event: 'checked' }>;

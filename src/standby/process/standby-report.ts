@@ -78,11 +78,7 @@ export class StandbyReport {
         metrics.bypasses.inc();
         logger.warn({ lane, firstSeq, lastSeq }, BYPASSED);
       },
-      forked: ({ id, at }) =>
-        logger.warn(
-          { fork: id, at: formatInstant(at) },
-          'the log went on from this moment: the target does without what was undone',
-        ),
+      forked: ({ id, at }) => logger.warn({ fork: id, at: formatInstant(at) }, FORKED),
       deadLetters: (suspects) => {
         metrics.deadLetters.inc(suspects.length);
         const [first] = suspects;
@@ -180,6 +176,8 @@ export function hasCaughtUp(
 
 const DRAINING = 'it comes to contain all that the primary was sent, to take its place';
 export const BYPASSED = 'a change went round the log: the target does not get it';
+const FORKED =
+  'the log went on from this moment: the target gets nothing of what was undone. One that was the primary until then has it, and keeps it: that needs empty tables first (docs/PROMOTE.md, Failing back)';
 export const PROMOTED = 'its target was made the primary: it follows no more';
 
 /** A lane that has sent nothing for longer is told only where the target may lack something of it. */

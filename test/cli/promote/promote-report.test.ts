@@ -35,8 +35,30 @@ test('a drain tells what is still to be applied from what is only watched', () =
   expect(others).toContain('what others may have received by then');
 });
 
+test('the end says how the old primary may become a standby', () => {
+  const at = '2026-06-01T12:00:00.000Z';
+  expect(toldAtTheEnd(at)).toContain(`standby of http://old:4242, with what it has: --begin ${at}`);
+  expect(toldAtTheEnd(null)).toContain('docs/PROMOTE.md, Failing back');
+  expect(toldAtTheEnd(at, true)).toContain('it needs empty tables');
+  expect(toldAtTheEnd(at, true)).not.toContain('--begin');
+  expect(toldAtTheEnd(null, false, [])).not.toContain('\n');
+});
+
 test('as JSON each event names the contract', () => {
   expect(promoteEventAsJson({ event: 'live', proxy: 'a:1' })).toBe(
     '{"contract":"tsdb-wal promote","version":1,"event":"live","proxy":"a:1"}',
   );
 });
+
+function toldAtTheEnd(
+  storedTo: string | null,
+  undone = false,
+  primaries: readonly string[] = ['http://old:4242'],
+): string {
+  return describePromoteEvent({
+    event: 'done',
+    target: 'http://new:4242',
+    standby: 's:1',
+    before: { primaries, storedTo, undone },
+  });
+}

@@ -54,6 +54,8 @@ export class FakeProxy extends FakeAdmin {
   fencedBy: Term | undefined;
   /** With which it was switched: since when it counts. */
   since: number | undefined;
+  /** Undefined: it doesn't tell. */
+  unconfirmedSeconds: number | undefined = 0;
   /** Those of its workers. */
   urls: readonly string[] | undefined;
   end: number;
@@ -112,7 +114,11 @@ export class FakeProxy extends FakeAdmin {
       version: VERSION,
       log: { taking: true, lanes: [this.lane, ...this.later] },
       kafka: {},
-      primary: { ...primary, state: { kind: 'live' } },
+      primary: {
+        ...primary,
+        state: { kind: 'live' },
+        unconfirmedSeconds: this.unconfirmedSeconds,
+      },
     };
   }
 }

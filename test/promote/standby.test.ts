@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { NEW, OLD, PromoteScene } from './kit/promote-scene.ts';
+import { NEW, OLD, PromoteScene, SILENT } from './kit/promote-scene.ts';
 
 let scene: PromoteScene;
 
@@ -28,5 +28,13 @@ describe('a promotion of a standby whose target may have lost what it took', () 
     expect(scene.events[0]).toMatchObject({
       warnings: [expect.stringContaining(SAID) as string],
     });
+  });
+});
+
+test('a promotion says where to read on when the standby is away, as it may be for good', async () => {
+  scene.standby.answers.set('/status', [SILENT('before')]);
+  await expect(scene.promote()).rejects.toMatchObject({
+    code: 'PROMOTE_REFUSED',
+    hint: expect.stringContaining('The standby is lost on the way') as string,
   });
 });
