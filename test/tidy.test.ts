@@ -54,7 +54,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   promote: ['record', 'admin', 'runtime'],
 };
 
-/** Each outside package lives behind the folders named here, so it can be replaced there. */
+/** Each outside package is imported by the folders named here only, so it can be replaced there. */
 const OWNERS: Record<string, readonly string[]> = {
   fastify: ['ingest', 'admin'],
   undici: ['opentsdb'],
@@ -128,7 +128,7 @@ describe('src', () => {
     expect(broken.map(arrow)).toEqual([]);
   });
 
-  test('keeps each outside package behind its owners', () => {
+  test('imports each outside package in the folders of its owners only', () => {
     const broken = imports.filter(({ folder, target }) => {
       const owners = OWNERS[target];
       return owners !== undefined && !owners.includes(folder.split('/')[0] ?? '');

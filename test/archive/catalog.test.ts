@@ -208,7 +208,7 @@ describe('the index of closed months', () => {
     const files = hastyStore(folder.path);
     await putBegin(files, begin);
     for (let n = 0; n < 400; n += 1) {
-      // The time of what is behind a hole begins where what is before it ends.
+      // The time of what is after a hole begins where what is before it ends.
       const { fromMs } = segmentAt(n === 41 ? 40 : n);
       if (n !== 40) await putEmptySegment(files, { ...segmentAt(n), fromMs });
     }

@@ -4,7 +4,7 @@ import type { TrueLane } from './history.ts';
 export const isCovered = ({ objects }: TrueLane, seq: number): boolean =>
   objects.some(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
 
-/** The sequence up to which a lane's end is known from those behind it. */
+/** The sequence up to which a lane's end is known from those after it. */
 export const endOf = (lanes: readonly TrueLane[], { lane }: TrueLane): number =>
   Math.max(
     ...lanes.map(({ begin }) => (begin.previous?.lane === lane ? begin.previous.lastSeq : -1)),

@@ -88,15 +88,15 @@ describe('damage', () => {
       return computeCoverage(lanesOf(lane, { begin: beginOf(2, 100, { host: 'g' }) }));
     };
     const lost = { firstSeq: 91, lastSeq: 100, fromMs: 200 };
-    const behind = { firstSeq: 101, lastSeq: null, fromMs: 300 };
+    const after = { firstSeq: 101, lastSeq: null, fromMs: 300 };
     expect(retired(true)).toMatchObject({ holes: [lost], lanes: [{ coveredToMs: 'ended' }, {}] });
     expect(retired(false)).toMatchObject({
-      holes: [lost, behind],
+      holes: [lost, after],
       lanes: [{ coveredToMs: 'ended' }, {}],
     });
   });
 
-  test('of what is behind the end that the next lane names is a hole, too', () => {
+  test('of what comes after the end that the next lane names is a hole, too', () => {
     const objects = [spanOf(1, 100, 100, 200)];
     const damaged = [{ ...spanOf(101, 150, 200, 300), reason: 'x is damaged' }];
     const second = beginOf(2, 300, { previous: { lane: laneId(1), lastSeq: 100 } });

@@ -218,13 +218,13 @@ describe('a moment to restore to', () => {
     expect([100, 150, 199].map((time) => check(time).kind)).toEqual(Array(3).fill('reachable'));
   });
 
-  test('before the history or behind the safe time is told with the nearest that can be had', () => {
+  test('before the history or after the safe time is told with the nearest that can be had', () => {
     expect(check(99)).toMatchObject({ kind: 'unreachable', nearestAfter: 100 });
     expect(check(400)).toMatchObject({ kind: 'unreachable', nearestBefore: 199 });
     expect(check(400, true)).toMatchObject({ kind: 'unreachable', nearestBefore: 399 });
   });
 
-  test('behind a hole is refused with the hole and the last time before it, unless holes are allowed', () => {
+  test('after a hole is refused with the hole and the last time before it, unless holes are allowed', () => {
     const holes = [expect.objectContaining({ firstSeq: 6, lastSeq: 8 })];
     for (const time of [200, 399]) {
       expect(check(time)).toEqual({ kind: 'hole', holes, nearestBefore: 199 });

@@ -187,7 +187,7 @@ export class FakeMember implements TopicMember {
       }
       const frame = this.#topic.at(partition, offset);
       if (frame === undefined) continue;
-      // Behind the others, so that all come by turns.
+      // After the others, so that all come by turns.
       this.#positions.delete(partition);
       this.#positions.set(partition, offset + 1);
       if (frame !== 'foreign') return { kind: 'frame', frame };

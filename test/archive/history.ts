@@ -15,10 +15,10 @@ export interface TrueLane {
 export const laneId = (n: number): string => n.toString(16).padStart(16, '0');
 
 const laneShape = fc.record({
-  /** Milliseconds behind the end of the lane before it. */
+  /** Milliseconds after the end of the lane before it. */
   pauseMs: fc.nat(3),
-  /** Behind which of the lanes before it: mostly the last, another when a directory was copied. */
-  behind: fc.nat(5).map((n) => (n < 4 ? 0 : n - 3)),
+  /** After which of the lanes before it: mostly the last, another when a directory was copied. */
+  after: fc.nat(5).map((n) => (n < 4 ? 0 : n - 3)),
   stepsMs: fc.array(fc.nat(2), { minLength: 1, maxLength: 12 }),
   cuts: fc.infiniteStream(fc.boolean()),
   /** 0: not archived. 1-4: archived alone. 5: merged with those before it. */
@@ -31,7 +31,7 @@ export const history: fc.Arbitrary<readonly TrueLane[]> = fc
   .map((shapes) => {
     const lanes: TrueLane[] = [];
     for (const [index, shape] of shapes.entries()) {
-      const previous = lanes.at(-1 - shape.behind) ?? lanes.at(-1);
+      const previous = lanes.at(-1 - shape.after) ?? lanes.at(-1);
       lanes.push(laneOf(index, previous, shape));
     }
     return lanes;

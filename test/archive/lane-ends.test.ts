@@ -16,7 +16,7 @@ describe('a lane that was ended by hand', () => {
   const cover = (fields: Partial<LaneHoldings>) =>
     computeCoverage(lanesOf({ objects, ...fields, begin: beginOf(1, 100) }, other));
 
-  test('holds nothing back, and lacks what may have come behind its last record', () => {
+  test('holds nothing back, and lacks what may have come after its last record', () => {
     expect(cover({})).toMatchObject({ safeTimeMs: 199, holes: [] });
     const coverage = cover({ retirements: [retirement] });
     expect(coverage).toMatchObject({ safeTimeMs: 899, restorable: [{ fromMs: 100, toMs: 199 }] });

@@ -8,7 +8,7 @@ export const EVER = { from: 0, to: Number.MAX_SAFE_INTEGER };
 /** Of the first points of the histories. */
 export const INSTANT_MS = 1_500_000_000_000;
 
-/** `lane/seq/index` of what fits, in order, by the plainest reading of the filter; `!` behind it if it was refused, `~` if it is undone. */
+/** `lane/seq/index` of what fits, in order, by the plainest reading of the filter; `!` after it if it was refused, `~` if it is undone. */
 export function plainSearch(lanes: readonly MadeLane[], filter: WriteFilter): string[] {
   const { received, instants = EVER, metric = '*', tags = [], value } = filter;
   const refused = new Set<string>();

@@ -152,7 +152,7 @@ describe('registering lanes', () => {
   });
 
   describe('that a repository is to hold from some point on', () => {
-    test('begins with what the log still has, behind nothing', async () => {
+    test('begins with what the log still has, after nothing', async () => {
       await using the = await scene(2);
       await removeLane(the.wal, present((await lanesOf(the.wal))[0]));
       const { lastSeq } = await removeFirstFile(the.wal, 0);
@@ -239,7 +239,7 @@ describe('registering lanes', () => {
       await putSegment(the.repository.store, { lane, level: 'minute', ...span });
       await writeLog(the.wal, 1, RECORDS);
       await expect(register(the)).rejects.toMatchObject({ code: 'WAL_ROLLED_BACK' });
-      // A later start opens one more lane, behind that which was refused.
+      // A later start opens one more lane, after that which was refused.
       await writeLog(the.wal, 1, RECORDS);
       await expect(register(the)).rejects.toMatchObject({ code: 'WAL_ROLLED_BACK' });
       const [, ...refused] = await lanesOf(the.wal);

@@ -241,7 +241,7 @@ describe('a search for writes', { timeout: 120_000 }, () => {
     expect(writesOf(lacking)).toEqual(whole.slice(20));
   });
 
-  test('tells what is lost to damage before the writes behind it, as windows come to it', async () => {
+  test('tells what is lost to damage before the writes after it, as windows come to it', async () => {
     await using made = await Fabricated.create();
     await made.write(HUNDRED, minutesOf(10));
     const data = await dataObjects(made, 'minute');

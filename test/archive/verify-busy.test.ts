@@ -131,7 +131,7 @@ class BusyStore extends FileStore {
 }
 
 /**
- * Three lanes, each behind the one before; minutes, of which some are merged, and data of one who lost a race. All are
+ * Three lanes, each after the one before; minutes, of which some are merged, and data of one who lost a race. All are
  * registered while the first one is still being archived, as after two starts in a row.
  */
 function archiverSteps(): Step[] {

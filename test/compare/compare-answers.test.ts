@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000;
 const BASE_MS = 1_780_000_000_000 - (1_780_000_000_000 % HOUR_MS);
 const SPAN = { metric: 'm', fromMs: BASE_MS, toMs: BASE_MS + 2 * HOUR_MS - 1 };
 
-/** What two OpenTSDBs show at one instant, and what both show behind it. */
+/** What two OpenTSDBs show at one instant, and what both show after it. */
 const PAIRS = [
   ['5', '5', '6', 'equal'],
   ['5', '6', '7', 'different'],

@@ -12,7 +12,7 @@ describe('what a log lacks was written', () => {
   test.each([
     ['never, without a hole', [FIRST], undefined],
     [
-      'by the end of the first segment behind it',
+      'by the end of the first segment after it',
       [{ ...FIRST, objects: [...FIRST.objects, spanOf(8, 9, 200, 300), spanOf(10, 12, 300, 400)] }],
       300,
     ],
@@ -27,7 +27,7 @@ describe('what a log lacks was written', () => {
       300,
     ],
     [
-      'nobody knows when, behind a lane that was ended for good',
+      'nobody knows when, after a lane that was ended for good',
       [{ ...FIRST, retirements: [{ ...RETIREMENT, lastSeq: 5 }] }],
       Infinity,
     ],
@@ -36,15 +36,13 @@ describe('what a log lacks was written', () => {
     expect(latestLacking(computeCoverage(holdings).holes, holdings)).toBe(expected);
   });
 
-  test('by the end of the first whole segment behind several that are damaged, and still listed', () => {
+  test('by the end of the first whole segment after several that are damaged, and still listed', () => {
     const spoilt = [spanOf(6, 7, 200, 250), spanOf(8, 9, 250, 300), spanOf(10, 12, 300, 400)];
-    const behind = spanOf(13, 14, 400, 500);
+    const after = spanOf(13, 14, 400, 500);
     const { objects } = FIRST;
     const damaged = spoilt.map((span) => Object.assign({ reason: 'it is damaged' }, span));
-    const { holes } = computeCoverage(
-      lanesOf({ ...FIRST, objects: [...objects, behind], damaged }),
-    );
-    const listed = lanesOf({ ...FIRST, objects: [...objects, ...spoilt, behind] });
+    const { holes } = computeCoverage(lanesOf({ ...FIRST, objects: [...objects, after], damaged }));
+    const listed = lanesOf({ ...FIRST, objects: [...objects, ...spoilt, after] });
     // The last one is damaged by then: it is told with the hole.
     expect(latestLacking(holes, listed)).toBe(Math.min(500, holes[0]?.toMs ?? 500));
     expect(latestLacking(holes, listed)).toBeGreaterThanOrEqual(400);

@@ -18,7 +18,7 @@ interface Case {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** The line that is sent, behind its transport, or why none is. */
+/** The line that is sent, after its transport, or why none is. */
 function plan(given: Case): string {
   const { kind = 'missing', source, instantMs = SECOND * 1_000, isShownExactly = true } = given;
   const { answer, fixesDuplicates = true, log = {}, tags = { h: 'a' }, target = null } = given;

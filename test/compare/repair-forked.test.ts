@@ -102,7 +102,7 @@ async function repaired(send: (topic: FakeTopic) => void): Promise<Compared> {
   return { ...compared, told };
 }
 
-/** Received behind the look at both sides, so that the log is known up to that. */
+/** Received after the look at both sides, so that the log is known up to that. */
 function forkedLane(): MadeLane {
   const lane = laneId(0, 1);
   const startMs = Date.now() + 60_000;

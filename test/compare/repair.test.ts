@@ -214,7 +214,7 @@ describe('a repair with a log', { timeout: 60_000 }, () => {
   });
 });
 
-/** Received behind the look at both sides, so that the log is known up to that. */
+/** Received after the look at both sides, so that the log is known up to that. */
 function laneToCome(points: number, cut = 7): MadeLane {
   return madeLane(laneId(0, 1), 'h', shape({ points, cut, startMs: Date.now() + 60_000 }));
 }

@@ -85,7 +85,7 @@ export function describeObjectStore(kind: string, open: () => Promise<OpenedStor
       expect(await store.create('a/b', bytes('2'))).toBe('created');
     });
 
-    test('lists in byte order, by whole segments of the prefix, behind `after`', async () => {
+    test('lists in byte order, by whole segments of the prefix, what comes after `after`', async () => {
       const word = fc.constantFrom('a', 'a-', 'a0', 'a.b', 'ab', 'b', 'B', '_', '0');
       const name = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join('/'));
       // A name can't be another one's folder.
@@ -98,10 +98,10 @@ export function describeObjectStore(kind: string, open: () => Promise<OpenedStor
           const { store } = opened;
           for (const one of created) await store.create(one, bytes(one));
           const sorted = created.toSorted();
-          const behind = sorted.filter((one) => after === null || one > after);
+          const later = sorted.filter((one) => after === null || one > after);
           const asked = after === null ? undefined : after;
-          expect(await namesOf(store, '', asked)).toEqual(behind);
-          const below = behind.filter((one) => one.startsWith(`${prefix}/`));
+          expect(await namesOf(store, '', asked)).toEqual(later);
+          const below = later.filter((one) => one.startsWith(`${prefix}/`));
           expect(await namesOf(store, prefix, asked)).toEqual(below);
         }),
         { numRuns: 60 },

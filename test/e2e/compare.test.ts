@@ -62,7 +62,7 @@ const LOG: MadeLane = {
   records: [
     record('http', `put cmp.large ${BASE} 9007199254740993 h=c`),
     record('telnet', `put cmp.float ${BASE} 0.25 h=t`),
-    // The log is known up to a time behind the comparison.
+    // The log is known up to a time after the comparison.
     { receivedAt: Date.now() + 3_600_000, transport: 'log', lines: ['!tick {}'] },
   ],
 };

@@ -14,7 +14,7 @@ describe('a start on a data directory', () => {
     const [last] = (await scene.segments()).slice(-1);
     const frame = last?.frames.at(-1);
     if (last === undefined || frame === undefined) throw new Error('the log is empty');
-    // The first half of a frame, behind the last.
+    // The first half of a frame, after the last.
     const torn = Buffer.alloc(frame.end - frame.start);
     await scene.change(last, async (file) => {
       await file.read(torn, 0, torn.length, frame.start);

@@ -83,7 +83,7 @@ describeOnStack('the comparison after a restore', (stack) => {
     await using scene = await RestoreScene.of(inexactHistory(prefix));
     const end = await scene.restore('safe', tsd.url);
     expect(await scene.faults(end, tsd, scene.history.safeMs)).toEqual([]);
-    // An integer with a float right behind it in its series is shown as a double: the large one and a small one.
+    // An integer with a float right after it in its series is shown as a double: the large one and a small one.
     expect(end.result?.verification).toMatchObject({ cells: 11, exact: 9, inexact: 2 });
   });
 });

@@ -54,7 +54,7 @@ describeOnStack('proxies that write to one primary', (offered) => {
       // The earlier one is the later one here.
       await lane.put('telnet', linesOf(metric, 2).slice(INSTANTS / 2));
     }
-    // In one millisecond, behind what another put.
+    // In one millisecond, after what another put.
     await third.put('http', linesOf('at.once', 0));
     await sleep(200);
     await cutOff.put('http', [...linesOf('at.once', 1), ...linesOf('at.once', 2)]);

@@ -33,11 +33,11 @@ describeOnStack('what is stored', (stack) => {
     expect(direct).toHaveLength(
       2 * (2 * VALUES.length + JSON_VALUES.length + TELNET_VALUES.length),
     );
-    await expect.poll(() => scanAll(run.behind), { timeout: 20_000 }).toEqual(direct);
+    await expect.poll(() => scanAll(run.proxied), { timeout: 20_000 }).toEqual(direct);
     // The scan does not tell a float on 4 bytes from one on 8. Cells of another form would be further ones.
-    await run.sendAll(run.behind.port);
+    await run.sendAll(run.proxied.port);
     await sleep(2_000);
-    expect(await scanAll(run.behind)).toEqual(direct);
+    expect(await scanAll(run.proxied)).toEqual(direct);
   });
 
   test('comes in bodies that OpenTSDB takes, with enable_chunked=false', async () => {
@@ -48,20 +48,20 @@ describeOnStack('what is stored', (stack) => {
     expect(body.length).toBeGreaterThan(100_000);
     expect((await new HttpCollector(run.direct.port).send(body)).status).toBe(400);
     expect(await run.http.put(lines)).toBeUndefined();
-    await expect.poll(() => missingIn(run.behind.url, lines), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => missingIn(run.proxied.url, lines), { timeout: 20_000 }).toEqual([]);
   });
 });
 
-/** One OpenTSDB behind the proxy, and one that is put to directly. */
+/** One OpenTSDB that the proxy puts to, and one that is put to directly. */
 class Run implements AsyncDisposable {
   readonly http: HttpCollector;
 
-  readonly behind: Tsd;
+  readonly proxied: Tsd;
   readonly direct: Tsd;
   readonly proxy: ProxyProcess;
 
-  private constructor(behind: Tsd, direct: Tsd, proxy: ProxyProcess) {
-    this.behind = behind;
+  private constructor(proxied: Tsd, direct: Tsd, proxy: ProxyProcess) {
+    this.proxied = proxied;
     this.direct = direct;
     this.proxy = proxy;
     this.http = new HttpCollector(proxy.port);
@@ -71,12 +71,12 @@ class Run implements AsyncDisposable {
     stack: { opentsdb(name: string, choice: { settings: Settings }): Promise<Tsd> },
     settings: Settings,
   ): Promise<Run> {
-    const behind = await stack.opentsdb('values-behind', { settings });
+    const proxied = await stack.opentsdb('values-proxied', { settings });
     const direct = await stack.opentsdb('values-direct', { settings });
     return new Run(
-      behind,
+      proxied,
       direct,
-      await ProxyProcess.start({ primary: behind.url, until: 'live' }),
+      await ProxyProcess.start({ primary: proxied.url, until: 'live' }),
     );
   }
 
@@ -106,7 +106,7 @@ class Run implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.http.close();
     await this.proxy[Symbol.asyncDispose]();
-    await this.behind.kill9();
+    await this.proxied.kill9();
     await this.direct.kill9();
   }
 }

@@ -265,7 +265,7 @@ describe('the fold', () => {
 });
 
 describe('the size of batches', () => {
-  test('halves down to one point, and grows only behind what failed', () => {
+  test('halves down to one point, and grows only after what failed', () => {
     const size = new BatchSize({ points: 8, bytes: 100_000 });
     size.noteFailed(batchOf(8, 100));
     size.noteFailed(batchOf(4, 100));

@@ -73,7 +73,7 @@ interface Sent extends Write {
   readonly isOfOthers: boolean;
 }
 
-/** What is sent of what stands behind a place. */
+/** What is sent of what comes after a place. */
 async function sentFrom(
   foresight: Foresight,
   from: number,

@@ -29,7 +29,7 @@ describe('the forks of a data directory', () => {
     expect([1_999, 2_000].map((ms) => idsAround(again, ms).length)).toEqual([1, 0]);
   });
 
-  test('are read from the log behind the place of the primary when their file was lost', async () => {
+  test('are read from the log after the place of the primary when their file was lost', async () => {
     await using folder = await tempDirectory('forks');
     const log = await TestLog.open(join(folder.path, 'wal'));
     await log.write(['put m 1 1 a=b', 'put m 2 2 a=b']);

@@ -176,7 +176,7 @@ describe('later writes of other lanes', () => {
       return winners.count;
     };
     expect(found(20)).toBe(0);
-    // Nor before what was put is flushed: it could come behind.
+    // Nor before what was put is flushed: it could come after that.
     expect(found(21, false)).toBe(0);
     expect(found(21)).toBe(1);
   });

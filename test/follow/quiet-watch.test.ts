@@ -11,13 +11,13 @@ const POINT = {
   low: 0,
 };
 
-describe('what is put now comes surely behind what was put before', () => {
+describe('what is put now comes surely after what was put before', () => {
   let canary: Canary;
   let quiet: QuietWatch;
   let answers: (boolean | undefined)[];
   const standing = (handled: number, nowMs: number): Promise<PutStanding> =>
     quiet.standing({ handled, flushedMs: 100, sinceMs: 100 }, nowMs);
-  const isBehind = async (handled: number, nowMs: number): Promise<boolean> =>
+  const isAfter = async (handled: number, nowMs: number): Promise<boolean> =>
     (await standing(handled, nowMs)) === 'after';
 
   beforeEach(() => {
@@ -39,10 +39,10 @@ describe('what is put now comes surely behind what was put before', () => {
 
   test('when it is proven stored and the TSD was quiet since, for which it is asked once', async () => {
     answers = [true, true];
-    expect(await isBehind(1, 150)).toBe(false);
+    expect(await isAfter(1, 150)).toBe(false);
     prove(160);
-    expect(await isBehind(1, 170)).toBe(true);
-    expect(await isBehind(1, 180)).toBe(true);
+    expect(await isAfter(1, 170)).toBe(true);
+    expect(await isAfter(1, 180)).toBe(true);
     expect(answers).toHaveLength(1);
   });
 
@@ -52,16 +52,16 @@ describe('what is put now comes surely behind what was put before', () => {
     canary.send(150);
     handle(1);
     canary.landed(true, 160);
-    expect(await isBehind(2, 170)).toBe(true);
+    expect(await isAfter(2, 170)).toBe(true);
     prove(180);
-    expect(await isBehind(3, 190)).toBe(false);
+    expect(await isAfter(3, 190)).toBe(false);
   });
 
   test('when the TSD does not say, which tells nothing of the next time', async () => {
     answers = [undefined, false];
     prove(160);
-    expect(await isBehind(1, 170)).toBe(true);
-    expect(await isBehind(1, 180)).toBe(false);
+    expect(await isAfter(1, 170)).toBe(true);
+    expect(await isAfter(1, 180)).toBe(false);
   });
 
   test('or is given up after ten seconds, unless it is known at last', async () => {

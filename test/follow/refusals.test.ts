@@ -16,7 +16,7 @@ async function pass(clock: AdvancingClock, seconds: number): Promise<void> {
 }
 
 /** Writes while the primary is away, so that refusals come too late. */
-async function writeBehind(rig: Rig, ...lines: readonly string[]): Promise<void> {
+async function writeDegraded(rig: Rig, ...lines: readonly string[]): Promise<void> {
   await rig.live();
   await rig.put('http', line('neighbour', 0));
   await rig.tsd.stop();
@@ -32,7 +32,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   test('is tried for a minute and at least three times, then a dead letter and an outcome record', async () => {
     const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
-    await writeBehind(rig, line('b', 1), line('x', 1), line('c', 1));
+    await writeDegraded(rig, line('b', 1), line('x', 1), line('c', 1));
     await pass(clock, 45);
     expect(await deadLetters(rig)).toEqual([]);
     await pass(clock, 45);
@@ -90,7 +90,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   test('is written down once, however often the log does not take its outcome', async () => {
     const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
-    await writeBehind(rig, line('x', 1));
+    await writeDegraded(rig, line('x', 1));
     const { writePath } = rig.proxy;
     const logging = vi.spyOn(writePath, 'logRefused').mockResolvedValue(false);
     await pass(clock, 90);
@@ -103,7 +103,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
 
   test('holds back the cursor, but nobody who waits for other points to be stored', async () => {
     await using rig = await Rig.start();
-    await writeBehind(rig, line('x', 1));
+    await writeDegraded(rig, line('x', 1));
     await rig.live();
     const outcome = await rig.put('http', line('d', 1));
     if (outcome.kind !== 'accepted') throw new Error(outcome.reason);
@@ -114,7 +114,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   test('is taken when the metric appears', async () => {
     const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
-    await writeBehind(rig, line('x', 1));
+    await writeDegraded(rig, line('x', 1));
     rig.tsd.faults = {};
     await pass(clock, 25);
     await until(() => rig.proxy.primary.open.suspects === 0, 'taken');
@@ -125,7 +125,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   test('is not final while nothing shows that the primary stores', async () => {
     const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
-    await writeBehind(rig, line('x', 1));
+    await writeDegraded(rig, line('x', 1));
     rig.tsd.storage.isOut = true;
     await pass(clock, 120);
     expect(await deadLetters(rig)).toEqual([]);
@@ -134,7 +134,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
   test('is let go when its instant is written again', async () => {
     const clock = new AdvancingClock();
     await using rig = await Rig.start({ clock });
-    await writeBehind(rig, line('x', 1, '1'));
+    await writeDegraded(rig, line('x', 1, '1'));
     await rig.live();
     rig.tsd.faults = {};
     await rig.put('http', line('x', 1, '2'));
@@ -146,7 +146,7 @@ describe.concurrent('a refusal that comes too late for an error', () => {
 
   test('holds the cursor, also across a start', async () => {
     await using rig = await Rig.start();
-    await writeBehind(rig, line('x', 1));
+    await writeDegraded(rig, line('x', 1));
     await moment(3_000);
     await rig.close();
     rig.tsd.faults = {};

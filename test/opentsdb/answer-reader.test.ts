@@ -88,7 +88,7 @@ test('an answer is read whole, however it is framed and in whatever pieces it co
   );
 });
 
-test('what comes behind an answer makes it the last one', () => {
+test('what comes after an answer makes it the last one', () => {
   const bytes = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 408 x\r\n');
   expect(new AnswerReader().read(bytes)).toEqual({ status: 200, body: '{}', isLast: true });
 });

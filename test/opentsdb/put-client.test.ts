@@ -116,7 +116,7 @@ test('puts under way at once have a connection each, and one that is free serves
   expect(await client.put(BODY)).toMatchObject({ kind: 'unanswered', isLate: false });
 });
 
-test('a put right behind an answer goes on another connection, as the first may have ended with it', async () => {
+test('a put right after an answer goes on another connection, as the first may have ended with it', async () => {
   const seen = new Set<Socket>();
   const primary = await serve((socket) => {
     seen.add(socket);
@@ -130,7 +130,7 @@ test('a put right behind an answer goes on another connection, as the first may 
   await client.close();
 });
 
-test('two connections are enough for puts one right behind the other', async () => {
+test('two connections are enough for puts one right after the other', async () => {
   const seen = new Set<Socket>();
   const primary = await serve((socket) => {
     seen.add(socket);
@@ -209,7 +209,7 @@ test.each([
     (socket: Socket) => socket.write(response(200, ALL_TAKEN).repeat(2)),
   ],
 ])(
-  'a TSD that ends the connection behind an answer gets the next put on another: it %s',
+  'a TSD that ends the connection after an answer gets the next put on another: it %s',
   async (_, answer) => {
     const seen = new Set<Socket>();
     const primary = await serve((socket) => {

@@ -5,7 +5,7 @@ const A = 'aaaaaaaaaaaaaaaa';
 const B = '00c0ffee00c0ffee';
 
 describe('the Via header', () => {
-  test('names each proxy behind those before it, and is read back in that order', () => {
+  test('names each proxy after those before it, and is read back in that order', () => {
     const one = viaWith(undefined, '1.1', A);
     expect(one).toBe(`1.1 tsdb-wal-${A}`);
     const both = viaWith(one, '1.0', B);

@@ -93,7 +93,7 @@ test('the archiver is told the priority that it is to have', async () => {
 });
 
 describe('a lane of the log', { timeout: 60_000 }, () => {
-  test('takes data once it is registered, and so does the one behind a leap of the clock', async () => {
+  test('takes data once it is registered, and so does the one after a leap of the clock', async () => {
     await using scene = await Scene.start('refuse');
     const { wal } = scene.log;
     expect(scene.log.append([LINE])).toBeUndefined();

@@ -16,7 +16,7 @@ test('a proxy is told of all that its log has, also of the record that opens it'
   expect(rig.proxy.durableAt).toBeGreaterThan(0);
 });
 
-test('a proxy whose log is lost behind an orderly stop knows where that ended', async () => {
+test('a proxy whose log is lost after an orderly stop knows where that ended', async () => {
   await using rig = await Rig.start();
   const { proxy } = rig;
   await expect.poll(() => proxy.wal.durable.seq).toBeGreaterThan(0);

@@ -163,7 +163,7 @@ describe('a restore of a damaged repository, with the log', { timeout: 120_000 }
     const [first] = await scene.lanes();
     const before = await listSegments(scene.rig.wal);
     await writeLane(scene.rig.wal, 60, 30);
-    // The lane behind it isn't registered, and its first record is gone, too: the data directory says which one was before.
+    // The lane after it isn't registered, and its first record is gone, too: the data directory says which one was before.
     for (const { name } of (await listSegments(scene.rig.wal)).slice(0, before.length + 1)) {
       await rm(join(scene.rig.wal, name));
     }

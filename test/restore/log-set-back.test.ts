@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 
 describe('a log whose clock was an hour ahead, and was set back', () => {
   test.each(['archived', 'not archived'] as const)(
-    'has the later of two values at every time behind it, %s',
+    'has the later of two values at every time after it, %s',
     async (where) => {
       await using scene = await LogScene.create();
       const clock = new ManualClock();

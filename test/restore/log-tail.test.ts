@@ -46,7 +46,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
     await fc.assert(property, { numRuns: 4 });
   });
 
-  test('of a proxy that is gone reaches the last record that it acknowledged, and any time behind', async () => {
+  test('of a proxy that is gone reaches the last record that it acknowledged, and any time after it', async () => {
     await using scene = await LogScene.create();
     await writeLane(scene.rig.wal, 30, 10);
     await scene.rig.archiveAll();

@@ -30,7 +30,7 @@ function stretched({ lanes, ...rest }: MadeHistory): MadeHistory {
   return { ...rest, lanes: lanes.map(long) };
 }
 
-/** The lines of the state at that time, each behind its transport. */
+/** The lines of the state at that time, each after its transport. */
 async function linesAt(made: Fabricated, asOfMs: number): Promise<string[]> {
   const { store } = made.repository;
   const { input } = await readTrustedSegments({

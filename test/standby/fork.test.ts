@@ -207,7 +207,7 @@ describe('a standby that comes to a fork', () => {
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '3']));
   });
 
-  test('goes on when it was begun behind it and is told of it again', async () => {
+  test('goes on when it was begun after it and is told of it again', async () => {
     const { fork } = await forkBetween();
     await tell(fork);
     const begin = beginningAt(await between());

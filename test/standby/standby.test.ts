@@ -88,7 +88,7 @@ describe.concurrent('a standby of a local log', () => {
     expect(rig.tsd.storage.read(key)?.value).toBe('3');
   });
 
-  test('begins behind a time up to which the target has everything', async () => {
+  test('begins after a time up to which the target has everything', async () => {
     const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);
@@ -101,7 +101,7 @@ describe.concurrent('a standby of a local log', () => {
     expect(new Set(rig.values('m'))).toEqual(new Set(['2']));
   });
 
-  test('names the records that the log has lost, and goes on behind them', async () => {
+  test('names the records that the log has lost, and goes on after them', async () => {
     await using rig = await StandbyRig.open(new AdvancingClock());
     await rig.log.write([line('m', 1)]);
     await rig.start();
@@ -207,7 +207,7 @@ describe.concurrent('a gate', () => {
     expect(rig.values('m')).toContain('2');
   });
 
-  test('ends it once everything up to the time to stop at is contained, and nothing behind', async () => {
+  test('ends it once everything up to the time to stop at is contained, and nothing after', async () => {
     const clock = new AdvancingClock();
     await using rig = await StandbyRig.open(clock);
     await rig.log.write([line('m', 1)]);

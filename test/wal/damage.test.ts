@@ -47,7 +47,7 @@ const without = (holes: readonly Omit<Hole, 'reason'>[]): [string, string][] =>
   written.filter((entry) => !holes.some((hole) => isIn(hole, entry)));
 
 const at = (index: number): SegmentPlace => present(segments.at(index));
-/** The first file of the second lane has one before and one behind it. */
+/** The first file of the second lane has one before and one after it. */
 const middle = (): SegmentPlace => present(segments.find(({ lane }) => lane !== at(0).lane));
 
 test('an undamaged log is whole, at every start', async () => {
@@ -261,7 +261,7 @@ describe('a folder', () => {
     for (const { name, lane } of segments) if (lane === newest) await rm(join(folder, name));
     const followers = [{ did: 'archived', position: { lane: newest, ordinal: 3, seq: 12 } }];
     const { data, told, log } = await reopen(folder, { followers });
-    // One more stands for what came behind the cursor.
+    // One more stands for what came after the cursor.
     expect(told.map(range)).toEqual([{ lane: newest, from: 1, to: 13 }]);
     expect(data).toEqual(written.filter(([position]) => !position.startsWith(newest)));
     expect(log.wal.durable.ordinal).toBe(4);
@@ -269,7 +269,7 @@ describe('a folder', () => {
     expect(later.read.map(range)).toEqual([{ lane: newest, from: 1, to: 13 }]);
   });
 
-  test('with garbage behind the end of its last file, whole frames of other files too, ends where it did', async () => {
+  test('with garbage after the end of its last file, whole frames of other files too, ends where it did', async () => {
     const bytes = await readFile(join(origin.path, 'whole', at(0).name));
     const other = bytes.subarray(at(0).frames.at(-1)?.start);
     const repeated = await readFile(join(origin.path, 'whole', at(-1).name));
@@ -282,7 +282,7 @@ describe('a folder', () => {
     }
   });
 
-  test('with later frames of another lane behind the end, as on blocks used before, ends where it did', async () => {
+  test('with later frames of another lane after the end, as on blocks used before, ends where it did', async () => {
     const folder = await copyOf();
     await rm(join(folder, 'durable'));
     const newest = segments.filter(({ lane }) => lane === at(-1).lane);

@@ -9,7 +9,7 @@ import { readLog, TestLog } from '../kit/wal-log.ts';
 const ROUNDS = 20;
 const appender = fileURLToPath(new URL('../kit/wal-appender.ts', import.meta.url));
 
-/** What a process said to be durable before it was killed `afterMs` behind its first word. */
+/** What a process said to be durable before it was killed `afterMs` after its first word. */
 async function appendAndKill(directory: string, seed: number, afterMs: number): Promise<string[]> {
   const node = ['--import', 'tsx', appender, directory, String(seed)];
   const child = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'inherit'] });

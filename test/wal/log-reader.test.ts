@@ -9,7 +9,7 @@ import { TestLog } from '../kit/wal-log.ts';
 const STEP_MS = 60_000;
 const STEPS = 30;
 
-test('all that was received since a time stands behind what is said of it, and little else', async () => {
+test('all that was received since a time comes after what is said of it, and little else', async () => {
   await using folder = await tempDirectory('log-reader');
   const clock = new ManualClock();
   const directory = join(folder.path, 'wal');

@@ -84,10 +84,10 @@ test.each([5_000, -5_000])(
 );
 
 test.each([
-  [-400, 'goes on behind the last record', undefined],
+  [-400, 'goes on after the last record', undefined],
   [-60_000, 'tells the disputed interval', { from: 1_700_000_000_010, to: 1_699_999_940_020 }],
 ])('a start whose clock stands %i ms off %s', async (leap, _what, disputed) => {
-  await using folder = await tempDirectory('behind');
+  await using folder = await tempDirectory('after');
   const clock = new ManualClock();
   const first = await TestLog.open(folder.path, { clock });
   clock.pass(10);
@@ -102,7 +102,7 @@ test.each([
   const open = parseControl(entries.find((e) => e.position.ordinal === 2)?.lines[0] ?? '');
   expect(open?.kind === 'open' && open.disputed).toEqual(disputed);
   expect(second.wal.now() > reached).toBe(disputed === undefined);
-  // Behind what it stood at, in real time.
+  // After what it stood at, in real time.
   clock.pass(500);
   expect(second.wal.now()).toBe(disputed === undefined ? clock.wall : reached + 10 + leap + 500);
   await second.wal.close();

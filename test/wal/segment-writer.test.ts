@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openSyncedSink } from '../../src/wal/segment-writer.ts';
 import { tempDirectory } from '../kit/temp.ts';
 
-test('a segment holds its appends, small and large in any turn, and nothing behind them once it is finished', async () => {
+test('a segment holds its appends, small and large in any turn, and nothing after them once it is finished', async () => {
   await using folder = await tempDirectory('segment');
   const size = fc.oneof(
     fc.integer({ min: 1, max: 900 }),

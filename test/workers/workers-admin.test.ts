@@ -221,7 +221,7 @@ async function healthOf(views: readonly FakeWorker[], port: number) {
   return { status: answer.status, health: await answer.json() };
 }
 
-/** A free port with two free ones behind it. */
+/** A free port with two free ones after it. */
 async function threePorts(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 20_000);

@@ -14,7 +14,7 @@ const QUARTER_MS = 900_000;
 export interface AgedLane {
   readonly begin: Begin;
   readonly segments: readonly SegmentName[];
-  /** What the lane behind it says; it may have more. */
+  /** What the lane after it says; it may have more. */
   readonly lastSeq: number;
 }
 
@@ -32,9 +32,9 @@ const shape = fc.record({
   gone: fc.array(fc.nat(3 * STEPS_MAX), { maxLength: 6 }),
   /** Days of which somebody made a segment too early, as no merger does: the first parts, and how many. */
   early: fc.array(fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 3 })), { maxLength: 2 }),
-  /** Whether the lane behind it says that it ended before. */
+  /** Whether the lane after it says that it ended before. */
   isBeyond: fc.constantFrom(true, false, false, false),
-  /** Whether it is behind the one before. */
+  /** Whether it follows the one before. */
   isNext: fc.boolean(),
 });
 

@@ -15,7 +15,7 @@ export const WAYS = [
 ] as const;
 export type Way = (typeof WAYS)[number];
 
-/** Makes the OpenTSDB behind `wire` go; resolves to what brings it back. */
+/** Makes the OpenTSDB that `wire` leads to go; resolves to what brings it back. */
 export async function makeGone(wire: TcpProxy, tsd: Tsd, way: Way): Promise<() => Promise<void>> {
   const { port } = wire;
   const back = async (): Promise<void> => {

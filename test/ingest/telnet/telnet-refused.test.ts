@@ -72,7 +72,7 @@ describe('while the log takes nothing', () => {
     expect(counted).toEqual({ received: 3 });
   });
 
-  test('what is admitted while an earlier read is tried again is submitted behind it, once', async () => {
+  test('what is admitted while an earlier read is tried again is submitted after it, once', async () => {
     const budget = { inFlightBytesMax: 10_000, sourceInFlightBytesMax: 10_000 };
     const { port, path, counted } = await openDoor({ limits: budget });
     path.auto = false;

@@ -255,7 +255,7 @@ function putRecord(
   };
 }
 
-/** Of three points received at once, and what is told of them behind that. */
+/** Of three points received at once, and what is told of them after that. */
 async function digestOf(
   told: readonly string[],
   objects: readonly MadeObject[] = [{ level: 'minute', firstSeq: 1, lastSeq: 4 }],

@@ -64,7 +64,7 @@ export class Fabricated implements AsyncDisposable {
     return join(this.#directory, 'scratch');
   }
 
-  /** Registers the lanes, each behind the one before it, and writes the objects of each. Where one begins earlier, the clock was set back. */
+  /** Registers the lanes, each after the one before it, and writes the objects of each. Where one begins earlier, the clock was set back. */
   async write(
     lanes: readonly MadeLane[],
     objects: (lane: MadeLane) => readonly MadeObject[],

@@ -93,14 +93,14 @@ export const forkedHistories: fc.Arbitrary<MadeHistory> = fc
   )
   .map(([{ lanes, cuts, hours }, forks]) => ({ lanes: withForks(lanes, forks), cuts, hours }));
 
-/** The same, where the clock was set back, or on, between lanes; a last record is received behind all others. */
+/** The same, where the clock was set back, or on, between lanes; a last record is received after all others. */
 export const setBackHistories: fc.Arbitrary<MadeHistory> = fc
   .tuple(histories, fc.array(fc.integer({ min: -60, max: 60 }), { minLength: 3, maxLength: 3 }))
   .map(([{ lanes, cuts, hours }, leaps]) => {
     let leapt = 0;
     let lastMs: number | undefined;
     const moved = lanes.map(({ lane, records: all }, index): MadeLane => {
-      // A lane begins behind the one before, unless the clock was set back: never in one millisecond.
+      // A lane begins after the one before, unless the clock was set back: never in one millisecond.
       if (index > 0) leapt += 1 + (leaps[index] ?? 0);
       if (lastMs !== undefined && (all[0]?.receivedAt ?? 0) + leapt === lastMs) leapt += 1;
       const own = all.map((record): MadeRecord =>
@@ -114,7 +114,7 @@ export const setBackHistories: fc.Arbitrary<MadeHistory> = fc
     return { lanes: moved, cuts, hours };
   });
 
-/** `forks`: behind which lane, how far back, and whether it is said once more, behind the last lane. */
+/** `forks`: after which lane, how far back, and whether it is said once more, after the last lane. */
 function withForks(
   lanes: readonly MadeLane[],
   forks: readonly (readonly [number, number, boolean])[],

@@ -26,7 +26,7 @@ export interface StateCell {
 
 /**
  * The state at a time by the plainest reading of the rule: the last write of each instant that nobody refused. By `instantKey`.
- * `order`: what comes last is told by receive times, or by the lanes, each of which was written behind the one before.
+ * `order`: what comes last is told by receive times, or by the lanes, each of which was written after the one before.
  */
 export function stateAt(
   lanes: readonly MadeLane[],

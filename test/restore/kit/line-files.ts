@@ -10,7 +10,7 @@ export async function writeLineFile(
   await writeFile(path, `${textOf(http)}${SECTION_END}${textOf(telnet)}`);
 }
 
-/** Each line behind its transport. */
+/** Each line after its transport. */
 export async function readLineFile(path: string): Promise<string[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
   const end = lines.indexOf(SECTION_END.trimEnd());

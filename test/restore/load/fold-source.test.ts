@@ -123,7 +123,7 @@ describe('the folded state as a log', () => {
     );
   });
 
-  test('goes on behind a place that an earlier process came to', async () => {
+  test('goes on after a place that an earlier process came to', async () => {
     const given = [
       { http: manyLines(2_000), telnet: manyLines(500) },
       { http: [], telnet: manyLines(3_000) },

@@ -46,7 +46,7 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
     expect(scene.tsd.points).toEqual([]);
   });
 
-  test('goes on behind what an earlier run had confirmed', async () => {
+  test('goes on after what an earlier run had confirmed', async () => {
     await using scene = await Scene.open();
     const confirmed: Position[] = [];
     const stop = new AbortController();
@@ -72,7 +72,7 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
     expect(scene.tsd.points.length - sent).toBeLessThan(6_501);
   });
 
-  test('goes on behind what an earlier run had proven stored, unless the target may have lost it since', async () => {
+  test('goes on after what an earlier run had proven stored, unless the target may have lost it since', async () => {
     await using scene = await Scene.open();
     const proofs: EarlierStored[] = [];
     const stop = new AbortController();
@@ -88,13 +88,13 @@ describe.concurrent('a load', { timeout: 60_000 }, () => {
     expect(await first.run(stop.signal)).toBe(false);
     const [earlier] = proofs;
     if (earlier === undefined) throw new Error('nothing was proven');
-    const behind = new Set(scene.received());
+    const delivered = new Set(scene.received());
     const sent = scene.tsd.points.length;
     expect(await scene.load({ earlier }).run(NEVER)).toBe(true);
     expect(new Set(scene.received())).toEqual(new Set(scene.expected()));
     // Besides what was under way, and the canaries.
     expect(scene.tsd.points.length - sent).toBeLessThan(6_501 - 500);
-    expect(behind.size).toBeGreaterThan(500);
+    expect(delivered.size).toBeGreaterThan(500);
 
     await scene.tsd.crash();
     await scene.tsd.start();

@@ -57,10 +57,10 @@ describe('the cover of a lane', () => {
         const lastPoint = points.at(-1)?.lastSeq ?? 0;
         // A record is surely late when a segment that ends before it ends late, or one that it is in begins late.
         for (const use of later) {
-          const isBehind = segments.some(
+          const isAfterLate = segments.some(
             ({ toMs, lastSeq }) => toMs > throughMs && lastSeq < use.firstSeq,
           );
-          expect(isBehind || use.segment.fromMs > throughMs).toBe(true);
+          expect(isAfterLate || use.segment.fromMs > throughMs).toBe(true);
           expect(use.firstSeq).toBeGreaterThan(lastPoint);
         }
         expect(points.slice(0, -1).every((use) => use.segment.toMs <= throughMs)).toBe(true);

@@ -47,7 +47,7 @@ describe('of a lane that was never archived, and whose first file is gone', () =
       openedAt: home?.[1].toMs,
       previous: { lane: home?.[0].lane, lastSeq: home?.[0].seq },
     });
-    // What was archived can be had as before, and nothing behind it without saying so.
+    // What was archived can be had as before, and nothing after it without saying so.
     expect(asOfMs).toBeLessThanOrEqual(home?.[1].toMs ?? 0);
     expect(asOfMs).toBeGreaterThan(0);
     const wanted = { kind: 'at', ms: lane?.toMs ?? 0 } as const;

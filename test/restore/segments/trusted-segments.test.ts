@@ -30,7 +30,7 @@ const OBJECTS: readonly MadeObject[] = [
 ];
 const MOMENT_MS = 10_075;
 const LAST: MadeObject = { level: 'minute', firstSeq: 10, lastSeq: 12 };
-/** Of another lane, behind all of these. */
+/** Of another lane, after all of these. */
 const OTHER = 'bbbbbbbbbbbbbbbb';
 const LATER = RECORDS.slice(0, 3).map((record) =>
   Object.assign({}, record, { receivedAt: record.receivedAt + 200 }),
@@ -39,7 +39,7 @@ const LATER_MS = 10_215;
 const MINUTE: MadeObject = { level: 'minute', firstSeq: 1, lastSeq: 3 };
 
 describe('the segments that a restore trusts', () => {
-  test('are few large ones and the minutes behind them, when all is whole', async () => {
+  test('are few large ones and the minutes after them, when all is whole', async () => {
     await using made = await repository();
     const trusted = await trust(made);
     expect(levels(trusted)).toEqual(['hour', 'minute']);
@@ -125,7 +125,7 @@ describe('the segments that a restore trusts', () => {
     await expectHole(made);
   });
 
-  test('never lack unsaid what a lane received behind the end that the next one names', async () => {
+  test('never lack unsaid what a lane received after the end that the next one names', async () => {
     await using made = await Fabricated.create();
     const lanes = [
       { lane: LANE, records: RECORDS.slice(0, 9) },

@@ -5,7 +5,7 @@ import { frameOf } from '../../kit/frames.ts';
 
 const record = (receivedAt: number) => ({ receivedAt, lines: ['put m 1 1 a=b'] });
 
-test('who goes back behind what was to be given again, because something came late, is to get it still', () => {
+test('who goes back only to a record after what was to be given again, because something came late, is to get it still', () => {
   const index = new ArrivalIndex(beginningAt(null));
   index.add(frameOf('a', 1, [record(10)]));
   index.add(frameOf('b', 1, [record(20)]));

@@ -38,7 +38,7 @@ const framesOf = (sizes: readonly (readonly [number, number])[]): LaneFrame[] =>
 };
 
 describe('arrivals', () => {
-  test('come in their order, each once behind the place that was gone back to, and a place tells what is contained', async () => {
+  test('come in their order, each once after the place that was gone back to, and a place tells what is contained', async () => {
     const sizes = fc.array(
       fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 })),
       {

@@ -21,7 +21,7 @@ function valueOf({ name }: { readonly name: string }): string | undefined {
   return name.split(' ')[3];
 }
 
-/** All that comes behind a position, up to the record that was received then of lane c. */
+/** All that comes after a position, up to the record that was received then of lane c. */
 async function readTo(
   arrivals: Arrivals,
   ms: number,
@@ -37,7 +37,7 @@ async function readTo(
 }
 
 describe('arrivals, of which some came late,', () => {
-  test('up to a time are over only once what came late is among them, however far behind it', async () => {
+  test('up to a time are over only once what came late is among them, however much later it comes', async () => {
     const later = Array.from({ length: 20 }, (_, index) => at('c', 4 + index, 40 + index));
     const place: Place = { sinceMs: null, latestMs: 15, lanes: new Map() };
     const lanes = new Map([['c', { ordinal: 1, seq: 1, receivedAt: 10 }]]);

@@ -49,7 +49,7 @@ function openReadAhead(keptToMs: number) {
   return { source, index, readAhead };
 }
 
-test('what is told to go back while it looks for what a frame undoes takes nothing from behind that', async () => {
+test('what is told to go back while it looks for what a frame undoes takes nothing from after that', async () => {
   const { source, index, readAhead } = openReadAhead(Infinity);
   const start = index.end;
   const { signal } = new AbortController();

@@ -155,7 +155,7 @@ describe('of a repository that is damaged', { timeout: 120_000 }, () => {
           reads.push(...(await readAll(source)));
         }
         if (isMended) await mends.pop()?.();
-        // Nobody goes back behind what is to be given again.
+        // Nobody goes back only to a place after what is to be given again.
         const last = reads.findLastIndex(({ kind }) => kind === 'again');
         reads.splice(Math.max(reads.length - back, last + 1));
         if (back > 0) await source.seek(placeAfter(beginningAt(null), reads));

@@ -18,22 +18,17 @@ function lateSince(before: readonly Span[], now: readonly Span[], sinceMs: numbe
 const WHOLE = [span(1, 40, 0, 400)];
 
 test.each([
-  [
-    'behind the moment that was begun with',
-    [span(1, 20, 0, 200), span(31, 40, 300, 400)],
-    100,
-    200,
-  ],
+  ['after the moment that was begun with', [span(1, 20, 0, 200), span(31, 40, 300, 400)], 100, 200],
   ['across it', [span(1, 5, 0, 50), span(11, 40, 110, 400)], 100, 101],
   ['wholly before it', [span(1, 4, 0, 40), span(9, 40, 90, 400)], 100, undefined],
   [
-    'before it, and another one behind it',
+    'before it, and another one after it',
     [span(1, 4, 0, 40), span(9, 20, 90, 200), span(31, 40, 300, 400)],
     100,
     200,
   ],
 ])(
-  'a hole that is filled %s is given as far as it is behind it',
+  'a hole that is filled %s is given as far as it is after it',
   (_where, before, sinceMs, late) => {
     expect(lateSince(before, WHOLE, sinceMs)).toBe(late);
   },
@@ -49,7 +44,7 @@ test.each([
   ['at its beginning', 1, 20, [span(21, 40, 200, 400)]],
   ['at its end', 31, 40, [span(1, 30, 0, 100)]],
   ['of all of it', 1, 40, []],
-  ['behind it', 41, 50, WHOLE],
+  ['after it', 41, 50, WHOLE],
 ])('a hole %s that turns out is not covered', (_where, firstSeq, lastSeq, left) => {
   const hole = { lane: 'a', firstSeq, lastSeq, fromMs: 100, toMs: 200, reason: 'damaged' };
   const covered = withoutHole(new Map([['a', WHOLE]]), hole);

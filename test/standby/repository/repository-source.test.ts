@@ -63,7 +63,7 @@ describe('what a repository holds', () => {
     await source.close();
   });
 
-  test('lacks the end of a lane, which is told before what others received behind it', async () => {
+  test('lacks the end of a lane, which is told before what others received after it', async () => {
     const a = { lane: 'aaaaaaaaaaaaaaaa', records: [0, 10, 20].map((ms) => at(ms, ms)) };
     const b = { lane: 'bbbbbbbbbbbbbbbb', records: [30, 40, 50].map((ms) => at(ms, ms)) };
     await using made = await Fabricated.create();
@@ -102,7 +102,7 @@ describe('what a repository holds', () => {
     await source.close();
   });
 
-  test('is given again with what appears behind the time that was read to: a new lane, and a hole that is filled', async () => {
+  test('is given again with what appears after the time that was read to: a new lane, and a hole that is filled', async () => {
     const a = {
       lane: 'aaaaaaaaaaaaaaaa',
       records: [0, 20, 30, 40, 60, 70].map((ms) => at(ms, ms)),

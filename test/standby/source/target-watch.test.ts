@@ -82,7 +82,7 @@ describe('a standby of a topic whose target is a proxy', () => {
   const written = (lane: string, seq: number, value: number) =>
     frameOf(lane, seq, [{ receivedAt: nowMs + seq, lines: [line(value)] }]);
 
-  test('ends where that writes to the topic, though that comes behind all that it has to apply', async () => {
+  test('ends where that writes to the topic, though that comes after all that it has to apply', async () => {
     const rig = await rigged();
     const topic = new FakeSharedTopic(2, systemClock);
     for (let seq = 1; seq < 100; seq += 1) topic.send(0, written('aaaaaaaaaaaaaaaa', seq, seq));
@@ -155,11 +155,11 @@ test('a standby of a topic that has come to the time to stop at says so', async 
   const rig = await rigged();
   const topic = new FakeSharedTopic(1, systemClock);
   const stopAtMs = Date.now() - 60_000;
-  const [before, behind] = [stopAtMs - 1_000, stopAtMs + 1_000].map((receivedAt, n) => {
+  const [before, after] = [stopAtMs - 1_000, stopAtMs + 1_000].map((receivedAt, n) => {
     return frameOf(OTHER, n + 1, [{ receivedAt, lines: [line(n)] }]);
   });
   if (before !== undefined) topic.send(0, before);
-  if (behind !== undefined) topic.send(0, behind);
+  if (after !== undefined) topic.send(0, after);
   topic.hindered.set(0, 'away');
   await rig.start({ source: sourceOf(topic), stopAtMs });
   topic.hindered.clear();

@@ -58,7 +58,7 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     const source = sourceOf();
     await source.seek({ sinceMs: null, latestMs: START_MS + 2, lanes });
     expect(namesOf(await readAll(source))).toEqual([]);
-    // What is behind the first message was sent behind all of the lane before.
+    // What is after the first message was sent after all of the lane before.
     topic.send(1, frameOf('b', 2, [at(6, 'b6')]));
     expect(namesOf(await readAll(source))).toEqual(['hole a/3-4', 'b6']);
     // It may be what retention took.

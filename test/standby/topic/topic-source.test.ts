@@ -133,7 +133,7 @@ describe('the lanes of a topic', () => {
     },
   );
 
-  test('name what is missing of one, and go on behind it', async () => {
+  test('name what is missing of one, and go on after it', async () => {
     topic.send(0, frameOf('a', 1, [at(1, 'a1')]));
     topic.send(0, frameOf('a', 5, [at(5, 'a5')]));
     topic.send(1, frameOf('b', 1, [at(2, 'b2'), at(8, 'b8')]));
@@ -205,7 +205,7 @@ describe('the lanes of a topic', () => {
   });
 });
 
-/** What a target has of each instant after reads that are applied one behind the other. */
+/** What a target has of each instant after reads that are applied one after the other. */
 function fold(reads: readonly SourceRead[]): Map<string, string> {
   const cells = new Map<string, string>();
   for (const read of reads) {
