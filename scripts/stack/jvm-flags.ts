@@ -1,10 +1,11 @@
-/** For JVMs that do little: less to compile, fewer threads. */
-export const SMALL_JVM: readonly string[] = [
-  '-Xmx192m',
+/** For JVMs that do little, or not for long: less to compile, fewer threads. */
+export const SHORT_LIVED: readonly string[] = [
   '-Xshare:auto',
   '-XX:TieredStopAtLevel=1',
   '-XX:+UseSerialGC',
 ];
+
+export const SMALL_JVM: readonly string[] = ['-Xmx192m', ...SHORT_LIVED];
 
 /** What HBase and OpenTSDB reach into on Java 17 and later. */
 export const ADD_OPENS: readonly string[] = [

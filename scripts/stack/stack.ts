@@ -5,6 +5,7 @@ import { type Daemon, KnownDaemon } from './daemon.ts';
 import { hbaseClassPath, hbaseDaemon } from './hbase.ts';
 import { Helper } from './helper.ts';
 import { fetchJars } from './jars.ts';
+import { SHORT_LIVED } from './jvm-flags.ts';
 import { kafkaDaemon, type KafkaOptions } from './kafka.ts';
 import { opentsdbClassPath, type Settings, Tsd } from './opentsdb.ts';
 
@@ -133,7 +134,7 @@ export class Stack {
       name: `kafka-${name}-${randomBytes(3).toString('hex')}`,
       jars,
       controllerPort: await freePort(),
-      jvm: ['-Xmx256m', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'],
+      jvm: ['-Xmx256m', ...SHORT_LIVED],
       settings: { ...SMALL_BROKER, ...settings },
       ...rest,
     });
@@ -165,7 +166,7 @@ export class Stack {
   #jvm(part: 'hbase' | 'kafka' | 'tsd'): readonly string[] {
     const { purpose } = this.place;
     const heap = `-Xmx${HEAP_MIB[purpose][part]}m`;
-    return purpose === 'lasting' ? [heap] : [heap, '-Xshare:auto', '-XX:TieredStopAtLevel=1'];
+    return purpose === 'lasting' ? [heap] : [heap, ...SHORT_LIVED];
   }
 }
 

@@ -31,14 +31,17 @@ describeOnStack('a standby', (offered) => {
 
   beforeAll(async () => {
     const stack = await offered();
-    primary = await stack.opentsdb('standby-primary');
-    target = await stack.opentsdb('standby-target');
-    empty = await stack.opentsdb('standby-empty');
-    brokers = (await stack.kafka()).address;
+    const starting = [
+      stack.opentsdb('standby-primary'),
+      stack.opentsdb('standby-target'),
+      stack.opentsdb('standby-empty'),
+      stack.kafka(),
+    ] as const;
+    const started = await Promise.all(starting);
+    [primary, target, empty] = started;
+    brokers = started[3].address;
     return async () => {
-      await primary.kill9();
-      await target.kill9();
-      await empty.kill9();
+      await Promise.all([primary.kill9(), target.kill9(), empty.kill9()]);
     };
   });
 

@@ -71,8 +71,10 @@ class Run implements AsyncDisposable {
     stack: { opentsdb(name: string, choice: { settings: Settings }): Promise<Tsd> },
     settings: Settings,
   ): Promise<Run> {
-    const proxied = await stack.opentsdb('values-proxied', { settings });
-    const direct = await stack.opentsdb('values-direct', { settings });
+    const [proxied, direct] = await Promise.all([
+      stack.opentsdb('values-proxied', { settings }),
+      stack.opentsdb('values-direct', { settings }),
+    ]);
     return new Run(
       proxied,
       direct,
