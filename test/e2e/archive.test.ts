@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseObjectName } from '../../src/archive/format/object-names.ts';
 import { inspectLog } from '../../src/wal/inspect.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { listSegments } from '../kit/wal-files.ts';
 import { until } from '../kit/until.ts';
 import { ArchiveScene, isRunning } from './kit/archive-scene.ts';
-import { MainProcess, runMain } from './kit/main-process.ts';
+import { MainProcess } from './kit/main-process.ts';
 
 describe('a proxy that archives', () => {
   test('shows what it archives, and how far: info, status, metrics and the cursor agree', async () => {

@@ -3,11 +3,11 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Tsd } from '../../scripts/stack/opentsdb.ts';
 import type { CompareEvent, CompareResult } from '../../src/compare/compare-request.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { HttpCollector, TelnetCollector } from './kit/clients.ts';
 import { Fabricated } from '../restore/kit/fabricated.ts';
 import type { MadeLane, MadeRecord } from '../restore/kit/history.ts';
 import type { Line } from './kit/ledger.ts';
-import { runMain } from './kit/main-process.ts';
 
 /** Of the hour's beginning; its rows are those of past hours. */
 const BASE = 1_767_607_200;
@@ -73,8 +73,10 @@ describeOnStack('two OpenTSDBs that differ', (stack) => {
   beforeAll(async () => {
     const offered = await stack();
     const settings = { 'tsd.storage.fix_duplicates': 'false' };
-    source = await offered.opentsdb('compare-source', { settings });
-    target = await offered.opentsdb('compare-target');
+    [source, target] = await Promise.all([
+      offered.opentsdb('compare-source', { settings }),
+      offered.opentsdb('compare-target'),
+    ]);
     return async () => {
       await source.kill9();
       await target.kill9();

@@ -4,10 +4,10 @@ import { ArchiveRig } from '../archive/archive-rig.ts';
 import { freePort } from '../kit/ports.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { asAdmin, connectTo, makeTopic } from '../kit/topic.ts';
 import { ArchiveMember, notArchived } from './kit/archive-member.ts';
-import { runMain } from './kit/main-process.ts';
 import { type SecuredKafka, startSecuredKafka } from './kit/secured-kafka.ts';
 import { putsOf, readTopic, wholeLanes } from './kit/topic-content.ts';
 

@@ -6,11 +6,12 @@ import type { Tsd } from '../../scripts/stack/opentsdb.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { randomTopic } from '../kit/topic.ts';
 import { HttpCollector, Load } from './kit/clients.ts';
 import { instantOf, Ledger, type Line, missingIn } from './kit/ledger.ts';
-import { MainProcess, runMain } from './kit/main-process.ts';
+import { MainProcess } from './kit/main-process.ts';
 import { RestoreProcess } from './kit/restore-process.ts';
 import { tell } from './kit/run.ts';
 import { StandbyProcess } from './kit/standby-process.ts';
@@ -27,10 +28,13 @@ describeOnStack('a promotion with writes going on', (stack) => {
 
   beforeAll(async () => {
     const offered = await stack();
-    const { address } = await offered.kafka();
-    topic = ['--kafka', address, '--topic', randomTopic()];
-    old = await offered.opentsdb('promote-old');
-    next = await offered.opentsdb('promote-new');
+    const [kafka, ...tsds] = await Promise.all([
+      offered.kafka(),
+      offered.opentsdb('promote-old'),
+      offered.opentsdb('promote-new'),
+    ]);
+    topic = ['--kafka', kafka.address, '--topic', randomTopic()];
+    [old, next] = tsds;
     return async () => {
       await Promise.all([old.kill9(), next.kill9()]);
     };

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { buildMain, runMain } from '../../kit/spawn-main.ts';
 import { tempDirectory } from '../../kit/temp.ts';
+
+beforeAll(buildMain);
 
 test('an archiver of a path without a log says so, and makes nothing there', async () => {
   await using folder = await tempDirectory('archive-wrong');
@@ -14,12 +14,7 @@ test('an archiver of a path without a log says so, and makes nothing there', asy
     '--repository',
     join(folder.path, 'repository'),
   ];
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'archive', ...places], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: 20_000,
-  });
-  const exit = once(child, 'exit') as Promise<[number | null]>;
-  const [stderr, [code]] = await Promise.all([text(child.stderr), exit]);
+  const { code, stderr } = await runMain('archive', ...places);
   expect(stderr).toMatch(
     /error DATA_UNUSABLE: .*wrong\/wal: ENOENT.*\nhint: Name the data directory of the proxy\.\n$/,
   );

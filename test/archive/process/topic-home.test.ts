@@ -1,14 +1,16 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { Health } from '../../../src/admin/admin-server.ts';
 import { joinForTopic } from '../../../src/archive/write/join-repository.ts';
 import { isThere } from '../../../src/runtime/is-there.ts';
 import { freePort } from '../../kit/ports.ts';
+import { buildMain, spawnMain } from '../../kit/spawn-main.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 import { until } from '../../kit/until.ts';
+
+beforeAll(buildMain);
 
 /** What /health of an archiver of a topic says once it says something of the repository; without Kafka. */
 async function healthOf(
@@ -19,8 +21,9 @@ async function healthOf(
   const admin = `127.0.0.1:${await freePort()}`;
   const places = ['--data', data, '--repository', repository, '--admin', admin];
   const kafka = ['--kafka', '127.0.0.1:1', '--topic', 'tsdb-wal'];
-  const main = ['--import', 'tsx', 'src/main.ts', 'archive'];
-  const child = spawn(process.execPath, [...main, ...kafka, ...places], { stdio: 'ignore' });
+  const child = spawnMain(['archive', ...kafka, ...places]);
+  child.stdout.resume();
+  child.stderr.resume();
   const ended = once(child, 'exit');
   try {
     let health: Health = { ok: true, reasons: [], degraded: [] };

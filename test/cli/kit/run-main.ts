@@ -1,16 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { beforeAll } from 'vitest';
+import { buildMain, type Ran, runMain as runBuilt } from '../../kit/spawn-main.ts';
 
-/** Runs a command from its source to its end. */
-export async function runMain(args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  return { stdout, stderr, code };
+// In each file that imports this.
+beforeAll(buildMain);
+
+/** Runs a command to its end, as it is built of the sources that are there. */
+export async function runMain(args: readonly string[]): Promise<Ran> {
+  return runBuilt(...args);
 }

@@ -1,26 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { text as readAll } from 'node:stream/consumers';
 import { type MainChild, spawnMain } from '../../kit/spawn-main.ts';
-
-/** How a command ended, and what it printed. */
-interface Ran {
-  /** Null when a signal ended it. */
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs any built command to its end. */
-export async function runMain(...args: readonly string[]): Promise<Ran> {
-  const child = spawnMain(args);
-  const [[code], stdout, stderr] = await Promise.all([
-    once(child, 'close') as Promise<[number | null]>,
-    readAll(child.stdout),
-    readAll(child.stderr),
-  ]);
-  return { code, stdout, stderr };
-}
 
 /** Any built command as a process of its own, which ends with the test. */
 export class MainProcess implements AsyncDisposable {
