@@ -7,7 +7,7 @@ import { sweep } from './stack/places.ts';
 
 /*
  * All tests: `npm test`, or `npm test -- wal` for the files whose names hold `wal`. The unit tests first, then the
- * end-to-end tests one file at a time, since they share the machine with HBase. The last line sums both runs up.
+ * end-to-end tests, some files at a time; last those that measure time, one by one. The last line sums all runs up.
  */
 
 interface FileReport {
@@ -23,8 +23,7 @@ const total = { passed: 0, failed: 0 };
 const skipped: string[] = [];
 
 try {
-  await run('unit', []);
-  await run('e2e', ['--no-file-parallelism']);
+  for (const project of ['unit', 'e2e', 'e2e-timed']) await run(project);
 } finally {
   // An interrupted or crashed run has not ended its stack.
   await sweep();
@@ -37,10 +36,10 @@ if (skipped.length > 0) say(['Skipped:', ...skipped].join('\n  '));
 say(`${total.passed} passed, ${total.failed} failed, ${skipped.length} skipped`);
 process.exitCode = none || total.failed > 0 ? 1 : 0;
 
-async function run(project: string, flags: readonly string[]): Promise<void> {
+async function run(project: string): Promise<void> {
   const report = join(directory, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const options = ['--project', project, '--passWithNoTests', ...flags, ...reporters];
+  const options = ['--project', project, '--passWithNoTests', ...reporters];
   const args = [VITEST, 'run', ...options, ...filters];
   const child = spawn(process.execPath, args, { stdio: 'inherit', env: environment(project) });
   const forward = (signal: NodeJS.Signals): boolean => child.kill(signal);
@@ -80,7 +79,7 @@ function readReport(path: string): readonly FileReport[] {
 /** Without a person's options for the proxy, which would change what the tests see. */
 function environment(project: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('TSDB_WAL_') || (project === 'e2e' && name === 'TSDB_STACK_DIR'),
+    ([name]) => !name.startsWith('TSDB_WAL_') || (project !== 'unit' && name === 'TSDB_STACK_DIR'),
   );
   return Object.fromEntries(kept);
 }

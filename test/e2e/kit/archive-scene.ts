@@ -11,6 +11,7 @@ import { HttpCollector } from './clients.ts';
 import type { Health } from './damage-scene.ts';
 
 const WAIT_MS_MAX = 60_000;
+const LOOK_MS = 100;
 
 /** Segments of a second, from files that a few puts fill, kept no longer than they are needed. */
 const FLAGS =
@@ -98,7 +99,13 @@ export class ArchiveScene implements AsyncDisposable {
   /** Puts, and waits until all that was acknowledged so far is in the repository. */
   async putAndArchive(points: number): Promise<void> {
     await this.put(points);
-    await until(async () => (await this.info()).totals.points >= this.#taken);
+    // Not as often as it goes: to look through a repository takes the processor from its archiver.
+    await until(
+      async () => (await this.info()).totals.points >= this.#taken,
+      'all is archived',
+      WAIT_MS_MAX,
+      LOOK_MS,
+    );
   }
 
   async health(): Promise<Health> {
