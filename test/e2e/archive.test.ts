@@ -44,6 +44,7 @@ describe('a proxy that archives', () => {
     expect(files).toBeGreaterThan(6);
     process.kill(await scene.archiverPid(), 'SIGCONT');
     await until(async () => (await scene.countFiles()) < files / 2);
+    await scene.untilAllArchived();
     expect(await scene.info()).toMatchObject({ holes: [], totals: { points: 240 } });
   });
 
@@ -170,7 +171,8 @@ describe('a repository that cannot be used', () => {
     await scene.untilArchive(({ state }) => state.kind === 'hindered');
     await scene.put(5);
     expect(await scene.metric('archive_up')).toBe(0);
-    expect((await scene.health()).degraded.join()).toContain('is gone from');
+    // What it was just writing told of it first.
+    await until(async () => (await scene.health()).degraded.join().includes('is gone from'));
     expect(await readdir(scene.proxy.dataDirectory)).not.toContain('repository');
     await rename(away, scene.repository);
     await scene.putAndArchive(1);

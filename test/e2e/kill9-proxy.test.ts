@@ -20,7 +20,7 @@ describeOnStack('a proxy that is killed again and again', (stack) => {
   beforeAll(async () => {
     tsd = await (await stack()).opentsdb('kill9-proxy');
     // Small files, so that kills also meet the change from one to the next.
-    const log = ['--wal-segment-bytes', '256KiB', '--archive', 'off'];
+    const log = ['--wal-segment-bytes', '128KiB', '--archive', 'off'];
     const flags = [...log, '--delivery-heal-window', '2s'];
     proxy = await ProxyProcess.start({ primary: tsd.url, flags, until: 'live' });
     return async () => {
@@ -38,7 +38,7 @@ describeOnStack('a proxy that is killed again and again', (stack) => {
     async () => {
       tell(`${ROUNDS} kills, seed ${SEED}`);
       const random = seededRandom(SEED);
-      const clients = { http: 3, telnet: 3, batch: 20, pauseMs: 20, again: true };
+      const clients = { http: 3, telnet: 3, batch: 10, pauseMs: 20, again: true };
       await using load = new Load({ port: proxy.port, ledger, metric: 'kill9', ...clients });
       const startMs = performance.now();
       for (let round = 0; round < ROUNDS; round += 1) {

@@ -48,8 +48,10 @@ describeOnStack('a promotion with writes going on', (stack) => {
       const flags = [...PROXY, ...HEAL, ...topic, ...made];
       const options = { primary: old.url, flags, until: 'live' } as const;
       const ledger = new Ledger();
-      await using one = await ProxyProcess.start(options);
-      await using two = await ProxyProcess.start(options);
+      const started = [ProxyProcess.start(options), ProxyProcess.start(options)] as const;
+      const [first, second] = await Promise.all(started);
+      await using one = first;
+      await using two = second;
       await using oneLoad = loadOf(one, ledger, 'promote.one');
       await using twoLoad = loadOf(two, ledger, 'promote.two');
       const proxies = [one, two];
@@ -101,13 +103,16 @@ describeOnStack('a promotion with writes going on', (stack) => {
 
   test(
     'as of a moment undoes what came after, in the new primary and for restores, though a proxy is killed on the way',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
       const own = [...topic.slice(0, -1), randomTopic()];
       const flags = [...PROXY, ...HEAL, ...own, ...made];
-      await using one = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
-      await using two = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+      const options = { primary: old.url, flags, until: 'live' } as const;
+      const started = [ProxyProcess.start(options), ProxyProcess.start(options)] as const;
+      const [first, second] = await Promise.all(started);
+      await using one = first;
+      await using two = second;
       const proxies = [one, two];
       const before = new Ledger();
       const after = new Ledger();

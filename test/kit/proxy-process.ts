@@ -6,7 +6,7 @@ import { type MainChild, spawnMain } from './spawn-main.ts';
 import { tempDirectory, type TempDirectory } from './temp.ts';
 
 const LIMITS = {
-  readyMsMax: 30_000,
+  readyMsMax: 60_000,
   endMsMax: 30_000,
   statusMsMax: 60_000,
   pollMs: 20,

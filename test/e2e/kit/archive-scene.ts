@@ -96,9 +96,14 @@ export class ArchiveScene implements AsyncDisposable {
     return this.archive();
   }
 
-  /** Puts, and waits until all that was acknowledged so far is in the repository. */
+  /** Puts, and waits until it is in the repository, with all before. */
   async putAndArchive(points: number): Promise<void> {
     await this.put(points);
+    await this.untilAllArchived();
+  }
+
+  /** All that was acknowledged so far. */
+  async untilAllArchived(): Promise<void> {
     // Not as often as it goes: to look through a repository takes the processor from its archiver.
     await until(
       async () => (await this.info()).totals.points >= this.#taken,
