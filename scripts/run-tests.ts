@@ -7,7 +7,7 @@ import { sweep } from './stack/places.ts';
 
 /*
  * All tests: `npm test`, or `npm test -- wal` for the files whose names hold `wal`. The unit tests first, then the
- * end-to-end tests, some files at a time; last those that measure time, one by one. The last line sums all runs up.
+ * end-to-end tests, two files at a time or more; last those that nothing runs beside. The last line sums all runs up.
  */
 
 interface FileReport {
@@ -23,7 +23,7 @@ const total = { passed: 0, failed: 0 };
 const skipped: string[] = [];
 
 try {
-  for (const project of ['unit', 'e2e', 'e2e-timed']) await run(project);
+  for (const project of ['unit', 'e2e', 'e2e-alone']) await run(project);
 } finally {
   // An interrupted or crashed run has not ended its stack.
   await sweep();

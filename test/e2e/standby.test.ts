@@ -98,14 +98,10 @@ describeOnStack('a standby', (offered) => {
     const connection = await connectTo(brokers);
     await makeTopic(connection, topic, 3);
     const kafka = ['--kafka', brokers, '--topic', topic];
-    const flags = [...kafka, '--archive', 'off'];
-    const [one, two] = await Promise.all([start(...flags), start(...flags)]);
-    await using first = one;
-    await using second = two;
-    await Promise.all([
-      expectLoop([...kafka, ...OLDEST, '--target', second.url]),
-      expectFull([...kafka, '--target', primary.url]),
-    ]);
+    await using first = await start(...kafka, '--archive', 'off');
+    await using second = await start(...kafka, '--archive', 'off');
+    await expectLoop([...kafka, ...OLDEST, '--target', second.url]);
+    await expectFull([...kafka, '--target', primary.url]);
     await using standby = await StandbyProcess.start([...kafka, ...OLDEST, '--target', target.url]);
     await underLoad([first, second], 'topic', async () => {
       await standby.until(({ contains }) => contains.lanes.length >= 2);
