@@ -2,9 +2,10 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
 import { describeOnStack } from '../kit/real-stack.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { randomTopic } from '../kit/topic.ts';
 import { HttpCollector } from './kit/clients.ts';
-import { MainProcess, runMain } from './kit/main-process.ts';
+import { MainProcess } from './kit/main-process.ts';
 import { StandbyProcess } from './kit/standby-process.ts';
 
 describeOnStack('a promotion of which a proxy was not part', (stack) => {
