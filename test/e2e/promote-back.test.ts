@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { ProxyProcess } from '../kit/proxy-process.ts';
+import { runMain } from '../kit/spawn-main.ts';
 import { HttpCollector } from './kit/clients.ts';
-import { runMain } from './kit/main-process.ts';
 import { StandbyProcess } from './kit/standby-process.ts';
 
 const HEAL = ['--delivery-heal-window', '500ms'];
