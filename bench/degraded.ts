@@ -21,12 +21,14 @@ export class DegradedWatch {
 
   async #watch(admin: string): Promise<boolean> {
     const { signal } = this.#stop;
-    let wasDegraded = await isDegraded(admin);
-    while (!signal.aborted) {
-      await sleep(LIMITS.pollMs, undefined, { signal }).catch(() => undefined);
+    let wasDegraded = false;
+    for (;;) {
+      // Ended while it looked, it has not looked at the end yet.
+      const isLast = signal.aborted;
       wasDegraded ||= await isDegraded(admin);
+      if (isLast) return wasDegraded;
+      await sleep(LIMITS.pollMs, undefined, { signal }).catch(() => undefined);
     }
-    return wasDegraded;
   }
 }
 
