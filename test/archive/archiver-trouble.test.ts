@@ -54,6 +54,12 @@ function diskFault(fate: Fate): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: simulated`), { code, syscall: 'write' });
 }
 
+/** Without what the clock of the rig, which is a hundred times too fast, takes for silence: a disk that is slow for a moment. */
+function toldBy({ states }: ArchiveRig): readonly string[] {
+  const others = states.filter((state) => state !== 'storage does not answer');
+  return others.filter((state, index) => state !== others[index - 1]);
+}
+
 describe.concurrent('storage in trouble', { timeout: 120_000 }, () => {
   test('whatever fails, and whenever: it is told, and in the end everything is there once', async () => {
     const fates = fc.constantFrom<Fate[]>(
@@ -82,7 +88,7 @@ describe.concurrent('storage in trouble', { timeout: 120_000 }, () => {
         isOn = true;
         await rig.archiveAll();
         await expectSame(rig);
-        const told = rig.states.filter((state) => state !== 'archiving');
+        const told = toldBy(rig).filter((state) => state !== 'archiving');
         expect(told.every((reason) => /^(ENOSPC|EIO|EACCES): simulated$/.test(reason))).toBe(true);
         expect(rig.states.at(-1)).toBe('archiving');
         // Once a change.
@@ -106,7 +112,7 @@ describe.concurrent('storage in trouble', { timeout: 120_000 }, () => {
       return rig.isArchived();
     });
     expect(tries).toBeGreaterThanOrEqual(5);
-    expect(rig.states).toEqual(['archiving', 'ENOSPC: simulated', 'archiving']);
+    expect(toldBy(rig)).toEqual(['archiving', 'ENOSPC: simulated', 'archiving']);
     await expectSame(rig);
   });
 
