@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QUERY_MS_MAX, QueryClient } from '../opentsdb/query-client.ts';
-import { WorkDirectory } from '../restore/work/work-directory.ts';
+import { WorkDirectory } from '../restore/work-directory/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';

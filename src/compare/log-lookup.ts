@@ -6,7 +6,7 @@ import { Fold } from '../restore/fold/fold.ts';
 import type { RestorePhase } from '../restore/restore-request.ts';
 import { damageReader, readLog, type ReadLogOptions } from '../restore/segments/read-log.ts';
 import { readTrustedSegments, type TrustedSegments } from '../restore/segments/trusted-segments.ts';
-import type { WorkDirectory } from '../restore/work/work-directory.ts';
+import type { WorkDirectory } from '../restore/work-directory/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ProgressTold } from '../runtime/progress.ts';
 import type { CompareRequest } from './compare-request.ts';

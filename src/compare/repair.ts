@@ -1,6 +1,6 @@
 import type { QueryClient } from '../opentsdb/query-client.ts';
 import { readServerFacts } from '../opentsdb/server-facts.ts';
-import type { WorkDirectory } from '../restore/work/work-directory.ts';
+import type { WorkDirectory } from '../restore/work-directory/work-directory.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CompareEvent, CompareRequest, RepairResult } from './compare-request.ts';
 import type { JudgedDifference } from './difference-journal.ts';

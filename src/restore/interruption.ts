@@ -1,6 +1,6 @@
 import { WalError } from '../runtime/errors.ts';
 import { untilAborted } from '../runtime/clock.ts';
-import type { Checkpoint } from './work/work-directory.ts';
+import type { Checkpoint } from './work-directory/work-directory.ts';
 
 /** What an interrupted run leaves. */
 export interface Left {

@@ -19,9 +19,9 @@ import type {
   StateCounts,
 } from './restore-request.ts';
 import { damageReader, readLog } from './segments/read-log.ts';
-import { KeptSafeTime } from './work/kept-safe-time.ts';
+import { KeptSafeTime } from './work-directory/kept-safe-time.ts';
 import type { EarlierRun, RestoreDemands } from './target/target-rules.ts';
-import { type UnfinishedRestore, unfinishedRestores } from './work/unfinished.ts';
+import { type UnfinishedRestore, unfinishedRestores } from './work-directory/unfinished.ts';
 import { QUERY_LIMITS, verifyState } from './verify/verify-state.ts';
 import {
   type Checkpoint,
@@ -29,8 +29,8 @@ import {
   readCheckpoint,
   WorkDirectory,
   workPath,
-} from './work/work-directory.ts';
-import { openWorkFolder } from './work/work-folder.ts';
+} from './work-directory/work-directory.ts';
+import { openWorkFolder } from './work-directory/work-folder.ts';
 
 export interface RestoreOptions {
   readonly request: RestoreRequest;

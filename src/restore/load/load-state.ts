@@ -6,7 +6,7 @@ import { type ExpectedState, StateTally } from '../expected-state.ts';
 import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
 import { phaseProgress } from '../phase-progress.ts';
 import type { RestoreEvent, StateCounts } from '../restore-request.ts';
-import type { Checkpoint, WorkDirectory } from '../work/work-directory.ts';
+import type { Checkpoint, WorkDirectory } from '../work-directory/work-directory.ts';
 
 export interface StateRun {
   readonly target: URL;

@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { checkState, type FoundState } from './find-state.ts';
 import { phaseProgress } from '../phase-progress.ts';
 import type { RestoreEvent, RestoreRequest } from '../restore-request.ts';
-import type { WorkDirectory } from '../work/work-directory.ts';
+import type { WorkDirectory } from '../work-directory/work-directory.ts';
 
 /** What of a restore request says what is to be read, and with how much memory. */
 type LogRequest = Pick<RestoreRequest, 'allowHoles' | 'memoryMb' | 'threads'>;

@@ -1,6 +1,6 @@
 import { formatInstant } from '../../runtime/instant.ts';
 import type { EarlierRun, TargetFinding, RestoreDemands, TargetFacts } from './target-rules.ts';
-import type { UnfinishedRestore } from '../work/unfinished.ts';
+import type { UnfinishedRestore } from '../work-directory/unfinished.ts';
 
 const EMPTY_TABLES =
   ': create new ones, name them in tsd.storage.hbase.data_table, .uid_table, .tree_table and .meta_table, and restart the TSD.';

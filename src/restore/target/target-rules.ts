@@ -1,7 +1,7 @@
 import { tsdMode } from '../../opentsdb/server-facts.ts';
 import type { Demands } from '../fold/fold-query.ts';
 import { judgeContent, listNames } from './target-content.ts';
-import type { UnfinishedRestore } from '../work/unfinished.ts';
+import type { UnfinishedRestore } from '../work-directory/unfinished.ts';
 
 /** `fault`: a restore would fail, or be wrong. `warning`: it can be done, but look at this first. */
 export interface TargetFinding {

@@ -15,7 +15,7 @@ import type {
   RestoreRequest,
 } from '../../../src/restore/restore-request.ts';
 import type { RestoreTime } from '../../../src/restore/restore-time.ts';
-import { WorkDirectory } from '../../../src/restore/work/work-directory.ts';
+import { WorkDirectory } from '../../../src/restore/work-directory/work-directory.ts';
 import { ArchiveRig } from '../../archive/archive-rig.ts';
 import { NEVER } from '../../archive/kit/merging.ts';
 import { ManualClock } from '../../kit/wal-clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { KeptSafeTime } from '../../../src/restore/work/kept-safe-time.ts';
-import { WorkDirectory } from '../../../src/restore/work/work-directory.ts';
+import { KeptSafeTime } from '../../../src/restore/work-directory/kept-safe-time.ts';
+import { WorkDirectory } from '../../../src/restore/work-directory/work-directory.ts';
 import { tempDirectory } from '../../kit/temp.ts';
 
 const keyAt = (ms: number): unknown[] => ['repository', ms];
