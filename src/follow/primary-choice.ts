@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import type { Fork, Undone } from '../record/fork.ts';
 import type { LatestTerm } from '../record/latest-term.ts';
 import type { Position } from '../record/position.ts';
-import type { Term } from '../record/term.ts';
+import { countsSince, type Term } from '../record/term.ts';
 import { WalError } from '../runtime/errors.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
@@ -36,8 +36,9 @@ export interface Choice {
 
 /** What a switch begins. */
 export interface NewTerm {
-  /** Orders it among all that other proxies may say. */
+  /** Orders it among all that other proxies may say: when the standby that fed it had come to its end, epoch ms. */
   readonly since: number;
+  /** What it is to get nothing of. */
   readonly fork?: Fork | undefined;
 }
 
@@ -133,7 +134,8 @@ export class PrimaryChoice {
   /** What others are told: that, where it is later. */
   get said(): Term | undefined {
     const { term, heard } = this;
-    return (heard.since ?? -Infinity) > (term?.since ?? -Infinity) ? heard.any : term;
+    const { any: latest } = heard;
+    return latest === undefined || countsSince(term, latest.since) ? term : latest;
   }
 
   /** Nothing of the log is known to be stored by the primary. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LatestTerm } from '../record/latest-term.ts';
-import { parseTerm, type Term } from '../record/term.ts';
+import { countsSince, parseTerm, type Term } from '../record/term.ts';
 import { readIntact, writeChecked } from '../runtime/checked-json.ts';
 
 const FILE = 'primary-term.json';
@@ -39,8 +39,7 @@ export class PrimaryTerm {
 
   /** Durable when it resolves. An earlier one of the same primary changes nothing. */
   async take(term: Term): Promise<void> {
-    const { since = -Infinity } = this.of(term.primary) ?? {};
-    if (since >= term.since) return;
+    if (countsSince(this.of(term.primary), term.since)) return;
     this.#own = term;
     await this.save();
   }

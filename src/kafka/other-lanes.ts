@@ -38,6 +38,10 @@ interface Line {
   refreshedMs: number;
 }
 
+type SpansIn = (session: FetchSession) => Promise<ReadonlyMap<number, OffsetRange>>;
+
+const wholeSpans: SpansIn = (session) => session.ranges(session.partitions());
+
 interface Window {
   /** The next offset to fetch. */
   next: number;
@@ -70,31 +74,29 @@ export class OtherLanes {
    * this was called. Rejects, on the way too, when it can't be read, or the signal aborts; other reads go on then.
    */
   async *read(fromMs: number, signal: AbortSignal): AsyncGenerator<TopicFrame> {
-    const windowsIn = (session: FetchSession): Promise<Map<number, Window>> =>
-      this.#windowsFrom(session, fromMs);
-    for await (const frame of this.#readIn(windowsIn, signal)) {
+    const spansIn: SpansIn = (session) => session.spansFrom(session.partitions(), fromMs);
+    for await (const frame of this.#readIn(spansIn, Infinity, signal)) {
       if (frame.lastReceivedAt >= fromMs) yield frame;
     }
   }
 
   /** Looks at the last messages of all partitions, for what others say of their primary. Rejects as `read`. */
   async lookBack(signal: AbortSignal): Promise<void> {
-    const windowsIn = async (session: FetchSession): Promise<Map<number, Window>> =>
-      this.#windowsOf(await session.ranges(session.partitions()), LAST_MESSAGES);
-    const frames = this.#readIn(windowsIn, signal);
+    const frames = this.#readIn(wholeSpans, LAST_MESSAGES, signal);
     while ((await frames.next()).done !== true);
   }
 
-  /** Frames with data of other lanes, from windows of the partitions. */
+  /** Frames with data of other lanes; `messages`: of each partition at most so many of the last. */
   async *#readIn(
-    windowsIn: (session: FetchSession) => Promise<Map<number, Window>>,
+    spansIn: SpansIn,
+    messages: number,
     signal: AbortSignal,
   ): AsyncGenerator<TopicFrame> {
     const line = (this.#line ??= this.#connect());
     line.readers += 1;
     try {
       const session = await unlessAborted(this.#sessionOf(line), signal);
-      const windows = await unlessAborted(windowsIn(session), signal);
+      const windows = this.#windowsOf(await unlessAborted(spansIn(session), signal), messages);
       for (let fruitless = 0; windows.size > 0; fruitless += 1) {
         if (fruitless > FRUITLESS_MAX) throw new Error('a partition of the topic gives nothing');
         for (const [nodeId, led] of session.leaders()) {
@@ -212,11 +214,7 @@ export class OtherLanes {
     return { client, session, readers: 0, refreshedMs: clock.monotonicMs() };
   }
 
-  async #windowsFrom(session: FetchSession, fromMs: number): Promise<Map<number, Window>> {
-    return this.#windowsOf(await session.spansFrom(session.partitions(), fromMs), Infinity);
-  }
-
-  /** Of each partition that has something to fetch; `messages`: at most so many of the last. */
+  /** Of each partition that has something to fetch. */
   #windowsOf(places: ReadonlyMap<number, OffsetRange>, messages: number): Map<number, Window> {
     const windows = new Map<number, Window>();
     for (const [partition, { low, high }] of places) {

@@ -24,7 +24,7 @@ export interface Message {
 
 /**
  * `nowMs`: the moment of sending. Brokers refuse times that are ahead of theirs, so no message is later than the moment it is sent.
- * `term`: of the primary that is fed.
+ * `term`: what is said of the primary.
  */
 export function encodeMessage(frame: SentFrame, nowMs: number, term?: Term): Message {
   const { lane, ordinal, host, firstSeq, lastSeq, mutations, body } = frame;

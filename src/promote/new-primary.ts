@@ -1,3 +1,4 @@
+import type { Term } from '../record/term.ts';
 import type { ProbeView, ProxyView, StandbyView } from './promote-views.ts';
 
 /**
@@ -11,6 +12,11 @@ export function isSwitched({ promotion }: StandbyView, proxy: ProxyView, to: str
 /** Whether the proxy, or some of its workers, was given the new primary: there is no way back then. */
 export function isBegun({ promotion }: StandbyView, { primaries }: ProxyView, to: string): boolean {
   return promotion === 'promoted' && primaries.includes(to);
+}
+
+/** Since when proxies were given another one, as far as they know. */
+export function termsOfOthers(proxies: readonly ProxyView[], to: string): readonly Term[] {
+  return proxies.flatMap(({ terms }) => terms.filter(({ primary }) => primary !== to));
 }
 
 /** How proxies reach what the standby feeds: what was begun is gone on with by the address that it was begun with. `to`: as is said now. */

@@ -6,6 +6,7 @@ import {
   isBegun,
   type Reached,
   splitWarnings,
+  termsOfOthers,
 } from './new-primary.ts';
 import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
@@ -59,9 +60,7 @@ function laterProblems(
   proxies: readonly ProxyView[],
   to: string,
 ): string[] {
-  const later = proxies
-    .flatMap(({ terms }) => terms)
-    .filter(({ since, primary }) => since > promotedMs && primary !== to);
+  const later = termsOfOthers(proxies, to).filter(({ since }) => since > promotedMs);
   return [...new Set(later.map(({ primary }) => primary))].map(
     (primary) =>
       `proxies feed ${primary} since a promotion that is later than that of this standby, ${formatInstant(promotedMs)}: promote by the standby of that`,

@@ -7,6 +7,7 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkAsOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
+import { termsOfOthers } from './new-primary.ts';
 import { beforeOf } from './old-primary.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-event.ts';
@@ -80,11 +81,8 @@ export class Promotion {
       const named = new Set(
         [...held, ...views].flatMap(({ lanes }) => lanes.map((one) => one.lane)),
       );
-      const others = views.flatMap(({ terms }) =>
-        terms.filter(({ primary }) => primary !== target),
-      );
-      const before = others.map(({ since }) => since);
-      const after = before.length === 0 ? undefined : Math.max(...before);
+      const ended = termsOfOthers(views, target).map(({ since }) => since);
+      const after = ended.length === 0 ? undefined : Math.max(...ended);
       wanted = await this.#want(held, { target, known, named, after, isAnySwitched });
       drained = await drainStandby(this.#options, wanted, signal);
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Config } from '../config/options.ts';
 import { DeadLetters } from '../follow/dead-letters.ts';
 import type { DoubtState } from '../follow/prove/doubt.ts';
 import type { Shared } from '../follow/feed.ts';
-import type { PrimaryChoice } from '../follow/primary-choice.ts';
+import type { NewTerm, PrimaryChoice } from '../follow/primary-choice.ts';
 import type { PrimaryFacts } from '../follow/primary-facts.ts';
 import { Primary } from '../follow/primary.ts';
 import type { SentBodies } from '../follow/deliver/sent-bodies.ts';
@@ -186,12 +186,8 @@ export class Feeding {
     return this.state;
   }
 
-  async switchTo(
-    to: URL,
-    contained: Contained,
-    { fork, since }: { readonly fork?: Fork | undefined; readonly since: number },
-  ): Promise<FeedingState> {
-    await this.#switch.switchTo(to, { contained, fork, since });
+  async switchTo(to: URL, contained: Contained, term: NewTerm): Promise<FeedingState> {
+    await this.#switch.switchTo(to, { contained, ...term });
     return this.state;
   }
 

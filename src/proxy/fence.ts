@@ -1,6 +1,6 @@
 import type { PrimaryChoice } from '../follow/primary-choice.ts';
 import type { LatestTerm } from '../record/latest-term.ts';
-import type { Term } from '../record/term.ts';
+import { countsSince, type Term } from '../record/term.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -51,9 +51,7 @@ export function standingOf(
   heard: Pick<LatestTerm, 'any' | 'has'>,
 ): Standing {
   const { any: latest } = heard;
-  if (latest === undefined || (term !== undefined && term.since >= latest.since)) {
-    return { kind: 'right' };
-  }
+  if (latest === undefined || countsSince(term, latest.since)) return { kind: 'right' };
   const isNamed = heard.has(primary);
   if (isNamed && isFresh) return { kind: 'joined', term: { since: latest.since, primary } };
   return { kind: 'over', term: isNamed ? { since: latest.since, primary } : latest };

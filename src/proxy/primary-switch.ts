@@ -1,8 +1,8 @@
 import { type PrimaryChoice, tellMisnamed } from '../follow/primary-choice.ts';
 import type { Primary } from '../follow/primary.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
-import type { Term } from '../record/term.ts';
 import { formatPosition } from '../record/position.ts';
+import { countsSince, type Term } from '../record/term.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { WalError } from '../runtime/errors.ts';
 import { formatInstant } from '../runtime/instant.ts';
@@ -35,15 +35,20 @@ const HELD = 'it is held, so that another can take its place: writes are kept fo
 
 /** Why a start does not feed the primary at once; undefined: it does. `isShared`: other proxies may have one. */
 export function heldFor(
-  { hold, fork, lacksForks }: PrimaryChoice,
-  { recovered }: Pick<Wal, 'recovered'>,
+  choice: PrimaryChoice,
+  wal: Pick<Wal, 'recovered'>,
   isShared: boolean,
 ): string | undefined {
+  const { hold, fork } = choice;
   if (hold !== undefined) return HELD;
-  // A log that is new undoes nothing.
-  if (lacksForks && recovered.end !== undefined) return UNREAD;
+  if (isUnread(choice, wal)) return UNREAD;
   if (fork !== undefined) return UNTOLD;
   return isShared ? UNSEEN : undefined;
+}
+
+/** A log that is new undoes nothing. */
+function isUnread({ lacksForks }: PrimaryChoice, { recovered }: Pick<Wal, 'recovered'>): boolean {
+  return lacksForks && recovered.end !== undefined;
 }
 
 /**
@@ -87,7 +92,7 @@ export class PrimarySwitch {
     const { choice, wal, logger } = this.#options;
     if (this.misnamed !== undefined) logger.warn(this.misnamed);
     if (choice.hold !== undefined) logger.warn({ primary: choice.url.origin }, HELD);
-    else if (heldFor(choice, wal, false) === UNREAD) logger.info(UNREAD);
+    else if (isUnread(choice, wal)) logger.info(UNREAD);
     this.#signal = signal;
     void this.#finish();
   }
@@ -129,7 +134,7 @@ export class PrimarySwitch {
       const { choice } = this.#options;
       const { origin: primary } = choice.url;
       const { any: latest } = choice.heard;
-      if (latest === undefined || (choice.term?.since ?? -1) >= latest.since) return;
+      if (latest === undefined || countsSince(choice.term, latest.since)) return;
       const isNew = as === 'next' && !choice.heard.has(primary);
       await choice.take({ since: latest.since + Number(isNew), primary });
       await this.#judge();
@@ -146,7 +151,7 @@ export class PrimarySwitch {
       const before = choice.url.origin;
       const { fork, since } = successor;
       // It was switched before; held since, it has no better place than its own.
-      if (before === to.origin && (choice.term?.since ?? -1) >= since)
+      if (before === to.origin && countsSince(choice.term, since))
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
       const { any: latest } = choice.heard;
@@ -157,7 +162,7 @@ export class PrimarySwitch {
       if (choice.fork !== undefined) await telling.tell(choice.fork);
       const begin = await beginOf(wal, this.ends, successor);
       try {
-        await choice.switchTo(to, begin, { since, fork });
+        await choice.switchTo(to, begin, successor);
         await this.#carryOn();
       } catch (error) {
         if (choice.url.origin === before) throw error;

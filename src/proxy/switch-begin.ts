@@ -1,3 +1,4 @@
+import type { NewTerm } from '../follow/primary-choice.ts';
 import type { Fork, UndoneRange } from '../record/fork.ts';
 import { type Contained, isBeginning, lastContained, type LaneEnd } from '../record/lane-end.ts';
 import type { Position } from '../record/position.ts';
@@ -9,12 +10,8 @@ import { laneEnds } from '../wal/lane-ends.ts';
 import type { Wal } from '../wal/log.ts';
 
 /** What is to become the primary. */
-export interface Successor {
+export interface Successor extends NewTerm {
   readonly contained: Contained;
-  /** What it is to get nothing of. */
-  readonly fork: Fork | undefined;
-  /** Orders it among all that proxies were given: when the standby that fed it had come to its end, epoch ms. */
-  readonly since: number;
 }
 
 /**

@@ -11,6 +11,11 @@ export interface Term {
   readonly primary: string;
 }
 
+/** Whether it counts where another one is known: none does that is not said. */
+export function countsSince(term: Term | undefined, since: number): boolean {
+  return term !== undefined && term.since >= since;
+}
+
 /** So that a later one can always be said. */
 const SINCE_MAX = 1e14;
 
