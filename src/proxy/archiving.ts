@@ -8,7 +8,7 @@ import type { ArchiveMetrics } from '../archive/process/archive-metrics.ts';
 import type { FromArchiver } from '../archive/process/archive-messages.ts';
 import { untilReached } from './until-reached.ts';
 import { ArchiveProcess } from './archive-process.ts';
-import type { LaneKeeper } from './lane-gate.ts';
+import { type LaneKeeper, NOT_REGISTERED } from './lane-gate.ts';
 
 export interface ArchivingOptions {
   readonly config: Config;
@@ -19,9 +19,6 @@ export interface ArchivingOptions {
   /** The program whose command `archive` is run: this one. */
   readonly program?: string;
 }
-
-/** What clients are told until a lane is registered, unless more is known. */
-export const NOT_REGISTERED = 'the repository does not know of this stretch of the log yet';
 
 const LIMITS = {
   /** The archiver has so long to register a lane before that counts as a failure. */

@@ -1,5 +1,10 @@
 import type { Wal } from '../wal/log.ts';
 
+/** What clients are told until the repository knows of a lane, unless more is known. */
+export const NOT_REGISTERED = 'the repository does not know of this stretch of the log yet';
+/** The same of the topic. */
+export const UNKNOWN_TO_TOPIC = 'the topic does not know of this stretch of the log yet';
+
 /** The log, as one of those sees it who must know of a lane before it takes data. */
 export interface LaneKeeper {
   readonly segments: Wal['segments'];

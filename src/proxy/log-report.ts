@@ -5,9 +5,8 @@ import { formatInstant } from '../runtime/instant.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Wal } from '../wal/log.ts';
 import { KnownHoles } from '../wal/known-holes.ts';
-import { NOT_REGISTERED } from './archiving.ts';
+import { NOT_REGISTERED, UNKNOWN_TO_TOPIC } from './lane-gate.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
-import { UNKNOWN_TO_TOPIC } from './replication.ts';
 
 export interface LogReportOptions {
   readonly logger: Logger;

@@ -20,7 +20,7 @@ import { LaneGate } from './lane-gate.ts';
 import { keepersOf, openWal } from './open-wal.ts';
 import type { ProxyMetrics } from './proxy-metrics.ts';
 import { Unarchived } from './unarchived.ts';
-import { openTopic, Replication, type ReplicationEvents } from './replication.ts';
+import type { Replication, ReplicationEvents } from './replication.ts';
 
 export interface PartsOptions {
   readonly config: Config;
@@ -59,7 +59,9 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
   const facts = await PrimaryFacts.open(config.data);
   const kafkaCursor =
     config.kafka.brokers.length > 0 ? await Cursor.open(config.data, 'kafka') : undefined;
-  const topic = kafkaCursor && (await openTopic(config, logger));
+  // The client of Kafka takes a tenth of a start to load: only where there is one.
+  const kafka = kafkaCursor && (await import('./replication.ts'));
+  const topic = await kafka?.openTopic(config, logger);
   await meetTopicOf(options, topic?.place);
   const unarchived = await Unarchived.open(config, logger, clock);
   const home = await readArchiveHome(config.data).catch(() => undefined);
@@ -84,8 +86,8 @@ export async function openParts(options: PartsOptions, events: PartsEvents): Pro
       ? new Archiving({ ...common, metrics: metrics.archive(), wal: gate.keeper('archive') })
       : undefined;
   const replication =
-    kafkaCursor && topic
-      ? new Replication({
+    kafka && kafkaCursor && topic
+      ? new kafka.Replication({
           ...common,
           metrics: metrics.kafka(),
           wal,

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/options.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Wal, type WalEvents, type WalOptions } from '../wal/log.ts';
-import { NOT_REGISTERED } from './archiving.ts';
+import { NOT_REGISTERED, UNKNOWN_TO_TOPIC } from './lane-gate.ts';
 import { type ProxyMetrics, timedSink } from './proxy-metrics.ts';
-import { UNKNOWN_TO_TOPIC } from './replication.ts';
 
 /** The log of `config.data`, as far as others know of it. */
 export async function openWal(

@@ -18,7 +18,7 @@ import type { Wal } from '../wal/log.ts';
 import { untilReached } from './until-reached.ts';
 import { openConnection } from '../kafka/open-connection.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
-import type { LaneKeeper } from './lane-gate.ts';
+import { type LaneKeeper, UNKNOWN_TO_TOPIC } from './lane-gate.ts';
 
 export interface ReplicationOptions {
   readonly config: Config;
@@ -52,9 +52,6 @@ export interface ReplicationEvents {
   unreplicated(): void;
   hole(hole: Hole): void;
 }
-
-/** What clients are told until the topic knows of a lane. */
-export const UNKNOWN_TO_TOPIC = 'the topic does not know of this stretch of the log yet';
 
 const LIMITS = {
   /** The topic has so long to learn of a lane before that counts as a failure. */

@@ -31,6 +31,16 @@ describe('the command line', { timeout: 30_000 }, () => {
     return [...addresses, '--data', join(folder, 'a', 'b')];
   };
 
+  test('loads no client of Kafka for a start, which may be without one', () => {
+    const look = [
+      `import { _cache } from 'node:module';`,
+      `await import(${JSON.stringify(new URL('../../dist/cli/start.js', import.meta.url))});`,
+      `console.log(Object.keys(_cache).filter((file) => file.includes('/kafkajs/')).length);`,
+    ];
+    const args = ['--input-type=module', '--eval', look.join('\n')];
+    expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('0\n');
+  });
+
   test('tells its version', async () => {
     expect(await runMain(['--version'])).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
