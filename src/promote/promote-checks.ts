@@ -155,15 +155,15 @@ function proxyProblems(
   return problems;
 }
 
-/** Of which the target contains something of the last moments, or that were seen to say something then and have not ended. */
+/** Of which the target contains something of the last moments, or that were seen to say something then; none that has ended. */
 function runningLanes({ lanes, seen }: StandbyView): ReadonlySet<string> {
   const containedMs = Math.max(...lanes.values());
   const seenMs = Math.max(...seen.lanes.map(({ receivedMs }) => receivedMs));
+  const ended = new Set(seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane));
   const contained = [...lanes].filter(([, ms]) => ms >= containedMs - RUNNING_MS);
-  const running = seen.lanes.filter(
-    ({ receivedMs, isEnded }) => !isEnded && receivedMs >= seenMs - RUNNING_MS,
-  );
-  return new Set([...contained.map(([lane]) => lane), ...running.map(({ lane }) => lane)]);
+  const running = seen.lanes.filter(({ receivedMs }) => receivedMs >= seenMs - RUNNING_MS);
+  const all = [...contained.map(([lane]) => lane), ...running.map(({ lane }) => lane)];
+  return new Set(all.filter((lane) => !ended.has(lane)));
 }
 
 function isOfSameLog({ lanes, allUpToMs }: StandbyView, proxy: ProxyView): boolean {

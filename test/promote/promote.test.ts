@@ -165,8 +165,9 @@ describe('a promotion', () => {
     expect(events).toMatchObject([{ warnings: [warning, warning] }]);
   });
 
-  test('does not miss a proxy that ended long ago', async () => {
+  test('does not miss a proxy that ended, nor one that was silent for long', async () => {
     standby.lanes.set('c', { seq: 1, receivedAt: -30_000 });
+    standby.lanes.set('e', { seq: 1, receivedAt: 9_400 });
     standby.seen.push(
       { lane: a.lane, receivedAt: 9_400, wroteAt: 9_400, ended: false },
       { lane: 'd', receivedAt: -30_000, wroteAt: -30_000, ended: false },
