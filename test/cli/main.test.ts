@@ -31,13 +31,14 @@ describe('the command line', { timeout: 30_000 }, () => {
     return [...addresses, '--data', join(folder, 'a', 'b')];
   };
 
-  test('loads no client of Kafka for a start, which may be without one', () => {
-    const look = [
-      `import { _cache } from 'node:module';`,
-      `await import(${JSON.stringify(new URL('../../dist/cli/start.js', import.meta.url))});`,
-      `console.log(Object.keys(_cache).filter((file) => file.includes('/kafkajs/')).length);`,
-    ];
-    const args = ['--input-type=module', '--eval', look.join('\n')];
+  test.each([
+    ['a start', 'cli/start.js'],
+    ['its archiver', 'archive/process/run-archive.js'],
+  ])('loads no client of Kafka for %s, which may be without one', (_who, module) => {
+    const { href } = new URL(`../../dist/${module}`, import.meta.url);
+    const look = `import { _cache } from 'node:module'; await import('${href}');
+      console.log(Object.keys(_cache).filter((file) => file.includes('/kafkajs/')).length);`;
+    const args = ['--input-type=module', '--eval', look];
     expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('0\n');
   });
 

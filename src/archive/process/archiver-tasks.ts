@@ -1,26 +1,24 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { archivedBefore } from '../write/archive-cursor.ts';
-import type { ArchiverOptions } from '../write/archiver.ts';
 import { CoverageWatch } from '../holdings/coverage-watch.ts';
-import type { JoinedRepository } from '../write/join-repository.ts';
 import { readOpenings } from '../write/lane-opening.ts';
-import type { Repository } from '../repository.ts';
-import type { Config } from '../../config/options.ts';
-import type { KafkaConnection } from '../../kafka/connection.ts';
-import { GroupSource } from '../../kafka/group-source.ts';
-import { explainMissing } from '../../kafka/topic-check.ts';
-import { RetentionWatch } from '../../kafka/retention-watch.ts';
 import { mayBeWrittenTo } from '../format/object-names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { formatInstant } from '../../runtime/instant.ts';
-import type { Logger } from '../../runtime/logger.ts';
+import {
+  archivingEvents,
+  archivingOptions,
+  type Followed,
+  memoryMbOf,
+  type Surroundings,
+  type Task,
+} from './archiving.ts';
 import { Backlog } from './backlog.ts';
 import type { ArchiverReport } from './archiver-report.ts';
-import { findLeftOpen, tellNewTopic } from './new-here.ts';
+import { findLeftOpen } from './new-here.ts';
 import { giveWay } from './give-way.ts';
 import { LaneRegistrar } from './lane-registrar.ts';
-import type { TopicArchiveStatus } from './topic-archive-status.ts';
 import { VERSION } from '../../runtime/version.ts';
 
 const LIMITS = {
@@ -30,26 +28,6 @@ const LIMITS = {
   /** What a killed process left half written is removed once it is so old: nothing takes that long to write. */
   leftoverMsMin: 86_400_000,
 } as const;
-
-export interface Surroundings {
-  readonly config: Config;
-  readonly repository: Repository;
-  /** Of the data directory in this repository. */
-  readonly history: JoinedRepository['history'];
-  /** The archiver's own, below the data directory. */
-  readonly folder: string;
-  readonly report: ArchiverReport;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  /** Where what is archived comes from a topic, and not from the log of the data directory. */
-  readonly topic: TopicSide | undefined;
-}
-
-interface TopicSide {
-  readonly connection: KafkaConnection;
-  /** Told how long the topic keeps what is not archived. */
-  readonly status: TopicArchiveStatus;
-}
 
 /** All that an archiver does at once, until the signal aborts. Rejects on what only a new process can mend. */
 export async function runArchiverTasks(around: Surroundings): Promise<void> {
@@ -121,9 +99,7 @@ async function archiveAndMerge(
   }
   const backlog = new Backlog(systemClock);
   const tasks = await report.persist('archiving', signal, async () => [
-    around.topic === undefined
-      ? await createArchiver(around, registrar, { watch, backlog })
-      : await createTopicArchiver(around, around.topic, { watch, backlog }),
+    await createArchiver(around, registrar, { watch, backlog }),
     await createMerger(around, { watch, backlog }),
   ]);
   const running = (tasks ?? []).map((task) => task.run(signal));
@@ -142,21 +118,17 @@ async function sweepLeftovers({ repository, logger, signal }: Surroundings): Pro
   }
 }
 
-interface Followed {
-  readonly watch: CoverageWatch;
-  readonly backlog: Backlog;
-}
-
-interface Task {
-  run(signal: AbortSignal): Promise<void>;
-}
-
 async function createArchiver(
   around: Surroundings,
   registrar: LaneRegistrar,
   followed: Followed,
 ): Promise<Task> {
-  const { config, report, logger } = around;
+  const { config, report, logger, topic } = around;
+  if (topic !== undefined) {
+    // The client of Kafka is loaded only where there is a Kafka.
+    const { createTopicArchiver } = await import('./create-topic-archiver.ts');
+    return createTopicArchiver(around, topic, followed);
+  }
   const { Archiver } = await import('../write/archiver.ts');
   return new Archiver({
     data: config.data,
@@ -168,85 +140,6 @@ async function createArchiver(
       hole: (hole) => logger.error({ ...hole }, 'records of the log cannot be archived'),
     },
   });
-}
-
-/**
- * As one of those who share the topic's partitions for this repository. Another repository, and another topic, has a group of its own: who shares out
- * knows the partitions of one topic only, and would give members of another ones that they do not read.
- */
-async function createTopicArchiver(
-  around: Surroundings,
-  { connection, status }: TopicSide,
-  followed: Followed,
-): Promise<Task> {
-  const { config, repository, report, logger } = around;
-  const { TopicArchiver } = await import('../topic/topic-archiver.ts');
-  const source = await GroupSource.open({
-    connection,
-    topic: config.kafka.topic.name,
-    groupId: `tsdb-wal-archive-${repository.id}-${config.kafka.topic.name}`,
-    clock: systemClock,
-    onHindered: (reason) => report.hinder('topic', reason),
-  }).catch((error: unknown) => explainMissing(error, connection, config.kafka.topic));
-  const archiver = new TopicArchiver({
-    source,
-    ...(await archivingOptions(around)),
-    events: {
-      ...archivingEvents(around, followed),
-      hole: (hole) => logger.error({ ...hole }, 'records of the topic cannot be archived'),
-      foreign: ({ partition, offset, reason }) =>
-        logger.warn({ partition, offset, reason }, 'a message of the topic is none of ours'),
-      lost: ({ partition, from, to }) =>
-        logger.warn({ partition, from, to }, 'the topic does not have what was to come next'),
-      assigned: (partitions) => logger.info({ partitions }, 'partitions are shared out'),
-    },
-  });
-  // Before the first of its lanes is registered. What can't be listed now is told by the watch.
-  const told = await tellNewTopic(repository, config.kafka.topic.name).catch(() => undefined);
-  if (told !== undefined) logger.warn(told);
-  const retention = new RetentionWatch({
-    connection,
-    topic: config.kafka.topic.name,
-    clock: systemClock,
-    archived: () => archiver.settledOffsets,
-    told: (headroom) => status.toldHeadroom(headroom, archiver.settledOffsets ?? new Map()),
-  });
-  return {
-    run: async (signal) => {
-      await Promise.all([source.run(signal), archiver.run(signal), retention.run(signal)]);
-    },
-  };
-}
-
-/** What archiving a log and archiving a topic need alike. */
-async function archivingOptions({ config, repository, folder }: Surroundings) {
-  const { Duckdb } = await import('../duckdb.ts');
-  const spill = join(folder, 'spill');
-  return {
-    repository,
-    duckdb: await Duckdb.open({ scratch: spill, memoryMb: memoryMbOf(config), threads: 1 }),
-    folder: join(folder, 'segments'),
-    clock: systemClock,
-    random: Math.random,
-    version: VERSION,
-  };
-}
-
-function archivingEvents(
-  { report, logger }: Surroundings,
-  { watch, backlog }: Followed,
-): Pick<ArchiverOptions['events'], 'archived' | 'state'> {
-  return {
-    archived: (last, sidecar) => {
-      const { points, data, toMs } = sidecar;
-      logger.debug({ last, points }, 'segment archived');
-      watch.added(sidecar);
-      backlog.archived(toMs);
-      report.send({ kind: 'archived', segment: { points, bytes: data?.bytes ?? 0 } });
-    },
-    state: (state) =>
-      report.hinder('archiving', state.kind === 'hindered' ? state.reason : undefined),
-  };
 }
 
 async function createMerger(
@@ -275,9 +168,4 @@ async function createMerger(
       },
     },
   });
-}
-
-/** One half for what comes in, one for merging. */
-function memoryMbOf({ archiver }: Config): number {
-  return Math.floor(archiver.memoryBytes / 2 / 1_048_576);
 }

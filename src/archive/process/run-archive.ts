@@ -1,6 +1,6 @@
 import { joinForTopic, type JoinedRepository, joinRepository } from '../write/join-repository.ts';
 import type { Config } from '../../config/options.ts';
-import { openConnection } from '../../kafka/open-connection.ts';
+import type { KafkaConnection } from '../../kafka/connection.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { makeFolder } from '../../runtime/durable-file.ts';
 import { WalError } from '../../runtime/errors.ts';
@@ -40,7 +40,7 @@ export async function runArchive(config: Config): Promise<void> {
     process.on(signal, () => report.hasParent || stop.abort());
   }
   stop.signal.addEventListener('abort', endInTime, { once: true });
-  const kafka = hasKafka ? await openConnection(config.kafka, logger) : undefined;
+  const kafka = hasKafka ? await openKafka(config, logger) : undefined;
   const folder = archiverFolder(config.data);
   const lock = await takeLock(config.data, report, stop.signal);
   if (lock === undefined) return;
@@ -85,6 +85,12 @@ async function takeLock(
     return acquired;
   };
   return report.persist('start', signal, take, isFinal);
+}
+
+/** The child of a proxy does without what this needs. */
+async function openKafka(config: Config, logger: Logger): Promise<KafkaConnection> {
+  const { openConnection } = await import('../../kafka/open-connection.ts');
+  return openConnection(config.kafka, logger);
 }
 
 /** The child of a proxy does without what it needs for that. */
