@@ -76,7 +76,7 @@ function addCheckConfig(program: Command, settle: (code: ExitCode) => void): voi
   addConfigFlags(program.command('check-config'))
     .summary('show the configuration in effect, and whether it would work here')
     .description(
-      'Prints the configuration in effect on stdout. Says on stderr whether the command that it is for could start with it: whether addresses are free, or in use by that very tsdb-wal, the data directory is usable, and what it talks to answers. What stands in no file, as --target and --state of a standby, is not looked at.',
+      'Prints the configuration in effect on stdout. Says on stderr whether the command that it is for could start with it: whether addresses are free, or in use by that very tsdb-wal, the data directory is usable, and what it talks to answers. It ends with 1 where that would be refused, and where it would come up and not do its work: take no writes, or archive nothing. What stands in no file, as --target and --state of a standby, is not looked at.',
     )
     .addOption(
       new Option('--for <COMMAND>', 'The command that the configuration is for.')
