@@ -39,87 +39,95 @@ const PLUS = 0x2b;
 const SECONDS_MAX = 0xffff_ffff;
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, power) => 10 ** power);
 
+/** The words of a line after `put`; all after these are tags. */
+const METRIC = 0;
+const TIMESTAMP = 1;
+const VALUE = 2;
+
 /** Reads canonical put lines, each ended by `\n`, from one buffer; after the last WORD_SLACK_BYTES must be readable. */
 export class PointKeyReader {
   readonly #bytes: Buffer;
   readonly #view: DataView;
-  #at = 0;
-  #high = 0;
-  #low = 0;
-  #bits = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Reads the line at `start` into `key`, and returns where its `\n` is. Tag order doesn't matter. */
+  /**
+   * Reads the line at `start` into `key`, and returns where its `\n` is. Tag order doesn't matter. Each word gets two sums, four bytes at a
+   * time. In one function and without fields, that takes half of what it takes in several.
+   */
   read(start: number, isTelnet: boolean, key: PointKey): number {
     const bytes = this.#bytes;
-    this.#at = start + 4;
-    this.#bits = 0;
-    this.#hashWord();
-    let high = this.#high;
-    let low = this.#low;
-    let at = this.#at + 1;
+    const view = this.#view;
+    let at = start + 4;
+    let bits = 0;
+    let metricHigh = 0;
+    let metricLow = 0;
     let timestamp = 0;
-    for (let byte = bytes[at] ?? SPACE; byte > SPACE; byte = bytes[at] ?? SPACE) {
-      timestamp = timestamp * 10 + byte - ZERO;
-      at += 1;
-    }
-    const isMs = timestamp > SECONDS_MAX;
-    const instant = isMs ? timestamp : timestamp * 1_000;
-    const valueStart = at + 1;
-    this.#at = valueStart;
-    this.#hashWord();
-    const value = this.#high;
-    const form = valueForm(bytes, valueStart, this.#at, isTelnet) | (isMs ? MILLISECONDS : 0);
+    let value = 0;
+    let form = 0;
     let tagsHigh = 0;
     let tagsLow = 0;
-    while (bytes[this.#at] === SPACE) {
-      this.#at += 1;
-      this.#hashWord();
-      tagsHigh = (tagsHigh + mix(this.#high)) | 0;
-      tagsLow = (tagsLow + mix(this.#low)) | 0;
-    }
-    const instantHigh = Math.floor(instant / 0x1_0000_0000);
-    const seriesHigh = mix(high ^ tagsHigh);
-    const seriesLow = mix(low + tagsLow);
-    high = mix(seriesHigh ^ instant) ^ instantHigh;
-    low = mix(seriesLow + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
-    key.seriesHigh = seriesHigh >>> 0;
-    key.seriesLow = seriesLow >>> 0;
-    key.instant = instant;
-    key.high = high >>> 0;
-    key.low = ((low & ~WRITE_MASK) | ((mix(value) & 0x7fff) << 5) | IN_USE | form) >>> 0;
-    key.bits = this.#bits;
-    return this.#at;
-  }
-
-  /** Hashes from `#at` to the next separator, where `#at` then stands: two sums, four bytes at a time. */
-  #hashWord(): void {
-    const view = this.#view;
-    let at = this.#at;
-    let high = 0x811c_9dc5;
-    let low = 0x1747_b28c;
-    let bits = this.#bits;
-    for (;;) {
+    for (let word = METRIC; ; word += 1) {
+      const wordStart = at;
+      let high = 0x811c_9dc5;
+      let low = 0x1747_b28c;
       let part = view.getUint32(at, true);
-      const ends = belowSpace(part);
-      const bytes = ends === 0 ? 4 : bytesBefore(ends);
-      if (bytes < 4) part &= (1 << (bytes * 8)) - 1;
+      let ends = belowSpace(part);
+      while (ends === 0) {
+        high = Math.imul(high ^ part, 0xcc9e_2d51);
+        high ^= high >>> 15;
+        low = Math.imul(((low << 7) | (low >>> 25)) ^ part, 0x1b87_3593);
+        bits |= part;
+        at += 4;
+        part = view.getUint32(at, true);
+        ends = belowSpace(part);
+      }
+      const length = bytesBefore(ends);
+      part &= (1 << (length * 8)) - 1;
       high = Math.imul(high ^ part, 0xcc9e_2d51);
       high ^= high >>> 15;
       low = Math.imul(((low << 7) | (low >>> 25)) ^ part, 0x1b87_3593);
       bits |= part;
-      at += bytes;
-      if (bytes < 4) break;
+      at += length;
+      if (word > VALUE) {
+        tagsHigh = (tagsHigh + mix(high)) | 0;
+        tagsLow = (tagsLow + mix(low)) | 0;
+      } else if (word === VALUE) {
+        value = high;
+        form = valueForm(bytes, wordStart, at, isTelnet);
+      } else if (word === TIMESTAMP) {
+        timestamp = digitsIn(bytes, wordStart, at);
+      } else {
+        metricHigh = high;
+        metricLow = low;
+      }
+      if (bytes[at] !== SPACE) break;
+      at += 1;
     }
-    this.#at = at;
-    this.#high = high;
-    this.#low = low;
-    this.#bits = bits | (bits >>> 8) | (bits >>> 16) | (bits >>> 24);
+    const isMs = timestamp > SECONDS_MAX;
+    const instant = isMs ? timestamp : timestamp * 1_000;
+    const instantHigh = Math.floor(instant / 0x1_0000_0000);
+    const seriesHigh = mix(metricHigh ^ tagsHigh);
+    const seriesLow = mix(metricLow + tagsLow);
+    const low = mix(seriesLow + instant) ^ Math.imul(instantHigh, 0x85eb_ca6b);
+    const write = ((mix(value) & 0x7fff) << 5) | IN_USE | form | (isMs ? MILLISECONDS : 0);
+    key.seriesHigh = seriesHigh >>> 0;
+    key.seriesLow = seriesLow >>> 0;
+    key.instant = instant;
+    key.high = (mix(seriesHigh ^ instant) ^ instantHigh) >>> 0;
+    key.low = ((low & ~WRITE_MASK) | write) >>> 0;
+    key.bits = bits | (bits >>> 8) | (bits >>> 16) | (bits >>> 24);
+    return at;
   }
+}
+
+function digitsIn(bytes: Buffer, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at += 1) number = number * 10 + (bytes[at] ?? 0) - ZERO;
+  return number;
 }
 
 /** The top bit of each of four bytes that is below 0x21, as both separators are, and no other byte of a line; perhaps of bytes above such a one, too. */
