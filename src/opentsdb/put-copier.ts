@@ -11,6 +11,8 @@ const ARE_NAME = new Uint8Array(65_536).map(
   (_, word) => (IS_NAME[word & 0xff] ?? 0) & (IS_NAME[word >>> 8] ?? 0),
 );
 
+const NEWLINE = 0x0a;
+
 /** The scanners leave more tags than this to the slow path. */
 const TAGS_MAX = 16;
 
@@ -18,14 +20,15 @@ const TAGS_MAX = 16;
 const keys = new Int32Array(2 * TAGS_MAX);
 
 /**
- * Copies the words of data points from one buffer into lines in another, checking names on the way.
+ * Copies the words of data points from one buffer into lines in another, checking names on the way. Where to is
+ * the caller's to count, who has it in a register: a field would be read and written for each word.
  * It works on four bytes at a time where it can, so it may write up to 3 bytes of rubbish after what
  * it wrote; the next write covers them. Nothing reads past the end of `from`: that would, once done,
  * make V8 slow for good. The last byte of `from` must not be one of a name.
  */
 export class PutCopier {
   readonly from: Buffer;
-  /** Where the next byte goes. */
+  /** Where the next line goes. */
   written = 0;
   #to: Buffer;
   readonly #source: DataView;
@@ -53,60 +56,49 @@ export class PutCopier {
     this.written = out.length;
   }
 
-  /** Copies name bytes from `start` on and returns where they end. */
-  name(start: number): number {
+  /** Copies name bytes from `start` on to `to`, and returns where they end. */
+  name(start: number, to: number): number {
     const source = this.#source;
     const target = this.#target;
     const wordLast = this.#wordLast;
+    const shift = to - start;
     let at = start;
-    let written = this.written;
     while (at <= wordLast) {
       const word = source.getUint32(at, true);
-      target.setUint32(written, word, true);
-      if (ARE_NAME[word & 0xffff] === 0) {
-        const more = IS_NAME[word & 0xff] ?? 0;
-        this.written = written + more;
-        return at + more;
-      }
-      if (ARE_NAME[word >>> 16] === 0) {
-        const more = 2 + (IS_NAME[(word >>> 16) & 0xff] ?? 0);
-        this.written = written + more;
-        return at + more;
-      }
+      target.setUint32(at + shift, word, true);
+      if (ARE_NAME[word & 0xffff] === 0) return at + (IS_NAME[word & 0xff] ?? 0);
+      if (ARE_NAME[word >>> 16] === 0) return at + 2 + (IS_NAME[(word >>> 16) & 0xff] ?? 0);
       at += 4;
-      written += 4;
     }
     const end = endOfName(this.from, at);
-    this.written = written;
-    return this.span(at, end);
-  }
-
-  /** Copies [start, end) and returns `end`. */
-  span(start: number, end: number): number {
-    const wordEnd = Math.min(end, this.#wordLast + 1);
-    let at = start;
-    let written = this.written;
-    for (; at < wordEnd; at += 4) {
-      this.#target.setUint32(written, this.#source.getUint32(at, true), true);
-      written += 4;
-    }
-    for (; at < end; at += 1) {
-      this.#to[written] = this.from[at] ?? 0;
-      written += 1;
-    }
-    this.written += end - start;
+    this.span(at, end, at + shift);
     return end;
   }
 
-  byte(byte: number): void {
-    this.#to[this.written] = byte;
-    this.written += 1;
+  /** Copies [start, end) to `to`. */
+  span(start: number, end: number, to: number): void {
+    const wordEnd = Math.min(end, this.#wordLast + 1);
+    const shift = to - start;
+    let at = start;
+    for (; at < wordEnd; at += 4) {
+      this.#target.setUint32(at + shift, this.#source.getUint32(at, true), true);
+    }
+    for (; at < end; at += 1) this.#to[at + shift] = this.from[at] ?? 0;
+  }
+
+  byte(byte: number, to: number): void {
+    this.#to[to] = byte;
   }
 
   /** `put `. */
-  put(): void {
-    this.#target.setUint32(this.written, 0x20747570, true);
-    this.written += 4;
+  put(to: number): void {
+    this.#target.setUint32(to, 0x20747570, true);
+  }
+
+  /** Ends the line at hand at `to`. */
+  endLine(to: number): void {
+    this.#to[to] = NEWLINE;
+    this.written = to + 1;
   }
 
   /** Whether `from` holds at `at` a text given as its first, middle and last four bytes. */
@@ -119,9 +111,8 @@ export class PutCopier {
     );
   }
 
-  /** Notes the key of tag number `tag` (from 0), written from `start` on: false if an earlier one equals it. */
-  addKey(tag: number, start: number): boolean {
-    const size = this.written - start;
+  /** Notes the key of tag number `tag` (from 0), written to `start`, of `size` bytes: false if an earlier one equals it. */
+  addKey(tag: number, start: number, size: number): boolean {
     for (let other = 0; other < tag; other += 1) {
       if (keys[2 * other + 1] === size && this.#sameWritten(keys[2 * other] ?? 0, start, size)) {
         return false;

@@ -20,8 +20,9 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const SPACE = 0x20;
-const NEWLINE = 0x0a;
 const EQUALS = 0x3d;
+/** Bytes. */
+const QUOTES = 2;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 const LETTER_I = 0x69;
@@ -103,25 +104,26 @@ function scanPoint(scan: Scan, start: number): number {
 /** The members of a point, sent in the order of its line, and the `}`. */
 function copyOrdered(scan: Scan, start: number): number {
   const { body, copier } = scan;
-  copier.put();
+  let to = copier.written;
+  copier.put(to);
+  to += 4;
   let at = valueOf(scan, skipSpace(body, start), METRIC);
   if (at < 0) return -1;
-  at = nextValue(scan, copyQuotedName(scan, at), TIMESTAMP);
+  let end = copyQuotedName(scan, at, to);
+  to += end - at - QUOTES;
+  at = nextValue(scan, end, TIMESTAMP);
   if (at < 0) return -1;
-  copier.byte(SPACE);
-  let end = endOfTimestamp(body, at);
+  end = endOfTimestamp(body, at);
   if (end < 0) return -1;
-  at = nextValue(scan, copier.span(at, end), VALUE);
+  to = copyWord(copier, at, end, to);
+  at = nextValue(scan, end, VALUE);
   if (at < 0) return -1;
   end = endOfValue(body, at);
   if (end < 0) return -1;
-  copyValue(scan, at, end);
+  to = copyValue(scan, at, end, to);
   at = nextValue(scan, end, TAGS);
   if (at < 0) return -1;
-  at = copyTags(scan, at);
-  if (at < 0) return -1;
-  copier.byte(NEWLINE);
-  at = skipSpace(body, at);
+  at = skipSpace(body, copyTags(scan, at, to));
   return body[at] === CLOSE_OBJECT ? at + 1 : -1;
 }
 
@@ -130,14 +132,14 @@ function copyUnordered(scan: Scan, start: number): number {
   const { copier } = scan;
   const end = findMembers(scan, start);
   if (end < 0) return -1;
-  copier.put();
-  copier.span((memberSpans[0] ?? 0) + 1, (memberSpans[1] ?? 0) - 1);
-  copier.byte(SPACE);
-  copier.span(memberSpans[2] ?? 0, memberSpans[3] ?? 0);
-  copyValue(scan, memberSpans[4] ?? 0, memberSpans[5] ?? 0);
-  if (copyTags(scan, memberSpans[6] ?? 0) !== memberSpans[7]) return -1;
-  copier.byte(NEWLINE);
-  return end;
+  const [metric = 0, metricEnd = 0, time = 0, timeEnd = 0, value = 0, valueEnd = 0] = memberSpans;
+  let to = copier.written;
+  copier.put(to);
+  copier.span(metric + 1, metricEnd - 1, to + 4);
+  to += 4 + metricEnd - metric - QUOTES;
+  to = copyWord(copier, time, timeEnd, to);
+  to = copyValue(scan, value, valueEnd, to);
+  return copyTags(scan, memberSpans[6] ?? 0, to) === memberSpans[7] ? end : -1;
 }
 
 /** Fills `memberSpans`: each member has to be there once. */
@@ -201,37 +203,52 @@ function endOfValue(body: Buffer, start: number): number {
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 
-/** Writes a space and the value at [start, end) without its quotes. */
-function copyValue({ body, copier }: Scan, start: number, end: number): void {
-  copier.byte(SPACE);
-  if (body[start] === QUOTE) copier.span(start + 1, end - 1);
-  else copier.span(start, end);
+/** Writes a space and the value at [start, end) without its quotes; returns where what follows it goes. */
+function copyValue({ body, copier }: Scan, start: number, end: number, to: number): number {
+  return body[start] === QUOTE
+    ? copyWord(copier, start + 1, end - 1, to)
+    : copyWord(copier, start, end, to);
 }
 
-function copyQuotedName({ body, copier }: Scan, start: number): number {
+/** Writes a space and [start, end); returns where what follows goes. */
+function copyWord(copier: PutCopier, start: number, end: number, to: number): number {
+  copier.byte(SPACE, to);
+  copier.span(start, end, to + 1);
+  return to + 1 + end - start;
+}
+
+/** Copies a name without its quotes. */
+function copyQuotedName({ body, copier }: Scan, start: number, to: number): number {
   if (body[start] !== QUOTE) return -1;
-  const end = copier.name(start + 1);
+  const end = copier.name(start + 1, to);
   return body[end] === QUOTE && end > start + 1 ? end + 1 : -1;
 }
 
-/** Writes ` key=value` for each tag. At least one more byte follows what it accepts. */
-function copyTags(scan: Scan, start: number): number {
+/** Writes ` key=value` for each tag, and ends the line. At least one more byte follows what it accepts. */
+function copyTags(scan: Scan, start: number, target: number): number {
   const { body, last, tagsMax, copier } = scan;
   if (body[start] !== OPEN_OBJECT) return -1;
   let at = start;
+  let to = target;
   for (let tag = 0; tag < tagsMax; tag += 1) {
     at = skipSpace(body, at + 1);
-    copier.byte(SPACE);
-    const key = copier.written;
-    at = copyQuotedName(scan, at);
-    if (at < 0 || !copier.addKey(tag, key)) return -1;
-    at = skipSpace(body, at);
-    if (body[at] !== COLON) return -1;
-    copier.byte(EQUALS);
-    at = copyQuotedName(scan, skipSpace(body, at + 1));
-    if (at < 0) return -1;
-    at = skipSpace(body, at);
-    if (body[at] === CLOSE_OBJECT) return at < last ? at + 1 : -1;
+    copier.byte(SPACE, to);
+    let end = copyQuotedName(scan, at, to + 1);
+    const size = end - at - QUOTES;
+    if (end < 0 || !copier.addKey(tag, to + 1, size)) return -1;
+    to += 1 + size;
+    end = skipSpace(body, end);
+    if (body[end] !== COLON) return -1;
+    copier.byte(EQUALS, to);
+    at = skipSpace(body, end + 1);
+    end = copyQuotedName(scan, at, to + 1);
+    if (end < 0) return -1;
+    to += 1 + end - at - QUOTES;
+    at = skipSpace(body, end);
+    if (body[at] === CLOSE_OBJECT) {
+      copier.endLine(to);
+      return at < last ? at + 1 : -1;
+    }
     if (body[at] !== COMMA) return -1;
   }
   return -1;

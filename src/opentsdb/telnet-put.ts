@@ -50,26 +50,28 @@ export function scanTelnet(
 
 /** One line of the shape `put metric timestamp value key=value ...`: the index after its `\n`, or -1. */
 function scanLine(copier: PutCopier, start: number, tagsMax: number): number {
-  const { from } = copier;
+  const { from, written } = copier;
   if (!copier.holds(start, PUT)) return -1;
-  copier.put();
-  let at = copier.name(start + 4);
-  if (at === start + 4 || from[at] !== SPACE) return -1;
-  copier.byte(SPACE);
-  let end = endOfTimestamp(from, at + 1);
-  if (end < 0 || from[end] !== SPACE) return -1;
-  at = copier.span(at + 1, end);
-  copier.byte(SPACE);
-  end = endOfNumber(from, at + 1);
-  if (end < 0 || from[end] !== SPACE) return -1;
-  at = copier.span(at + 1, end);
-  return copyTags(copier, at, tagsMax);
+  copier.put(written);
+  // Up to its tags a line is copied as it is.
+  const shift = written - start;
+  const metric = start + 4;
+  let at = copier.name(metric, metric + shift);
+  if (at === metric || from[at] !== SPACE) return -1;
+  const numbers = at;
+  at = endOfTimestamp(from, at + 1);
+  if (at < 0 || from[at] !== SPACE) return -1;
+  at = endOfNumber(from, at + 1);
+  if (at < 0 || from[at] !== SPACE) return -1;
+  copier.span(numbers, at, numbers + shift);
+  return copyTags(copier, at, at + shift, tagsMax);
 }
 
 /** The tags from the space before them on, and the line's end. Any number of spaces may be around them. */
-function copyTags(copier: PutCopier, start: number, tagsMax: number): number {
+function copyTags(copier: PutCopier, start: number, target: number, tagsMax: number): number {
   const { from } = copier;
   let at = start;
+  let to = target;
   for (let tag = 0; ; tag += 1) {
     while (from[at] === SPACE) at += 1;
     const byte = from[at];
@@ -77,17 +79,21 @@ function copyTags(copier: PutCopier, start: number, tagsMax: number): number {
       if (tag === 0) return -1;
       if (byte === CARRIAGE_RETURN) at += 1;
       if (from[at] !== NEWLINE) return -1;
-      copier.byte(NEWLINE);
+      copier.endLine(to);
       return at + 1;
     }
     if (tag === tagsMax) return -1;
-    copier.byte(SPACE);
-    const key = copier.written;
-    const equals = copier.name(at);
-    if (equals === at || from[equals] !== EQUALS || !copier.addKey(tag, key)) return -1;
-    copier.byte(EQUALS);
-    at = copier.name(equals + 1);
+    copier.byte(SPACE, to);
+    to += 1;
+    const equals = copier.name(at, to);
+    const size = equals - at;
+    if (size === 0 || from[equals] !== EQUALS || !copier.addKey(tag, to, size)) return -1;
+    to += size;
+    copier.byte(EQUALS, to);
+    to += 1;
+    at = copier.name(equals + 1, to);
     if (at === equals + 1) return -1;
+    to += at - equals - 1;
     const after = from[at];
     if (after !== SPACE && after !== NEWLINE && after !== CARRIAGE_RETURN) return -1;
   }
