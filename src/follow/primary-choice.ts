@@ -126,7 +126,7 @@ export class PrimaryChoice {
     return this.#choice?.term ?? this.#terms.of(this.url.origin);
   }
 
-  /** What other proxies said of theirs, ever; `saveHeard` makes it durable. */
+  /** What other proxies said of theirs, ever, which `saveHeard` makes durable, and this one of its own. */
   get heard(): LatestTerm {
     return this.#terms.heard;
   }

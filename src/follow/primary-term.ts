@@ -5,9 +5,12 @@ import { readIntact, writeChecked } from '../runtime/checked-json.ts';
 
 const FILE = 'primary-term.json';
 
-/** Since which promotion the primary is it, and what others said, over restarts: `primary-term.json` of the data directory. There is none before the first. */
+/**
+ * Since which promotion the primary is it, and what was heard of any, over restarts: `primary-term.json` of the data directory. There is none
+ * before the first.
+ */
 export class PrimaryTerm {
-  /** What others said; `save` makes it durable. */
+  /** What others said, and `save` makes durable, and what was taken: a start that names another primary knows that, too. */
   readonly heard = new LatestTerm();
   readonly #path: string;
   #own: Term | undefined;
@@ -16,7 +19,7 @@ export class PrimaryTerm {
   private constructor(path: string, own: Term | undefined, heard: readonly Term[]) {
     this.#path = path;
     this.#own = own;
-    for (const term of heard) this.heard.note(term);
+    for (const term of own === undefined ? heard : [...heard, own]) this.heard.note(term);
   }
 
   /** Throws DATA_UNUSABLE. */
@@ -37,19 +40,28 @@ export class PrimaryTerm {
     return this.#own?.primary === primary ? this.#own : undefined;
   }
 
-  /** Durable when it resolves. An earlier one of the same primary changes nothing. */
+  /** Durable when it resolves; when it rejects, nothing was taken. An earlier one of the same primary changes nothing. */
   async take(term: Term): Promise<void> {
     if (countsSince(this.of(term.primary), term.since)) return;
-    this.#own = term;
-    await this.save();
+    await this.#inTurn(async () => {
+      await this.#write(term);
+      this.#own = term;
+      this.heard.note(term);
+    });
   }
 
   /** Durable when it resolves. */
   async save(): Promise<void> {
-    const turn = this.#last.then(() =>
-      writeChecked(this.#path, { own: this.#own ?? null, heard: this.heard.all }),
-    );
+    await this.#inTurn(() => this.#write(this.#own));
+  }
+
+  #write(own: Term | undefined): Promise<void> {
+    return writeChecked(this.#path, { own: own ?? null, heard: this.heard.all });
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(act);
     this.#last = turn.catch(() => undefined);
-    await turn;
+    return turn;
   }
 }

@@ -10,8 +10,13 @@ export function isSwitched({ promotion }: StandbyView, proxy: ProxyView, to: str
 }
 
 /** Whether the proxy, or some of its workers, was given the new primary: there is no way back then. */
-export function isBegun({ promotion }: StandbyView, { primaries }: ProxyView, to: string): boolean {
-  return promotion === 'promoted' && primaries.includes(to);
+export function isBegun({ promotion }: StandbyView, proxy: ProxyView, to: string): boolean {
+  return promotion === 'promoted' && feeds(proxy, to);
+}
+
+/** Whether it, or some of its workers, does; one that is fenced only names it. */
+function feeds({ primaries, isFenced }: ProxyView, url: string): boolean {
+  return primaries.includes(url) && (!isFenced || primaries.length > 1);
 }
 
 /** Since when proxies were given another one, as far as they know. */
@@ -44,7 +49,7 @@ export function addressProblems(
   }
   const fedBy = (url: string): string =>
     proxies
-      .filter(({ primaries }) => primaries.includes(url))
+      .filter((proxy) => feeds(proxy, url))
       .map(({ address }) => `proxy ${address}`)
       .join(' and ');
   if (promotion === 'promoted') return stoppedProblems(standby, proxies, { to, fedBy });

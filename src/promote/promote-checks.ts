@@ -6,7 +6,6 @@ import {
   isBegun,
   type Reached,
   splitWarnings,
-  termsOfOthers,
 } from './new-primary.ts';
 import { isLookedAt, type ProxyView, type StandbyView } from './promote-views.ts';
 
@@ -40,7 +39,7 @@ export function checkPromotion(
     ...asOfProblems(asOf, standby, proxies, nowMs),
     ...forkProblems(standby, proxies, to),
     ...addressProblems(standby, proxies, to),
-    ...laterProblems(standby, proxies, to),
+    ...laterProblems(standby, proxies),
     ...proxyProblems(standby, proxies, asOf),
   ];
   const warnings = [
@@ -58,12 +57,13 @@ export function checkPromotion(
 function laterProblems(
   { promotedMs = Infinity }: StandbyView,
   proxies: readonly ProxyView[],
-  to: string,
 ): string[] {
-  const later = termsOfOthers(proxies, to).filter(({ since }) => since > promotedMs);
+  const terms = proxies.flatMap((proxy) => proxy.terms);
+  // Also of the same name: of what it is since then this standby knows nothing.
+  const later = terms.filter(({ since }) => since > promotedMs);
   return [...new Set(later.map(({ primary }) => primary))].map(
     (primary) =>
-      `proxies feed ${primary} since a promotion that is later than that of this standby, ${formatInstant(promotedMs)}: promote by the standby of that`,
+      `proxies feed ${primary} since a promotion that is later than that of this standby, ${formatInstant(promotedMs)}: promote by the standby of that, or claim (docs/PROMOTE.md, A proxy that was away)`,
   );
 }
 

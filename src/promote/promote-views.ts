@@ -12,6 +12,8 @@ export interface ProxyView {
   /** Those of its workers: more than one where some were switched and others were not. */
   readonly primaries: readonly string[];
   readonly isHeld: boolean;
+  /** It feeds none, since others were given one that it knows no place in. */
+  readonly isFenced: boolean;
   /** Age of the oldest record that its primary may not store, 0 for none; undefined: it isn't told. */
   readonly unconfirmedSeconds: number | undefined;
   /** Whether answers wait for its primary. */
@@ -122,6 +124,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     primary: held['url'],
     primaries: textsOf(held['urls']) ?? [held['url']],
     isHeld: held['heldSince'] !== null,
+    isFenced: typeof held['fencedBy'] === 'object' && held['fencedBy'] !== null,
     unconfirmedSeconds: numberOf(held['unconfirmedSeconds']),
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,

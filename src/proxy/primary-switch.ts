@@ -131,12 +131,14 @@ export class PrimarySwitch {
    */
   async claim(as: 'same' | 'next'): Promise<void> {
     await this.#inTurn(async () => {
-      const { choice } = this.#options;
+      const { choice, clock } = this.#options;
       const { origin: primary } = choice.url;
       const { any: latest } = choice.heard;
       if (latest === undefined || countsSince(choice.term, latest.since)) return;
       const isNew = as === 'next' && !choice.heard.has(primary);
-      await choice.take({ since: latest.since + Number(isNew), primary });
+      // Of two that don't know of each other the later one counts.
+      const since = isNew ? Math.max(latest.since + 1, clock.now()) : latest.since;
+      await choice.take({ since, primary });
       await this.#judge();
     });
   }
@@ -147,7 +149,7 @@ export class PrimarySwitch {
    */
   async switchTo(to: URL, successor: Successor): Promise<void> {
     await this.#inTurn(async () => {
-      const { choice, primary, telling, wal, logger, moved } = this.#options;
+      const { choice, primary, telling, wal, logger, fence, moved } = this.#options;
       const before = choice.url.origin;
       const { fork, since } = successor;
       // It was switched before; held since, it has no better place than its own.
@@ -155,8 +157,7 @@ export class PrimarySwitch {
         return choice.hold === undefined ? void this.#finish() : this.#goOn();
       if (choice.hold === undefined) throw notHeld(before);
       const { any: latest } = choice.heard;
-      if (latest !== undefined && latest.since > since && !choice.heard.has(to.origin))
-        throw superseded(to, latest);
+      if (latest !== undefined && latest.since > since) throw superseded(to, latest);
       await this.recall();
       // One that an earlier switch left, and that this one would put out of mind. It may take a while, in which the log can drop what begins there.
       if (choice.fork !== undefined) await telling.tell(choice.fork);
@@ -165,10 +166,13 @@ export class PrimarySwitch {
         await choice.switchTo(to, begin, successor);
         await this.#carryOn();
       } catch (error) {
-        if (choice.url.origin === before) throw error;
+        // Until it is decided it is held.
+        if (choice.hold !== undefined) throw error;
         const { message } = error as Error;
         logger.error({ primary: to.origin, error: message }, UNFINISHED);
         if (choice.fork !== undefined) await primary.hold(UNTOLD);
+        // What kept the one before from being fed is over.
+        await fence?.judge();
         void this.#finish();
       }
       moved();

@@ -144,6 +144,13 @@ describe('the primary', () => {
     expect((await open(OLD)).term).toBeUndefined();
   });
 
+  test('is known to a start that names the former again, though nobody else says it', async () => {
+    await switchedToNew();
+    await open(NEW);
+    const { term, said, heard } = await open(OLD);
+    expect([term, said, heard.any]).toEqual([undefined, { since: 18, primary: NEW }, said]);
+  });
+
   test('is read from a directory of an earlier version', async () => {
     const hold = { primary: OLD, insteadOf: [], hold: HOLD, begin: null };
     await writeChecked(join(folder.path, 'primary-choice.json'), hold);

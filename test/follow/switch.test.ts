@@ -36,12 +36,13 @@ async function heldAsOf(
   other: FakeTsd,
   at: number,
 ): Promise<{ contained: Contained; fork: Fork }> {
-  const { feeding } = rig.proxy;
-  await feeding.hold();
-  const { lanes, later } = await feeding.endsAt(at, new URL(other.url));
-  const contained = new Map(lanes.map(({ lane, seq }) => [lane, { seq, receivedAt: at }]));
-  const fork = { id: '0123456789abcdef', at, undone: later };
-  return { contained: { sinceMs: null, latestMs: at, lanes: contained }, fork };
+  await rig.proxy.feeding.hold();
+  const { lanes, later } = await rig.proxy.feeding.endsAt(at, new URL(other.url));
+  // That it is its primary already, without a promotion as of then, spares it nothing.
+  expect((await rig.proxy.feeding.endsAt(at, new URL(rig.tsd.url))).later).toEqual(later);
+  const has = new Map(lanes.map(({ lane, seq }) => [lane, { seq, receivedAt: at }]));
+  const contained = { sinceMs: null, latestMs: at, lanes: has };
+  return { contained, fork: { id: '0123456789abcdef', at, undone: later } };
 }
 
 async function between(rig: Rig): Promise<number> {

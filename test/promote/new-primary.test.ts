@@ -77,6 +77,18 @@ describe('a promotion, by the address of the new primary,', () => {
     expect([standby.asked, stands()]).toEqual([[], [OLD, OLD]]);
   });
 
+  test('takes a proxy that only names the target, and was kept from it, for none that feeds it', async () => {
+    for (const promotion of ['none', 'promoted']) {
+      Object.assign(standby, { promotion });
+      Object.assign(b, { primary: NEW, fencedBy: { since: 3, primary: OLD }, isHeld: true });
+      b.answers.set('/primary/switch', [REFUSED]);
+      a.answers.set('/primary/switch', [REFUSED]);
+      // So nothing was begun by it, and all is given up.
+      await expect(promote()).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
+      expect(b.asked).toContain('/primary/release');
+    }
+  });
+
   test('takes no address of one machine for that of another', async () => {
     const local = 'http://127.0.0.1:4242';
     standby.target = local;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import {
   type FakeProxy,
   type FakeStandby,
+  NEW,
   OLD,
   PromoteScene,
   REFUSED,
@@ -35,14 +36,14 @@ describe('a promotion after another one', () => {
     expect([a.since, b.since]).toEqual([SINCE, SINCE]);
   });
 
-  test('is refused where proxies were given another one after its standby had stopped', async () => {
-    standby.promotion = 'promoted';
-    a.since = SINCE + 1;
-    await expect(scene.promote()).rejects.toMatchObject({
-      code: 'PROMOTE_REFUSED',
-      message: expect.stringContaining(
-        `proxies feed ${OLD} since a promotion that is later`,
-      ) as string,
-    });
-  });
+  test.each([OLD, NEW])(
+    'is refused where proxies were given %s after its standby had stopped',
+    async (primary) => {
+      standby.promotion = 'promoted';
+      Object.assign(a, { primary, since: SINCE + 1 });
+      await expect(scene.promote()).rejects.toThrow(
+        `proxies feed ${primary} since a promotion that is later`,
+      );
+    },
+  );
 });

@@ -1,20 +1,17 @@
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import { PrimaryChoice } from '../../src/follow/primary-choice.ts';
 import { Fence, standingOf } from '../../src/proxy/fence.ts';
-import type { ForkTelling } from '../../src/proxy/fork-telling.ts';
-import { PrimarySwitch } from '../../src/proxy/primary-switch.ts';
 import { LatestTerm } from '../../src/record/latest-term.ts';
-import type { Term } from '../../src/record/term.ts';
-import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { Cursor } from '../../src/wal/cursor.ts';
-import { line } from '../follow/evidence.ts';
-import { Rig } from '../follow/rig.ts';
 import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { tempDirectory } from '../kit/temp.ts';
 import { until } from '../kit/until.ts';
+import { fed, got, keptBack, started, taken } from './kit/fence-scene.ts';
 
 const OTHER = 'http://other:4242';
 const logger = pino({ level: 'silent' });
@@ -66,89 +63,6 @@ describe('what other proxies say of their primary', () => {
   });
 });
 
-const NOTHING_UNDONE = { tell: () => Promise.reject(new Error('nothing is undone here')) };
-
-interface Scene extends AsyncDisposable {
-  readonly rig: Rig;
-  readonly choice: PrimaryChoice;
-  readonly steps: PrimarySwitch;
-  /** The end of the topic says so. */
-  readonly said: Term[];
-  /** The look at it comes to its end. */
-  readonly looked: () => void;
-  /** As a start of the same directory knows it. */
-  readonly again: (primary?: string) => Promise<PrimaryChoice>;
-}
-
-/** A proxy whose primary is held, as a start with Kafka leaves it until it has looked. `isFresh`: nothing of its log was ever confirmed. */
-async function started(isFresh = false): Promise<Scene> {
-  const rig = await Rig.start();
-  await rig.live();
-  if (!isFresh) await rig.confirmed();
-  const { wal, primary } = rig.proxy;
-  await primary.hold('until it has looked');
-  const again = async (named = rig.tsd.url): Promise<PrimaryChoice> => {
-    const cursor = await Cursor.open(rig.data, 'primary');
-    return PrimaryChoice.open(rig.data, named, cursor);
-  };
-  const choice = await again();
-  if (isFresh) vi.spyOn(choice, 'isFresh', 'get').mockReturnValue(true);
-  const said: Term[] = [];
-  const end = new AbortController();
-  const look = async (): Promise<void> => {
-    await untilAborted(end.signal);
-    for (const term of said) steps.hear(term);
-  };
-  const clock = systemClock;
-  const steps = new PrimarySwitch({
-    wal,
-    primary,
-    choice,
-    clock,
-    telling: NOTHING_UNDONE as Pick<ForkTelling, 'tell'> as ForkTelling,
-    fence: new Fence({ look, choice, clock, logger }),
-    logger,
-    moved: () => undefined,
-  });
-  const stop = new AbortController();
-  steps.start(stop.signal);
-  return {
-    rig,
-    choice,
-    steps,
-    said,
-    looked: () => end.abort(),
-    again,
-    [Symbol.asyncDispose]: async () => {
-      stop.abort();
-      await rig[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function taken(rig: Rig): Promise<void> {
-  expect(await rig.put('http', line('m', 1, '1'))).toMatchObject({ kind: 'accepted' });
-}
-
-function got(tsd: FakeTsd): number {
-  return tsd.points.filter(({ metric }) => metric === 'm').length;
-}
-
-/** It gets nothing, for this reason. */
-async function keptBack({ rig }: Scene, reason: string): Promise<void> {
-  const { primary } = rig.proxy;
-  const says = (): boolean => 'reason' in primary.state && primary.state.reason.includes(reason);
-  await until(() => primary.isHeld && says(), reason);
-  await taken(rig);
-  expect(got(rig.tsd)).toBe(0);
-}
-
-async function fed({ rig }: Scene): Promise<void> {
-  await taken(rig);
-  await rig.live();
-  await until(() => got(rig.tsd) > 0, 'fed');
-}
-
 describe.concurrent('a proxy that shares its topic', () => {
   test('feeds its primary once it has looked, and nobody says another', async () => {
     await using scene = await started();
@@ -183,15 +97,35 @@ describe.concurrent('a proxy that shares its topic', () => {
     said.push({ since: 7, primary: OTHER });
     looked();
     await keptBack(scene, OTHER);
+    const claimedMs = Date.now();
     await steps.claim('next');
     await fed(scene);
-    expect(choice.term).toEqual({ since: 8, primary: rig.tsd.url });
+    const { term } = choice;
+    expect(term).toMatchObject({ primary: rig.tsd.url });
+    // Later than what another one claims at the same time, or a standby that has stopped before.
+    expect(term?.since).toBeGreaterThanOrEqual(claimedMs);
     // Said again, or of what is fed rightly, it changes nothing.
     await steps.claim('next');
-    expect(choice.term).toEqual({ since: 8, primary: rig.tsd.url });
     steps.hear({ since: 5, primary: OTHER });
     await steps.claim('same');
-    expect([choice.term?.since, rig.proxy.primary.isHeld]).toEqual([8, false]);
+    expect([choice.term, rig.proxy.primary.isHeld]).toEqual([term, false]);
+  });
+
+  test('claims nothing that could not be written', async () => {
+    await using scene = await started();
+    const { rig, said, looked, choice, steps } = scene;
+    said.push({ since: 7, primary: OTHER });
+    looked();
+    await keptBack(scene, OTHER);
+    const file = join(rig.data, 'primary-term.json');
+    await rm(file, { force: true });
+    await mkdir(file);
+    await expect(steps.claim('next')).rejects.toMatchObject({ code: 'EISDIR' });
+    expect([choice.said, rig.proxy.primary.isHeld]).toEqual([{ since: 7, primary: OTHER }, true]);
+    await rmdir(file);
+    await steps.claim('next');
+    await fed(scene);
+    expect((await scene.again()).said).toEqual(choice.term);
   });
 
   test('stops when it hears of it, though what it heard can’t be written', async () => {
@@ -232,6 +166,11 @@ describe.concurrent('a proxy that shares its topic', () => {
     await steps.hold();
     const contained = { sinceMs: null, latestMs: null, lanes: new Map() };
     const successor = { contained, fork: undefined, since: 7 };
+    await expect(
+      steps.switchTo(new URL(rig.tsd.url), { ...successor, since: 6 }),
+    ).rejects.toMatchObject({ code: 'PROMOTE_REFUSED' });
+    // What fails after it was decided is done by itself, though others kept it from being fed before.
+    vi.spyOn(choice, 'release').mockRejectedValueOnce(new Error('the disk is full'));
     await steps.switchTo(new URL(rig.tsd.url), successor);
     await fed(scene);
     expect(choice).toMatchObject({ hold: undefined, term: { since: 7, primary: rig.tsd.url } });
