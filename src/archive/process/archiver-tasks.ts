@@ -9,7 +9,7 @@ import { formatInstant } from '../../runtime/instant.ts';
 import {
   archivingEvents,
   archivingOptions,
-  type Followed,
+  type Watchers,
   memoryMbOf,
   type Surroundings,
   type Task,
@@ -121,13 +121,13 @@ async function sweepLeftovers({ repository, logger, signal }: Surroundings): Pro
 async function createArchiver(
   around: Surroundings,
   registrar: LaneRegistrar,
-  followed: Followed,
+  watchers: Watchers,
 ): Promise<Task> {
   const { config, report, logger, topic } = around;
   if (topic !== undefined) {
     // The client of Kafka is loaded only where there is a Kafka.
     const { createTopicArchiver } = await import('./create-topic-archiver.ts');
-    return createTopicArchiver(around, topic, followed);
+    return createTopicArchiver(around, topic, watchers);
   }
   const { Archiver } = await import('../write/archiver.ts');
   return new Archiver({
@@ -135,7 +135,7 @@ async function createArchiver(
     ...(await archivingOptions(around)),
     register: async (segments) => registrar.register(await readOpenings(segments)),
     events: {
-      ...archivingEvents(around, followed),
+      ...archivingEvents(around, watchers),
       passed: (position) => report.send({ kind: 'passed', position }),
       hole: (hole) => logger.error({ ...hole }, 'records of the log cannot be archived'),
     },
@@ -144,7 +144,7 @@ async function createArchiver(
 
 async function createMerger(
   { config, repository, folder, logger }: Surroundings,
-  { watch, backlog }: Followed,
+  { watch, backlog }: Watchers,
 ): Promise<Task> {
   const { Merger } = await import('../merge/merger.ts');
   return new Merger({

@@ -32,7 +32,8 @@ export interface TopicSide {
   readonly status: TopicArchiveStatus;
 }
 
-export interface Followed {
+/** They are told of what was archived. */
+export interface Watchers {
   readonly watch: CoverageWatch;
   readonly backlog: Backlog;
 }
@@ -57,7 +58,7 @@ export async function archivingOptions({ config, repository, folder }: Surroundi
 
 export function archivingEvents(
   { report, logger }: Surroundings,
-  { watch, backlog }: Followed,
+  { watch, backlog }: Watchers,
 ): Pick<ArchiverOptions['events'], 'archived' | 'state'> {
   return {
     archived: (last, sidecar) => {

@@ -6,7 +6,7 @@ import { TopicArchiver } from '../topic/topic-archiver.ts';
 import {
   archivingEvents,
   archivingOptions,
-  type Followed,
+  type Watchers,
   type Surroundings,
   type Task,
   type TopicSide,
@@ -20,7 +20,7 @@ import { tellNewTopic } from './new-here.ts';
 export async function createTopicArchiver(
   around: Surroundings,
   { connection, status }: TopicSide,
-  followed: Followed,
+  watchers: Watchers,
 ): Promise<Task> {
   const { config, repository, report, logger } = around;
   const source = await GroupSource.open({
@@ -34,7 +34,7 @@ export async function createTopicArchiver(
     source,
     ...(await archivingOptions(around)),
     events: {
-      ...archivingEvents(around, followed),
+      ...archivingEvents(around, watchers),
       hole: (hole) => logger.error({ ...hole }, 'records of the topic cannot be archived'),
       foreign: ({ partition, offset, reason }) =>
         logger.warn({ partition, offset, reason }, 'a message of the topic is none of ours'),
