@@ -124,7 +124,7 @@ export function proxyView(address: string, status: unknown): ProxyView | undefin
     primary: held['url'],
     primaries: textsOf(held['urls']) ?? [held['url']],
     isHeld: held['heldSince'] !== null,
-    isFenced: typeof held['fencedBy'] === 'object' && held['fencedBy'] !== null,
+    isFenced: parseTerm(held['fencedBy']) !== undefined,
     unconfirmedSeconds: numberOf(held['unconfirmedSeconds']),
     isLive: fieldsOf(held['state'])['kind'] === 'live',
     hasTopic: kafka !== undefined,

@@ -169,10 +169,10 @@ export class Feeding {
     const around = choice.undoneAround(ms);
     const found = { ...(await endsAt(wal, ends, ms)), around };
     // One that only names it was not given it by a promotion as of then, which it would know.
-    const isGiven = choice.url.origin === to.origin && choice.forks.some(({ at }) => at === ms);
-    if (!isGiven) return found;
+    const forks = choice.url.origin === to.origin ? choice.forks.filter(({ at }) => at === ms) : [];
+    if (forks.length === 0) return found;
     const own = new Set(ends.map(({ lane }) => lane));
-    const ranges = choice.forks.filter(({ at }) => at === ms).flatMap(({ undone }) => undone);
+    const ranges = forks.flatMap(({ undone }) => undone);
     return { ...found, later: ranges.filter(({ lane }) => own.has(lane)) };
   }
 

@@ -36,14 +36,20 @@ describe('a promotion after another one', () => {
     expect([a.since, b.since]).toEqual([SINCE, SINCE]);
   });
 
-  test.each([OLD, NEW])(
+  test.each([
+    [OLD, 'PROMOTE_REFUSED'],
+    [NEW, 'PROMOTE_UNFINISHED'],
+  ])(
     'is refused where proxies were given %s after its standby had stopped',
-    async (primary) => {
+    async (primary, code) => {
       standby.promotion = 'promoted';
       Object.assign(a, { primary, since: SINCE + 1 });
-      await expect(scene.promote()).rejects.toThrow(
-        `proxies feed ${primary} since a promotion that is later`,
-      );
+      await expect(scene.promote()).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(
+          `proxies feed ${primary} since a promotion that is later`,
+        ) as string,
+      });
     },
   );
 });

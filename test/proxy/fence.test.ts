@@ -114,17 +114,20 @@ describe.concurrent('a proxy that shares its topic', () => {
   test('claims nothing that could not be written', async () => {
     await using scene = await started();
     const { rig, said, looked, choice, steps } = scene;
-    said.push({ since: 7, primary: OTHER });
+    // Their clock is ahead.
+    const since = Date.now() + 3_600_000;
+    said.push({ since, primary: OTHER });
     looked();
     await keptBack(scene, OTHER);
     const file = join(rig.data, 'primary-term.json');
     await rm(file, { force: true });
     await mkdir(file);
     await expect(steps.claim('next')).rejects.toMatchObject({ code: 'EISDIR' });
-    expect([choice.said, rig.proxy.primary.isHeld]).toEqual([{ since: 7, primary: OTHER }, true]);
+    expect([choice.said, rig.proxy.primary.isHeld]).toEqual([{ since, primary: OTHER }, true]);
     await rmdir(file);
     await steps.claim('next');
     await fed(scene);
+    expect(choice.term).toEqual({ since: since + 1, primary: rig.tsd.url });
     expect((await scene.again()).said).toEqual(choice.term);
   });
 
