@@ -1,35 +1,34 @@
 import { isUtf8 } from 'node:buffer';
 import { type LineRow, rowOfLine } from '../format/line-row.ts';
+import {
+  AT,
+  EQUALS,
+  NEWLINE,
+  SPACE,
+  TAB,
+  ZERO,
+  endOfDigits,
+  endOfTagWord,
+  endOfWord,
+  isBefore,
+  isPut,
+  readNumber,
+} from './line-bytes.ts';
 import { countControl, countPoint, emptyFacts, type SegmentFacts } from './segment-facts.ts';
 import { escapeField, NULL_FIELD } from '../format/segment-table.ts';
 
-const AT = 0x40;
-const NEWLINE = 0x0a;
-const TAB = 0x09;
-const SPACE = 0x20;
-const EQUALS = 0x3d;
-const ZERO = 0x30;
-const NINE = 0x39;
 const BANG = 0x21;
 /** Length of `put `. */
 const PUT_BYTES = 4;
+const NO_PAYLOAD_BYTES = 3;
 
-/** 1 for the bytes of a metric or a value that are themselves in a row. */
-const IS_WORD = new Uint8Array(256).map((_, byte) =>
-  Number(![0x01, 0x09, 0x0a, 0x0d, 0x20].includes(byte)),
-);
-/** The same for tags: without what may have to be encoded (0xc2 starts U+0080 to U+00BF), and `=`. */
-const IS_TAG = new Uint8Array(256).map((_, byte) =>
-  Number(byte > SPACE && ![0x25, EQUALS, 0x7f, 0xc2].includes(byte)),
-);
-
-const PUT_FIELD = Buffer.from('\tput\t');
-const NO_PAYLOAD = Buffer.from(`\t${NULL_FIELD}\n`);
+/** `\tput`, as a little-endian word. */
+const PUT_FIELD = Buffer.from('\tput').readUInt32LE(0);
+/** The last field and the end of a row without a payload, as such a word. */
+const NO_PAYLOAD = Buffer.from(`${NULL_FIELD}\n\0`).readUInt32LE(0);
 /** Beside its line and the record's fields a row takes no more than this. */
 const ROW_EXTRA_BYTES = 64;
 const TIMESTAMP_DIGITS_MAX = 15;
-/** Series whose tags are not sent in canonical order; beyond, they are worked out anew. */
-const TAGS_KNOWN_MAX = 100_000;
 
 /** Bytes that are what was written, and not what any writer of a log writes. */
 export class UnreadableBody extends Error {
@@ -37,7 +36,7 @@ export class UnreadableBody extends Error {
 }
 
 /**
- * Turns records into the rows file that DuckDB makes a segment of, byte by byte: one line of fields between tabs
+ * Turns records into the rows file that DuckDB makes a segment of: one line of fields between tabs
  * for each point and each control line that matters to a restore. No value goes through a JavaScript number.
  */
 export class SegmentRows {
@@ -46,12 +45,17 @@ export class SegmentRows {
   /** Some field of the rows holds an escape. */
   hasEscapes = false;
   #out = Buffer.allocUnsafeSlow(1024 * 1024);
+  #outView = viewOf(this.#out);
   /** Bytes of `#out` in use. */
   #length = 0;
   /** The fields that all rows of a record begin with. */
   #prefix = Buffer.alloc(256);
+  #prefixView = viewOf(this.#prefix);
   #prefixBytes = 0;
-  readonly #tags = new Map<string, Buffer>();
+  /** Where in the body the tags of the line at hand begin. */
+  readonly #tags: number[] = [];
+  #tagCount = 0;
+  #areTagsSorted = true;
 
   constructor(firstSeq: number) {
     this.facts = emptyFacts(firstSeq);
@@ -76,9 +80,10 @@ export class SegmentRows {
     try {
       if (!isUtf8(body)) throw new Error('a frame is no UTF-8');
       if (body.at(-1) !== NEWLINE) throw new Error('a frame ends inside a line');
+      const view = viewOf(body);
       let at = offset;
       while (at < body.length && this.facts.lastSeq < throughSeq && !this.facts.isEnd) {
-        at = this.#record(body, at);
+        at = this.#record(body, view, at);
       }
       return at;
     } catch (cause) {
@@ -88,12 +93,12 @@ export class SegmentRows {
     }
   }
 
-  #record(body: Buffer, start: number): number {
+  #record(body: Buffer, view: DataView, start: number): number {
     const { facts } = this;
     let at = this.#header(body, start);
     for (let index = 0; at < body.length && body[at] !== AT; index += 1) {
       this.#reserve(body.length - at + this.#prefixBytes + ROW_EXTRA_BYTES);
-      const next = isPut(body, at) ? this.#put(body, at, index) : -1;
+      const next = isPut(body, at) ? this.#put(body, view, at, index) : -1;
       at = next < 0 ? this.#line(body, at, index) : next;
     }
     facts.records += 1;
@@ -104,7 +109,10 @@ export class SegmentRows {
   #header(body: Buffer, start: number): number {
     const end = body.indexOf(NEWLINE, start);
     const bytes = end - start;
-    if (bytes > this.#prefix.length) this.#prefix = Buffer.alloc(bytes * 2);
+    if (bytes > this.#prefix.length) {
+      this.#prefix = Buffer.alloc(bytes * 2);
+      this.#prefixView = viewOf(this.#prefix);
+    }
     const prefix = this.#prefix;
     let fields = 1;
     let least = SPACE;
@@ -133,100 +141,78 @@ export class SegmentRows {
   }
 
   /** The usual shape of a point: the index after its line, or -1, with nothing written. */
-  #put(body: Buffer, start: number, index: number): number {
+  #put(body: Buffer, view: DataView, start: number, index: number): number {
+    const metric = start + PUT_BYTES;
+    const metricEnd = endOfWord(body, metric);
+    if (body[metricEnd] !== SPACE) return -1;
+    const time = metricEnd + 1;
+    const timeEnd = endOfDigits(body, time);
+    const isOdd = timeEnd - time > TIMESTAMP_DIGITS_MAX || body[time] === ZERO;
+    if (body[timeEnd] !== SPACE || timeEnd === time || isOdd) return -1;
+    const valueEnd = endOfWord(body, timeEnd + 1);
+    if (body[valueEnd] !== SPACE) return -1;
+    const tags = valueEnd + 1;
+    const end = this.#findTags(body, tags);
+    if (end < 0) return -1;
     const out = this.#out;
-    let to = this.#begin(index);
-    to += PUT_FIELD.copy(out, to);
-    let at = start + PUT_BYTES;
-    let byte = body[at] ?? 0;
-    for (; IS_WORD[byte] === 1; byte = body[at] ?? 0) {
-      out[to] = byte;
-      to += 1;
-      at += 1;
-    }
-    if (byte !== SPACE) return -1;
-    out[to] = TAB;
-    to += 1;
-    at += 1;
-    const timestampStart = at;
-    let timestamp = 0;
-    for (byte = body[at] ?? 0; byte >= ZERO && byte <= NINE; byte = body[at] ?? 0) {
-      timestamp = timestamp * 10 + byte - ZERO;
-      out[to] = byte;
-      to += 1;
-      at += 1;
-    }
-    const isOdd = at - timestampStart > TIMESTAMP_DIGITS_MAX || body[timestampStart] === ZERO;
-    if (byte !== SPACE || at === timestampStart || isOdd) return -1;
-    out[to] = TAB;
-    to += 1;
-    at += 1;
-    for (byte = body[at] ?? 0; IS_WORD[byte] === 1; byte = body[at] ?? 0) {
-      out[to] = byte;
-      to += 1;
-      at += 1;
-    }
-    if (byte !== SPACE) return -1;
-    out[to] = TAB;
-    this.#tagsTo = to + 1;
-    at = this.#putTags(body, at + 1);
-    if (at < 0) return -1;
-    this.#length = this.#tagsTo + NO_PAYLOAD.copy(out, this.#tagsTo);
-    countPoint(this.facts, timestamp);
-    return at;
+    const outView = this.#outView;
+    const begun = this.#begin(index);
+    outView.setUint32(begun, PUT_FIELD, true);
+    const to = begun + PUT_BYTES + 1;
+    const shift = to - metric;
+    this.#copy(view, metric, this.#areTagsSorted ? end : tags, to);
+    out[to - 1] = TAB;
+    out[metricEnd + shift] = TAB;
+    out[timeEnd + shift] = TAB;
+    out[valueEnd + shift] = TAB;
+    if (!this.#areTagsSorted) this.#copySortedTags(body, view, tags + shift);
+    out[end + shift] = TAB;
+    outView.setUint32(end + shift + 1, NO_PAYLOAD, true);
+    this.#length = end + shift + 1 + NO_PAYLOAD_BYTES;
+    countPoint(this.facts, readNumber(body, time, timeEnd));
+    return end + 1;
   }
 
-  /** Where the tags of the row at hand go, and then where they end. */
-  #tagsTo = 0;
-
-  /** The index after the line, or -1. */
-  #putTags(body: Buffer, start: number): number {
-    const out = this.#out;
-    let to = this.#tagsTo;
-    let at = start;
-    let isSorted = true;
-    for (let before = -1; ;) {
-      const key = at;
-      let byte = body[at] ?? 0;
-      for (; IS_TAG[byte] === 1; byte = body[at] ?? 0) {
-        out[to] = byte;
-        to += 1;
-        at += 1;
+  /** Notes where the tags begin; where they end, which is where the line does, or -1 when they aren't the usual ones. */
+  #findTags(body: Buffer, start: number): number {
+    const tags = this.#tags;
+    this.#areTagsSorted = true;
+    for (let count = 0, key = start; ; count += 1) {
+      const equals = endOfTagWord(body, key);
+      if (body[equals] !== EQUALS || equals === key) return -1;
+      if (count > 0) this.#areTagsSorted &&= isBefore(body, tags[count - 1] ?? 0, key);
+      tags[count] = key;
+      const end = endOfTagWord(body, equals + 1);
+      if (end === equals + 1) return -1;
+      if (body[end] === NEWLINE) {
+        this.#tagCount = count + 1;
+        return end;
       }
-      if (byte !== EQUALS || at === key) return -1;
-      if (before >= 0 && isSorted) isSorted = isBefore(body, before, key);
-      before = key;
-      out[to] = EQUALS;
-      to += 1;
-      at += 1;
-      const value = at;
-      for (byte = body[at] ?? 0; IS_TAG[byte] === 1; byte = body[at] ?? 0) {
-        out[to] = byte;
-        to += 1;
-        at += 1;
-      }
-      if (at === value) return -1;
-      at += 1;
-      if (byte === NEWLINE) break;
-      if (byte !== SPACE) return -1;
-      out[to] = SPACE;
-      to += 1;
+      if (body[end] !== SPACE) return -1;
+      key = end + 1;
     }
-    this.#tagsTo = isSorted ? to : this.#tagsTo + this.#sorted(body, start, at - 1);
-    return at;
   }
 
-  /** Writes the tags at [start, end) in canonical order; returns their length, which is the same. */
-  #sorted(body: Buffer, start: number, end: number): number {
-    const sent = body.toString('latin1', start, end);
-    let tags = this.#tags.get(sent);
-    if (tags === undefined) {
-      if (this.#tags.size >= TAGS_KNOWN_MAX) this.#tags.clear();
-      const line = `put m 1 1 ${body.toString('utf8', start, end)}`;
-      tags = Buffer.from(rowOfLine(line)?.tags ?? '');
-      this.#tags.set(sent, tags);
+  /** Writes the tags of the line at hand in canonical order: they have nothing to be encoded. */
+  #copySortedTags(body: Buffer, view: DataView, to: number): void {
+    const tags = this.#tags;
+    for (let index = 1; index < this.#tagCount; index += 1) {
+      const tag = tags[index] ?? 0;
+      let place = index;
+      for (; place > 0 && isBefore(body, tag, tags[place - 1] ?? 0); place -= 1) {
+        tags[place] = tags[place - 1] ?? 0;
+      }
+      tags[place] = tag;
     }
-    return tags.copy(this.#out, this.#tagsTo);
+    let written = to;
+    for (let index = 0; index < this.#tagCount; index += 1) {
+      const tag = tags[index] ?? 0;
+      const end = endOfTagWord(body, endOfTagWord(body, tag) + 1);
+      this.#copy(view, tag, end, written);
+      written += end - tag;
+      this.#out[written] = SPACE;
+      written += 1;
+    }
   }
 
   /** Any other line. */
@@ -251,18 +237,24 @@ export class SegmentRows {
 
   /** Writes the record's fields and the line's index after what is there; returns where the rest of the row goes. */
   #begin(index: number): number {
-    const out = this.#out;
-    const prefix = this.#prefix;
-    let to = this.#length;
-    for (let at = 0; at < this.#prefixBytes; at += 1) {
-      out[to] = prefix[at] ?? 0;
-      to += 1;
+    this.#copy(this.#prefixView, 0, this.#prefixBytes, this.#length);
+    const to = this.#length + this.#prefixBytes;
+    let digits = 1;
+    for (let rest = index; rest >= 10; rest = Math.trunc(rest / 10)) digits += 1;
+    for (let at = to + digits - 1, rest = index; at >= to; at -= 1, rest = Math.trunc(rest / 10)) {
+      this.#out[at] = ZERO + (rest % 10);
     }
-    if (index < 10) {
-      out[to] = ZERO + index;
-      return to + 1;
-    }
-    return to + out.write(String(index), to, 'latin1');
+    return to + digits;
+  }
+
+  /** Copies [start, end) to `to`, four bytes at a time: it may write up to 3 bytes of rubbish after them. */
+  #copy(from: DataView, start: number, end: number, to: number): void {
+    const out = this.#outView;
+    const wordEnd = Math.min(end, from.byteLength - 3);
+    const shift = to - start;
+    let at = start;
+    for (; at < wordEnd; at += 4) out.setUint32(at + shift, from.getUint32(at, true), true);
+    for (; at < end; at += 1) out.setUint8(at + shift, from.getUint8(at));
   }
 
   #reserve(bytes: number): void {
@@ -270,6 +262,7 @@ export class SegmentRows {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.#out.length * 2, this.#length + bytes));
     this.#out.copy(grown, 0, 0, this.#length);
     this.#out = grown;
+    this.#outView = viewOf(grown);
   }
 }
 
@@ -278,31 +271,6 @@ function textsOf({ kind, metric, timestamp, value, tags, payload }: LineRow): (s
   return [kind, metric, timestamp === null ? null : String(timestamp), value, tags, payload];
 }
 
-function isPut(body: Buffer, at: number): boolean {
-  return (
-    body[at] === 0x70 && body[at + 1] === 0x75 && body[at + 2] === 0x74 && body[at + 3] === SPACE
-  );
-}
-
-/** Whether the key at `a` sorts before the one at `b`; both end with `=`, which is in neither. */
-function isBefore(body: Buffer, a: number, b: number): boolean {
-  for (let index = 0; ; index += 1) {
-    const left = body[a + index] ?? 0;
-    const right = body[b + index] ?? 0;
-    if (left === right && left !== EQUALS) continue;
-    if (left === EQUALS) return true;
-    return right !== EQUALS && left < right;
-  }
-}
-
-function endOfDigits(body: Buffer, start: number): number {
-  let at = start;
-  for (let byte = body[at] ?? 0; byte >= ZERO && byte <= NINE; byte = body[at] ?? 0) at += 1;
-  return at;
-}
-
-function readNumber(body: Buffer, start: number, end: number): number {
-  let number = 0;
-  for (let at = start; at < end; at += 1) number = number * 10 + (body[at] ?? 0) - ZERO;
-  return number;
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
