@@ -48,6 +48,8 @@ export interface FeedOptions {
   readonly undone?: Undone;
   /** An earlier process may have written just now: the first batch waits until that was flushed. */
   readonly isContinued: boolean;
+  /** Whether someone waits to learn what is stored. Absent: always. */
+  readonly isAwaited?: () => boolean;
   /** Absent: it is fed whatever it answers through, as by those that end some time. */
   readonly barred?: Barred;
   readonly events: FeedEvents;
@@ -152,6 +154,7 @@ export class Feed {
       confirmation: this.#confirmation,
       doubt: this.#doubt,
       syncTimeoutMs: limits.syncTimeoutMs,
+      isAwaited: options.isAwaited ?? (() => true),
       mayPass: (confirmed) => {
         if (look?.isBlind === true) return undefined;
         return options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);

@@ -38,6 +38,8 @@ export interface FollowerOptions {
   readonly confirmation: Confirmation;
   readonly doubt: Doubt;
   readonly syncTimeoutMs: number;
+  /** Whether someone waits to learn what is stored. */
+  readonly isAwaited: () => boolean;
   /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
   readonly mayPass: (confirmed: Position) => Position | undefined;
   readonly barred: Barred;

@@ -30,6 +30,8 @@ export interface PrimaryOptions extends FeedLimits {
   /** What was sent of the newest records. */
   readonly sentBodies: SentBodies;
   readonly ackTimeoutMs: number;
+  /** Whether a client waits to learn that what it wrote is stored. */
+  readonly isAwaited: () => boolean;
   readonly barred: Barred;
   /** Where other proxies write to it, too. */
   readonly shared: Shared | undefined;
@@ -175,8 +177,8 @@ export class Primary {
   }
 
   #createFeed(target: URL, isContinued: boolean): Feed {
-    const { wal, clock, cursor, facts, undone, sentBodies, shared, events, ackTimeoutMs, barred } =
-      this.#options;
+    const { wal, clock, cursor, facts, undone, sentBodies, shared, events } = this.#options;
+    const { ackTimeoutMs, isAwaited, barred } = this.#options;
     return new Feed({
       target,
       clock,
@@ -192,6 +194,7 @@ export class Primary {
       shared,
       undone,
       isContinued,
+      isAwaited,
       barred,
       events: {
         delivered: (last, refused) => events.delivered(last, refused),

@@ -102,6 +102,7 @@ export class Feeding {
       undone: choice.undone,
       sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
+      isAwaited: () => options.writePath.isStoringAwaited,
       barred: this.#barred,
       ...feedLimitsOf(config.delivery),
       shared: options.shared,

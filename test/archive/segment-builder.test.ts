@@ -153,6 +153,23 @@ describe('a segment', { timeout: 60_000 }, () => {
     await builder.discard();
   });
 
+  test('numbers the lines of a record however many they are, and puts its tags in order however they came', async () => {
+    const tags = ['a=1 b=2 c=3', 'c=3 b=2 a=1', 'b=2 c=3 a=1', 'c=3 a=1 b=2'];
+    const lines = Array.from(
+      { length: 12_345 },
+      (_, index) => `put m ${1 + index} ${index} ${tags[index % 4] ?? ''}`,
+    );
+    const builder = newBuilder();
+    await builder.add(bodyOf([{ ...record(1, 'http', ''), lines }]), 0, Infinity);
+    const { data } = await builder.finish();
+    const rows = await readRows(data?.path ?? '');
+    expect(rows.map(({ idx, value }) => [idx, value])).toEqual(
+      lines.map((_, index) => [String(index), String(index)]),
+    );
+    expect(new Set(rows.map((row) => row['tags']))).toEqual(new Set(['a=1 b=2 c=3']));
+    await builder.discard();
+  });
+
   test('ends with a cut, or with the last record of an orderly stop; the rest of the frame is for the next', async () => {
     for (const end of ['!cut {}', '!close {}']) {
       const all = [

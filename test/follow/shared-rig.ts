@@ -126,6 +126,7 @@ export class SharedLane implements AsyncDisposable {
       undone: this.undone,
       sentBodies: new SentBodies(),
       ackTimeoutMs: 1_000,
+      isAwaited: () => false,
       barred: () => Promise.resolve(undefined),
       requestTimeoutMs: 2_000,
       syncTimeoutMs: 1_000,

@@ -20,6 +20,8 @@ export interface ConfirmerOptions {
   readonly syncTimeoutMs: number;
   /** All up to here is proven stored, but for points that may be refused for good. */
   readonly onStored: (position: Position) => void;
+  /** Whether someone waits to learn what is stored. */
+  readonly isAwaited: () => boolean;
   /** How far of what is confirmed the cursor may go now; undefined: nowhere. */
   readonly mayPass: (confirmed: Position) => Position | undefined;
   /** All up to here needs no more work: the cursor may pass it. */
@@ -45,6 +47,8 @@ export type Proof =
   | Extract<ConfirmFault, { kind: 'unproven' | 'unreachable' }>;
 
 const PACE_MS = 250;
+/** A proof costs a TSD a flush and all its statistics: where nobody waits for one, none is begun sooner after the last. */
+const PROOF_MS = 1_000;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
 const VITALS_MS = 2_000;
 const READ_BACK_MS = 500;
@@ -53,6 +57,8 @@ const OTHER_TIMEOUT_MS = 5_000;
 /** Proves, round by round, that what was delivered is stored; ends when that fails. */
 export class Confirmer {
   readonly #options: ConfirmerOptions;
+  /** When the last proof began. */
+  #proofMs = -Infinity;
   /** When the vitals were last found steady. */
   #steadyMs = 0;
   /** The last position given to `onStored`. */
@@ -82,17 +88,23 @@ export class Confirmer {
     const settled = delivery.settled();
     const isNew =
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
-    if ((isNew && canary.isUnproven) || (canary.isWanted && canary.isReady)) {
+    const isUnproven = isNew && canary.isUnproven;
+    const mayProve = this.#mayProve();
+    if ((isUnproven && mayProve) || (canary.isWanted && canary.isReady)) {
       if (!canary.isReady) return undefined;
+      this.#proofMs = clock.monotonicMs();
       const proof = await proveStored(this.#options, signal);
-      if (proof.kind === 'unclear') return undefined;
+      if (proof.kind === 'unclear') {
+        this.#proofMs = -Infinity;
+        return undefined;
+      }
       if (proof.kind === 'partly') doubt.note(`it did not store a point: ${proof.reason}`);
       const isUp = proof.kind === 'stored' || proof.kind === 'partly';
       const fault = isUp ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
     if (doubt.state !== undefined) return this.#heal();
-    if (isNew && put !== undefined) {
+    if (isNew && put !== undefined && (mayProve || !isUnproven)) {
       if (settled !== undefined) confirmation.noteStored(settled, clock.monotonicMs());
       this.#told = put;
       this.#options.onStored(put);
@@ -107,6 +119,13 @@ export class Confirmer {
     }
     await this.#pass();
     return undefined;
+  }
+
+  #mayProve(): boolean {
+    const { clock, delivery, isAwaited } = this.#options;
+    const { suspects, mends } = delivery.open;
+    const isWaitedFor = suspects > 0 || mends > 0 || delivery.canary.isWanted || isAwaited();
+    return isWaitedFor || clock.monotonicMs() - this.#proofMs >= PROOF_MS;
   }
 
   /** While something is in doubt nothing that comes after it is confirmed, since it is all delivered again when the trouble is over. */

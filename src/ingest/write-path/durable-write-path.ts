@@ -78,6 +78,11 @@ export class DurableWritePath implements WritePath {
     else this.#wait(logged, { isControl: false, settle });
   }
 
+  /** Whether someone waits until the primary has stored it. */
+  get isStoringAwaited(): boolean {
+    return !this.#storing.isEmpty;
+  }
+
   awaitStored(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
     return this.#storing.until(position, timeoutMs);
   }

@@ -13,6 +13,10 @@ export class StoredWaits {
   readonly #waits = new Set<StoredWait>();
   #stored: Position | undefined;
 
+  get isEmpty(): boolean {
+    return this.#waits.size === 0;
+  }
+
   /** Settles when all up to `position` is proven stored, or after `timeoutMs` (0: no limit). */
   async until(position: Position, timeoutMs: number): Promise<'stored' | 'timeout'> {
     if (this.#stored !== undefined && comparePositions(position, this.#stored) <= 0)
