@@ -29,15 +29,12 @@ import type { Row, Verdict } from './summary.ts';
 /**
  * Direct, the floor and tsdb-wal under the same loads, interleaved: each round runs every shape through every
  * subject, one after the other, so that a share of the floor compares runs of the same minute on the same machine.
- * The processes are warmed up first and stay up: a young Node process runs at a third of its speed.
+ * The processes are warmed up first and stay up: a young Node process runs at a third of its speed, and V8 goes on compiling what it
+ * finds hot for half a minute of load; so does a broker.
  */
-const WARM_UP_SECONDS = 1.5;
+const WARM_UP_SECONDS_MIN = 1.5;
+/** A real OpenTSDB gives ids to new series, which takes it longer than anything else. */
 const NAMING_SECONDS = 6;
-/**
- * With Kafka each process gets load for so long: a broker is compiled while it runs, too, and for its first half minute a proxy looks
- * often whether others write to its topic.
- */
-const KAFKA_WARM_UP_SECONDS = 40;
 const OUTAGE_SECONDS_MIN = 10;
 const TMPFS = 0x01021994;
 
@@ -126,20 +123,20 @@ async function startAll(
 async function warmUp(bench: Bench): Promise<void> {
   const { options } = bench;
   const { shapes } = options;
-  const hasKafka = bench.subjects.some(({ name }) => name === 'tsdb-wal+kafka');
-  // A real OpenTSDB gives ids to new series, which takes it longer than anything else.
-  const least = options.openTsdb === undefined ? WARM_UP_SECONDS : NAMING_SECONDS;
-  const seconds = Math.max(least, hasKafka ? KAFKA_WARM_UP_SECONDS / shapes.length : 0);
+  const isReal = options.openTsdb !== undefined;
+  const least = isReal ? NAMING_SECONDS : WARM_UP_SECONDS_MIN;
+  const inFull = Math.max(least, options.warmUpSeconds / shapes.length);
   for (const subject of bench.subjects) {
     say(`warming up ${subject.name}\n`);
+    // The null sink is compiled beforehand.
+    const seconds = isReal || subject.pid !== undefined ? inFull : least;
     for (const one of shapes) {
-      const isReal = options.openTsdb !== undefined;
       const shape = isReal ? { ...one, pointsPerSecond: PACE } : one;
       const hosts = hostsOf(shape, bench.farEnd);
       await generate({ ...runOf(bench), shape, subject, seconds, hosts });
     }
   }
-  if (options.openTsdb === undefined) return;
+  if (!isReal) return;
   say(`database processes: ${bench.farEnd.pids().join(', ') || 'none found, give --pids'}\n`);
 }
 

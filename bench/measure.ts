@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { DegradedWatch } from './degraded.ts';
 import { BenchError } from './processes.ts';
 import type { Running, Tools } from './processes.ts';
-import { cpuSeconds, memory, resetPeak } from './procfs.ts';
+import { childPids, cpuSeconds, memory, resetPeak } from './procfs.ts';
 import type { Shape } from './shapes.ts';
 
 /** One run of one shape through one subject: load, wait for delivery, read the clocks. */
@@ -59,6 +59,8 @@ export interface Sample {
   readonly p99Ms: number;
   readonly cpuSecondsPerMillion?: number;
   readonly brokerCpuSecondsPerMillion?: number;
+  /** Of the archiver beside the proxy, of what it did meanwhile: it may be behind. */
+  readonly archiverCpuSecondsPerMillion?: number;
   /** CPU of the process under test as a share of that of OpenTSDB and HBase in the same run. */
   readonly cpuShareOfDatabase?: number;
   readonly rssPeakMiB?: number;
@@ -112,6 +114,9 @@ export async function measure(options: RunOptions): Promise<Sample> {
       cpuSecondsPerMillion: cpu / millions,
       rssPeakMiB: memory(pid).peakMiB,
       ...(databaseCpu > 0 && { cpuShareOfDatabase: cpu / databaseCpu }),
+    }),
+    ...(after.children > 0 && {
+      archiverCpuSecondsPerMillion: (after.children - before.children) / millions,
     }),
     ...(brokerPid !== undefined && {
       brokerCpuSecondsPerMillion: (after.broker - before.broker) / millions,
@@ -217,6 +222,8 @@ export async function delivered(
 
 interface Clocks {
   readonly subject: number;
+  /** Of processes that it started and that run: the archiver. */
+  readonly children: number;
   readonly broker: number;
   readonly database: number;
 }
@@ -224,10 +231,14 @@ interface Clocks {
 function clocks({ pid, brokerPid }: Subject, database: readonly number[]): Clocks {
   return {
     subject: pid === undefined ? 0 : cpuSeconds(pid),
+    children: pid === undefined ? 0 : sumOf(childPids(pid)),
     broker: brokerPid === undefined ? 0 : cpuSeconds(brokerPid),
-    database: database.reduce((sum, one) => sum + cpuSeconds(one), 0),
+    database: sumOf(database),
   };
 }
+
+const sumOf = (pids: readonly number[]): number =>
+  pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 
 export function subjectOf(name: Subject['name'], { address, pid, admin }: Running): Subject {
   return { name, address, pid, admin };

@@ -8,6 +8,7 @@ export const HELP = `usage: npm run bench -- [options]
 
   --rounds N          rounds, of which the median counts (3)
   --seconds S         length of each run (2)
+  --warm-up S         load that each process gets first, of all shapes together (80; quick: 6)
   --shapes A,B        of: ${[...SHAPES.map(({ name }) => name), ...OUTAGES, READING].join(', ')}
   --only A,B          of: direct, floor, least-log, tsdb-wal, tsdb-wal+kafka (all)
   --kafka HOST:PORT   also measure with Kafka, in a topic that is made for it and deleted, and reading that topic
@@ -37,6 +38,7 @@ const WITHOUT_KAFKA = SUBJECTS.filter((name) => name !== 'tsdb-wal+kafka');
 export interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUpSeconds: number;
   readonly shapes: readonly Shape[];
   readonly outages: readonly Outage[];
   /** Whether it is measured how fast a topic is read. */
@@ -63,6 +65,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     options: {
       rounds: text,
       seconds: text,
+      'warm-up': text,
       shapes: text,
       shape: text,
       only: text,
@@ -87,6 +90,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
   return {
     rounds: positive('rounds', values.rounds, values.quick ? 1 : 3),
     seconds: positive('seconds', values.seconds, values.quick ? 1 : 2),
+    warmUpSeconds: positive('warm-up', values['warm-up'], values.quick ? 6 : 80),
     shapes: SHAPES.filter(({ name }) => wanted.includes(name)),
     outages: OUTAGES.filter(
       (name) => wanted.includes(name) && subjects.includes('tsdb-wal') && openTsdb === undefined,

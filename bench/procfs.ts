@@ -14,6 +14,12 @@ export function cpuSeconds(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
+/** The processes that it started and that still run. */
+export function childPids(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.split(' ').filter(Boolean).map(Number);
+}
+
 export interface Memory {
   readonly nowMiB: number;
   readonly peakMiB: number;

@@ -26,7 +26,7 @@ const METRIC_TITLES: Record<MetricName, string> = {
 export function resultTable(rows: readonly Row[]): string {
   const header = ['shape', 'through', 'rounds', 'points/s', 'of floor', 'of direct'];
   header.push('of embedded');
-  header.push('p50 ms', 'p99 ms', 'CPU s/M', 'broker s/M', 'CPU of db');
+  header.push('p50 ms', 'p99 ms', 'CPU s/M', 'archiver s/M', 'broker s/M', 'CPU of db');
   header.push('peak MiB', 'acknowledged', 'arrived');
   const body = rows.map((row) => [
     TITLES.get(row.shape) ?? row.shape,
@@ -39,6 +39,7 @@ export function resultTable(rows: readonly Row[]): string {
     fixed(row.p50Ms),
     fixed(row.p99Ms),
     fixed(row.cpuSecondsPerMillion),
+    fixed(row.archiverCpuSecondsPerMillion),
     fixed(row.brokerCpuSecondsPerMillion),
     fixed(row.cpuShareOfDatabase),
     fixed(row.rssPeakMiB, 0),

@@ -21,6 +21,7 @@ export interface Row {
   readonly shareOfEmbedded?: number;
   readonly addedP50Ms?: number;
   readonly cpuSecondsPerMillion?: number;
+  readonly archiverCpuSecondsPerMillion?: number;
   readonly brokerCpuSecondsPerMillion?: number;
   readonly cpuShareOfDatabase?: number;
   readonly rssPeakMiB?: number;
@@ -75,6 +76,7 @@ function rowOf(first: Sample, all: readonly Sample[], others: readonly Sample[])
     shareOfEmbedded: isWithKafka(first) ? of(against('tsdb-wal', ratio)) : undefined,
     addedP50Ms: of(against('direct', (own, other) => own.p50Ms - other.p50Ms)),
     cpuSecondsPerMillion: of((sample) => sample.cpuSecondsPerMillion),
+    archiverCpuSecondsPerMillion: of((sample) => sample.archiverCpuSecondsPerMillion),
     brokerCpuSecondsPerMillion: of((sample) => sample.brokerCpuSecondsPerMillion),
     cpuShareOfDatabase: of((sample) => sample.cpuShareOfDatabase),
     rssPeakMiB: worst(group.map((sample) => sample.rssPeakMiB)),
