@@ -9,9 +9,11 @@ export function isSwitched({ promotion }: StandbyView, proxy: ProxyView, to: str
   return promotion === 'promoted' && proxy.primary === to && !proxy.isHeld;
 }
 
-/** Whether the proxy, or some of its workers, was given the new primary: there is no way back then. */
-export function isBegun({ promotion }: StandbyView, proxy: ProxyView, to: string): boolean {
-  return promotion === 'promoted' && feeds(proxy, to);
+/** Whether the proxy, or some of its workers, was given the new primary by this promotion, and by none after it: there is no way back then. */
+export function isBegun(standby: StandbyView, proxy: ProxyView, to: string): boolean {
+  const { promotion, promotedMs = Infinity } = standby;
+  const isLater = proxy.terms.some(({ since }) => since > promotedMs);
+  return promotion === 'promoted' && feeds(proxy, to) && !isLater;
 }
 
 /** Whether it, or some of its workers, does; one that is fenced only names it. */
