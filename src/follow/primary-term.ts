@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { LatestTerm } from '../record/latest-term.ts';
 import { countsSince, parseTerm, type Term } from '../record/term.ts';
 import { readIntact, writeChecked } from '../runtime/checked-json.ts';
+import { SerialQueue } from '../runtime/serial-queue.ts';
 
 const FILE = 'primary-term.json';
 
@@ -14,7 +15,7 @@ export class PrimaryTerm {
   readonly heard = new LatestTerm();
   readonly #path: string;
   #own: Term | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   private constructor(path: string, own: Term | undefined, heard: readonly Term[]) {
     this.#path = path;
@@ -43,7 +44,7 @@ export class PrimaryTerm {
   /** Durable when it resolves; when it rejects, nothing was taken. An earlier one of the same primary changes nothing. */
   async take(term: Term): Promise<void> {
     if (countsSince(this.of(term.primary), term.since)) return;
-    await this.#inTurn(async () => {
+    await this.#queue.run(async () => {
       await this.#write(term);
       this.#own = term;
       this.heard.note(term);
@@ -52,16 +53,10 @@ export class PrimaryTerm {
 
   /** Durable when it resolves. */
   async save(): Promise<void> {
-    await this.#inTurn(() => this.#write(this.#own));
+    await this.#queue.run(() => this.#write(this.#own));
   }
 
   #write(own: Term | undefined): Promise<void> {
     return writeChecked(this.#path, { own: own ?? null, heard: this.heard.all });
-  }
-
-  #inTurn(act: () => Promise<void>): Promise<void> {
-    const turn = this.#last.then(act);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }

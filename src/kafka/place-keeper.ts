@@ -2,6 +2,7 @@ import type { Position } from '../record/position.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Cursor } from '../wal/cursor.ts';
 import type { TopicPlace } from './topic-place.ts';
+import { SerialQueue } from '../runtime/serial-queue.ts';
 
 export interface PlaceKeeperOptions {
   readonly cursor: Cursor;
@@ -25,7 +26,8 @@ export class PlaceKeeper {
   readonly #options: PlaceKeeperOptions;
   #isSaved = true;
   #unsavedBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
+  /** The cursor and the place belong together. */
+  readonly #writes = new SerialQueue();
   #hindrance: string | undefined;
 
   constructor(options: PlaceKeeperOptions) {
@@ -49,19 +51,12 @@ export class PlaceKeeper {
   }
 
   async save(): Promise<void> {
-    await this.#writeAlone(() => this.#write());
+    await this.#writes.run(() => this.#write());
   }
 
   /** The topic has nothing of it. Durable when it resolves. */
   async forget(): Promise<void> {
-    await this.#writeAlone(() => this.#options.place.forget());
-  }
-
-  /** After what is being written already: the cursor and the place belong together. */
-  #writeAlone(write: () => Promise<void>): Promise<void> {
-    const written = this.#writing.then(write);
-    this.#writing = written.catch(() => undefined);
-    return written;
+    await this.#writes.run(() => this.#options.place.forget());
   }
 
   async #write(): Promise<void> {

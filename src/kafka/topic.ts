@@ -2,6 +2,7 @@ import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { WalError } from '../runtime/errors.ts';
 import { explainFailure } from './failure.ts';
 import { FetchSession, type OffsetRange } from './fetch-session.ts';
+import { SerialQueue } from '../runtime/serial-queue.ts';
 
 interface Kept {
   readonly client: KafkaClient;
@@ -14,7 +15,7 @@ export class Topic {
   readonly #connection: KafkaConnection;
   #keeps: boolean;
   #kept: Kept | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #questions = new SerialQueue();
 
   /** One that keeps its connections must be closed. */
   constructor(
@@ -67,9 +68,7 @@ export class Topic {
   }
 
   #ask<Answer>(question: (session: FetchSession) => Promise<Answer>): Promise<Answer> {
-    const answer = this.#last.then(() => this.#try(question));
-    this.#last = answer.catch(() => undefined);
-    return answer;
+    return this.#questions.run(() => this.#try(question));
   }
 
   async #try<Answer>(question: (session: FetchSession) => Promise<Answer>): Promise<Answer> {

@@ -12,6 +12,7 @@ import type { Wal } from '../wal/log.ts';
 import { type Fence, type Fenced, tellFenced } from './fence.ts';
 import type { ForkTelling } from './fork-telling.ts';
 import { beginOf, type Successor } from './switch-begin.ts';
+import { SerialQueue } from '../runtime/serial-queue.ts';
 
 export interface PrimarySwitchOptions {
   readonly wal: Wal;
@@ -64,7 +65,7 @@ function isUnread({ lacksForks }: PrimaryChoice, { recovered }: Pick<Wal, 'recov
  */
 export class PrimarySwitch {
   readonly #options: PrimarySwitchOptions;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   /** Aborts when nothing is tried again any more. */
   #signal = new AbortController().signal;
   #isFinishing = false;
@@ -99,7 +100,7 @@ export class PrimarySwitch {
 
   /** Nothing goes to the primary from now on, nor is anything under way. Rejects, and goes on as before, when that can't be written down. */
   async hold(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#queue.run(async () => {
       const { choice, primary, wal, logger } = this.#options;
       if (choice.hold !== undefined) return;
       await primary.hold(HELD);
@@ -122,7 +123,7 @@ export class PrimarySwitch {
     const failed = ({ message }: Error): void =>
       logger.error({ error: message }, 'what other proxies say of the primary cannot be kept');
     choice.saveHeard().catch(failed);
-    this.#inTurn(async () => this.#judge()).catch(failed);
+    this.#queue.run(async () => this.#judge()).catch(failed);
   }
 
   /**
@@ -130,7 +131,7 @@ export class PrimarySwitch {
    * what that has of this log; or `next`, in its place. It is fed from where it stands.
    */
   async claim(as: 'same' | 'next'): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#queue.run(async () => {
       const { choice, clock } = this.#options;
       const { origin: primary } = choice.url;
       const { any: latest } = choice.heard;
@@ -148,7 +149,7 @@ export class PrimarySwitch {
    * that. What is left to do once it is decided is tried until it is done.
    */
   async switchTo(to: URL, successor: Successor): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#queue.run(async () => {
       const { choice, primary, telling, wal, logger, fence, moved } = this.#options;
       const before = choice.url.origin;
       const { fork, since } = successor;
@@ -186,7 +187,7 @@ export class PrimarySwitch {
 
   /** What is held is fed again, from where it stood. */
   async release(): Promise<void> {
-    await this.#inTurn(async () => this.#goOn());
+    await this.#queue.run(async () => this.#goOn());
   }
 
   /** What the log undoes is known when it resolves, though `forks.json` was missing. Rejects when it can't be read, or written down. */
@@ -274,7 +275,7 @@ export class PrimarySwitch {
         // Not in turn: a backlog may take minutes, and a hold is not to wait for it.
         await this.recall();
         // It may have been held by the time that it is its turn.
-        await this.#inTurn(async () => (this.#isUnfinished ? this.#goOn() : undefined));
+        await this.#queue.run(async () => (this.#isUnfinished ? this.#goOn() : undefined));
       } catch (error) {
         const { message } = error as Error;
         const says = choice.lacksForks ? UNREADABLE : UNFINISHED;
@@ -284,12 +285,6 @@ export class PrimarySwitch {
       }
     }
     this.#isFinishing = false;
-  }
-
-  #inTurn(act: () => Promise<void>): Promise<void> {
-    const turn = this.#last.then(act);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

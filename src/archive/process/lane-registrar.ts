@@ -3,6 +3,7 @@ import { registerLanes } from '../write/register-lanes.ts';
 import type { Repository } from '../repository.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { explain } from '../../runtime/errors.ts';
+import { SerialQueue } from '../../runtime/serial-queue.ts';
 
 export interface LaneRegistrarOptions {
   readonly repository: Repository;
@@ -21,7 +22,7 @@ export class LaneRegistrar {
   readonly #options: LaneRegistrarOptions;
   #wanted: readonly LaneOpening[] = [];
   #lanes: ReadonlySet<string> | undefined;
-  #last: Promise<void> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   #wake: (() => void) | undefined;
   readonly #first = new AbortController();
 
@@ -36,9 +37,7 @@ export class LaneRegistrar {
 
   /** Rejects when it can't be done now. */
   register(openings: readonly LaneOpening[]): Promise<void> {
-    const work = this.#last.then(() => this.#register(openings));
-    this.#last = work.catch(() => undefined);
-    return work;
+    return this.#queue.run(() => this.#register(openings));
   }
 
   /** `run` goes on until these are registered, or others are wanted. */

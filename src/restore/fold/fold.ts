@@ -24,6 +24,7 @@ import {
   seriesRangesQuery,
 } from './fold-range.ts';
 import { type FoldInput, viewStatements } from './points-view.ts';
+import { SerialQueue } from '../../runtime/serial-queue.ts';
 
 /**
  * Computes the state at a time, range by range: what is in memory and in temporary files is bounded by the size of a range.
@@ -33,7 +34,8 @@ export class Fold {
   readonly #database: Duckdb;
   readonly #rowsMax: number;
   readonly #mayBeProvisional: boolean;
-  #last: Promise<unknown> = Promise.resolve();
+  /** The table `folded` belongs to one call at a time. */
+  readonly #calls = new SerialQueue();
 
   private constructor(database: Duckdb, rowsMax: number, mayBeProvisional: boolean) {
     this.#database = database;
@@ -53,7 +55,7 @@ export class Fold {
 
   /** All points, in the order of metrics, tags and instants. */
   ranges(): Promise<FoldRange[]> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       const ranges: FoldRange[] = [];
       for (const found of await this.#bounds(metricRangesQuery(this.#rowsMax))) {
         const range = { kind: 'metrics' as const, ...textBounds(found) };
@@ -65,7 +67,7 @@ export class Fold {
   }
 
   demands(): Promise<Demands> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       const [row = {}] = await this.#database.rows(DEMANDS_QUERY);
       const { rows = 0, metrics = 0, series = 0, tags = 0 } = numbers(row);
       const {
@@ -80,7 +82,7 @@ export class Fold {
 
   /** Every character of the names. */
   characters(): Promise<string> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       const [row = {}] = await this.#database.rows(CHARACTERS_QUERY);
       const encoded = await this.#database.rows(ENCODED_TAGS_QUERY);
       const characters = new Set(textOf(row['plain']));
@@ -93,7 +95,7 @@ export class Fold {
   }
 
   metrics(): Promise<MetricExtent[]> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       const rows = await this.#database.rows(METRICS_QUERY);
       return rows.map((row) => ({
         metric: String(row['metric']),
@@ -104,7 +106,7 @@ export class Fold {
   }
 
   count(range: FoldRange): Promise<FoldCounts> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       await this.#database.run(foldStatement(range));
       return this.#countFolded();
     });
@@ -112,7 +114,7 @@ export class Fold {
 
   /** Writes the lines of a range (LineFiles reads them back); resolves to how many of them are provisional. */
   writeLines(range: FoldRange, path: string): Promise<number> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       await this.#database.run(writeLinesStatement(range, path));
       if (!this.#mayBeProvisional) return 0;
       const [row = {}] = await this.#database.rows(provisionalQuery(range));
@@ -122,7 +124,7 @@ export class Fold {
 
   /** Writes the cells of a range: by metric and then instant, but a part of a metric by series. Resolves to how many. */
   writeCells(range: FoldRange, path: string): Promise<number> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       await this.#database.run(foldStatement(range));
       const order = range.kind === 'metrics' ? 'by instant' : 'by series';
       return this.#database.run(writeCellsStatement(order, path));
@@ -131,7 +133,7 @@ export class Fold {
 
   /** Writes what is known of single cells; see `lookUpStatement`. */
   lookUp(wantedPath: string, path: string): Promise<void> {
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       await this.#database.run(lookUpStatement(wantedPath, path));
     });
   }
@@ -142,7 +144,7 @@ export class Fold {
     throughMs: number,
   ): Promise<{ readonly receivedAt: number; readonly payload: string }[]> {
     if (files.length === 0) return Promise.resolve([]);
-    return this.#alone(async () => {
+    return this.#calls.run(async () => {
       const rows = await this.#database.rows(bypassQuery(files, throughMs));
       return rows.map((row) => ({
         receivedAt: Number(row['received_at']),
@@ -177,13 +179,6 @@ export class Fold {
     const [row = {}] = await this.#database.rows(COUNT_FOLDED);
     const { points = 0, provisional = 0, bytes = 0, telnet = 0 } = numbers(row);
     return { points, provisional, bytes, telnet };
-  }
-
-  /** The table `folded` belongs to one call at a time. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

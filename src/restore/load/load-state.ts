@@ -7,6 +7,7 @@ import { Load, LOAD_LIMITS, type LoadEvents } from './load.ts';
 import { phaseProgress } from '../phase-progress.ts';
 import type { RestoreEvent, StateCounts } from '../restore-request.ts';
 import type { Checkpoint, WorkDirectory } from '../work-directory/work-directory.ts';
+import { SerialQueue } from '../../runtime/serial-queue.ts';
 
 export interface StateRun {
   readonly target: URL;
@@ -99,7 +100,7 @@ class Keeper {
   readonly #run: LoadRun;
   #position: Checkpoint['position'];
   #stored: Checkpoint['stored'];
-  #last: Promise<void> = Promise.resolve();
+  readonly #saves = new SerialQueue();
 
   constructor(run: LoadRun, position: Checkpoint['position'], stored: Checkpoint['stored']) {
     this.#run = run;
@@ -124,8 +125,6 @@ class Keeper {
     const content = { position: this.#position, stored: this.#stored };
     const place = { target: target.origin, asOfMs: toMs };
     const checkpoint: Checkpoint = { plan, ...place, phase, ...content };
-    const turn = this.#last.then(() => this.#run.work.save(checkpoint));
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    return this.#saves.run(() => this.#run.work.save(checkpoint));
   }
 }

@@ -17,6 +17,7 @@ import {
 import type { Gate } from '../arrivals/gate.ts';
 import type { Place } from '../place.ts';
 import type { StateDirectory } from './state-directory.ts';
+import { SerialQueue } from '../../runtime/serial-queue.ts';
 
 export interface DrainingOptions {
   readonly state: StateDirectory;
@@ -35,9 +36,8 @@ export interface DrainingOptions {
 export class Draining {
   readonly #options: DrainingOptions;
   #isOver = false;
-  #last: Promise<unknown> = Promise.resolve();
-  /** What is not written down yet. */
-  #decisions = 0;
+  /** Until they are written down. */
+  readonly #decisions = new SerialQueue();
 
   constructor(options: DrainingOptions) {
     this.#options = options;
@@ -60,12 +60,12 @@ export class Draining {
 
   /** Resolves once it is written down. What has ended stays so, but for what proxies are switched with. Throws PROMOTE_REFUSED. */
   async begin(ends: readonly LaneEnd[], fork?: Fork, told: DrainTold = {}): Promise<void> {
-    await this.#inTurn(() => this.#begin(ends, fork, told));
+    await this.#decisions.run(() => this.#begin(ends, fork, told));
   }
 
   /** Does nothing where none is under way. */
   async giveUp(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#decisions.run(async () => {
       if (this.promotion.kind !== 'draining') return;
       const { state, gate, arrivals } = this.#options;
       await state.save({ promotion: FOLLOWING });
@@ -79,11 +79,11 @@ export class Draining {
     const { gate, arrivals, isConfirmed } = this.#options;
     const { promotion } = this;
     // What it goes by may be another the moment after.
-    if (promotion.kind !== 'draining' || this.#decisions > 0) return undefined;
+    if (promotion.kind !== 'draining' || !this.#decisions.isIdle) return undefined;
     const step = drainStep(promotion, gate, this.#passing);
     if (step === 'passing') arrivals.release();
     if (step === 'passing' || !isConfirmed()) return undefined;
-    return this.#inTurn(() => this.#end(promotion));
+    return this.#decisions.run(() => this.#end(promotion));
   }
 
   async #begin(
@@ -123,13 +123,6 @@ export class Draining {
       return undefined;
     }
     return place;
-  }
-
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    this.#decisions += 1;
-    const turn = this.#last.then(act).finally(() => (this.#decisions -= 1));
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   get #passing(): Passing {
