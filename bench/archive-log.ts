@@ -191,7 +191,8 @@ class LogWriter {
         source,
         offsetMs: this.#chance.next() * stepMs,
         hosts: Array.from({ length: size }, (_, index) => ({
-          tags: `dc=${(host + index) % 3 === 0 ? 'east' : 'west'} host=web-${host + index}`,
+          // As most collectors send them, and not by key.
+          tags: `host=web-${host + index} dc=${(host + index) % 3 === 0 ? 'east' : 'west'}`,
           values: valuesOfHost(this.#chance),
         })),
       });
