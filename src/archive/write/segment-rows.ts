@@ -18,7 +18,7 @@ import { countControl, countPoint, emptyFacts, type SegmentFacts } from './segme
 import { escapeField, NULL_FIELD } from '../format/segment-table.ts';
 
 const BANG = 0x21;
-/** Length of `put `. */
+/** Length of `put `, and of `\tput`. */
 const PUT_BYTES = 4;
 const NO_PAYLOAD_BYTES = 3;
 
