@@ -31,7 +31,7 @@ export function endOfNumber(from: Buffer, start: number): number {
   return end > exponent && end - exponent <= 2 ? end : -1;
 }
 
-function endOfDigits(from: Buffer, start: number): number {
+export function endOfDigits(from: Buffer, start: number): number {
   let at = start;
   let byte = from[at] ?? 0;
   while (byte >= 0x30 && byte <= 0x39) {

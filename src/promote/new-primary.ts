@@ -11,9 +11,16 @@ export function isSwitched({ promotion }: StandbyView, proxy: ProxyView, to: str
 
 /** Whether the proxy, or some of its workers, was given the new primary by this promotion, and by none after it: there is no way back then. */
 export function isBegun(standby: StandbyView, proxy: ProxyView, to: string): boolean {
-  const { promotion, promotedMs = Infinity } = standby;
-  const isLater = proxy.terms.some(({ since }) => since > promotedMs);
-  return promotion === 'promoted' && feeds(proxy, to) && !isLater;
+  const isGiven = standby.promotion === 'promoted' && feeds(proxy, to);
+  return isGiven && laterTerms(standby, proxy).length === 0;
+}
+
+/** What the proxy was given after the promotion of this standby ended. */
+export function laterTerms(
+  { promotedMs = Infinity }: StandbyView,
+  { terms }: ProxyView,
+): readonly Term[] {
+  return terms.filter(({ since }) => since > promotedMs);
 }
 
 /** Whether it, or some of its workers, does; one that is fenced only names it. */

@@ -4,6 +4,7 @@ import {
   addressProblems,
   addressWarnings,
   isBegun,
+  laterTerms,
   type Reached,
   splitWarnings,
 } from './new-primary.ts';
@@ -54,13 +55,10 @@ export function checkPromotion(
 }
 
 /** What others were given after the promotion of this standby ended that. */
-function laterProblems(
-  { promotedMs = Infinity }: StandbyView,
-  proxies: readonly ProxyView[],
-): string[] {
-  const terms = proxies.flatMap((proxy) => proxy.terms);
+function laterProblems(standby: StandbyView, proxies: readonly ProxyView[]): string[] {
+  const { promotedMs = Infinity } = standby;
   // Also of the same name: of what it is since then this standby knows nothing.
-  const later = terms.filter(({ since }) => since > promotedMs);
+  const later = proxies.flatMap((proxy) => laterTerms(standby, proxy));
   return [...new Set(later.map(({ primary }) => primary))].map(
     (primary) =>
       `proxies feed ${primary} since a promotion that is later than that of this standby, ${formatInstant(promotedMs)}: promote by the standby of that, or claim (docs/PROMOTE.md, A proxy that was away)`,

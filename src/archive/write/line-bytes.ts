@@ -4,7 +4,6 @@ export const TAB = 0x09;
 export const SPACE = 0x20;
 export const EQUALS = 0x3d;
 export const ZERO = 0x30;
-const NINE = 0x39;
 
 /*
  * The words of the lines of a frame's body, found without a copy. Each search ends at the body's last newline at the latest:
@@ -46,12 +45,6 @@ export function endOfWord(body: Buffer, start: number): number {
 export function endOfTagWord(body: Buffer, start: number): number {
   let at = start;
   while (IS_TAG[body[at] ?? 0] === 1) at += 1;
-  return at;
-}
-
-export function endOfDigits(body: Buffer, start: number): number {
-  let at = start;
-  for (let byte = body[at] ?? 0; byte >= ZERO && byte <= NINE; byte = body[at] ?? 0) at += 1;
   return at;
 }
 

@@ -7,13 +7,13 @@ import {
   SPACE,
   TAB,
   ZERO,
-  endOfDigits,
   endOfTagWord,
   endOfWord,
   isBefore,
   isPut,
   readNumber,
 } from './line-bytes.ts';
+import { endOfDigits } from '../../opentsdb/number-bytes.ts';
 import { countControl, countPoint, emptyFacts, type SegmentFacts } from './segment-facts.ts';
 import { escapeField, NULL_FIELD } from '../format/segment-table.ts';
 

@@ -57,7 +57,7 @@ const OTHER_TIMEOUT_MS = 5_000;
 /** Proves, round by round, that what was delivered is stored; ends when that fails. */
 export class Confirmer {
   readonly #options: ConfirmerOptions;
-  /** When the last proof began. */
+  /** When the last proof that told something began. */
   #proofMs = -Infinity;
   /** When the vitals were last found steady. */
   #steadyMs = 0;
@@ -89,22 +89,20 @@ export class Confirmer {
     const isNew =
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     const isUnproven = isNew && canary.isUnproven;
-    const mayProve = this.#mayProve();
-    if ((isUnproven && mayProve) || (canary.isWanted && canary.isReady)) {
+    const isPutOff = isUnproven && !this.#mayProve();
+    if ((isUnproven && !isPutOff) || (canary.isWanted && canary.isReady)) {
       if (!canary.isReady) return undefined;
-      this.#proofMs = clock.monotonicMs();
+      const beganMs = clock.monotonicMs();
       const proof = await proveStored(this.#options, signal);
-      if (proof.kind === 'unclear') {
-        this.#proofMs = -Infinity;
-        return undefined;
-      }
+      if (proof.kind === 'unclear') return undefined;
+      this.#proofMs = beganMs;
       if (proof.kind === 'partly') doubt.note(`it did not store a point: ${proof.reason}`);
       const isUp = proof.kind === 'stored' || proof.kind === 'partly';
       const fault = isUp ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
     }
     if (doubt.state !== undefined) return this.#heal();
-    if (isNew && put !== undefined && (mayProve || !isUnproven)) {
+    if (isNew && put !== undefined && !isPutOff) {
       if (settled !== undefined) confirmation.noteStored(settled, clock.monotonicMs());
       this.#told = put;
       this.#options.onStored(put);

@@ -10,6 +10,7 @@ import {
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RefusalReason } from '../ingest-options.ts';
 import { EXCHANGE_BYTES, type HttpExchange } from './http-exchange.ts';
+import { SerialQueue } from '../../runtime/serial-queue.ts';
 
 export type BodyOutcome =
   | { readonly kind: 'body'; readonly bytes: Buffer }
@@ -107,20 +108,13 @@ export function decodeBody(
       if (!isLarge || bytesMax === inflatedBytesMax) return failure;
     }
   }
-  return inflateInTurn(() => inflateAsync(coding, body, inflatedBytesMax)).then((outcome) =>
-    outcome.kind === 'body' ? transcode(type, outcome.bytes) : outcome,
-  );
+  return inflations
+    .run(() => inflateAsync(coding, body, inflatedBytesMax))
+    .then((outcome) => (outcome.kind === 'body' ? transcode(type, outcome.bytes) : outcome));
 }
 
 /** Large inflations run one after the other: each may need `inflatedBytesMax` of memory. */
-let inflating: Promise<unknown> = Promise.resolve();
-
-function inflateInTurn(run: () => Promise<BodyOutcome>): Promise<BodyOutcome> {
-  const mine = inflating.then(run);
-  // One that fails must not fail those after it.
-  inflating = mine.catch(() => undefined);
-  return mine;
-}
+const inflations = new SerialQueue();
 
 function inflateAsync(coding: string, body: Buffer, bytesMax: number): Promise<BodyOutcome> {
   const inflater = coding === 'deflate' ? (isZlib(body) ? inflate : inflateRaw) : gunzip;

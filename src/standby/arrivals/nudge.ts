@@ -16,8 +16,8 @@ export class Nudge {
     const given = new Promise<void>((resolve) => (this.#end = resolve));
     if (!this.#isGiven) {
       const slept = clock.sleep(ms, over.signal).then(() => true);
-      // A sleep that is over needs no abort, which makes an error each time.
-      if ((await Promise.race([given, slept])) !== true) over.abort();
+      // Without a reason it would make an error each time.
+      if ((await Promise.race([given, slept])) !== true) over.abort('given');
     }
     this.#end = undefined;
     this.#isGiven = false;
