@@ -2,24 +2,34 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { sweep } from './stack/places.ts';
 
 /*
  * All tests: `npm test`, or `npm test -- wal` for the files whose names hold `wal`. The unit tests first, then the
- * end-to-end tests, two files at a time or more; last those that nothing runs beside. The last line sums all runs up.
+ * end-to-end tests, two files at a time or more; last those that nothing runs beside. What failed is said once more at the end; the last line sums all runs up.
  */
 
+/** What we read of Vitest's JSON report; `message` says why a file could not be loaded or set up. */
 interface FileReport {
+  readonly name: string;
   readonly status: string;
-  readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  readonly message: string;
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName: string;
+    readonly failureMessages: readonly string[];
+  }[];
 }
 
-const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs');
+const ROOT = join(import.meta.dirname, '..');
+const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 
 const filters = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), 'tsdb-wal-report-'));
-const total = { passed: 0, failed: 0 };
+let passed = 0;
+const failed: string[] = [];
 const skipped: string[] = [];
 
 try {
@@ -30,11 +40,12 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-const none = total.passed + total.failed + skipped.length === 0;
+const none = passed + failed.length + skipped.length === 0;
 if (none) say(`No test file matches ${filters.join(' ')}.`);
 if (skipped.length > 0) say(['Skipped:', ...skipped].join('\n  '));
-say(`${total.passed} passed, ${total.failed} failed, ${skipped.length} skipped`);
-process.exitCode = none || total.failed > 0 ? 1 : 0;
+if (failed.length > 0) say(['Failed:', ...failed].join('\n  '));
+say(`${passed} passed, ${failed.length} failed, ${skipped.length} skipped`);
+process.exitCode = none || failed.length > 0 ? 1 : 0;
 
 async function run(project: string): Promise<void> {
   const report = join(directory, `${project}.json`);
@@ -47,24 +58,38 @@ async function run(project: string): Promise<void> {
   process.on('SIGINT', ignore).on('SIGTERM', forward);
   await once(child, 'exit');
   process.off('SIGINT', ignore).off('SIGTERM', forward);
-  const failedBefore = total.failed;
+  const failedBefore = failed.length;
   for (const file of readReport(report)) count(file);
-  // A set-up that failed, or an error outside of any test.
-  if (child.exitCode !== 0 && total.failed === failedBefore) total.failed += 1;
+  if (child.exitCode !== 0 && failed.length === failedBefore) {
+    failed.push(
+      `${project}: its set-up, or an error outside of any test; its output above says which`,
+    );
+  }
 }
 
 function count(file: FileReport): void {
+  const path = relative(ROOT, file.name);
   let fails = false;
-  for (const { status, fullName } of file.assertionResults) {
-    if (status === 'passed') total.passed += 1;
+  for (const { status, fullName, failureMessages } of file.assertionResults) {
+    if (status === 'passed') passed += 1;
     else if (status !== 'failed') skipped.push(fullName);
     else {
-      total.failed += 1;
+      failed.push(failure(`${path}: ${fullName}`, failureMessages.join('\n')));
       fails = true;
     }
   }
-  // A file that could not be loaded, or whose set-up failed.
-  if (file.status === 'failed' && !fails) total.failed += 1;
+  if (file.status === 'failed' && !fails) {
+    failed.push(failure(`${path}: could not be loaded or set up`, file.message));
+  }
+}
+
+/** Its name and the first lines of why, without the stack within libraries. */
+function failure(name: string, why: string): string {
+  const lines = stripVTControlCharacters(why).split('\n');
+  const ours = lines.filter(
+    (line) => !/^\s+at .*(node_modules|node:internal|<anonymous>)/u.test(line),
+  );
+  return [name, ...ours.slice(0, 12)].join('\n      ');
 }
 
 /** Empty when no file matched, or when the run ended before its report. */
