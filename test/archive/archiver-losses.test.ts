@@ -12,7 +12,7 @@ import { ArchiveRig, line, writeLane } from './archive-rig.ts';
 
 const after = ({ lane, seq }: Position) => ({ lane, from: seq + 1, to: seq + 1 });
 
-describe('what the log lost', { timeout: 60_000 }, () => {
+describe('what the log lost', () => {
   test('a file that was deleted before it was archived is told by a marker, and the rest is archived', async () => {
     await using rig = await ArchiveRig.create();
     await writeLane(rig.wal, 60, 7);
@@ -191,7 +191,7 @@ describe('what the log lost', { timeout: 60_000 }, () => {
   });
 });
 
-describe('what the repository lost', { timeout: 60_000 }, () => {
+describe('what the repository lost', () => {
   test('segments that were removed are archived again, while it runs, and their neighbours stay', async () => {
     await using rig = await ArchiveRig.create();
     await writeLane(rig.wal, 60, 7);

@@ -60,7 +60,7 @@ function toldBy({ states }: ArchiveRig): readonly string[] {
   return others.filter((state, index) => state !== others[index - 1]);
 }
 
-describe.concurrent('storage in trouble', { timeout: 120_000 }, () => {
+describe.concurrent('storage in trouble', () => {
   test('whatever fails, and whenever: it is told, and in the end everything is there once', async () => {
     const fates = fc.constantFrom<Fate[]>(
       'ENOSPC',
@@ -208,7 +208,7 @@ async function writeOn(rig: ArchiveRig): Promise<() => Promise<void>> {
   };
 }
 
-describe.concurrent('archivers in processes of their own', { timeout: 120_000 }, () => {
+describe.concurrent('archivers in processes of their own', () => {
   test('killed at random moments, they lose nothing and repeat nothing', async () => {
     await using rig = await ArchiveRig.create();
     const stop = await writeOn(rig);

@@ -16,7 +16,7 @@ import { expectSame, readContent } from './archive-content.ts';
 import { ArchiveRig, line, writeLane } from './archive-rig.ts';
 import { records } from './log-records.ts';
 
-describe('the archiver', { timeout: 60_000 }, () => {
+describe('the archiver', () => {
   test('brings any log over, record by record, cut where the log says', async () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: records.map((some) => ({ kind: 'records' as const, some })) },
@@ -175,7 +175,7 @@ describe('the archiver', { timeout: 60_000 }, () => {
   });
 });
 
-describe('others', { timeout: 60_000 }, () => {
+describe('others', () => {
   test('a lane that is not registered is waited for', async () => {
     await using rig = await ArchiveRig.create();
     await writeLane(rig.wal, 30, 7);

@@ -93,7 +93,7 @@ describe('what a repository holds', () => {
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 
   test('is told from the listing where an index is older than what was archived late', async () => {
     await fc.assert(
@@ -115,7 +115,7 @@ describe('what a repository holds', () => {
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 
   test('is what hours and minutes hold where merged days lost their data, be it at the end of a lane', async () => {
     await fc.assert(
@@ -141,7 +141,7 @@ describe('what a repository holds', () => {
       ),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });
 
 const begin = {

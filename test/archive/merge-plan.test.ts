@@ -113,7 +113,7 @@ describe('mergers', () => {
       }),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 
   test('that see the same merge the same', async () => {
     await fc.assert(

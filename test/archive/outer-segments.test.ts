@@ -36,7 +36,7 @@ test('coverage by the outermost segments is that by all of them: with holes, lat
     { numRuns: 150 },
   );
   expect(left).toBeGreaterThan(0);
-}, 60_000);
+});
 
 function spansOf(segments: readonly SegmentName[]): Span[] {
   return outermost(segments).map(({ firstSeq, lastSeq, fromMs, toMs }) => ({

@@ -94,7 +94,7 @@ async function askGrep(
   return found;
 }
 
-describe('docs/QUERY.md', { timeout: 60_000 }, () => {
+describe('docs/QUERY.md', () => {
   test('has SQL that gives the answers of log grep', async () => {
     await using made = await makeRepository();
     const [who, most, refused] = await askInSql(made, START_MS);

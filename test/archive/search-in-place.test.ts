@@ -18,7 +18,7 @@ import { EVER } from './plain-search.ts';
 
 const NOW = Date.now();
 
-describe('a search in a damaged repository, with the log', { timeout: 120_000 }, () => {
+describe('a search in a damaged repository, with the log', () => {
   test('finds what it finds in a whole one, window by window, while the log has it', async () => {
     const property = fc.asyncProperty(
       fc.oneof(histories, forkedHistories),

@@ -57,7 +57,7 @@ function kindsOf(events: readonly SearchEvent[]): string[] {
   return events.map(({ kind }) => kind).filter((kind) => kind !== 'writes');
 }
 
-describe('a search for writes', { timeout: 120_000 }, () => {
+describe('a search for writes', () => {
   test('finds each that fits once, in the order of receiving, with what was refused later', async () => {
     const property = fc.asyncProperty(
       fc.oneof(histories, forkedHistories),

@@ -73,7 +73,7 @@ test('a folder that takes no segment says the same each time', async () => {
   );
 });
 
-describe('a segment', { timeout: 60_000 }, () => {
+describe('a segment', () => {
   test('holds what the log says, by the plainest reading of it', async () => {
     const property = fc.asyncProperty(records, fc.nat(11), async (all, cutAt) => {
       const segments = await mkdtemp(join(folder.path, 'one-'));

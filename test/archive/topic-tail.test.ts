@@ -16,7 +16,7 @@ import { archive, endOf, randomSends, readBoth, rowsOf, sourcesOf, spread } from
 
 const LANE = laneId(0, 1);
 
-describe('a repository with the tail of its topic', { timeout: 120_000 }, () => {
+describe('a repository with the tail of its topic', () => {
   test('holds the topic, record by record, whatever of it is archived, repeated or sent anew', async () => {
     const property = fc.asyncProperty(fc.nat(1_000_000), async (seed) => {
       await using rig = await ArchiveRig.create();

@@ -31,7 +31,7 @@ afterAll(async () => {
 /** A writer's steps: what it commits, in order. */
 type Step = (store: FileStore) => Promise<unknown>;
 
-describe('while the archiver writes', { timeout: 120_000 }, () => {
+describe('while the archiver writes', () => {
   test.each([
     ['a segment', (name: string) => /minute.*0{13}11-.*json$/.test(name)],
     ['a segment, and what was merged of it', (name: string) => /0{13}(11|01)-.*json$/.test(name)],

@@ -107,97 +107,91 @@ const ROW_LIES: readonly (readonly [string, string, RegExp])[] = [
   ],
 ];
 
-describe(
-  'what was written wrong, though every byte of it is as it was written',
-  { timeout: 120_000 },
-  () => {
-    test.each(SIDECAR_LIES)('is told: %s', async (_, lie, reason) => {
-      await using made = await smallRepository(verifying.duckdb);
-      await rewriteSidecar(made, HOUR, lie);
-      expect(reasons((await verifying.run(made.repository.store)).findings, HOUR)).toMatch(reason);
-    });
+describe('what was written wrong, though every byte of it is as it was written', () => {
+  test.each(SIDECAR_LIES)('is told: %s', async (_, lie, reason) => {
+    await using made = await smallRepository(verifying.duckdb);
+    await rewriteSidecar(made, HOUR, lie);
+    expect(reasons((await verifying.run(made.repository.store)).findings, HOUR)).toMatch(reason);
+  });
 
-    test.each(ROW_LIES)('is told: %s', async (_, query, reason) => {
-      await using made = await smallRepository(verifying.duckdb);
-      await rewriteRows(made, HOUR, query);
-      expect(reasons((await verifying.run(made.repository.store)).findings, HOUR)).toMatch(reason);
-    });
+  test.each(ROW_LIES)('is told: %s', async (_, query, reason) => {
+    await using made = await smallRepository(verifying.duckdb);
+    await rewriteRows(made, HOUR, query);
+    expect(reasons((await verifying.run(made.repository.store)).findings, HOUR)).toMatch(reason);
+  });
 
-    test('is told: data that are no table at all', async () => {
-      await using made = await smallRepository(verifying.duckdb);
-      await replaceData(made, HOUR, Buffer.from('PAR1 no table PAR1'));
-      const { findings } = await verifying.run(made.repository.store);
-      expect(reasons(findings, HOUR)).toMatch(/DuckDB cannot read it/);
-    });
+  test('is told: data that are no table at all', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    await replaceData(made, HOUR, Buffer.from('PAR1 no table PAR1'));
+    const { findings } = await verifying.run(made.repository.store);
+    expect(reasons(findings, HOUR)).toMatch(/DuckDB cannot read it/);
+  });
 
-    test('is told: a merged segment with a value other than what it was merged of', async () => {
-      await using made = await smallRepository(verifying.duckdb);
-      await rewriteRows(
-        made,
-        HOUR,
-        "select * replace (case when value = '300' then '301' else value end as value) from rows",
-      );
-      const { findings } = await verifying.run(made.repository.store);
-      // The minute that has it, and the day that has the hour.
-      expect(findings.map(({ kind, reason }) => [kind, reason])).toEqual([
-        ['contradiction', `it does not hold the same rows as ${formatSidecarName(HOUR)}`],
-        [
-          'contradiction',
-          `it does not hold the same rows as ${formatSidecarName(segmentName('minute', 4, 6))}`,
-        ],
-      ]);
-    });
+  test('is told: a merged segment with a value other than what it was merged of', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    await rewriteRows(
+      made,
+      HOUR,
+      "select * replace (case when value = '300' then '301' else value end as value) from rows",
+    );
+    const { findings } = await verifying.run(made.repository.store);
+    // The minute that has it, and the day that has the hour.
+    expect(findings.map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['contradiction', `it does not hold the same rows as ${formatSidecarName(HOUR)}`],
+      [
+        'contradiction',
+        `it does not hold the same rows as ${formatSidecarName(segmentName('minute', 4, 6))}`,
+      ],
+    ]);
+  });
 
-    test('is told: a merged segment that says another position is confirmed', async () => {
-      await using made = await smallRepository(verifying.duckdb);
-      const hour = segmentName('hour', 7, 12);
-      await rewriteSidecar(made, hour, () => ({ confirmed: `${FIRST}/9` }));
-      const { findings } = await verifying.run(made.repository.store);
-      expect(reasons(findings, hour)).toMatch(/is confirmed, those that it was merged of/);
-    });
+  test('is told: a merged segment that says another position is confirmed', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    const hour = segmentName('hour', 7, 12);
+    await rewriteSidecar(made, hour, () => ({ confirmed: `${FIRST}/9` }));
+    const { findings } = await verifying.run(made.repository.store);
+    expect(reasons(findings, hour)).toMatch(/is confirmed, those that it was merged of/);
+  });
 
-    test('is told: a lane that ended before its records, or began at another time', async () => {
-      await using made = await smallRepository(verifying.duckdb);
-      await rewriteBegin(made, SECOND, () => ({ previous: { lane: FIRST, lastSeq: 10 } }));
-      await rewriteBegin(made, FIRST, ({ openedAt }) => ({ openedAt: openedAt - 1 }));
-      const { findings } = await verifying.run(made.repository.store);
-      const told = findings.map(({ object, reason }) => `${object}: ${reason}`).join('\n');
-      expect(told).toContain(`lanes/${FIRST}: records 11 to 12 are there`);
-      expect(told).toMatch(/minute.*: it begins at \d+, its lane at \d+/);
-    });
+  test('is told: a lane that ended before its records, or began at another time', async () => {
+    await using made = await smallRepository(verifying.duckdb);
+    await rewriteBegin(made, SECOND, () => ({ previous: { lane: FIRST, lastSeq: 10 } }));
+    await rewriteBegin(made, FIRST, ({ openedAt }) => ({ openedAt: openedAt - 1 }));
+    const { findings } = await verifying.run(made.repository.store);
+    const told = findings.map(({ object, reason }) => `${object}: ${reason}`).join('\n');
+    expect(told).toContain(`lanes/${FIRST}: records 11 to 12 are there`);
+    expect(told).toMatch(/minute.*: it begins at \d+, its lane at \d+/);
+  });
 
-    test('is told: a segment that does not begin where the one before it ended', async () => {
-      await using made = await Fabricated.create('repository', verifying.duckdb);
-      const lanes = [{ lane: FIRST, records: LANES[0]?.records ?? [] }];
-      await made.write(lanes, () =>
-        [1, 7].map((firstSeq) => ({ level: 'minute', firstSeq, lastSeq: firstSeq + 5 })),
-      );
-      const second = segmentName('minute', 7, 12);
-      const shifted = { ...second, fromMs: second.fromMs + 1 };
-      const { store, place } = made.repository;
-      const sidecar = parseSidecar(
-        (await store.read(formatSidecarName(second))) ?? Buffer.alloc(0),
-      );
-      if (!sidecar?.data) throw new Error('it has data');
-      const object = formatDataName(shifted, '00000000');
-      await store.createFromFile(object, join(place, sidecar.data.object));
-      await store.create(
-        formatSidecarName(shifted),
-        Buffer.from(formatSidecar({ ...sidecar, ...shifted, data: { ...sidecar.data, object } })),
-      );
-      for (const name of [formatSidecarName(second), sidecar.data.object])
-        await rm(join(place, name));
-      const { findings } = await verifying.run(store);
-      expect(findings).toMatchObject([
-        {
-          kind: 'contradiction',
-          object: formatSidecarName(shifted),
-          reason: expect.stringMatching(/what is before it ends at/) as string,
-        },
-      ]);
-    });
-  },
-);
+  test('is told: a segment that does not begin where the one before it ended', async () => {
+    await using made = await Fabricated.create('repository', verifying.duckdb);
+    const lanes = [{ lane: FIRST, records: LANES[0]?.records ?? [] }];
+    await made.write(lanes, () =>
+      [1, 7].map((firstSeq) => ({ level: 'minute', firstSeq, lastSeq: firstSeq + 5 })),
+    );
+    const second = segmentName('minute', 7, 12);
+    const shifted = { ...second, fromMs: second.fromMs + 1 };
+    const { store, place } = made.repository;
+    const sidecar = parseSidecar((await store.read(formatSidecarName(second))) ?? Buffer.alloc(0));
+    if (!sidecar?.data) throw new Error('it has data');
+    const object = formatDataName(shifted, '00000000');
+    await store.createFromFile(object, join(place, sidecar.data.object));
+    await store.create(
+      formatSidecarName(shifted),
+      Buffer.from(formatSidecar({ ...sidecar, ...shifted, data: { ...sidecar.data, object } })),
+    );
+    for (const name of [formatSidecarName(second), sidecar.data.object])
+      await rm(join(place, name));
+    const { findings } = await verifying.run(store);
+    expect(findings).toMatchObject([
+      {
+        kind: 'contradiction',
+        object: formatSidecarName(shifted),
+        reason: expect.stringMatching(/what is before it ends at/) as string,
+      },
+    ]);
+  });
+});
 
 function segmentName(level: SegmentName['level'], firstSeq: number, lastSeq: number): SegmentName {
   const records = LANES[0]?.records ?? [];

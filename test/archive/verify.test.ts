@@ -31,7 +31,7 @@ afterAll(async () => {
 
 const [FIRST = '', SECOND = ''] = LANES.map(({ lane }) => lane);
 
-describe('verify', { timeout: 120_000 }, () => {
+describe('verify', () => {
   test('finds nothing in what the archiver makes of any history', async () => {
     await fc.assert(
       fc.asyncProperty(histories, async (history) => {

@@ -19,7 +19,7 @@ import { freePort } from '../kit/ports.ts';
 import { writeLog } from '../kit/wal-files.ts';
 
 const BEGIN = { lane: 'a', ordinal: 1, seq: 1 };
-describe('the command line', { timeout: 30_000 }, () => {
+describe('the command line', () => {
   let folder = '';
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tsdb-wal-cli-'));

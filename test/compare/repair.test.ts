@@ -25,7 +25,7 @@ async function damaged(): Promise<Pair> {
   return pair;
 }
 
-describe.concurrent('a repair', { timeout: 60_000 }, () => {
+describe.concurrent('a repair', () => {
   test('sends what is missing or different, says what it cannot do, and what is left', async () => {
     await using pair = await damaged();
     const { result, told } = await pair.compare({ repair: NOW });
@@ -112,7 +112,7 @@ describe.concurrent('a repair', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a repair with a log', { timeout: 60_000 }, () => {
+describe('a repair with a log', () => {
   let verifying: Verifying;
   beforeAll(async () => {
     verifying = await Verifying.open();

@@ -69,7 +69,7 @@ describe('a start on a data directory', () => {
     await expectDelivered(scene, lines);
     const hasCursor = async (): Promise<boolean> =>
       (await readdir(join(scene.proxy.dataDirectory, 'cursors'))).includes('primary.json');
-    await expect.poll(hasCursor, { timeout: 20_000 }).toBe(true);
+    await expect.poll(hasCursor).toBe(true);
     await scene.proxy.kill9();
     await rm(scene.walDirectory, { recursive: true });
     await scene.restart();
@@ -152,7 +152,7 @@ describe.skipIf(!tmpfs)(
       expect(await scene.collector.put([line])).toMatch(/^503 /);
       expect((await scene.health()).reasons.join()).toMatch(/ENOSPC|no space/);
       await rm(filler);
-      await expect.poll(async () => (await scene.health()).ok, { timeout: 20_000 }).toBe(true);
+      await expect.poll(async () => (await scene.health()).ok).toBe(true);
       const after = await scene.put(20, 'after');
       await expectDelivered(scene, [...before, ...accepted, ...after]);
       await scene.restart();
@@ -175,5 +175,5 @@ async function expectLoss(scene: Scene, hole: Span): Promise<void> {
 
 /** All but so many of the lines are in the primary. */
 async function expectDelivered(scene: Scene, lines: readonly Line[], lost = 0): Promise<void> {
-  await expect.poll(() => scene.missing(lines), { timeout: 20_000 }).toBe(lost);
+  await expect.poll(() => scene.missing(lines)).toBe(lost);
 }

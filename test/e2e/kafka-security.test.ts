@@ -138,7 +138,7 @@ describeOnStack('with a Kafka that is secured', (stack) => {
         expect(await proxy.terminate()).toBe(0);
         const lanes = wholeLanes(await readTopic(await connectTo(kafka.open), topic));
         expect(putsOf(lanes)).toEqual(['put m 1700000000 1 h=a']);
-        await expect.poll(() => notArchived(rig, lanes), { timeout: 30_000 }).toEqual([]);
+        await expect.poll(() => notArchived(rig, lanes)).toEqual([]);
       } finally {
         await member.kill();
       }
@@ -236,7 +236,7 @@ async function troublesOf(flags: Flags): Promise<string> {
     const health = await (await fetch(`${proxy.adminUrl}/health`)).text();
     return /Kafka is down[^"]*/.exec(health)?.[0] ?? '';
   };
-  await expect.poll(told, { timeout: 30_000 }).not.toBe('');
+  await expect.poll(told).not.toBe('');
   return await told();
 }
 

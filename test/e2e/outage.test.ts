@@ -49,7 +49,7 @@ describeOnStack('while OpenTSDB is gone', (stack) => {
       const clients = { http: 2, telnet: 2, batch: 10, pauseMs: 50, again: false };
       await using load = new Load({ port: proxy.port, ledger, metric, ...clients });
       // So that the names have their UIDs before, and the memory its usual size.
-      await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(2_000);
+      await expect.poll(() => ledger.acknowledged.size).toBeGreaterThan(2_000);
       const before = await residentMiB(proxy.pid);
       const bringBack = await makeGone(wire, tsd, way);
       const atGone = ledger.answerMs.length;
@@ -81,7 +81,7 @@ describeOnStack('while OpenTSDB is gone', (stack) => {
       expect(during).toBeLessThan(RSS_MIB_MAX);
       expect(during - before).toBeLessThan(GROWTH_MIB_MAX);
       const missing = (): Promise<unknown> => missingIn(tsd.url, ledger.acknowledged);
-      await expect.poll(missing, { timeout: 30_000 }).toEqual([]);
+      await expect.poll(missing).toEqual([]);
       expect((await proxy.status()).primary.deadLetters).toBe(0);
     },
   );

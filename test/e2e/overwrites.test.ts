@@ -43,7 +43,7 @@ describeOnStack('an instant that is written before, during and after an outage',
     test('ends with the last value, in the primary and in the log', async () => {
       await using run = await Run.start(stack, 'true');
       const last = await run.writeThrice('thrice');
-      await expect.poll(() => missingIn(run.tsd.url, last), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => missingIn(run.tsd.url, last)).toEqual([]);
       expectFolded(await run.log(), last);
     });
 
@@ -52,7 +52,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       const { tsd } = run;
       const away = { begin: () => tsd.pause(), end: () => tsd.resume() };
       const last = await run.writeThrice('still', { away });
-      await expect.poll(() => missingIn(tsd.url, last), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => missingIn(tsd.url, last)).toEqual([]);
       expectFolded(await run.log(), last);
     });
 
@@ -62,7 +62,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       const second = writesOf('twice', 1);
       for (const [index, write] of first.entries()) await run.put([write, second[index] ?? write]);
       const last = second.map(({ line }) => line);
-      await expect.poll(() => missingIn(run.tsd.url, last), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => missingIn(run.tsd.url, last)).toEqual([]);
       expectFolded(await run.log(), last);
     });
   });
@@ -73,7 +73,7 @@ describeOnStack('an instant that is written before, during and after an outage',
       const last = await run.writeThrice('plain');
       expectFolded(await run.log(), last);
       const same = await run.writeThrice('alike', { values: ['1', '2', '3'], isMixed: false });
-      await expect.poll(() => missingIn(run.tsd.url, same), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => missingIn(run.tsd.url, same)).toEqual([]);
       const answer = await missingIn(run.tsd.url, last).catch((error: unknown) => String(error));
       tell(`fix_duplicates=false, forms mixed: a query says ${String(answer).slice(0, 160)}`);
     });

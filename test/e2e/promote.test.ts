@@ -40,64 +40,56 @@ describeOnStack('a promotion with writes going on', (stack) => {
     };
   });
 
-  test(
-    'leaves every acknowledged point of two proxies on one topic in the new primary',
-    { timeout: 120_000 },
-    async () => {
-      const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
-      const flags = [...PROXY, ...HEAL, ...topic, ...made];
-      const options = { primary: old.url, flags, until: 'live' } as const;
-      const ledger = new Ledger();
-      await using one = await ProxyProcess.start(options);
-      await using two = await ProxyProcess.start(options);
-      await using oneLoad = loadOf(one, ledger, 'promote.one');
-      await using twoLoad = loadOf(two, ledger, 'promote.two');
-      const proxies = [one, two];
-      const standby = await follow(next, topic, proxies);
-      await expectBothNamed(next, topic, [one, two]);
-      const before = [...ledger.acknowledged];
-      await using promotion = MainProcess.start('promote', ...namesOf(standby, proxies));
-      expect([await promotion.end(), promotion.lines]).toEqual([0, expect.anything()]);
-      tell(promotion.lines.join('\n    '));
-      await expectMore(ledger);
-      await Promise.all([oneLoad.stop(), twoLoad.stop()]);
-      for (const proxy of proxies) {
-        await proxy.untilLive();
-        expect((await proxy.status()).primary.url).toBe(next.url);
-      }
-      // Queries go there.
-      expect(await missingIn(one.url, before)).toEqual([]);
-      await expectHeld(ledger);
-    },
-  );
-
-  test(
-    'does so though it and the proxy are killed on the way, and the old one is still configured',
-    { timeout: 120_000 },
-    async () => {
-      const flags = [...PROXY, ...HEAL];
-      await using proxy = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
-      const ledger = new Ledger();
-      await using load = loadOf(proxy, ledger, 'promote.killed');
-      const standby = await follow(next, ['--data', proxy.dataDirectory], [proxy]);
-      const names = namesOf(standby, [proxy]);
-      for (const cut of CUTS) {
-        await using run = MainProcess.start('promote', '--json', ...names);
-        await run.until(cut);
-        await Promise.all([run.kill9(), proxy.kill9()]);
-        await proxy.start();
-      }
-      await using run = MainProcess.start('promote', '--json', ...names);
-      expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
-      await proxy.kill9();
-      await proxy.start();
-      await expectMore(ledger);
-      await load.stop();
+  test('leaves every acknowledged point of two proxies on one topic in the new primary', async () => {
+    const made = ['--kafka-topic-create', 'true', '--kafka-topic-replication', '1'];
+    const flags = [...PROXY, ...HEAL, ...topic, ...made];
+    const options = { primary: old.url, flags, until: 'live' } as const;
+    const ledger = new Ledger();
+    await using one = await ProxyProcess.start(options);
+    await using two = await ProxyProcess.start(options);
+    await using oneLoad = loadOf(one, ledger, 'promote.one');
+    await using twoLoad = loadOf(two, ledger, 'promote.two');
+    const proxies = [one, two];
+    const standby = await follow(next, topic, proxies);
+    await expectBothNamed(next, topic, [one, two]);
+    const before = [...ledger.acknowledged];
+    await using promotion = MainProcess.start('promote', ...namesOf(standby, proxies));
+    expect([await promotion.end(), promotion.lines]).toEqual([0, expect.anything()]);
+    tell(promotion.lines.join('\n    '));
+    await expectMore(ledger);
+    await Promise.all([oneLoad.stop(), twoLoad.stop()]);
+    for (const proxy of proxies) {
       await proxy.untilLive();
       expect((await proxy.status()).primary.url).toBe(next.url);
-      await expectHeld(ledger);
-    },
-  );
+    }
+    // Queries go there.
+    expect(await missingIn(one.url, before)).toEqual([]);
+    await expectHeld(ledger);
+  });
+
+  test('does so though it and the proxy are killed on the way, and the old one is still configured', async () => {
+    const flags = [...PROXY, ...HEAL];
+    await using proxy = await ProxyProcess.start({ primary: old.url, flags, until: 'live' });
+    const ledger = new Ledger();
+    await using load = loadOf(proxy, ledger, 'promote.killed');
+    const standby = await follow(next, ['--data', proxy.dataDirectory], [proxy]);
+    const names = namesOf(standby, [proxy]);
+    for (const cut of CUTS) {
+      await using run = MainProcess.start('promote', '--json', ...names);
+      await run.until(cut);
+      await Promise.all([run.kill9(), proxy.kill9()]);
+      await proxy.start();
+    }
+    await using run = MainProcess.start('promote', '--json', ...names);
+    expect([await run.end(), run.lines]).toEqual([0, expect.anything()]);
+    await proxy.kill9();
+    await proxy.start();
+    await expectMore(ledger);
+    await load.stop();
+    await proxy.untilLive();
+    expect((await proxy.status()).primary.url).toBe(next.url);
+    await expectHeld(ledger);
+  });
 
   test(
     'as of a moment undoes what came after, in the new primary and for restores, though a proxy is killed on the way',
@@ -142,7 +134,7 @@ describeOnStack('a promotion with writes going on', (stack) => {
       await Promise.all(later.map((each) => each.stop()));
       for (const proxy of proxies) await proxy.untilLive();
       const wanted = [...right, ...kept, ...after.acknowledged];
-      await expect.poll(() => missingIn(next.url, wanted), { timeout: 30_000 }).toEqual([]);
+      await expect.poll(() => missingIn(next.url, wanted)).toEqual([]);
       expect(await missingIn(next.url, wrong)).toEqual(wrong);
       expect(await missingIn(old.url, wrong)).toEqual([]);
       // The log shows what was then, and what counts now.
@@ -159,7 +151,7 @@ describeOnStack('a promotion with writes going on', (stack) => {
   async function expectHeld({ acknowledged }: Ledger): Promise<void> {
     tell(`${acknowledged.size} points acknowledged`);
     const lost = () => missingIn(next.url, acknowledged);
-    await expect.poll(lost, { timeout: 30_000 }).toEqual([]);
+    await expect.poll(lost).toEqual([]);
     const last = [...acknowledged].slice(-10);
     expect(await missingIn(old.url, last)).toEqual(last);
   }
@@ -221,7 +213,7 @@ function namesOf(standby: string, proxies: readonly ProxyProcess[]): readonly st
 
 async function expectMore({ acknowledged }: Ledger): Promise<void> {
   const seen = acknowledged.size;
-  await expect.poll(() => acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(seen + 100);
+  await expect.poll(() => acknowledged.size).toBeGreaterThan(seen + 100);
 }
 
 /** The same instants, with a value. */

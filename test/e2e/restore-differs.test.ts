@@ -37,7 +37,7 @@ describeOnStack('the comparison after a restore', (stack) => {
       // OpenTSDB answers before HBase has the deletion.
       const left = async (): Promise<readonly string[]> =>
         (await tsd.scan(metric)).filter((cell) => cell.includes(' 1767700800'));
-      await expect.poll(left, { timeout: 20_000 }).toEqual([]);
+      await expect.poll(left).toEqual([]);
     });
     expect(end).toMatchObject({ code: 6 });
     expect(end.result).toMatchObject({

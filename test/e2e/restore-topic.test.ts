@@ -127,7 +127,7 @@ describeOnStack('a restore of what a topic has and its archive lacks', (offered)
       expect(plan?.toMs).toBeGreaterThan(writes.lastMs);
       expect(counts?.points).toBe(stateAt(all.flat(), plan?.toMs ?? 0).size);
     }
-  }, 120_000);
+  });
 });
 
 /** Writes to several proxies, each by HTTP and by telnet, some instants more than once. */

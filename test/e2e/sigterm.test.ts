@@ -40,13 +40,11 @@ describeOnStack('a proxy that is asked to end under load', (stack) => {
     });
     const ledger = new Ledger();
     await using load = new Load({ port: proxy.port, ledger, metric: 'term', ...CLIENTS });
-    await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(2_000);
+    await expect.poll(() => ledger.acknowledged.size).toBeGreaterThan(2_000);
     await endWell(proxy, load);
     await expectLogged(proxy, ledger);
     await proxy.start();
-    await expect
-      .poll(() => missingIn(tsd.url, ledger.acknowledged), { timeout: 30_000 })
-      .toEqual([]);
+    await expect.poll(() => missingIn(tsd.url, ledger.acknowledged)).toEqual([]);
     expect(proxy.lines.filter((line) => line.includes('"closed":true'))).toHaveLength(1);
   });
 
@@ -58,7 +56,7 @@ describeOnStack('a proxy that is asked to end under load', (stack) => {
     });
     const ledger = new Ledger();
     await using load = new Load({ port: proxy.port, ledger, metric: 'silent', ...CLIENTS });
-    await expect.poll(() => ledger.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(1_000);
+    await expect.poll(() => ledger.acknowledged.size).toBeGreaterThan(1_000);
     await wire.set({ kind: 'blackhole' });
     // By now each client waits for an answer that the primary does not give.
     await sleep(1_000);
@@ -70,9 +68,7 @@ describeOnStack('a proxy that is asked to end under load', (stack) => {
     await wire.set({ kind: 'pass' });
     wire.reset();
     await proxy.start();
-    await expect
-      .poll(() => missingIn(tsd.url, ledger.acknowledged), { timeout: 30_000 })
-      .toEqual([]);
+    await expect.poll(() => missingIn(tsd.url, ledger.acknowledged)).toEqual([]);
   });
 
   test('leaves no client hanging that has sent half a request or nothing', async () => {

@@ -57,9 +57,9 @@ describeOnStack('the headroom of a topic', (offered) => {
         const text = (await answer?.text()) ?? '';
         return Number(/^tsdb_wal_topic_headroom_seconds (\S+)$/m.exec(text)?.[1]);
       };
-      await expect.poll(headroom, { timeout: 30_000 }).toBeGreaterThan(0);
+      await expect.poll(headroom).toBeGreaterThan(0);
       const lacking = () => notArchived(rig, new Map([[lane, records]]));
-      await expect.poll(lacking, { timeout: 30_000 }).toEqual([]);
+      await expect.poll(lacking).toEqual([]);
       const health = (await (await fetch(`http://${admin}/health`)).json()) as object;
       expect(health).toMatchObject({ ok: true });
     } finally {

@@ -33,7 +33,7 @@ describeOnStack('what is stored', (stack) => {
     expect(direct).toHaveLength(
       2 * (2 * VALUES.length + JSON_VALUES.length + TELNET_VALUES.length),
     );
-    await expect.poll(() => scanAll(run.proxied), { timeout: 20_000 }).toEqual(direct);
+    await expect.poll(() => scanAll(run.proxied)).toEqual(direct);
     // The scan does not tell a float on 4 bytes from one on 8. Cells of another form would be further ones.
     await run.sendAll(run.proxied.port);
     await sleep(2_000);
@@ -48,7 +48,7 @@ describeOnStack('what is stored', (stack) => {
     expect(body.length).toBeGreaterThan(100_000);
     expect((await new HttpCollector(run.direct.port).send(body)).status).toBe(400);
     expect(await run.http.put(lines)).toBeUndefined();
-    await expect.poll(() => missingIn(run.proxied.url, lines), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => missingIn(run.proxied.url, lines)).toEqual([]);
   });
 });
 

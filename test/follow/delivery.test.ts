@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parsePutLine } from '../../src/opentsdb/put-line.ts';
 import type { ReceivedPoint } from '../kit/fake-tsd.ts';
 import { instantKey } from '../kit/tsd-storage.ts';
+import { PATIENCE_MS } from '../kit/until.ts';
 import { BUDGET_MS, playHistories } from './play-histories.ts';
 import { isAt, Rig } from './rig.ts';
 
@@ -192,8 +193,8 @@ function textOf({ transport, metric, timestamp, value, tags }: ReceivedPoint): s
 }
 
 async function late(what: string): Promise<never> {
-  await sleep(20_000);
-  throw new Error(`no ${what} within 20 s`);
+  await sleep(PATIENCE_MS);
+  throw new Error(`no ${what} within ${PATIENCE_MS} ms`);
 }
 
 describe('delivery', () => {

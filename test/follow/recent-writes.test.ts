@@ -143,27 +143,23 @@ describe('recent writes', () => {
     expect(put(0)).toBe(true);
   });
 
-  test(
-    'take for a rewrite what there is no room for, and have room again after the span',
-    { timeout: 20_000 },
-    () => {
-      const recent = new RecentWrites(() => SPAN_MS, 0);
-      let count = 0;
-      let rewrites = 0;
-      const putNext = (): boolean => {
-        count += 1;
-        return recent.registerAgain(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
-      };
-      while (rewrites < 10_000) if (putNext()) rewrites += 1;
-      expect(count - rewrites).toBeGreaterThan(250_000);
-      expect(count - rewrites).toBeLessThan(400_000);
-      expect(recent.registerAgain(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
-      recent.age(SPAN_MS);
-      expect(putNext()).toBe(true);
-      recent.age(2 * SPAN_MS);
-      expect(putNext()).toBe(false);
-    },
-  );
+  test('take for a rewrite what there is no room for, and have room again after the span', () => {
+    const recent = new RecentWrites(() => SPAN_MS, 0);
+    let count = 0;
+    let rewrites = 0;
+    const putNext = (): boolean => {
+      count += 1;
+      return recent.registerAgain(Math.imul(count, 0x9e37_79b1) >>> 0, (count << 4) >>> 0);
+    };
+    while (rewrites < 10_000) if (putNext()) rewrites += 1;
+    expect(count - rewrites).toBeGreaterThan(250_000);
+    expect(count - rewrites).toBeLessThan(400_000);
+    expect(recent.registerAgain(Math.imul(5, 0x9e37_79b1) >>> 0, (5 << 4) | 1)).toBe(true);
+    recent.age(SPAN_MS);
+    expect(putNext()).toBe(true);
+    recent.age(2 * SPAN_MS);
+    expect(putNext()).toBe(false);
+  });
 });
 
 /** A write of one of a thousand series, always of a later instant. */

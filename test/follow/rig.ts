@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 import { FakeTsd } from '../kit/fake-tsd.ts';
 import { tempDirectory, type TempDirectory } from '../kit/temp.ts';
-import { until } from '../kit/until.ts';
+import { PATIENCE_MS, until } from '../kit/until.ts';
 import { type Entry, readLog } from '../kit/wal-log.ts';
 
 const FLUSH_MS = 30;
@@ -154,10 +154,10 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Resolves once the cursor has passed all that is durable now. */
-  async confirmed(timeoutMs = 20_000): Promise<void> {
+  async confirmed(): Promise<void> {
     const { durable } = this.proxy.wal;
     const isPassed = (): boolean => isAt(this.proxy.primary.confirmed, durable);
-    await until(isPassed, 'confirmed', timeoutMs);
+    await until(isPassed, 'confirmed');
   }
 }
 
@@ -167,6 +167,6 @@ export function isAt(position: Position | undefined, wanted: Position): boolean 
 }
 
 async function timeout(what: string): Promise<never> {
-  await new Promise((resolve) => setTimeout(resolve, 20_000).unref());
-  throw new Error(`not ${what} within 20 s`);
+  await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS).unref());
+  throw new Error(`not ${what} within ${PATIENCE_MS} ms`);
 }

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { type FrontDoor, createFrontDoor } from '../../src/ingest/front-door.ts';
 import type { IngestLimits, IngestOptions } from '../../src/ingest/ingest-options.ts';
 import { DEFAULT_RULES } from '../../src/opentsdb/put-rules.ts';
+import { PATIENCE_MS } from '../kit/until.ts';
 import { FakeWritePath } from './fake-write-path.ts';
 
 const NO_PRIMARY = new URL('http://127.0.0.1:9');
@@ -99,15 +100,15 @@ export class Client {
   }
 
   /** Waits until what was received satisfies the test. */
-  until(test: (received: string) => boolean, timeoutMs = 5_000): Promise<string> {
+  until(test: (received: string) => boolean): Promise<string> {
     return eventually(
       () => (test(this.received) ? this.received : undefined),
-      timeoutMs,
+      PATIENCE_MS,
       () => JSON.stringify(this.received.slice(0, 500)),
     );
   }
 
-  untilClosed(timeoutMs = 5_000): Promise<string> {
+  untilClosed(timeoutMs = PATIENCE_MS): Promise<string> {
     return eventually(
       () => (this.closed ? this.received : undefined),
       timeoutMs,
@@ -119,7 +120,7 @@ export class Client {
 /** Polls until there is a value. */
 export async function eventually<T>(
   probe: () => T | undefined,
-  timeoutMs = 5_000,
+  timeoutMs = PATIENCE_MS,
   seen: () => string = () => '',
 ): Promise<T> {
   const end = Date.now() + timeoutMs;

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Below the limit of a unit test, so that it says what was waited for. */
-const MS_MAX = 50_000;
+/** How long a test waits for what it expects: below its limit, so that it says what was waited for. */
+export const PATIENCE_MS = 60_000;
 const POLL_MS = 10;
 
 /** Resolves once it holds, looked at often unless told otherwise; rejects when it doesn't in time. */
 export async function until(
   holds: () => boolean | Promise<boolean>,
   what = holds.toString(),
-  msMax = MS_MAX,
+  msMax = PATIENCE_MS,
   pollMs = POLL_MS,
 ): Promise<void> {
   const deadline = Date.now() + msMax;

@@ -15,7 +15,7 @@ import { TestLog } from '../kit/wal-log.ts';
 
 const LINE = 'put m 1 1 h=a';
 
-const eventually = <T>(value: () => T) => expect.poll(value, { timeout: 30_000 });
+const eventually = <T>(value: () => T) => expect.poll(value);
 
 /** A log whose lanes wait to be registered, by an archiver that does as it is told. */
 class Scene implements AsyncDisposable {
@@ -93,7 +93,7 @@ test('the archiver is told the priority that it is to have', async () => {
   expect(archiverArguments(config).join(' ')).toContain('--archiver-priority low');
 });
 
-describe('a lane of the log', { timeout: 60_000 }, () => {
+describe('a lane of the log', () => {
   test('takes data once it is registered, and so does the one after a leap of the clock', async () => {
     await using scene = await Scene.start('refuse');
     const { wal } = scene.log;

@@ -100,7 +100,7 @@ async function expectNoSilence(name: string, harm: Harm): Promise<void> {
   });
 }
 
-describe('of an object that is not what was written', { timeout: 120_000 }, () => {
+describe('of an object that is not what was written', () => {
   test.each(JSON_HARMS)('verify names it, and no restore takes it: JSON, %s', async (_, harm) => {
     for (const name of harmed.names(isJson)) await expectNoSilence(name, harm);
   });
@@ -144,7 +144,7 @@ describe('of an object that is not what was written', { timeout: 120_000 }, () =
   });
 });
 
-describe('of an object that is gone', { timeout: 120_000 }, () => {
+describe('of an object that is gone', () => {
   test('restores do without it or refuse, and verify tells what can be known', async () => {
     for (const name of harmed.names()) {
       await harmed.during({ [name]: undefined }, async () => {
@@ -182,7 +182,7 @@ describe('of an object that is gone', { timeout: 120_000 }, () => {
   });
 });
 
-describe('of two objects that changed places', { timeout: 120_000 }, () => {
+describe('of two objects that changed places', () => {
   test('verify names both, and no restore takes them', async () => {
     for (const one of harmed.names((name) => harmed.sibling(name) !== undefined)) {
       const other = harmed.sibling(one) ?? '';
@@ -197,7 +197,7 @@ describe('of two objects that changed places', { timeout: 120_000 }, () => {
   });
 });
 
-describe('of a copy under another name', { timeout: 120_000 }, () => {
+describe('of a copy under another name', () => {
   test.each([
     ['of another lane', (name: string) => name.replace(/aaaaaaaa|bbbbbbbb/, 'cccccccc')],
     ['of other records', (name: string) => name.replace(/-\d{15}_/, '-000000000000099_')],

@@ -12,7 +12,7 @@ function says(message: string, hint: string): object {
   return { code: 'RESTORE_INTERRUPTED', message, hint: told };
 }
 
-describe('a restore that is interrupted', { timeout: 30_000 }, () => {
+describe('a restore that is interrupted', () => {
   test('before it has listed anything says that nothing was sent, and leaves nothing', async () => {
     await using scene = await InterruptedScene.open();
     const run = scene.restore({}, { signal: AbortSignal.abort() });
@@ -60,21 +60,17 @@ describe('a restore that is interrupted', { timeout: 30_000 }, () => {
   });
 });
 
-test(
-  'a dry run that is interrupted promises nothing to go on with',
-  { timeout: 30_000 },
-  async () => {
-    await using scene = await InterruptedScene.open();
-    await expect(scene.interrupted()).rejects.toMatchObject({ code: 'RESTORE_INTERRUPTED' });
-    const stop = new AbortController();
-    const run = scene.restore({ isDryRun: true }, stop, ({ event }) => {
-      if (event === 'planned') stop.abort();
-    });
-    await expect(run).rejects.toMatchObject(
-      says(
-        'the dry run was interrupted',
-        'It sent nothing and kept nothing: the same command begins anew.',
-      ),
-    );
-  },
-);
+test('a dry run that is interrupted promises nothing to go on with', async () => {
+  await using scene = await InterruptedScene.open();
+  await expect(scene.interrupted()).rejects.toMatchObject({ code: 'RESTORE_INTERRUPTED' });
+  const stop = new AbortController();
+  const run = scene.restore({ isDryRun: true }, stop, ({ event }) => {
+    if (event === 'planned') stop.abort();
+  });
+  await expect(run).rejects.toMatchObject(
+    says(
+      'the dry run was interrupted',
+      'It sent nothing and kept nothing: the same command begins anew.',
+    ),
+  );
+});

@@ -18,7 +18,7 @@ const at = (ms: number) => ({ kind: 'at', ms }) as const;
 
 const anyTime = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constant(1));
 
-describe('a restore of a damaged repository, with the log', { timeout: 120_000 }, () => {
+describe('a restore of a damaged repository, with the log', () => {
   test('gives the state at any time, whatever is damaged, while the log has it', async () => {
     const property = fc.asyncProperty(
       fc.oneof(histories, forkedHistories),

@@ -23,7 +23,7 @@ async function dropAllButLast(wal: string): Promise<void> {
   for (const { name } of (await listSegments(wal)).slice(0, -1)) await rm(join(wal, name));
 }
 
-describe('a restore with the log', { timeout: 120_000 }, () => {
+describe('a restore with the log', () => {
   test('gives the state at any time, whatever of the log is archived', async () => {
     const property = fc.asyncProperty(
       fc.oneof(histories, forkedHistories),
@@ -296,7 +296,7 @@ describe('a restore with the log', { timeout: 120_000 }, () => {
       await log.wal.close();
     })();
     const archiving = rig.archiver().run(stop.signal);
-    await expect.poll(() => rig.archived.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => rig.archived.length).toBeGreaterThan(0);
     const rounds: Restored[] = [];
     while (rounds.length < 3 || logs.every(({ expired }) => expired.length === 0)) {
       const restored = await scene.restore(SAFE);

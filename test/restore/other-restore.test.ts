@@ -13,7 +13,7 @@ const EARLIER = { to: { kind: 'at', ms: START_MS + 1 } } as const satisfies { to
 const SAFE = { to: { kind: 'safe' } } as const satisfies { to: RestoreTime };
 const DRY = { isDryRun: true } as const;
 
-describe('a restore to another moment than one that was interrupted', { timeout: 30_000 }, () => {
+describe('a restore to another moment than one that was interrupted', () => {
   test.each(['m', 'x'])(
     'is refused where the target holds what that one wrote, if only of metrics that it has not (%s)',
     async (metric) => {
@@ -75,9 +75,9 @@ test('a restore that was interrupted is thought of where another place for work 
     ) as string,
   });
   expect(await scene.restore()).toMatchObject({ outcome: 'restored', isResumed: true });
-}, 30_000);
+});
 
-describe('a restore into a target that holds other metrics', { timeout: 30_000 }, () => {
+describe('a restore into a target that holds other metrics', () => {
   test('is refused, unless they may be there', async () => {
     await using scene = await InterruptedScene.open();
     scene.store('x');
@@ -95,7 +95,7 @@ describe('a restore into a target that holds other metrics', { timeout: 30_000 }
   });
 });
 
-describe('a restore into the primary that the log which is read feeds', { timeout: 30_000 }, () => {
+describe('a restore into the primary that the log which is read feeds', () => {
   test('is refused where it holds data, with what it is', async () => {
     await using scene = await InterruptedScene.open();
     await using temp = await tempDirectory('fed');
@@ -120,7 +120,7 @@ describe('a restore into the primary that the log which is read feeds', { timeou
   });
 });
 
-describe('a dry run', { timeout: 30_000 }, () => {
+describe('a dry run', () => {
   test('leaves nothing, and what was there before', async () => {
     await using scene = await InterruptedScene.open();
     expect(await scene.restore({ ...SAFE, ...DRY })).toMatchObject({ outcome: 'planned' });

@@ -98,7 +98,7 @@ test('plans and searches by the outermost segments are those by all of them, wha
     { numRuns: 150 },
   );
   expect(damages).toBeGreaterThan(0);
-}, 120_000);
+});
 
 /** Two days of two lanes, of which one is idle, all merged, in a repository with every level. */
 async function merged(): Promise<Fabricated> {
@@ -169,4 +169,4 @@ test('what is restored and found is the same, whichever of the days, hours and m
     expect(isDeepStrictEqual(linesOf(expected), linesOf(whole))).toBe(isSame);
     expect(holesOf(expected)).toBe(isSame ? 0 : 1);
   }
-}, 120_000);
+});

@@ -168,10 +168,10 @@ export class StandbyRig implements AsyncDisposable {
   }
 
   /** Resolves once the target surely contains all that is in the log now. */
-  async contained(timeoutMs = 20_000): Promise<void> {
+  async contained(): Promise<void> {
     const { lane, seq } = this.log.wal.durable;
     const holds = (): boolean => (this.standby.place.lanes.get(lane)?.seq ?? 0) >= seq;
-    await until(holds, 'contained', timeoutMs);
+    await until(holds, 'contained');
   }
 
   /** Another process goes on with the log. */

@@ -178,7 +178,7 @@ describe.concurrent('a state', () => {
     await rig.tsd.start();
     const isRefused = (): boolean =>
       'reason' in rig.standby.state && rig.standby.state.reason.includes('cannot be written down');
-    await until(isRefused, 'refused', 20_000);
+    await until(isRefused, 'refused');
     expect(rig.values('m')).toEqual([]);
     await rename(away, rig.statePath);
     await rig.contained();
@@ -274,5 +274,5 @@ describe.concurrent('a point that the primary refused', () => {
     await until(() => rig.standby.open.suspects === 0, 'given up');
     await rig.contained();
     expect(await rig.letters()).toMatchObject([{ lane, seq, index: 2, line: line('y', 3) }]);
-  }, 30_000);
+  });
 });

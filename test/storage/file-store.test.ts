@@ -39,7 +39,7 @@ async function collect(
   return all;
 }
 
-describe('a process killed while it creates an object', { timeout: 120_000 }, () => {
+describe('a process killed while it creates an object', () => {
   test('leaves nothing or all of it at every step, and the next one goes on', async () => {
     await using folder = await tempDirectory('kill');
     const all = (await createIn(join(folder.path, 'whole'), '')).split(' ');

@@ -75,7 +75,7 @@ describe('the last frame', () => {
       expect(log.wal.recovered.tornBytes > 0).toBe(kept > last.start);
       await rm(folder, { recursive: true });
     }
-  }, 60_000);
+  });
 
   test('torn though the mark says that it was durable, is a hole at this and every later start', async () => {
     const folder = await copyOf();
@@ -129,7 +129,7 @@ describe('flipped bytes', () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   test('in a file header leave its frames readable', async () => {
     for (const index of [0, 1, 4, -1]) {

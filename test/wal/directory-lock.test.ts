@@ -53,7 +53,7 @@ test('a second process is refused, with the number of the one that holds the loc
   await kill(one.child);
   expect(await DirectoryLock.holder(folder.path)).toBeUndefined();
   expect(await (await spawnLocker(folder.path)).acquire()).toBe('held');
-}, 20_000);
+});
 
 test('of several that want the lock of a killed process exactly one gets it', async () => {
   await using folder = await tempDirectory('lock');
@@ -68,7 +68,7 @@ test('of several that want the lock of a killed process exactly one gets it', as
     for (const { child } of racers) await kill(child);
   }
   expect(await readdir(folder.path)).toHaveLength(1);
-}, 40_000);
+});
 
 test('a lock is not given twice in one process, is given again after release, and junk is no holder', async () => {
   await using folder = await tempDirectory('lock');

@@ -203,12 +203,11 @@ test('closing while a new lane is waited for ends at once', async () => {
   const openSink = failingSink(() => {
     if (fails) throw diskError('EIO');
   });
-  const log = await TestLog.open(folder.path, { openSink });
+  // Time stands still: what waits for it never ends.
+  const log = await TestLog.open(folder.path, { openSink, clock: new ManualClock() });
   fails = true;
   await log.write(['put a 1 1 a=b']);
-  const started = performance.now();
   await log.wal.close();
-  expect(performance.now() - started).toBeLessThan(500);
 });
 
 test('a start on a full disk serves readers, refuses data, and opens its lane once it can', async () => {

@@ -196,7 +196,7 @@ test('while a process writes, all that it has published is shown, and never dama
   await lock.release();
   await rm(join(folder.path, 'wal', 'durable'));
   expect((await inspect(folder.path)).outcome).toBe('whole');
-}, 20_000);
+});
 
 test('what reads on no more ends the output', async () => {
   await using folder = await tempDirectory('inspect');

@@ -42,4 +42,4 @@ test('kill -9 at any moment loses no record that was said to be durable, and lea
     }
     await log.wal.close();
   }
-}, 60_000);
+});

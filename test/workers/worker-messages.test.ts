@@ -12,4 +12,4 @@ test('a worker whose starter was killed in its start ends, without a stack trace
   // The worker has it, too: it ends when both have ended.
   expect(await text(starter.stderr)).toBe('');
   expect(starter.signalCode).toBe('SIGKILL');
-}, 20_000);
+});

@@ -20,4 +20,4 @@ test('an archiver of a path without a log says so, and makes nothing there', asy
   );
   expect(code).toBe(1);
   expect(await readdir(folder.path)).toEqual([]);
-}, 30_000);
+});

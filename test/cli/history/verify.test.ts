@@ -69,7 +69,7 @@ async function during(
   }
 }
 
-describe('verify', { timeout: 60_000 }, () => {
+describe('verify', () => {
   test('of a whole repository exits with 0, says how much it looked into, and what can be restored', async () => {
     const { code, out, err } = await show();
     expect(code).toBe(0);

@@ -111,7 +111,7 @@ describe('a telnet connection', () => {
 
   test('without its first byte or a further one it is closed in time, but not while it waits for us', async () => {
     const { port, path } = await openDoor({ limits: { idleTimeoutMs: 150 } });
-    await new Client(port).untilClosed(2_000);
+    await new Client(port).untilClosed(20_000);
     path.auto = false;
     const client = new Client(port);
     client.send(`${put(1)}\nversion\n`);
@@ -121,7 +121,7 @@ describe('a telnet connection', () => {
     });
     expect(client.closed).toBe(false);
     path.submitted[0]?.settle(path.accepted());
-    expect(await client.untilClosed(2_000)).toBe(VERSION);
+    expect(await client.untilClosed(20_000)).toBe(VERSION);
   });
 });
 
@@ -145,7 +145,7 @@ describe('back-pressure', () => {
       expect(taken).toBeLessThan(takenMax);
       path.auto = true;
       for (const submitted of path.submitted) submitted.settle(path.accepted());
-      await eventually(() => (path.lines().length === blocks * 2_000 ? true : undefined), 20_000);
+      await eventually(() => (path.lines().length === blocks * 2_000 ? true : undefined));
       expect(path.lines().at(-1)).toBe(put(1_999));
     },
     30_000,
@@ -270,4 +270,4 @@ test('any chunking of a telnet stream submits the same lines and answers the sam
     ),
     { numRuns: 60 },
   );
-}, 30_000);
+});

@@ -55,7 +55,7 @@ describe('the fold', () => {
       ),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 
   test('has what was written last, though a clock was ahead before and was set back', async () => {
     await fc.assert(
@@ -81,7 +81,7 @@ describe('the fold', () => {
       ),
       { numRuns: 15 },
     );
-  }, 120_000);
+  });
 
   test('cuts a large metric by series, and a large series by instants', async () => {
     const lines = Array.from(

@@ -26,7 +26,7 @@ const RANGES = [
   ],
 ];
 
-describe.concurrent('a load', { timeout: 60_000 }, () => {
+describe.concurrent('a load', () => {
   test('brings each line over once, by the transport it came by, and ends when the last is stored', async () => {
     await using scene = await Scene.open();
     const load = scene.load();

@@ -90,7 +90,7 @@ describe('arrivals', () => {
         ],
       },
     );
-  }, 60_000);
+  });
 
   test('that are given again follow what was before, and a place in between tells that they are lacking', async () => {
     const a = frameOf('a', 1, [

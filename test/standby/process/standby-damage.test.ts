@@ -65,24 +65,19 @@ test('what a repository lost to damage is told as any hole, until it is put back
   const stop = new AbortController();
   const running = standby.run(stop.signal);
   const hole = { lane: LANE, from: 3, to: 3 };
-  await expect
-    .poll(() => report.status(standby), { timeout: 10_000 })
-    .toMatchObject({ holes: [hole] });
+  await expect.poll(() => report.status(standby)).toMatchObject({ holes: [hole] });
   expect(report.health(standby).degraded.join(' ')).toContain(`records ${LANE}/3 to 3 are lost`);
   expect((await metrics.scrape()).text).toContain('\ntsdb_wal_standby_missing_records_total 1\n');
   await mend();
   await expect
-    .poll(
-      () => {
-        clock.pass(30_000);
-        return report.status(standby);
-      },
-      { timeout: 10_000 },
-    )
+    .poll(() => {
+      clock.pass(30_000);
+      return report.status(standby);
+    })
     .toMatchObject({ holes: [] });
   expect(report.health(standby).degraded.join(' ')).not.toContain('lost');
   const values = (): string[] => tsd.points.map(({ value }) => value);
-  await expect.poll(values, { timeout: 10_000 }).toContain('3');
+  await expect.poll(values).toContain('3');
   stop.abort();
   await running;
   await state.close();

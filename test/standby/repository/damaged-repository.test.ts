@@ -97,7 +97,7 @@ function lastValues(writes: readonly string[]): Map<string, string> {
   );
 }
 
-describe('of a repository that is damaged', { timeout: 120_000 }, () => {
+describe('of a repository that is damaged', () => {
   test('nothing is missing that is not told as a hole, and all of it comes once it is whole', async () => {
     const property = fc.asyncProperty(histories, harms, async (drawn, harmed) => {
       const history = withoutOutcomes(drawn);

@@ -65,10 +65,10 @@ describe.concurrent('a standby that is drained', () => {
     await slow.start();
     await slow.contained();
     isStill = true;
-    await until(() => passing === 0, 'still', 20_000);
+    await until(() => passing === 0, 'still');
     const { segments, durable } = slow.log.wal;
     await slow.standby.drain(laneEnds(segments, durable, slow.log.wal.now()));
-    await until(() => slow.standby.promotion.kind === 'promoted', 'drained', 20_000);
+    await until(() => slow.standby.promotion.kind === 'promoted', 'drained');
   });
 
   test('contains all up to the ends, whatever its delay, and sends nothing ever after', async () => {
@@ -85,7 +85,7 @@ describe.concurrent('a standby that is drained', () => {
     expect([promotion.kind, lacking, isSent]).toEqual(['draining', wanted, false]);
     const isOnlyWatched = (): boolean =>
       rig.standby.drained.isSent && rig.standby.drained.lacking.length > 0;
-    await until(isOnlyWatched, 'only watched', 5_000);
+    await until(isOnlyWatched, 'only watched');
     await promoted(rig, wanted);
     expect(rig.standby.drained.isSent).toBe(true);
     expect(new Set(rig.values('m'))).toEqual(new Set(['1', '2', '3']));
