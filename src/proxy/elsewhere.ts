@@ -28,7 +28,7 @@ export class Elsewhere {
     return this.#troubles;
   }
 
-  /** Call it once a second. */
+  /** Call it every few seconds. */
   async look(): Promise<void> {
     const config = this.#config;
     const { archive, data } = config;

@@ -23,7 +23,8 @@ import { sharingOf } from './sharing.ts';
 import type { Unarchived } from './unarchived.ts';
 
 const BEAT_MS = 1_000;
-const SLOW_CHECK_MS = 100;
+/** What a person changes by hand is looked at every so many beats. */
+const ELSEWHERE_BEATS = 5;
 const POLL_MS = 20;
 /** A stop waits so long for Kafka to get the end of the log; the next start goes on with it. */
 const DRAIN_MS_MAX = 3_000;
@@ -176,7 +177,7 @@ export class Proxy {
       this.feeding.run(signal),
       Promise.race([this.#replicated, untilAborted(signal)]),
       this.#beat(signal),
-      this.#watch(signal),
+      this.writePath.watch(signal),
     ]);
   }
 
@@ -226,7 +227,7 @@ export class Proxy {
 
   async #beat(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    while (!signal.aborted) {
+    for (let beats = 0; !signal.aborted; beats += 1) {
       const { confirmed } = this.primary;
       const nowMs = clock.monotonicMs();
       this.#ticks.beat(nowMs, confirmed === undefined ? null : formatPosition(confirmed));
@@ -234,7 +235,7 @@ export class Proxy {
       this.archiving?.beat();
       this.replication?.beat();
       await this.unarchived.look();
-      await this.elsewhere.look();
+      if (beats % ELSEWHERE_BEATS === 0) await this.elsewhere.look();
       await this.#wal.maintain(this.passed);
       await clock.sleep(BEAT_MS, signal);
     }
@@ -246,13 +247,6 @@ export class Proxy {
     if (this.archiving !== undefined) passed = earlier(passed, this.archiving.position);
     if (this.replication !== undefined) passed = earlier(passed, this.replication.passed);
     return passed;
-  }
-
-  async #watch(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.writePath.checkSlow();
-      await this.#options.clock.sleep(SLOW_CHECK_MS, signal);
-    }
   }
 }
 

@@ -21,7 +21,7 @@ import { Draining } from './target/draining.ts';
 import type { Gate } from './arrivals/gate.ts';
 import { KnownTarget } from './target/known-target.ts';
 import { TargetWatch } from './source/target-watch.ts';
-import { Nudge } from './arrivals/nudge.ts';
+import { Nudge } from '../runtime/nudge.ts';
 import type { Place } from './place.ts';
 import type { ReadAheadEvents } from './arrivals/read-ahead.ts';
 import type { SeenLane } from './source/seen-lanes.ts';

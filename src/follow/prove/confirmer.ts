@@ -49,6 +49,9 @@ export type Proof =
 const PACE_MS = 250;
 /** A proof costs a TSD a flush and all its statistics: where nobody waits for one, none is begun sooner after the last. */
 const PROOF_MS = 1_000;
+/** Where nothing was put for so long there is only what the log says of itself, which is told so often. */
+const IDLE_AFTER_MS = 30_000;
+const IDLE_MS = 5_000;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
 const VITALS_MS = 2_000;
 const READ_BACK_MS = 500;
@@ -59,6 +62,9 @@ export class Confirmer {
   readonly #options: ConfirmerOptions;
   /** When the last proof that told something began. */
   #proofMs = -Infinity;
+  #beganMs = 0;
+  /** When `onStored` was last told. */
+  #toldMs = -Infinity;
   /** When the vitals were last found steady. */
   #steadyMs = 0;
   /** The last position given to `onStored`. */
@@ -71,7 +77,8 @@ export class Confirmer {
   /** Confirms until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<ConfirmFault | undefined> {
     const { clock } = this.#options;
-    this.#steadyMs = clock.monotonicMs();
+    this.#beganMs = clock.monotonicMs();
+    this.#steadyMs = this.#beganMs;
     while (!signal.aborted) {
       const fault = await this.#round(signal);
       if (fault !== undefined) return fault;
@@ -89,7 +96,9 @@ export class Confirmer {
     const isNew =
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     const isUnproven = isNew && canary.isUnproven;
-    const isPutOff = isUnproven && !this.#mayProve();
+    const isPutOff = isNew && !(isUnproven ? this.#mayProve() : this.#mayTell());
+    // What was proven before is as old as its proof.
+    let storedMs = canary.provenMs;
     if ((isUnproven && !isPutOff) || (canary.isWanted && canary.isReady)) {
       if (!canary.isReady) return undefined;
       const beganMs = clock.monotonicMs();
@@ -100,11 +109,13 @@ export class Confirmer {
       const isUp = proof.kind === 'stored' || proof.kind === 'partly';
       const fault = isUp ? await this.#checkVitals() : proof;
       if (fault !== undefined) return fault;
+      storedMs = clock.monotonicMs();
     }
     if (doubt.state !== undefined) return this.#heal();
     if (isNew && put !== undefined && !isPutOff) {
-      if (settled !== undefined) confirmation.noteStored(settled, clock.monotonicMs());
+      if (settled !== undefined) confirmation.noteStored(settled, storedMs);
       this.#told = put;
+      this.#toldMs = clock.monotonicMs();
       this.#options.onStored(put);
     }
     if (confirmation.isWaiting) {
@@ -120,10 +131,22 @@ export class Confirmer {
   }
 
   #mayProve(): boolean {
-    const { clock, delivery, isAwaited } = this.#options;
+    return this.#isWaitedFor || this.#options.clock.monotonicMs() - this.#proofMs >= PROOF_MS;
+  }
+
+  /** Whether what is new, of which nothing was put, may be told of. */
+  #mayTell(): boolean {
+    const { clock, delivery } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const putMs = Math.max(this.#beganMs, delivery.canary.provenMs);
+    const isIdle = nowMs - putMs >= IDLE_AFTER_MS;
+    return this.#isWaitedFor || !isIdle || nowMs - this.#toldMs >= IDLE_MS;
+  }
+
+  get #isWaitedFor(): boolean {
+    const { delivery, isAwaited } = this.#options;
     const { suspects, mends } = delivery.open;
-    const isWaitedFor = suspects > 0 || mends > 0 || delivery.canary.isWanted || isAwaited();
-    return isWaitedFor || clock.monotonicMs() - this.#proofMs >= PROOF_MS;
+    return suspects > 0 || mends > 0 || delivery.canary.isWanted || isAwaited();
   }
 
   /** While something is in doubt nothing that comes after it is confirmed, since it is all delivered again when the trouble is over. */

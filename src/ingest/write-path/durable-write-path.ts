@@ -3,6 +3,7 @@ import type { Position } from '../../record/position.ts';
 import type { RefusedPoint } from '../../follow/deliver/logged-point.ts';
 import type { SentBodies } from '../../follow/deliver/sent-bodies.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { Nudge } from '../../runtime/nudge.ts';
 import type { Wal } from '../../wal/log.ts';
 import { KnownRefusals } from './known-refusals.ts';
 import { outcomeRecords, type RefusedLine } from './outcome-records.ts';
@@ -29,6 +30,10 @@ export interface DurableWritePathOptions {
   /** Kafka, when answers wait for it, too. */
   readonly kafka?: Awaited;
 }
+
+/** How often it is looked whether answers have waited too long, and at least while none waits. */
+const SLOW_CHECK_MS = 100;
+const IDLE_CHECK_MS = 5_000;
 
 /** A follower that answers wait for while it keeps up. */
 export interface Awaited {
@@ -67,6 +72,8 @@ export class DurableWritePath implements WritePath {
   readonly #storing = new StoredWaits();
   readonly #known = new KnownRefusals();
   readonly #stall = new StallWatch();
+  /** Answers wait for a follower. */
+  readonly #waited = new Nudge();
 
   constructor(options: DurableWritePathOptions) {
     this.#options = options;
@@ -100,6 +107,7 @@ export class DurableWritePath implements WritePath {
       if (isReplicated) this.#replicating.add(ticket);
       if (!isDelivered && !isReplicated) answered.push(ticket);
     }
+    if (this.#isWaited) this.#waited.give();
     this.#answer(answered);
   }
 
@@ -151,7 +159,22 @@ export class DurableWritePath implements WritePath {
     this.#stall.pressed();
   }
 
-  /** Looks whether answers have waited too long; call several times a second. */
+  get #isWaited(): boolean {
+    return this.#delivering.oldest !== undefined || this.#replicating.oldest !== undefined;
+  }
+
+  /** Looks whether answers have waited too long, until the signal aborts. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    signal.addEventListener('abort', () => this.#waited.give(), { once: true });
+    while (!signal.aborted) {
+      this.checkSlow();
+      if (this.#isWaited) await clock.sleep(SLOW_CHECK_MS, signal);
+      else await this.#waited.within(IDLE_CHECK_MS, clock);
+    }
+  }
+
+  /** Looks whether answers have waited too long. */
   checkSlow(): void {
     const { clock, ackTimeoutMs, onSlow, kafka } = this.#options;
     const nowMs = clock.monotonicMs();

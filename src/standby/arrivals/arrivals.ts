@@ -9,7 +9,7 @@ import { ReadAhead, type ReadAheadEvents } from './read-ahead.ts';
 import type { Place } from '../place.ts';
 import { isPassing } from './forked.ts';
 import { ForkWatch } from './fork-watch.ts';
-import { Nudge } from './nudge.ts';
+import { Nudge } from '../../runtime/nudge.ts';
 import { Passage } from './passage.ts';
 import { RecentArrivals } from './recent-arrivals.ts';
 import { originalIndex, Refusals } from './refusals.ts';

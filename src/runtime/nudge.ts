@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** A wait that others may end; what is given while nobody waits ends the next one. */
 export class Nudge {
