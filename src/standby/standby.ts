@@ -279,7 +279,7 @@ export class Standby {
   }
 
   #createFeed(): Feed {
-    const { target, clock, limits, place, events } = this.#options;
+    const { target, clock, gate, limits, place, events } = this.#options;
     return new Feed({
       target,
       clock,
@@ -287,6 +287,7 @@ export class Standby {
       end: () => this.#arrivals.end,
       from: this.#start,
       limits,
+      isAwaited: () => gate.endMs !== Infinity,
       readsAhead: false,
       promptMs: limits.requestTimeoutMs / 2,
       flushIntervalMs: () => this.#facts?.flushIntervalMs ?? FLUSH_INTERVAL_MS,

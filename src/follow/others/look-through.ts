@@ -78,6 +78,8 @@ const NOT_NOTED: Departure = { landed: () => undefined };
 /** A look may take this share of the time. */
 const SHARE = 4;
 const POLL_MS = 100;
+/** While nothing that was put waits to be looked at. */
+const IDLE_POLL_MS = 1_000;
 const TRIES_MAX = 3;
 /** Writes of others that are put together: more wait until these are put. */
 export const WINNERS_MAX = 5_000;
@@ -180,7 +182,8 @@ export class LookThrough {
     const { clock, limits } = this.#options;
     let endedMs = clock.monotonicMs();
     while (!signal.aborted) {
-      await clock.sleep(Math.min(POLL_MS, limits.pauseMs), signal);
+      const pollMs = this.isBlind || this.#notes.isPut ? POLL_MS : IDLE_POLL_MS;
+      await clock.sleep(Math.min(pollMs, limits.pauseMs), signal);
       const nowMs = clock.monotonicMs();
       this.#notes.turn(nowMs, limits.pauseMs);
       const pauseMs = Math.max(limits.pauseMs, this.isFull ? 0 : this.#readMs * SHARE);

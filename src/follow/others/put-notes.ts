@@ -113,6 +113,11 @@ export class PutNotes {
     for (const stretch of this.#stretches) stretch.hold(nowMs);
   }
 
+  /** Whether something that was put is not done with. */
+  get isPut(): boolean {
+    return this.#stretches[0]?.first !== undefined;
+  }
+
   /** What is put from here on is over later than what was put `spanMs` ago. */
   turn(nowMs: number, spanMs: number): void {
     if (this.#current.first === undefined) this.#begunMs = nowMs;

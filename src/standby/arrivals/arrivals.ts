@@ -4,6 +4,7 @@ import { comparePositions, type Position } from '../../record/position.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type LogRead, offsetOf } from '../../wal/log-reader.ts';
 import { type Arrival, ArrivalIndex } from './arrival-index.ts';
+import { hasData } from '../frame-parts.ts';
 import type { Gate } from './gate.ts';
 import { ReadAhead, type ReadAheadEvents } from './read-ahead.ts';
 import type { Place } from '../place.ts';
@@ -66,6 +67,9 @@ const LIMITS: ArrivalsLimits = {
   arrivalsMax: 1_000_000,
 };
 const POLL_MS = 100;
+/** Where no write came for so long, and none is held back, it is looked less often. */
+const IDLE_AFTER_MS = 10_000;
+const IDLE_POLL_MS = 500;
 const TROUBLE_MS = 1_000;
 
 /**
@@ -85,10 +89,13 @@ export class Arrivals {
   readonly #recent: RecentArrivals;
   #isFull = false;
   readonly #nudge = new Nudge();
+  /** When a write was last taken in, monotonic. */
+  #wroteMs: number;
 
   constructor(options: ArrivalsOptions) {
-    const { place, forks, events } = options;
+    const { place, forks, events, clock } = options;
     this.#options = options;
+    this.#wroteMs = clock.monotonicMs();
     this.#limits = options.limits ?? LIMITS;
     this.#recent = new RecentArrivals(this.#limits.recentBytesMax);
     const undone = new Undone(forks);
@@ -115,6 +122,13 @@ export class Arrivals {
       refusals: this.#refusals,
       forks: this.#forks,
       released: () => this.#passage.released,
+      events: {
+        ...events,
+        taken: (frame) => {
+          if (hasData(frame)) this.#wroteMs = clock.monotonicMs();
+          events.taken(frame);
+        },
+      },
     });
   }
 
@@ -187,7 +201,7 @@ export class Arrivals {
     const wake = (): void => this.#nudge.give();
     signal.addEventListener('abort', wake, { once: true });
     while (!signal.aborted) {
-      let waitMs = POLL_MS;
+      let waitMs = this.#pollMs;
       try {
         await this.#fill(signal);
         events.trouble(undefined);
@@ -204,6 +218,12 @@ export class Arrivals {
     }
     signal.removeEventListener('abort', wake);
     await source.close();
+  }
+
+  get #pollMs(): number {
+    const { clock, gate } = this.#options;
+    const isIdle = clock.monotonicMs() - this.#wroteMs >= IDLE_AFTER_MS + gate.delayMs;
+    return isIdle && gate.endMs === Infinity ? IDLE_POLL_MS : POLL_MS;
   }
 
   /** Lets pass what the gate lets pass now. */
