@@ -100,6 +100,8 @@ interface ProxyOptions {
   readonly kafka?: { readonly brokers: string; readonly topic: string };
 }
 
+type WithKafka = ProxyOptions & Required<Pick<ProxyOptions, 'kafka'>>;
+
 export async function startProxy({ folder, target, main, kafka }: ProxyOptions): Promise<Running> {
   const program = builtProgram(main);
   const port = await freePort();
@@ -118,9 +120,7 @@ export async function startProxy({ folder, target, main, kafka }: ProxyOptions):
 }
 
 /** A standby that begins with the oldest of a topic; it listens on nothing but its admin address. */
-export async function startStandby(
-  options: ProxyOptions & Required<Pick<ProxyOptions, 'kafka'>>,
-): Promise<Running> {
+export async function startStandby(options: WithKafka): Promise<Running> {
   const { folder, target, main, kafka } = options;
   const port = await freePort();
   const command = [...NODE, builtProgram(main), 'standby', '--target', `http://${target}`];
@@ -133,6 +133,22 @@ export async function startStandby(
     command,
     ports: { http: port, telnet: port },
   });
+}
+
+/** An archiver of a topic; it listens on nothing but its admin address. */
+export async function startArchive({ folder, main, kafka }: WithKafka): Promise<Running> {
+  const port = await freePort();
+  const command = [
+    ...NODE,
+    builtProgram(main),
+    'archive',
+    '--data',
+    join(folder, `archive-${port}`),
+  ];
+  command.push('--repository', join(folder, `repository-${port}`));
+  command.push('--kafka', kafka.brokers, '--topic', kafka.topic, '--admin', `127.0.0.1:${port}`);
+  const ports = { http: port, telnet: port };
+  return start({ ...PROGRAM, name: 'archive', folder, command, ports });
 }
 
 function builtProgram(main: string): string {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { until } from '../kit/until.ts';
 import { line } from './evidence.ts';
-import { Rig } from './rig.ts';
+import { isAt, Rig } from './rig.ts';
 
 /** However busy the machine is, answers wait for the primary. */
 const PATIENT = { flags: { 'delivery.ackTimeout': '1m' } };
@@ -42,4 +43,28 @@ test('where a client waits for it, a load is proven at once', async () => {
     expect(await rig.proxy.writePath.awaitStored(outcome.last, 60_000)).toBe('stored');
   }
   expect(rounds).toBeLessThan(waits * 2.5);
+});
+
+test('at rest what the log says of itself is told of every few seconds, with one look at the primary', async () => {
+  const clock = new AdvancingClock();
+  const looks = (): number => rig.tsd.requests.filter((text) => text.endsWith('/api/stats')).length;
+  const pass = async (seconds: number): Promise<void> => {
+    for (let at = 0; at < seconds; at += 1) {
+      clock.advance(1_000);
+      await systemClock.sleep(20, new AbortController().signal);
+    }
+  };
+  await using rig = await Rig.start({ ...PATIENT, clock });
+  await rig.live();
+  await rig.put('http', line('a', 1));
+  await pass(60);
+  const [lookedBefore, durable] = [looks(), rig.proxy.wal.durable];
+  const ticks = 40;
+  const isLater = (): boolean => rig.proxy.wal.durable.seq >= durable.seq + ticks;
+  await until(async () => (await pass(1), isLater()), 'later');
+  expect(looks() - lookedBefore).toBeLessThan(ticks / 3);
+  await until(async () => (await pass(1), isAt(rig.proxy.primary.confirmed, durable)), 'confirmed');
+  await rig.put('http', line('a', 2));
+  const put = rig.proxy.wal.durable;
+  await until(async () => (await pass(1), isAt(rig.proxy.primary.confirmed, put)), 'confirmed');
 });

@@ -80,7 +80,7 @@ export class Confirmer {
     this.#beganMs = clock.monotonicMs();
     this.#steadyMs = this.#beganMs;
     while (!signal.aborted) {
-      const fault = await this.#round(signal);
+      const fault = this.#isAtRest ? undefined : await this.#round(signal);
       if (fault !== undefined) return fault;
       await clock.sleep(PACE_MS, signal);
     }
@@ -96,7 +96,7 @@ export class Confirmer {
     const isNew =
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     const isUnproven = isNew && canary.isUnproven;
-    const isPutOff = isNew && !(isUnproven ? this.#mayProve() : this.#mayTell());
+    const isPutOff = isUnproven && !this.#mayProve();
     // What was proven before is as old as its proof.
     let storedMs = canary.provenMs;
     if ((isUnproven && !isPutOff) || (canary.isWanted && canary.isReady)) {
@@ -134,13 +134,15 @@ export class Confirmer {
     return this.#isWaitedFor || this.#options.clock.monotonicMs() - this.#proofMs >= PROOF_MS;
   }
 
-  /** Whether what is new, of which nothing was put, may be told of. */
-  #mayTell(): boolean {
-    const { clock, delivery } = this.#options;
+  /** Whether nothing was put for a while, nothing waits, and what is new was told a moment ago. */
+  get #isAtRest(): boolean {
+    const { clock, confirmation, delivery, doubt } = this.#options;
+    const { provenMs, isUnproven } = delivery.canary;
     const nowMs = clock.monotonicMs();
-    const putMs = Math.max(this.#beganMs, delivery.canary.provenMs);
-    const isIdle = nowMs - putMs >= IDLE_AFTER_MS;
-    return this.#isWaitedFor || !isIdle || nowMs - this.#toldMs >= IDLE_MS;
+    if (nowMs - this.#toldMs >= IDLE_MS) return false;
+    if (nowMs - Math.max(this.#beganMs, provenMs) < IDLE_AFTER_MS) return false;
+    const isOpen = isUnproven || confirmation.isWaiting || doubt.state !== undefined;
+    return !isOpen && !this.#isWaitedFor;
   }
 
   get #isWaitedFor(): boolean {
