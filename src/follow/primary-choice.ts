@@ -4,7 +4,7 @@ import type { LatestTerm } from '../record/latest-term.ts';
 import type { Position } from '../record/position.ts';
 import { countsSince, type Term } from '../record/term.ts';
 import { WalError } from '../runtime/errors.ts';
-import type { Cursor } from '../wal/cursor.ts';
+import { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
 import { readIntact, removeChecked, writeChecked } from '../runtime/checked-json.ts';
 import { leaveBySwitch } from './former-primary.ts';
@@ -49,6 +49,16 @@ export interface Misnamed {
   readonly configured: string;
   /** The primary is held, and what is configured never was one: it may be meant to be the next. */
   readonly isNext: boolean;
+}
+
+export interface FoundChoice {
+  /** The origin of the one that would be the primary. */
+  readonly primary: string;
+  readonly misnamed: Misnamed | undefined;
+  readonly term: Term | undefined;
+  readonly heard: LatestTerm;
+  /** Nothing of the log is known to be stored by it. */
+  readonly isFresh: boolean;
 }
 
 const FILE = 'primary-choice.json';
@@ -110,11 +120,22 @@ export class PrimaryChoice {
     return opened;
   }
 
-  /** What a start with this configuration would not do as that says; throws as `open` does. */
-  static async look(dataDirectory: string, primary: string): Promise<Misnamed | undefined> {
-    const path = join(dataDirectory, FILE);
+  /** What a start with this configuration would find. Changes nothing; throws as `open` does. */
+  static async look(dataDirectory: string, primary: string): Promise<FoundChoice> {
     const configured = new URL(primary).origin;
-    return misnamedIn(await readMeant(path, configured), configured);
+    const choice = await readMeant(join(dataDirectory, FILE), configured);
+    const terms = await PrimaryTerm.open(dataDirectory);
+    const origin = choice?.primary ?? configured;
+    // Opening makes its folder.
+    const isThere = await Cursor.isThere(dataDirectory, 'primary');
+    const cursor = isThere ? await Cursor.open(dataDirectory, 'primary') : undefined;
+    return {
+      primary: origin,
+      misnamed: misnamedIn(choice, configured),
+      term: choice?.term ?? terms.of(origin),
+      heard: terms.heard,
+      isFresh: (choice?.begin ?? cursor?.position ?? null) === null,
+    };
   }
 
   get url(): URL {

@@ -287,7 +287,7 @@ export class Standby {
       end: () => this.#arrivals.end,
       from: this.#start,
       limits,
-      isAwaited: () => gate.endMs !== Infinity,
+      isAwaited: () => gate.isEnding,
       readsAhead: false,
       promptMs: limits.requestTimeoutMs / 2,
       flushIntervalMs: () => this.#facts?.flushIntervalMs ?? FLUSH_INTERVAL_MS,

@@ -56,7 +56,10 @@ describeOnStack('a promotion of which a proxy was not part', (stack) => {
     await put(fresh, 'after.fresh');
     await put(stays, 'after.stays');
     const health = await (await fetch(`${away.adminUrl}/health`)).text();
-    expect(health).toContain(`other proxies feed ${next.url} since the promotion of`);
+    const told = `other proxies feed ${next.url} since the promotion of`;
+    expect(health).toContain(told);
+    const config = ['--primary', old.url, '--data', `${away.dataDirectory}-new`, ...flags];
+    expect((await runMain('check-config', ...config)).stderr).toContain(told);
 
     // A new one whose configuration is right feeds the new one.
     await fresh.terminate();

@@ -106,6 +106,24 @@ describe('confirmation', () => {
     expect(confirmation.isWaiting).toBe(false);
   });
 
+  test('does not come by time in which nobody looked', () => {
+    const confirmation = new Confirmation(1_000, undefined);
+    confirmation.noteStored(at(1), 0);
+    confirmation.noteSteady(400);
+    confirmation.noteStored(at(2), 500);
+    confirmation.resume(5_000);
+    for (const [nowMs, confirmed] of [
+      [5_000, undefined],
+      [5_599, undefined],
+      [5_600, at(1)],
+      [5_999, at(1)],
+      [6_000, at(2)],
+    ] as const) {
+      confirmation.noteSteady(nowMs);
+      expect(confirmation.confirmed).toEqual(confirmed);
+    }
+  });
+
   test('doubt goes back to what is confirmed', () => {
     const confirmation = new Confirmation(1_000, at(1));
     confirmation.noteStored(at(5), 0);

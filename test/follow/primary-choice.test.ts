@@ -54,7 +54,9 @@ describe('the primary', () => {
     expect([misled.url.origin, misled.hold]).toEqual([OLD, HOLD]);
     // It may be meant, though it is not fed by a release.
     expect(misled.misnamed).toEqual({ primary: OLD, configured: NEW, isNext: true });
-    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({ isNext: true });
+    expect(await PrimaryChoice.look(folder.path, NEW)).toMatchObject({
+      misnamed: { isNext: true },
+    });
     await (await open(OLD)).release();
     expect(await files()).toEqual([]);
     expect([(await open(OLD)).hold, cursor.position]).toEqual([undefined, at(10)]);
@@ -88,11 +90,13 @@ describe('the primary', () => {
   });
 
   test('is not a third one: the start says what to do', async () => {
-    expect(await PrimaryChoice.look(folder.path, THIRD)).toBeUndefined();
+    expect((await PrimaryChoice.look(folder.path, THIRD)).misnamed).toBeUndefined();
     await switchedToNew();
     await expect(PrimaryChoice.look(folder.path, THIRD)).rejects.toThrow(`feeds ${NEW}`);
-    expect(await PrimaryChoice.look(folder.path, OLD)).toMatchObject({ primary: NEW });
-    expect(await PrimaryChoice.look(folder.path, NEW)).toBeUndefined();
+    expect(await PrimaryChoice.look(folder.path, OLD)).toMatchObject({
+      misnamed: { primary: NEW },
+    });
+    expect((await PrimaryChoice.look(folder.path, NEW)).misnamed).toBeUndefined();
     await expect(open(THIRD)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(`feeds ${NEW}, in place of ${OLD}`) as string,

@@ -45,6 +45,33 @@ test('where a client waits for it, a load is proven at once', async () => {
   expect(rounds).toBeLessThan(waits * 2.5);
 });
 
+test('what was proven before nobody could look is confirmed a heal window after it can be looked at', async () => {
+  const clock = new AdvancingClock();
+  await using rig = await Rig.start({ ...PATIENT, clock });
+  await rig.live();
+  // It stands still from the proof on, before it can be asked how it is.
+  rig.tsd.requests.push = (text: string): number => {
+    if (text.endsWith('/api/stats') && proofs(rig) > 0) rig.tsd.freeze();
+    return Array.prototype.push.call(rig.tsd.requests, text);
+  };
+  await rig.put('http', line('a', 1));
+  const put = rig.proxy.wal.durable;
+  await until(() => rig.proxy.primary.state.kind === 'down', 'proven, and down');
+  clock.advance(20_000);
+  Reflect.deleteProperty(rig.tsd.requests, 'push');
+  rig.tsd.thaw();
+  const backoff = async (): Promise<boolean> => {
+    clock.advance(100);
+    await systemClock.sleep(20, new AbortController().signal);
+    return rig.proxy.primary.state.kind === 'live';
+  };
+  await until(backoff, 'reached');
+  await systemClock.sleep(4 * ROUND_MS, new AbortController().signal);
+  expect(isAt(rig.proxy.primary.confirmed, put)).toBe(false);
+  clock.advance(10_000);
+  await rig.confirmed();
+});
+
 test('at rest what the log says of itself is told of every few seconds, with one look at the primary', async () => {
   const clock = new AdvancingClock();
   const looks = (): number => rig.tsd.requests.filter((text) => text.endsWith('/api/stats')).length;

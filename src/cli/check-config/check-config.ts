@@ -13,6 +13,7 @@ import { checkData } from './check-data.ts';
 import { checkKafka } from './check-kafka.ts';
 import { readKept } from './check-kept.ts';
 import { checkRepository } from './check-repository.ts';
+import { checkTerms } from './check-terms.ts';
 import { type ConfigFinding, formatFinding, messageOf, type Purpose } from './finding.ts';
 import { runningWith } from './running.ts';
 
@@ -50,6 +51,7 @@ async function checkChoices(config: Config): Promise<readonly ConfigFinding[]> {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
     const checks: Promise<ConfigFinding | undefined | void>[] = [
+      ...(await checkTerms(configs)),
       ...configs.map(checkFormerTopic),
       ...configs.map(checkChoice),
       ...configs.flatMap(readKept),
@@ -70,7 +72,7 @@ function faultOf(error: unknown): ConfigFinding {
 
 /** What a switch of the primary has left in a data directory. */
 async function checkChoice({ data, primary }: Config): Promise<ConfigFinding | undefined> {
-  const misnamed = await PrimaryChoice.look(data, primary);
+  const { misnamed } = await PrimaryChoice.look(data, primary);
   if (misnamed === undefined) return checkFormer(data, primary);
   const says = `primary ${primary} would not be fed: ${tellMisnamed(misnamed)}`;
   return { kind: 'warning', says };

@@ -29,9 +29,11 @@ export class Confirmation {
   readonly #healWindowMs: number;
   #baseline: Vitals | undefined;
   /** Stored, not yet confirmed, oldest first. */
-  #waiting: { readonly position: Position; readonly storedMs: number }[] = [];
+  #waiting: { readonly position: Position; storedMs: number }[] = [];
   #stored: Position | undefined;
   #confirmed: Position | undefined;
+  /** When the vitals were last found steady. */
+  #steadyMs = -Infinity;
   #passed: Position | undefined;
   /** What was already sent again because of `rpc.exceptions`. */
   #excused: Position | undefined;
@@ -102,8 +104,16 @@ export class Confirmation {
     this.#waiting.push({ position, storedMs: nowMs });
   }
 
+  /** The TSD is looked at again: while it was not, no time of a heal window passed. */
+  resume(nowMs: number): void {
+    for (const one of this.#waiting) {
+      one.storedMs = nowMs - Math.max(0, this.#steadyMs - one.storedMs);
+    }
+  }
+
   /** The vitals were steady at `nowMs`: what was stored a heal window before is confirmed. */
   noteSteady(nowMs: number): void {
+    this.#steadyMs = nowMs;
     for (;;) {
       const [first] = this.#waiting;
       if (first === undefined || nowMs - first.storedMs < this.#healWindowMs) break;

@@ -76,9 +76,10 @@ export class Confirmer {
 
   /** Confirms until a fault, or until the signal aborts. */
   async run(signal: AbortSignal): Promise<ConfirmFault | undefined> {
-    const { clock } = this.#options;
+    const { clock, confirmation } = this.#options;
     this.#beganMs = clock.monotonicMs();
     this.#steadyMs = this.#beganMs;
+    confirmation.resume(this.#beganMs);
     while (!signal.aborted) {
       const fault = this.#isAtRest ? undefined : await this.#round(signal);
       if (fault !== undefined) return fault;
@@ -97,8 +98,8 @@ export class Confirmer {
       isBehind(this.#told, put) || (settled !== undefined && !confirmation.isStored(settled));
     const isUnproven = isNew && canary.isUnproven;
     const isPutOff = isUnproven && !this.#mayProve();
-    // What was proven before is as old as its proof.
-    let storedMs = canary.provenMs;
+    // What was proven before is as old as its proof, after which it was looked at since this began.
+    let storedMs = Math.max(canary.provenMs, this.#beganMs);
     if ((isUnproven && !isPutOff) || (canary.isWanted && canary.isReady)) {
       if (!canary.isReady) return undefined;
       const beganMs = clock.monotonicMs();

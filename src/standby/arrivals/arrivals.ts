@@ -223,7 +223,7 @@ export class Arrivals {
   get #pollMs(): number {
     const { clock, gate } = this.#options;
     const isIdle = clock.monotonicMs() - this.#wroteMs >= IDLE_AFTER_MS + gate.delayMs;
-    return isIdle && gate.endMs === Infinity ? IDLE_POLL_MS : POLL_MS;
+    return isIdle && !gate.isEnding ? IDLE_POLL_MS : POLL_MS;
   }
 
   /** Lets pass what the gate lets pass now. */

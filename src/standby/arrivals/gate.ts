@@ -48,6 +48,11 @@ export class Gate {
     return this.#drainMs ?? this.stopAtMs;
   }
 
+  /** Whether all is to come to an end, by a drain or at a time: somebody waits for that. */
+  get isEnding(): boolean {
+    return this.#drainMs !== undefined || this.stopAtMs !== Infinity;
+  }
+
   /** What was received up to then may pass; epoch ms. Without a delay the clocks of other machines don't matter. */
   limitMs(nowMs: number): number {
     if (this.#drainMs !== undefined) return this.#isShut ? -Infinity : this.#drainMs;

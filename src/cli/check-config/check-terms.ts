@@ -1,0 +1,48 @@
+import type { Config } from '../../config/options.ts';
+import { PrimaryChoice } from '../../follow/primary-choice.ts';
+import { KafkaConnection } from '../../kafka/connection.ts';
+import { OtherLanes } from '../../kafka/other-lanes.ts';
+import { standingOf, tellFenced } from '../../proxy/fence.ts';
+import type { Term } from '../../record/term.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { ConfigFinding } from './finding.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** For each proxy whether it would feed its primary, by what all that write to the topic said last. */
+export async function checkTerms(
+  configs: readonly Config[],
+): Promise<readonly Promise<ConfigFinding | undefined>[]> {
+  const [config] = configs;
+  const said = config && config.kafka.brokers.length > 0 ? await lookBack(config) : [];
+  return configs.map((one) => checkTerm(one, said));
+}
+
+async function checkTerm(
+  { data, primary }: Config,
+  said: readonly Term[],
+): Promise<ConfigFinding | undefined> {
+  const { heard, ...own } = await PrimaryChoice.look(data, primary);
+  for (const term of said) heard.note(term);
+  const standing = standingOf(own, heard);
+  if (standing.kind !== 'over') return undefined;
+  return { kind: 'warning', says: tellFenced(own.primary, standing.term) };
+}
+
+/** Empty where the topic can't be read: the check of Kafka tells why. */
+async function lookBack({ kafka }: Config): Promise<readonly Term[]> {
+  const terms: Term[] = [];
+  try {
+    const others = new OtherLanes({
+      connection: await KafkaConnection.open(kafka),
+      topic: kafka.topic.name,
+      clock: systemClock,
+      owns: () => false,
+      onTerm: (term) => terms.push(term),
+    });
+    await others.lookBack(AbortSignal.timeout(TIMEOUT_MS)).finally(() => others.close());
+    return terms;
+  } catch {
+    return [];
+  }
+}
