@@ -8,7 +8,8 @@ import { sweep } from './stack/places.ts';
 
 /*
  * All tests: `npm test`, or `npm test -- wal` for the files whose names hold `wal`. The unit tests first, then the
- * end-to-end tests, two files at a time or more; last those that nothing runs beside. What failed is said once more at the end; the last line sums all runs up.
+ * end-to-end tests, several files at a time; last those that nothing runs beside. What failed is said once more at the
+ * end; the last line sums all runs up.
  */
 
 /** What we read of Vitest's JSON report; `message` says why a file could not be loaded or set up. */

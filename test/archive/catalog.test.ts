@@ -91,7 +91,7 @@ describe('what a repository holds', () => {
         const totals = [...indexed.lanes.values()].map((lane) => lane.totals);
         expect(totals).toEqual([...listed.lanes.values()].map((lane) => lane.totals));
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
@@ -113,7 +113,7 @@ describe('what a repository holds', () => {
         const expected = computeCoverage(holdingsOf(lanes));
         expect(computeCoverage(indexed)).toEqual(expected);
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
@@ -139,7 +139,7 @@ describe('what a repository holds', () => {
           expect(computeCoverage(summary)).toEqual(computeCoverage(holdingsOf(lanes)));
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

@@ -33,7 +33,7 @@ test('coverage by the outermost segments is that by all of them: with holes, lat
         left += objects.length - held.length;
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 75 },
   );
   expect(left).toBeGreaterThan(0);
 });

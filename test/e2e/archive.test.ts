@@ -74,18 +74,6 @@ describe('a proxy that archives', () => {
     expect(info.lanes.map(({ ended }) => ended)).toEqual([true, false]);
   });
 
-  test('that ends in order archives what it has logged before, and takes the archiver with it', async () => {
-    await using scene = await ArchiveScene.start();
-    await scene.untilArchive(({ state }) => state.kind === 'archiving');
-    const pid = await scene.archiverPid();
-    await scene.put(5);
-    expect(await scene.proxy.terminate()).toBe(0);
-    expect(await isRunning(pid)).toBe(false);
-    expect(await scene.info()).toMatchObject({ state: 'whole', totals: { points: 5 } });
-    const { cursors } = await inspectLog(scene.proxy.dataDirectory);
-    expect(cursors.find(({ name }) => name === 'archive')?.recordsBehind).toBe(0);
-  });
-
   test('begins anew in another repository, and says so', async () => {
     await using scene = await ArchiveScene.start();
     await scene.putAndArchive(5);

@@ -95,7 +95,7 @@ test('plans and searches by the outermost segments are those by all of them, wha
         expect(await searched(store, outer, asOfMs)).toEqual(await searched(store, all, asOfMs));
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 75 },
   );
   expect(damages).toBeGreaterThan(0);
 });

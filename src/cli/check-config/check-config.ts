@@ -13,7 +13,7 @@ import { checkData } from './check-data.ts';
 import { checkKafka } from './check-kafka.ts';
 import { readKept } from './check-kept.ts';
 import { checkRepository } from './check-repository.ts';
-import { checkTerms } from './check-terms.ts';
+import { checkTerm, termsSaid } from './check-term.ts';
 import { type ConfigFinding, formatFinding, messageOf, type Purpose } from './finding.ts';
 import { runningWith } from './running.ts';
 
@@ -50,10 +50,11 @@ async function checkChoices(config: Config): Promise<readonly ConfigFinding[]> {
   try {
     const places = await placeWorkers(config);
     const configs = places?.map((place) => configOfWorker(config, place)) ?? [config];
+    const said = await termsSaid(config);
     const checks: Promise<ConfigFinding | undefined | void>[] = [
-      ...(await checkTerms(configs)),
       ...configs.map(checkFormerTopic),
       ...configs.map(checkChoice),
+      ...configs.map((one) => checkTerm(one, said)),
       ...configs.flatMap(readKept),
     ];
     const found = await Promise.all(checks.map((check) => check.catch(faultOf)));

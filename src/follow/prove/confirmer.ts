@@ -62,6 +62,7 @@ export class Confirmer {
   readonly #options: ConfirmerOptions;
   /** When the last proof that told something began. */
   #proofMs = -Infinity;
+  /** When it began to look at the TSD. */
   #beganMs = 0;
   /** When `onStored` was last told. */
   #toldMs = -Infinity;

@@ -9,16 +9,8 @@ import type { ConfigFinding } from './finding.ts';
 
 const TIMEOUT_MS = 5_000;
 
-/** For each proxy whether it would feed its primary, by what all that write to the topic said last. */
-export async function checkTerms(
-  configs: readonly Config[],
-): Promise<readonly Promise<ConfigFinding | undefined>[]> {
-  const [config] = configs;
-  const said = config && config.kafka.brokers.length > 0 ? await lookBack(config) : [];
-  return configs.map((one) => checkTerm(one, said));
-}
-
-async function checkTerm(
+/** Whether a proxy would feed its primary, by what all that write to its topic `said` last. */
+export async function checkTerm(
   { data, primary }: Config,
   said: readonly Term[],
 ): Promise<ConfigFinding | undefined> {
@@ -29,9 +21,10 @@ async function checkTerm(
   return { kind: 'warning', says: tellFenced(own.primary, standing.term) };
 }
 
-/** Empty where the topic can't be read: the check of Kafka tells why. */
-async function lookBack({ kafka }: Config): Promise<readonly Term[]> {
+/** What all that write to the topic said last. Empty where it can't be read: the check of Kafka tells why. */
+export async function termsSaid({ kafka }: Config): Promise<readonly Term[]> {
   const terms: Term[] = [];
+  if (kafka.brokers.length === 0) return terms;
   try {
     const others = new OtherLanes({
       connection: await KafkaConnection.open(kafka),
