@@ -7,6 +7,7 @@ import { freePort } from '../test/kit/ports.ts';
 import { BenchTopic } from './bench-topic.ts';
 import { runProgram, say } from './program.ts';
 import {
+  BenchError,
   buildTools,
   type Running,
   startArchive,
@@ -70,12 +71,7 @@ async function run(): Promise<number> {
       await startSink({ tools: await buildTools(), folder, port: await freePort() }),
     );
     const places = { folder, target: sink.address.http, main: values.main };
-    const { pid } = keep(await startProxy(places));
-    const [archiver = 0] = childPids(pid);
-    const subjects = [
-      { name: 'proxy', pid },
-      { name: 'its archiver', pid: archiver },
-    ];
+    const subjects = withArchiver('proxy', keep(await startProxy(places)));
     if (values.kafka !== undefined) {
       const topic = await BenchTopic.claim(values.kafka);
       started.push(topic);
@@ -105,9 +101,18 @@ async function startAround(
   const archive = keep(await startArchive({ ...places, kafka }));
   const standby = keep(await startStandby({ ...places, kafka }));
   return [
-    { name: 'proxy with Kafka', pid: proxy.pid },
+    ...withArchiver('proxy with Kafka', proxy),
     { name: 'archive', pid: archive.pid },
     { name: 'standby', pid: standby.pid },
+  ];
+}
+
+function withArchiver(name: string, { pid }: Running): Subject[] {
+  const [archiver] = childPids(pid);
+  if (archiver === undefined) throw new BenchError('bench: the proxy has no archiver');
+  return [
+    { name, pid },
+    { name: 'its archiver', pid: archiver },
   ];
 }
 

@@ -47,7 +47,8 @@ test('where a client waits for it, a load is proven at once', async () => {
 
 test('what was proven before nobody could look is confirmed a heal window after it can be looked at', async () => {
   const clock = new AdvancingClock();
-  await using rig = await Rig.start({ ...PATIENT, clock });
+  const flags = { ...PATIENT.flags, 'delivery.healWindow': '30s' };
+  await using rig = await Rig.start({ flags, clock });
   await rig.live();
   // It stands still from the proof on, before it can be asked how it is.
   rig.tsd.requests.push = (text: string): number => {
@@ -57,7 +58,7 @@ test('what was proven before nobody could look is confirmed a heal window after 
   await rig.put('http', line('a', 1));
   const put = rig.proxy.wal.durable;
   await until(() => rig.proxy.primary.state.kind === 'down', 'proven, and down');
-  clock.advance(20_000);
+  clock.advance(60_000);
   Reflect.deleteProperty(rig.tsd.requests, 'push');
   rig.tsd.thaw();
   const backoff = async (): Promise<boolean> => {
@@ -68,7 +69,7 @@ test('what was proven before nobody could look is confirmed a heal window after 
   await until(backoff, 'reached');
   await systemClock.sleep(4 * ROUND_MS, new AbortController().signal);
   expect(isAt(rig.proxy.primary.confirmed, put)).toBe(false);
-  clock.advance(10_000);
+  clock.advance(60_000);
   await rig.confirmed();
 });
 
@@ -85,11 +86,12 @@ test('at rest what the log says of itself is told of every few seconds, with one
   await rig.live();
   await rig.put('http', line('a', 1));
   await pass(60);
-  const [lookedBefore, durable] = [looks(), rig.proxy.wal.durable];
-  const ticks = 40;
-  const isLater = (): boolean => rig.proxy.wal.durable.seq >= durable.seq + ticks;
-  await until(async () => (await pass(1), isLater()), 'later');
-  expect(looks() - lookedBefore).toBeLessThan(ticks / 3);
+  const [lookedBefore, durable, beganMs] = [looks(), rig.proxy.wal.durable, clock.monotonicMs()];
+  const looked = 8;
+  await until(async () => (await pass(1), looks() - lookedBefore >= looked), 'looked');
+  const paceMs = (clock.monotonicMs() - beganMs) / looked;
+  expect(paceMs).toBeGreaterThan(4_000);
+  expect(paceMs).toBeLessThan(15_000);
   await until(async () => (await pass(1), isAt(rig.proxy.primary.confirmed, durable)), 'confirmed');
   await rig.put('http', line('a', 2));
   const put = rig.proxy.wal.durable;

@@ -80,15 +80,14 @@ describe.concurrent('a primary that is held', () => {
   });
 
   test('has answered or lost what was under way when the hold is answered, and nobody waits for it', async () => {
-    await using rig = await Rig.start();
+    const patient = { 'delivery.ackTimeout': '1h', 'delivery.requestTimeout': '1h' };
+    await using rig = await Rig.start({ flags: patient });
     await rig.live();
-    rig.tsd.faults = { delayMs: 120_000 };
+    rig.tsd.faults = { delayMs: 3_600_000 };
     const answered = Promise.all([put(rig, '1'), rig.put('telnet', line('t', 1))]);
     await until(() => rig.tsd.points.length > 0 || rig.tsd.requests.length > 3, 'under way');
-    const startMs = Date.now();
     await rig.proxy.feeding.hold();
     await answered;
-    expect(Date.now() - startMs).toBeLessThan(50_000);
     await until(() => rig.tsd.connections === 0, 'closed');
   });
 

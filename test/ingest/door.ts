@@ -13,7 +13,7 @@ const LIMITS: IngestLimits = {
   bodyBytesMax: 1024 * 1024,
   inflatedBytesMax: 4 * 1024 * 1024,
   connectionsMax: 100,
-  idleTimeoutMs: 5_000,
+  idleTimeoutMs: 120_000,
   inFlightBytesMax: 64 * 1024 * 1024,
   sourceInFlightBytesMax: 32 * 1024 * 1024,
 };

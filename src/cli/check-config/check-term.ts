@@ -11,9 +11,11 @@ const TIMEOUT_MS = 5_000;
 
 /** Whether a proxy would feed its primary, by what all that write to its topic `said` last. */
 export async function checkTerm(
-  { data, primary }: Config,
+  { data, primary, kafka }: Config,
   said: readonly Term[],
 ): Promise<ConfigFinding | undefined> {
+  // Without a topic others say nothing, and what this one said keeps nothing from being fed.
+  if (kafka.brokers.length === 0) return undefined;
   const { heard, ...own } = await PrimaryChoice.look(data, primary);
   for (const term of said) heard.note(term);
   const standing = standingOf(own, heard);
@@ -21,7 +23,10 @@ export async function checkTerm(
   return { kind: 'warning', says: tellFenced(own.primary, standing.term) };
 }
 
-/** What all that write to the topic said last. Empty where it can't be read: the check of Kafka tells why. */
+/**
+ * What all that write to the topic said last, as far as it can be read: a proxy, too, feeds what it knows where it can't. Of the proxies
+ * themselves as well, who say what they know.
+ */
 export async function termsSaid({ kafka }: Config): Promise<readonly Term[]> {
   const terms: Term[] = [];
   if (kafka.brokers.length === 0) return terms;
@@ -34,8 +39,8 @@ export async function termsSaid({ kafka }: Config): Promise<readonly Term[]> {
       onTerm: (term) => terms.push(term),
     });
     await others.lookBack(AbortSignal.timeout(TIMEOUT_MS)).finally(() => others.close());
-    return terms;
   } catch {
-    return [];
+    // Why the topic can't be used is told by who looks at that.
   }
+  return terms;
 }

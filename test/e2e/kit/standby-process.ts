@@ -4,7 +4,7 @@ import { freePort } from '../../kit/ports.ts';
 import { tempDirectory, type TempDirectory } from '../../kit/temp.ts';
 import { MainProcess } from './main-process.ts';
 
-const LIMITS = { statusMsMax: 30_000, pollMs: 50, tailLines: 30 } as const;
+const LIMITS = { statusMsMax: 60_000, pollMs: 50, tailLines: 30 } as const;
 
 /** What tests read of `/status`. */
 export interface StandbyStatus {
