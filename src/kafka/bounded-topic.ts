@@ -78,7 +78,9 @@ export class BoundedTopic {
     let heardAtMs = clock.monotonicMs();
     try {
       while (position() < to) {
-        const read = reader.poll() ?? (await nextSoon(reader, signal));
+        // At the end there may be what is no message. Asked before: what is fetched by then can be polled.
+        const isFetched = (reader.fetched.get(partition) ?? from) >= to;
+        const read = reader.poll() ?? (isFetched ? undefined : await nextSoon(reader, signal));
         if (signal.aborted) return;
         if (read !== undefined) {
           heardAtMs = clock.monotonicMs();
@@ -87,8 +89,7 @@ export class BoundedTopic {
           if (read.kind === 'lost' && read.to < read.from) return;
           continue;
         }
-        // At the end there may be what is no message.
-        if ((reader.fetched.get(partition) ?? from) >= to) return;
+        if (isFetched) return;
         const isLate = clock.monotonicMs() - heardAtMs > LIMITS.awayMsMax;
         const { low, high } = (await this.#rangeOf(partition, isLate)) ?? { low: from, high: to };
         if (high < to) {

@@ -44,9 +44,10 @@ export async function makeTopic(
   topic: string,
   numPartitions: number,
 ): Promise<void> {
-  await asAdmin(connection, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true }),
-  );
+  // Kafka drops what is old by its timestamp, every five minutes, and tests write records of any time.
+  const configEntries = [{ name: 'retention.ms', value: '-1' }];
+  const topics = [{ topic, numPartitions, configEntries }];
+  await asAdmin(connection, (admin) => admin.createTopics({ topics, waitForLeaders: true }));
 }
 
 /** Resolves once it is gone. */
