@@ -119,8 +119,11 @@ describe.concurrent('a proxy that shares its topic', () => {
     said.push({ since, primary: OTHER });
     looked();
     await keptBack(scene, OTHER);
+    // What it heard is written after it is kept back.
+    const written = async (): Promise<boolean> => (await scene.again()).heard.has(OTHER);
+    await until(written, 'what was heard is written');
     const file = join(rig.data, 'primary-term.json');
-    await rm(file, { force: true });
+    await rm(file);
     await mkdir(file);
     await expect(steps.claim('next')).rejects.toMatchObject({ code: 'EISDIR' });
     expect([choice.said, rig.proxy.primary.isHeld]).toEqual([{ since, primary: OTHER }, true]);
