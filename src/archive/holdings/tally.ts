@@ -124,14 +124,16 @@ async function lookAtOutermost(
     const found = damage.size;
     const unseen = counted.filter((segment) => !seen.has(segment));
     for (let at = 0; at < unseen.length; at += LOOKS_AT_ONCE) {
-      const lookAt = async (segment: SegmentName): Promise<void> => {
-        const fault = faultOf(await look(segment));
+      const group = unseen.slice(at, at + LOOKS_AT_ONCE);
+      const checks = await Promise.all(group.map(look));
+      // In the order of the list, whichever was looked at first: a report is the same each time.
+      for (const [index, segment] of group.entries()) {
+        const fault = faultOf(checks[index]);
         seen.add(segment);
-        if (fault === undefined) return;
+        if (fault === undefined) continue;
         faults.push(fault);
         damage.set(segment, { ...segment, reason: `${fault.object} is ${fault.kind}` });
-      };
-      await Promise.all(unseen.slice(at, at + LOOKS_AT_ONCE).map(lookAt));
+      }
     }
     if (damage.size === found) return { usable, damaged: [...damage.values()], counted };
   }
