@@ -3,36 +3,23 @@ import type { Fork, Undone } from '../record/fork.ts';
 import type { LatestTerm } from '../record/latest-term.ts';
 import type { Position } from '../record/position.ts';
 import { countsSince, type Term } from '../record/term.ts';
-import { WalError } from '../runtime/errors.ts';
 import { Cursor } from '../wal/cursor.ts';
 import type { DurableLog } from '../wal/log-reader.ts';
-import { readIntact, removeChecked, writeChecked } from '../runtime/checked-json.ts';
+import { removeChecked, writeChecked } from '../runtime/checked-json.ts';
+import {
+  type Choice,
+  CHOICE_FILE,
+  held,
+  type Misnamed,
+  misnamedIn,
+  type PrimaryHold,
+  readMeant,
+  settled,
+  switched,
+} from './choice.ts';
 import { leaveBySwitch } from './former-primary.ts';
 import { KnownForks } from './known-forks.ts';
 import { PrimaryTerm } from './primary-term.ts';
-
-/** A hold: from `sinceMs` on nothing is sent to the primary, and of what was sent before everything was answered or given up. */
-export interface PrimaryHold {
-  /** Receive time, epoch ms. */
-  readonly sinceMs: number;
-  /** The end of the log then: nothing after it was ever sent to the primary. */
-  readonly until: Position;
-}
-
-/** What was decided while the proxy ran. Where there is none, the configuration's primary is it. */
-export interface Choice {
-  /** The origin of the primary. */
-  readonly primary: string;
-  /** What it was made the primary in place of: a configuration that names one of these means it. */
-  readonly insteadOf: readonly string[];
-  readonly hold: PrimaryHold | null;
-  /** Where its feed begins, as long as the cursor may not be there yet. */
-  readonly begin: Position | null;
-  /** What the log has still to be told: the primary is one that was behind that log, and has nothing of what this undoes. */
-  readonly fork: Fork | null;
-  /** Since when it is the primary, as long as that may not be written where it stays. */
-  readonly term: Term | null;
-}
 
 /** What a switch begins. */
 export interface NewTerm {
@@ -40,15 +27,6 @@ export interface NewTerm {
   readonly since: number;
   /** What it is to get nothing of. */
   readonly fork?: Fork | undefined;
-}
-
-/** The configuration names another OpenTSDB than the one that is the primary since a switch. */
-export interface Misnamed {
-  /** The origin of the primary. */
-  readonly primary: string;
-  readonly configured: string;
-  /** The primary is held, and what is configured never was one: it may be meant to be the next. */
-  readonly isNext: boolean;
 }
 
 export interface FoundChoice {
@@ -60,8 +38,6 @@ export interface FoundChoice {
   /** Nothing of the log is known to be stored by it. */
   readonly isFresh: boolean;
 }
-
-const FILE = 'primary-choice.json';
 
 /**
  * Which OpenTSDB is the primary, and whether it is held, over restarts: `primary-choice.json` of the data directory. There is
@@ -110,7 +86,7 @@ export class PrimaryChoice {
     primary: string,
     cursor: Cursor,
   ): Promise<PrimaryChoice> {
-    const path = join(dataDirectory, FILE);
+    const path = join(dataDirectory, CHOICE_FILE);
     const configured = new URL(primary).origin;
     const choice = await readMeant(path, configured);
     const forks = await KnownForks.open(dataDirectory);
@@ -123,7 +99,7 @@ export class PrimaryChoice {
   /** What a start with this configuration would find. Changes nothing; throws as `open` does. */
   static async look(dataDirectory: string, primary: string): Promise<FoundChoice> {
     const configured = new URL(primary).origin;
-    const choice = await readMeant(join(dataDirectory, FILE), configured);
+    const choice = await readMeant(join(dataDirectory, CHOICE_FILE), configured);
     const terms = await PrimaryTerm.open(dataDirectory);
     const origin = choice?.primary ?? configured;
     // Opening makes its folder.
@@ -276,69 +252,4 @@ export class PrimaryChoice {
     await writeChecked(this.#path, choice);
     this.#choice = choice;
   }
-}
-
-function held(choice: Choice | undefined, configured: string, hold: PrimaryHold): Choice {
-  return { ...(choice ?? chosen(configured)), hold };
-}
-
-function switched(
-  choice: Choice | undefined,
-  configured: string,
-  { to, ...rest }: { readonly to: string } & Pick<Choice, 'begin' | 'fork' | 'term'>,
-): Choice {
-  const { primary, insteadOf } = choice ?? chosen(configured);
-  const names = new Set([...insteadOf, primary]);
-  names.delete(to);
-  return { primary: to, insteadOf: [...names], hold: null, ...rest };
-}
-
-/** What is still to be said once the cursor is where it belongs; undefined: the configuration says it. */
-function settled(choice: Choice, configured: string): Choice | undefined {
-  const isSaid = choice.hold === null && choice.fork === null;
-  if (isSaid && choice.primary === configured) return undefined;
-  return { ...choice, begin: null, term: null };
-}
-
-/** Whether the configuration may name this one, given the choice. While it is held, nothing goes anywhere: any may be named. */
-function isMeant({ primary, insteadOf, hold }: Choice, configured: string): boolean {
-  return hold !== null || primary === configured || insteadOf.includes(configured);
-}
-
-function misnamedIn(choice: Choice | undefined, configured: string): Misnamed | undefined {
-  if (choice === undefined || choice.primary === configured) return undefined;
-  const { primary, insteadOf, hold } = choice;
-  return { primary, configured, isNext: hold !== null && !insteadOf.includes(configured) };
-}
-
-/** For people: what to do about it. */
-export function tellMisnamed({ primary, configured, isNext }: Misnamed): string {
-  if (!isNext) {
-    return `the primary is ${primary}, and the configuration still names ${configured}: change it`;
-  }
-  return `the primary is ${primary}, which is held, and a release feeds that, though the configuration names ${configured}. If ${configured} was restored from this log since the hold, stop, remove DATA/${FILE}, and start again: it is then fed from where ${primary} stands (docs/RECOVERY.md, A). Else name ${primary}`;
-}
-
-function chosen(primary: string): Choice {
-  return { primary, insteadOf: [], hold: null, begin: null, fork: null, term: null };
-}
-
-async function readMeant(path: string, configured: string): Promise<Choice | undefined> {
-  const read = await readIntact<Partial<Choice>>(path, {
-    lost: 'what the primary is',
-    hint: 'Put it back from a copy. Or make sure that the configuration names the primary in effect, and remove it: a hold ends thereby.',
-  });
-  if (read === undefined) return undefined;
-  // Directories of earlier versions say less.
-  const choice = { ...chosen(configured), ...read };
-  if (isMeant(choice, configured)) return choice;
-  const { primary, insteadOf } = choice;
-  const before = insteadOf.length === 0 ? '' : `, in place of ${insteadOf.join(' and ')}`;
-  throw new WalError(
-    'CONFIG_INVALID',
-    `this data directory feeds ${primary}${before}, and the configuration names ${configured} as the primary`,
-    {
-      hint: `Set primary to ${primary}. If ${configured} is the same OpenTSDB under another address, or a copy of it, remove ${path}: it is then fed from where ${primary} stands.`,
-    },
-  );
 }

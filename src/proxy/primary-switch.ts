@@ -1,4 +1,5 @@
-import { type PrimaryChoice, tellMisnamed } from '../follow/primary-choice.ts';
+import { tellMisnamed } from '../follow/choice.ts';
+import type { PrimaryChoice } from '../follow/primary-choice.ts';
 import type { Primary } from '../follow/primary.ts';
 import type { LaneEnd } from '../record/lane-end.ts';
 import { formatPosition } from '../record/position.ts';

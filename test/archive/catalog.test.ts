@@ -264,8 +264,8 @@ describe('what the listing shows to be wrong', () => {
     await writeFile(join(folder.path, ofLast ?? ''), 'torn');
     const summary = await readSummary(files, { useIndex: true });
     expect(summary.faults).toMatchObject([
-      { kind: 'damaged', object: ofLast, reason: `${ofLast} has 4 bytes instead of 1000` },
       { kind: 'missing', object: ofHour },
+      { kind: 'damaged', object: ofLast, reason: `${ofLast} has 4 bytes instead of 1000` },
     ]);
     expect(summary.lanes.get(laneId(1))?.totals).toMatchObject({ segments: 2, points: 20 });
     const { firstSeq, lastSeq, fromMs, toMs } = segmentAt(2);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Admin } from 'kafkajs';
 import { KafkaConnection } from '../../src/kafka/connection.ts';
+import { until } from './until.ts';
 
 /** kafkajs's own tries, where a test asks a broker once. */
 const RETRIES = 5;
@@ -54,9 +55,6 @@ export async function makeTopic(
 export async function deleteTopic(connection: KafkaConnection, topic: string): Promise<void> {
   await asAdmin(connection, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
-    const deadline = Date.now() + 30_000;
-    while ((await admin.listTopics()).includes(topic)) {
-      if (Date.now() > deadline) throw new Error(`the topic ${topic} does not go away`);
-    }
+    await until(async () => !(await admin.listTopics()).includes(topic), `${topic} is gone`);
   });
 }

@@ -1,7 +1,8 @@
 import type { Config } from '../../config/options.ts';
 import { formatConfig } from '../../config/format.ts';
 import { lookFormer } from '../../follow/former-primary.ts';
-import { PrimaryChoice, tellMisnamed } from '../../follow/primary-choice.ts';
+import { tellMisnamed } from '../../follow/choice.ts';
+import { PrimaryChoice } from '../../follow/primary-choice.ts';
 import { lookFormerTopic } from '../../kafka/former-topic.ts';
 import { explain, WalError } from '../../runtime/errors.ts';
 import { Cursor } from '../../wal/cursor.ts';
