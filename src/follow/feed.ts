@@ -2,7 +2,7 @@ import { PutClient } from '../opentsdb/put-client.ts';
 import { TelnetClient } from '../opentsdb/telnet-client.ts';
 import type { ServerFacts } from '../opentsdb/server-facts.ts';
 import type { Undone } from '../record/fork.ts';
-import type { Position } from '../record/position.ts';
+import { lastBefore, type Position } from '../record/position.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReadableLog } from '../wal/log-reader.ts';
@@ -50,6 +50,8 @@ export interface FeedOptions {
   readonly isContinued: boolean;
   /** Whether someone waits to learn what is stored. Absent: always. */
   readonly isAwaited?: () => boolean;
+  /** A record that is to be delivered once more should it not come to be all right: the cursor stays before it. */
+  readonly openFrom?: () => Position | undefined;
   /** Absent: it is fed whatever it answers through, as by those that end some time. */
   readonly barred?: Barred;
   readonly events: FeedEvents;
@@ -157,7 +159,8 @@ export class Feed {
       isAwaited: options.isAwaited ?? (() => true),
       mayPass: (confirmed) => {
         if (look?.isBlind === true) return undefined;
-        return options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);
+        const to = options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);
+        return lastBefore(to, [options.openFrom?.()]);
       },
       barred: options.barred ?? (() => Promise.resolve(undefined)),
       events: {

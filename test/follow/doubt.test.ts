@@ -58,6 +58,13 @@ class Scene implements AsyncDisposable {
     }
   }
 
+  async pass(seconds: number): Promise<void> {
+    for (let second = 0; second < seconds; second += 1) {
+      this.clock.advance(1_000);
+      await moment();
+    }
+  }
+
   /** Without trouble, for as long as it takes. */
   async calm(isReached: () => boolean): Promise<void> {
     await until(async () => {
@@ -92,6 +99,24 @@ describe.concurrent('while the primary has trouble with some of its storage', ()
     expect([scene.sent('old'), scene.sent('a'), scene.sent('new')]).toEqual([1, 2, 60]);
     expect(rig.proxy.primary.doubt).toBeUndefined();
     expect(await scene.resumes()).toBe(1);
+  });
+
+  test('what it took while it did not tell its errors comes once more', async () => {
+    await using scene = await Scene.start();
+    const { rig } = scene;
+    await rig.put('telnet', line('old', 1));
+    await scene.confirmed();
+    const before = rig.proxy.primary.confirmed;
+    rig.tsd.faults = { statsStatus: 503 };
+    await rig.put('telnet', line('a', 1));
+    await until(() => rig.proxy.primary.doubt !== undefined, 'in doubt');
+    expect(rig.proxy.primary.doubt).toMatchObject({ reason: 'it does not tell its errors' });
+    await scene.pass(30);
+    expect([rig.proxy.primary.state.kind, scene.sent('a')]).toEqual(['live', 1]);
+    expect(rig.proxy.primary.confirmed).toEqual(before);
+    rig.tsd.faults = {};
+    await scene.confirmed();
+    expect([scene.sent('old'), scene.sent('a')]).toEqual([1, 2]);
   });
 
   test('`?sync` is not answered before that', async () => {

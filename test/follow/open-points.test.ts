@@ -145,4 +145,16 @@ describe('confirmation', () => {
     confirmation.noteSteady(0);
     expect(confirmation.check(vitals(2, 0, 1), at(6))).toBe('exceptions');
   });
+
+  test('alarms: errors that are told no more, and what they were before, but not those of another process', () => {
+    const confirmation = new Confirmation(0, at(1));
+    const untold = { startTime: 1, counters: undefined };
+    expect(confirmation.check(untold, at(1))).toBeUndefined();
+    expect(confirmation.check(vitals(1, 5, 0), at(1))).toBeUndefined();
+    for (let look = 0; look < 2; look += 1)
+      expect(confirmation.check(untold, at(5))).toBe('errors untold');
+    expect(confirmation.check(vitals(1, 6, 0), at(5))).toBe('storage errors');
+    expect(confirmation.check({ ...untold, startTime: 2 }, at(5))).toBe('restarted');
+    expect(confirmation.check({ ...untold, startTime: 2 }, at(5))).toBeUndefined();
+  });
 });

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
-import { Rig } from './rig.ts';
+import { isAt, Rig } from './rig.ts';
 
 const moment = (ms = 60): Promise<void> => systemClock.sleep(ms, new AbortController().signal);
 
@@ -13,6 +13,15 @@ async function pass(clock: AdvancingClock, seconds: number): Promise<void> {
     clock.advance(5_000);
     await moment();
   }
+}
+
+/** Lets time pass until it holds: pauses grow while what fails is tried again. */
+async function passUntil(
+  clock: AdvancingClock,
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+): Promise<void> {
+  await until(async () => (await pass(clock, 10), holds()), what);
 }
 
 /** Writes while the primary is away, so that refusals come too late. */
@@ -27,6 +36,32 @@ async function writeDegraded(rig: Rig, ...lines: readonly string[]): Promise<voi
   await rig.tsd.start();
   await until(() => rig.proxy.primary.open.suspects > 0, 'refused');
 }
+
+test('a refusal whose outcome is not durable yet holds back the cursor', async () => {
+  const clock = new AdvancingClock();
+  await using rig = await Rig.start({ clock });
+  await rig.live();
+  await rig.put('http', line('neighbour', 0));
+  await rig.confirmed();
+  rig.tsd.faults = { unknownMetrics: new Set(['x']) };
+  const { primary, writePath } = rig.proxy;
+  let answered = (_isDurable: boolean): void => undefined;
+  // As on a disk that hangs.
+  const logging = vi
+    .spyOn(writePath, 'logRefused')
+    .mockImplementationOnce(() => new Promise((resolve) => (answered = resolve)));
+  const refused = rig.put('http', line('a', 1), line('x', 1));
+  await until(() => logging.mock.calls.length === 1, 'refused');
+  const before = primary.confirmed;
+  await pass(clock, 60);
+  expect(primary.confirmed).toEqual(before);
+  answered(false);
+  expect(await refused).toMatchObject({ kind: 'accepted', refusals: [] });
+  await until(() => primary.open.suspects > 0, 'refused again');
+  await pass(clock, 90);
+  expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1 }] }]);
+  await rig.confirmed();
+});
 
 describe.concurrent('a refusal that comes too late for an error', () => {
   test('is tried for a minute and at least three times, then a dead letter and an outcome record', async () => {
@@ -179,8 +214,7 @@ describe.concurrent('a point that kills the connection', () => {
         30_000,
       );
       expect(await deadLetters(rig)).toEqual([]);
-      for (let at = 0; at < 30 && rig.proxy.primary.open.suspects > 0; at += 1)
-        await pass(clock, 10);
+      await passUntil(clock, () => rig.proxy.primary.open.suspects === 0, 'given up');
       expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }]);
       expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 20 }] }]);
       await rig.live();
@@ -199,7 +233,7 @@ test.concurrent('two points of one backlog that kill the connection are both set
   rig.tsd.faults = { poisonMetrics: new Set(['x']) };
   await rig.put('http', line('x', 1), line('b', 1), line('x', 2), line('c', 1));
   await rig.tsd.start();
-  for (let at = 0; at < 60 && (await deadLetters(rig)).length < 2; at += 1) await pass(clock, 10);
+  await passUntil(clock, async () => (await deadLetters(rig)).length === 2, 'given up');
   expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1) }, { line: line('x', 2) }]);
   await rig.confirmed();
 });
@@ -213,12 +247,13 @@ describe.concurrent('a point that kills the connection and is put besides the lo
     rig.tsd.faults = { poisonValues: new Set(['666']) };
     const others = Array.from({ length: 20 }, (_, at) => line('a', at));
     await rig.put('http', ...others, line('x', 1, '666'));
-    for (let at = 0; at < 60 && (await deadLetters(rig)).length === 0; at += 1)
-      await pass(clock, 10);
+    await passUntil(clock, async () => (await deadLetters(rig)).length > 0, 'given up');
     expect(await deadLetters(rig)).toMatchObject([{ line: line('x', 1, '666') }]);
     await rig.put('http', line('b', 1));
-    await until(() => rig.tsd.points.some(({ metric }) => metric === 'b'), 'delivered');
-    await rig.confirmed();
+    const isThere = (): boolean => rig.tsd.points.some(({ metric }) => metric === 'b');
+    await passUntil(clock, isThere, 'delivered');
+    const { durable } = rig.proxy.wal;
+    await passUntil(clock, () => isAt(rig.proxy.primary.confirmed, durable), 'confirmed');
   });
 });
 

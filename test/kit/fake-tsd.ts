@@ -45,6 +45,8 @@ export interface FakeTsdFaults {
   query?: (query: FakeQuery) => FakeAnswer | undefined;
   /** `/api/config` is not there. */
   noConfig?: boolean;
+  /** `/api/stats` is answered so. */
+  statsStatus?: number;
   /** With which `/api/suggest` answers. */
   suggestStatus?: number;
 }
@@ -253,8 +255,9 @@ export class FakeTsd implements AsyncDisposable {
       sendJson(response, status, suggestMetrics(this.storage, url.searchParams.get('q')));
     } else if (url.pathname === '/api/query') {
       sendJson(response, 200, this.storage.query(url.searchParams));
-    } else if (url.pathname === '/api/stats') sendJson(response, 200, this.#stats());
-    else if (url.pathname === '/api/stats/jvm') {
+    } else if (url.pathname === '/api/stats') {
+      sendJson(response, this.faults.statsStatus ?? 200, this.#stats());
+    } else if (url.pathname === '/api/stats/jvm') {
       sendJson(response, 200, { runtime: { startTime: this.#startTime } });
     } else sendError(response, 404, 'Endpoint not found');
   }

@@ -14,7 +14,7 @@ export interface EarlierProof {
 }
 
 /** Why what was delivered may be lost inside the TSD. */
-export type DoubtReason = 'restarted' | 'storage errors' | 'exceptions';
+export type DoubtReason = 'restarted' | 'storage errors' | 'errors untold' | 'exceptions';
 
 /**
  * Decides when delivered writes count as stored and as confirmed. OpenTSDB's answers mean handled, not stored:
@@ -86,7 +86,12 @@ export class Confirmation {
     this.#baseline = vitals;
     if (before === undefined) return undefined;
     if (vitals.startTime !== before.startTime) return 'restarted';
-    if (vitals.counters === undefined || before.counters === undefined) return undefined;
+    if (before.counters === undefined) return undefined;
+    if (vitals.counters === undefined) {
+      // They move on all the same: the next look compares with what was told last.
+      this.#baseline = before;
+      return 'errors untold';
+    }
     if (vitals.counters.storage !== before.counters.storage) return 'storage errors';
     if (vitals.counters.exceptions === before.counters.exceptions) return undefined;
     const isExcused =

@@ -179,7 +179,7 @@ export class Confirmer {
       const moved = confirmation.check(await readVitals(client), delivery.delivered);
       const alarm = doubt.weigh(moved);
       if (alarm !== undefined) return { kind: 'alarm', alarm };
-      if (moved !== 'storage errors') this.#steadyMs = askedMs;
+      if (moved !== 'storage errors' && moved !== 'errors untold') this.#steadyMs = askedMs;
       return undefined;
     } catch (error) {
       return { kind: 'unreachable', reason: (error as Error).message };

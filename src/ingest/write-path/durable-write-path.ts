@@ -1,5 +1,5 @@
 import type { Control } from '../../record/control.ts';
-import type { Position } from '../../record/position.ts';
+import { comparePositions, type Position } from '../../record/position.ts';
 import type { RefusedPoint } from '../../follow/deliver/logged-point.ts';
 import type { SentBodies } from '../../follow/deliver/sent-bodies.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -71,6 +71,8 @@ export class DurableWritePath implements WritePath {
   readonly #replicating = new TicketQueue();
   readonly #storing = new StoredWaits();
   readonly #known = new KnownRefusals();
+  /** With refusals whose outcome isn't durable. */
+  readonly #refusing = new Set<Ticket>();
   readonly #stall = new StallWatch();
   /** Answers wait for a follower. */
   readonly #waited = new Nudge();
@@ -192,6 +194,13 @@ export class DurableWritePath implements WritePath {
     this.#known.add(position, index);
   }
 
+  /** The first record with a refusal that the log doesn't say yet; undefined: there is none. */
+  get unloggedFrom(): Position | undefined {
+    const refused = [...this.#refusing].flatMap((ticket) => ticket.refused);
+    const positions = refused.map(({ position }) => position);
+    return positions.toSorted(comparePositions).at(0);
+  }
+
   isKnownRefused({ position, index }: RefusedLine): boolean {
     return this.#known.has(position, index);
   }
@@ -265,6 +274,7 @@ export class DurableWritePath implements WritePath {
     if (ticket === undefined) return false;
     this.#known.add(position, index);
     ticket.refuse(point);
+    this.#refusing.add(ticket);
     return true;
   }
 
@@ -288,7 +298,8 @@ export class DurableWritePath implements WritePath {
   }
 
   async #answerRefused(ticket: Ticket): Promise<void> {
-    if (!(await this.logRefused(ticket.refused))) this.#forgetRefused(ticket);
+    if (await this.logRefused(ticket.refused)) this.#refusing.delete(ticket);
+    else this.#forgetRefused(ticket);
     ticket.accept();
   }
 
@@ -298,6 +309,7 @@ export class DurableWritePath implements WritePath {
     if (refused.length === 0) return;
     for (const { position, index } of refused) this.#known.remove(position, index);
     ticket.forgetRefused();
+    this.#refusing.delete(ticket);
     this.#options.onUnlogged();
   }
 }

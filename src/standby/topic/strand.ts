@@ -15,8 +15,8 @@ export class Strand {
   readonly partition: number;
   readonly lane: string | undefined;
   readonly reads: PartitionReads;
-  readonly isCut: boolean;
   readonly fromOffset: number;
+  #isCut: boolean;
   #reachedMs = -Infinity;
   #messages = 0;
   #records = 0;
@@ -25,8 +25,18 @@ export class Strand {
     this.partition = partition;
     this.lane = lane;
     this.reads = reads;
-    this.isCut = isCut;
+    this.#isCut = isCut;
     this.fromOffset = reads.position;
+  }
+
+  /** Older messages than those that it shows were there once. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  /** Messages that it was to show are gone. */
+  cut(): void {
+    this.#isCut = true;
   }
 
   /** The latest receive time that was read, epoch ms. */

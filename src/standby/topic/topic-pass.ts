@@ -1,5 +1,6 @@
 import type { Fork } from '../../record/fork.ts';
 import { endedBy, forksIn } from '../../record/lane-control.ts';
+import type { LaneFrame } from '../../record/lane-frame.ts';
 import type { TopicFrame, TopicRead } from '../../record/topic-read.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { ActiveLanes } from './active-lanes.ts';
@@ -25,8 +26,8 @@ export interface TopicPassOptions {
   readonly strands: readonly Strand[];
   /** What is known of lanes by passes before. */
   readonly lanes: ReadonlyMap<string, LaneMemory>;
-  /** Whether lanes may begin anywhere. */
-  readonly isAnyBeginningRight: boolean;
+  /** Of what was received up to then lanes may begin anywhere, epoch ms; -Infinity: of nothing. */
+  readonly beganOldestMs: number;
   /** Told of all that is read. */
   readonly seen: SeenLanes;
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
@@ -176,7 +177,7 @@ export class TopicPass {
     const end = this.#ends.get(lane.lane);
     const next = end && this.#lanes.get(end.next);
     if (end === undefined || next === undefined || next.readSeq <= end.nextSeq) return 'done';
-    return this.#pass(lane, end.lastSeq);
+    return this.#missing(lane, end.lastSeq);
   }
 
   /** Where nobody waits for anything, it is still told how far all is complete. */
@@ -192,7 +193,8 @@ export class TopicPass {
   }
 
   #give(lane: LaneQueue, limitMs: number): PassRead | undefined {
-    if (!lane.isEntered && lane.head !== undefined) lane.enter(lane.head, this.#beginningOf(lane));
+    if (!lane.isEntered && lane.head !== undefined)
+      lane.enter(lane.head, this.#beginningOf(lane, lane.head));
     const { missingTo } = lane;
     if (missingTo !== undefined) return this.#missing(lane, missingTo);
     const frame = lane.give(limitMs);
@@ -271,6 +273,7 @@ export class TopicPass {
 
   /** Messages that were to be read are gone. */
   #cut(strand: Strand): void {
+    strand.cut();
     for (const lane of this.#lanes.values()) if (lane.strand === strand) lane.isCut = true;
   }
 
@@ -301,22 +304,24 @@ export class TopicPass {
     this.#hold(lane, { sinceMs: wanted.firstReceivedAt, partition, offset });
   }
 
-  /** Of a lane that the place doesn't know it isn't known what is contained of it. */
+  /** Of a lane that the place doesn't know, and of which nothing was seen, it isn't known what is contained of it. */
   #lookForEnd(name: string, end: KnownEnd): void {
-    if ((this.#options.place.lanes.get(name)?.seq ?? 0) === 0) return;
-    const lane = this.#laneOf(name);
+    const isPlaced = (this.#options.place.lanes.get(name)?.seq ?? 0) > 0;
+    const lane = this.#lanes.get(name) ?? (isPlaced ? this.#laneOf(name) : undefined);
+    if (lane?.isEntered !== true) return;
     if (lane.seq < end.lastSeq) this.#unfinished.add(lane, end);
   }
 
   /** What is read apart may come first, though it is after what the others' reading has of the lane. */
   #enter(lane: LaneQueue, strand: Strand, frame: TopicFrame): void {
-    const beginning = this.#beginningOf(lane);
+    const beginning = this.#beginningOf(lane, frame);
     const isFirst = strand.lane === undefined || frame.firstReceivedAt <= beginning.sinceMs;
     if (isFirst) lane.enter(frame, beginning);
   }
 
-  #beginningOf({ lane }: LaneQueue): LaneBeginning {
-    const { place, lanes, isAnyBeginningRight: isAnyRight } = this.#options;
+  #beginningOf({ lane }: LaneQueue, first: LaneFrame): LaneBeginning {
+    const { place, lanes, beganOldestMs } = this.#options;
+    const isAnyRight = first.firstReceivedAt <= beganOldestMs;
     const at = place.lanes.get(lane);
     const sinceMs = at === undefined ? (place.sinceMs ?? -Infinity) : at.receivedAt - 1;
     return { sinceMs, highSeq: lanes.get(lane)?.highSeq ?? 0, isAnyRight };

@@ -24,12 +24,17 @@ function sourceOf(isAnyBeginningRight = false, beganOldestMs?: number): TopicSou
   });
 }
 
+/** Retention drops what is before the message at this offset. */
+function take(partition: number, low: number): void {
+  const taken = topic.partitions[partition];
+  if (taken !== undefined) taken.low = low;
+}
+
 describe('lanes of a topic, some of which begin, end or are cut off,', () => {
   test('may begin anywhere at the first start only: later, what retention took of new ones is missed', async () => {
     topic.send(0, frameOf('a', 1, [at(1_000, 'a1'), closed(1_000)]));
     for (let n = 1; n <= 9; n += 1) topic.send(1, frameOf('b', n, [at(n * 100_000, `b${n}`)]));
-    const [, second] = topic.partitions;
-    if (second !== undefined) second.low = 5;
+    take(1, 5);
     const lanes = new Map([['a', { ordinal: 1, seq: 2, receivedAt: START_MS + 1_000 }]]);
     const source = sourceOf(true);
     await source.seek({ sinceMs: null, latestMs: START_MS + 1_000, lanes });
@@ -39,8 +44,7 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
   test('may begin anywhere until what was received up to the first start is contained', async () => {
     topic.send(0, frameOf('a', 1, [at(1_000, 'a1'), closed(1_000)]));
     for (let n = 1; n <= 9; n += 1) topic.send(1, frameOf('b', n, [at(n * 100_000, `b${n}`)]));
-    const [, second] = topic.partitions;
-    if (second !== undefined) second.low = 5;
+    take(1, 5);
     const lanes = new Map([['a', { ordinal: 1, seq: 2, receivedAt: START_MS + 1_000 }]]);
     const place = { sinceMs: null, latestMs: START_MS + 1_000, lanes };
     const caughtUp = sourceOf(true, START_MS + 999);
@@ -49,6 +53,57 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     const source = sourceOf(false, START_MS + 900_000);
     await source.seek(place);
     expect(namesOf(await readAll(source))).toEqual(['b6', 'b7', 'b8', 'b9']);
+  });
+
+  test('may not begin anywhere after the first start, though it still runs', async () => {
+    const source = sourceOf(true);
+    await source.seek(beginningAt(null));
+    for (let n = 1; n <= 9; n += 1) topic.send(0, frameOf('b', n, [at(n * 1_000, `b${n}`)]));
+    take(0, 5);
+    await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+  });
+
+  test('lack the end of one that began after the reading did, and never reached the topic whole', async () => {
+    const source = sourceOf();
+    await source.seek(beginningAt(null));
+    topic.send(0, frameOf('a', 1, [opened(0, null), at(1_000, 'a1'), at(2_000, 'a2')]));
+    clock.pass(2_000);
+    expect(namesOf(await readAll(source))).toEqual(['a1', 'a2']);
+    clock.pass(30_000);
+    expect(namesOf(await readAll(source))).toEqual([]);
+    topic.send(0, frameOf('b', 1, [opened(33_000, { lane: 'a', lastSeq: 6 })]));
+    topic.send(0, frameOf('b', 2, [at(34_000, 'b34')]));
+    expect(namesOf(await readAll(source))).toEqual(['hole a/4-6', 'b34']);
+  });
+
+  test.each([0, 1])(
+    'are not passed where retention took the end of one while nothing was read (%i)',
+    async (partition) => {
+      const source = sourceOf();
+      await source.seek(beginningAt(null));
+      topic.send(0, frameOf('a', 1, [opened(0, null), at(1_000, 'a1'), at(2_000, 'a2')]));
+      clock.pass(2_000);
+      await readAll(source);
+      topic.send(0, frameOf('a', 4, [at(3_000, 'a3'), at(4_000, 'a4'), closed(5_000)]));
+      take(0, 2);
+      topic.send(partition, frameOf('b', 1, [opened(6_000, { lane: 'a', lastSeq: 6 })]));
+      for (let n = 2; n <= 60; n += 1)
+        topic.send(partition, frameOf('b', n, [at(6_000 + n * 1_000, `b${n}`)]));
+      clock.pass(100_000);
+      await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
+    },
+  );
+
+  test('are not passed where retention took the beginning of one while nothing was read', async () => {
+    const source = sourceOf();
+    await source.seek(beginningAt(null));
+    topic.send(0, frameOf('a', 1, [opened(0, null), at(1_000, 'a1')]));
+    await readAll(source);
+    topic.send(0, frameOf('b', 1, [opened(40_000, null), at(40_500, 'b1')]));
+    take(0, 2);
+    topic.send(0, frameOf('b', 3, [at(41_000, 'b2')]));
+    clock.pass(100_000);
+    await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
   });
 
   test('are missed where nothing of one is left, and another tells how far it went', async () => {
@@ -62,9 +117,8 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     topic.send(1, frameOf('b', 2, [at(6, 'b6')]));
     expect(namesOf(await readAll(source))).toEqual(['hole a/3-4', 'b6']);
     // It may be what retention took.
-    const [first] = topic.partitions;
     for (let n = 1; n <= 9; n += 1) topic.send(0, frameOf('c', n, [at(n, `c${n}`)]));
-    if (first !== undefined) first.low = 5;
+    take(0, 5);
     await source.seek({ sinceMs: START_MS + 2, latestMs: START_MS + 2, lanes });
     await expect(readAll(source)).rejects.toMatchObject({ code: 'STANDBY_OVERTAKEN' });
   });
