@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { systemClock, untilAborted } from '../../src/runtime/clock.ts';
 import { AdvancingClock } from '../kit/advancing-clock.ts';
 import { deadLetters, line, outcomes } from './evidence.ts';
 import { until } from '../kit/until.ts';
@@ -45,17 +45,17 @@ test('a refusal whose outcome is not durable yet holds back the cursor', async (
   await rig.confirmed();
   rig.tsd.faults = { unknownMetrics: new Set(['x']) };
   const { primary, writePath } = rig.proxy;
-  let answered = (_isDurable: boolean): void => undefined;
+  const disk = new AbortController();
   // As on a disk that hangs.
   const logging = vi
     .spyOn(writePath, 'logRefused')
-    .mockImplementationOnce(() => new Promise((resolve) => (answered = resolve)));
+    .mockImplementationOnce(async () => (await untilAborted(disk.signal), false));
   const refused = rig.put('http', line('a', 1), line('x', 1));
   await until(() => logging.mock.calls.length === 1, 'refused');
   const before = primary.confirmed;
   await pass(clock, 60);
   expect(primary.confirmed).toEqual(before);
-  answered(false);
+  disk.abort();
   expect(await refused).toMatchObject({ kind: 'accepted', refusals: [] });
   await until(() => primary.open.suspects > 0, 'refused again');
   await pass(clock, 90);
