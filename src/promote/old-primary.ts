@@ -1,6 +1,6 @@
 import { formatInstant } from '../runtime/instant.ts';
 import type { PromoteEvent } from './promote-event.ts';
-import type { ProxyView } from './promote-views.ts';
+import type { ProxyView, StandbyView } from './promote-views.ts';
 
 /** The clock here and those of the proxies may differ, and an age is told to a second or a few. */
 const SPARE_MS = 60_000;
@@ -16,6 +16,26 @@ export function storedToOf(
   return new Map(known.map(([address, ms]) => [address, Math.floor(ms / 1_000) * 1_000]));
 }
 
+/** Beyond that a lane of a named proxy may be gone from its log. */
+const AWAY_MS_MAX = 86_400_000;
+
+/**
+ * Whether a lane of the last day that nothing has ended belongs to no named proxy: what that received before it was away, its primary may not
+ * store.
+ */
+export function isAnyAway(
+  { lanes, seen }: Pick<StandbyView, 'lanes' | 'seen'>,
+  proxies: readonly ProxyView[],
+): boolean {
+  const received = [...lanes, ...seen.lanes.map((one) => [one.lane, one.receivedMs] as const)];
+  const latestMs = Math.max(...received.map(([, ms]) => ms));
+  const over = new Set(seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane));
+  return received.some(([lane, ms]) => {
+    const isOwn = over.has(lane) || proxies.some(({ own }) => own.has(lane));
+    return !isOwn && ms > latestMs - AWAY_MS_MAX;
+  });
+}
+
 /** A proxy that was held. */
 interface HeldOne {
   readonly before: string;
@@ -23,7 +43,7 @@ interface HeldOne {
   readonly storedToMs: number | undefined;
 }
 
-/** What is known of the old primary, should it become a standby. `isAll`: no proxy was switched by an earlier run. */
+/** What is known of the old primary, should it become a standby. `isAll`: no proxy was away, or switched by an earlier run. */
 export function beforeOf(
   held: readonly HeldOne[],
   { isAll, isUndone }: { readonly isAll: boolean; readonly isUndone: boolean },

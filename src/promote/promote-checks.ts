@@ -1,3 +1,4 @@
+import { isForgotten, type LaneEnd } from '../record/lane-end.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
 import {
@@ -144,6 +145,7 @@ function proxyProblems(
       `the standby has met nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
     );
   }
+  for (const { address, lanes } of proxies) problems.push(...passedLanes(standby, address, lanes));
   for (const lane of runningLanes(standby)) {
     if (proxies.some(({ own }) => own.has(lane))) continue;
     problems.push(
@@ -151,6 +153,27 @@ function proxyProblems(
     );
   }
   return problems;
+}
+
+/**
+ * Of lanes that have ended nothing may come any more: where the begin of the standby lies between their end and that of the next one, only
+ * its proxy knows whether what it received then came before.
+ */
+function passedLanes(
+  { lanes: contained, seen, allUpToMs }: StandbyView,
+  address: string,
+  lanes: readonly LaneEnd[],
+): string[] {
+  if (allUpToMs === null) return [];
+  const latestMs = Math.max(allUpToMs, ...contained.values());
+  const passed = lanes.slice(0, -1).filter(({ lane, receivedBy }) => {
+    const isMet = contained.has(lane) || seen.lanes.some((one) => one.lane === lane);
+    return !isMet && receivedBy > allUpToMs && !isForgotten(receivedBy, latestMs);
+  });
+  return passed.map(
+    ({ lane, receivedBy }) =>
+      `the standby, which reads what was received since ${formatInstant(allUpToMs)}, has met nothing of lane ${lane}, after which proxy ${address} was started at ${formatInstant(receivedBy)}: begin with another --state, and a --begin before the proxy was away`,
+  );
 }
 
 /** Of which the target contains something of the last moments, or that were seen to say something then; none that has ended. */

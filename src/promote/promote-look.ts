@@ -140,6 +140,8 @@ async function laterOf(
 const LOST =
   ' One that is lost while proxies are held: docs/PROMOTE.md, The standby is lost on the way.';
 
+const AWAY = ' One that is down: docs/PROMOTE.md, A proxy that was away.';
+
 async function view<V>(
   admin: Admin,
   parse: (address: string, status: unknown) => V | undefined,
@@ -150,7 +152,7 @@ async function view<V>(
   if (answer.kind !== 'answered') {
     throw refused(
       `${what} ${address}: ${answer.reason}`,
-      `Name the --admin address of the ${what}.${what === 'standby' ? LOST : ''}`,
+      `Name the --admin address of the ${what}.${what === 'standby' ? LOST : AWAY}`,
     );
   }
   const seen = parse(address, answer.value);

@@ -8,7 +8,7 @@ import type { Admin } from '../admin/admin-client.ts';
 import { type AsOf, type Cut, cutOf, forkAsOf } from './as-of.ts';
 import { drainStandby, proofOf, type Wanted } from './drain-standby.ts';
 import { termsOfOthers } from './new-primary.ts';
-import { beforeOf } from './old-primary.ts';
+import { beforeOf, isAnyAway } from './old-primary.ts';
 import { type Looked, lookAtAll, refused } from './promote-look.ts';
 import type { PromoteEvent } from './promote-event.ts';
 import { type DrainView, proxyView } from './promote-views.ts';
@@ -99,7 +99,8 @@ export class Promotion {
     const switched = { to: target, contained, since, ...(fork && { fork }) };
     await this.#switch(held, switched, isAnySwitched);
     await this.#untilLive(target);
-    const before = beforeOf(held, { isAll: !isAnySwitched, isUndone: asOf !== undefined });
+    const isAll = !isAnySwitched && !isAnyAway(seen, views);
+    const before = beforeOf(held, { isAll, isUndone: asOf !== undefined });
     tell({ event: 'done', target, standby: standby.address, before });
   }
 

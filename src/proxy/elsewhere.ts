@@ -45,7 +45,7 @@ export class Elsewhere {
 export function tellFormer(former: FormerPrimary, primary: string, data: string): string {
   const { primary: before, position, until } = former;
   const since =
-    until === undefined ? '' : `, so all that is received from ${formatInstant(until)} on`;
+    until === undefined ? '' : `, with all that is received from ${formatInstant(until)} on`;
   const note = formerPrimary(data);
   const told = note.tell(former, {
     named: primary,

@@ -201,7 +201,7 @@ describe('a start with another primary', () => {
     expect(values()).not.toContain('1');
     await expect.poll(() => rig.proxy.elsewhere.troubles).toHaveLength(1);
     const [told = ''] = rig.proxy.elsewhere.troubles;
-    const fedFrom = Date.parse(/so all that is received from (\S+) on,/.exec(told)?.[1] ?? '');
+    const fedFrom = Date.parse(/with all that is received from (\S+) on,/.exec(told)?.[1] ?? '');
     expect(fedFrom).toBeGreaterThanOrEqual(stoppedAt);
     expect(fedFrom).toBeLessThanOrEqual(startedAt);
     const removed = /stop, remove (\S+) and (\S+), and start/.exec(told)?.slice(1) ?? [];

@@ -37,6 +37,11 @@ describe('what a promotion tells of the old primary', () => {
       'one of them does not tell',
       (scene: PromoteScene) => (scene.b.unconfirmedSeconds = undefined),
     ],
+    [
+      'a proxy was away, and its lane was ended by nothing',
+      ({ standby }: PromoteScene) =>
+        standby.lanes.set('c'.repeat(16), { seq: 9, receivedAt: -60_000 }),
+    ],
     ['they had different ones', (scene: PromoteScene) => (scene.b.primary = 'http://slip:4242')],
   ])('is no time where %s', async (_what, make) => {
     const scene = new PromoteScene();

@@ -38,3 +38,22 @@ test('a promotion says where to read on when the standby is away, as it may be f
     hint: expect.stringContaining('The standby is lost on the way') as string,
   });
 });
+
+describe('a promotion of a standby that was begun with a time', () => {
+  test.each([
+    ['is refused before anything is held while it lacks a lane whose proxy was away then', 1_999],
+    ['is made where the next lane had begun by then', 2_000],
+  ])('%s', async (_what, allUpTo) => {
+    const { a, standby } = scene;
+    standby.doubt = null;
+    standby.allUpTo = allUpTo;
+    const lane = 'c'.repeat(16);
+    a.before.push({ lane, ordinal: 1, firstSeq: 1, seq: 9, receivedBy: 2_000 });
+    if (allUpTo === 2_000) return scene.promote();
+    await expect(scene.promote()).rejects.toMatchObject({
+      code: 'PROMOTE_REFUSED',
+      message: expect.stringContaining(`has met nothing of lane ${lane}`) as string,
+    });
+    expect(a.asked).not.toContain('/primary/hold');
+  });
+});

@@ -137,8 +137,11 @@ function formatInfo(info: Info): string {
 }
 
 /** Where a hole makes `safe` of a restore another moment than the safe time; that goes by names, and is refused for what is damaged. */
-function formatSafeTarget({ safeTime, safeTarget, state }: Info): string[] {
+function formatSafeTarget({ safeTime, safeTarget, state, holes }: Info): string[] {
   if (safeTime === null || safeTarget === safeTime) return [];
+  if (safeTarget === null && holes.length === 0) {
+    return ['  nothing is archived yet: an archiver brings the first within a minute or so'];
+  }
   const means = safeTarget === null ? 'nothing' : `the state of ${safeTarget}`;
   const to = state === 'damaged' && safeTarget !== null ? safeTarget : 'safe';
   return [

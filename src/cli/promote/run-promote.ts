@@ -19,19 +19,25 @@ export interface PromoteFlags {
 }
 
 const TELL_MS = 1_000;
+/** People are told the same as before so often. */
+const TELL_AGAIN_MS = 10_000;
 
 /** Throws PROMOTE_REFUSED, PROMOTE_UNFINISHED. */
 export async function runPromote(flags: PromoteFlags, print: Print = printToStdout): Promise<void> {
   using stop = listenForStop();
   const isJson = flags.json === true;
   let toldMs = -Infinity;
+  let told = '';
   const tell = (event: PromoteEvent): void => {
+    const line = isJson ? promoteEventAsJson(event) : describePromoteEvent(event);
     if (event.event === 'draining') {
       const nowMs = systemClock.monotonicMs();
-      if (nowMs - toldMs < TELL_MS) return;
+      const isSame = !isJson && line === told;
+      if (nowMs - toldMs < (isSame ? TELL_AGAIN_MS : TELL_MS)) return;
       toldMs = nowMs;
     }
-    void print(`${isJson ? promoteEventAsJson(event) : describePromoteEvent(event)}\n`);
+    told = line;
+    void print(`${line}\n`);
   };
   const promotion = new Promotion({
     standby: adminAt('--standby', flags.standby),

@@ -26,14 +26,14 @@ const segment = (minute: number): SegmentName => ({
   toMs: START + minute * 60_000,
 });
 
-/** Three minutes of a lane. */
-async function repository(): Promise<TempDirectory> {
+/** Three minutes of a lane, unless told otherwise. */
+async function repository(minutes: readonly number[] = [1, 2, 3]): Promise<TempDirectory> {
   const folder = await tempDirectory('info');
   const store = hastyStore(folder.path);
   await createRepository(folder.path, START, store);
   const begin = { lane: LANE, ordinal: 1, firstSeq: 1, openedAt: START, previous: null };
   await putBegin(store, { ...begin, reason: 'start', disputed: null, host: 'tsdb-1' });
-  for (const minute of [1, 2, 3]) await putSegment(store, segment(minute));
+  for (const minute of minutes) await putSegment(store, segment(minute));
   return folder;
 }
 
@@ -57,6 +57,14 @@ test('info tells the safe time from what `restore --to safe` brings back, where 
   expect(text).toContain('`restore --to safe` brings back the state of 2025-06-01T12:00:59.999Z,');
   await rm(join(folder.path, formatSidecarName(segment(1))));
   expect((await show(folder.path)).text).toContain('brings back nothing, before the first hole');
+});
+
+test('info tells of no hole in a repository that is new', async () => {
+  await using folder = await repository([]);
+  const { code, text } = await show(folder.path);
+  expect(code).toBe(0);
+  expect(text).toContain('nothing is archived yet');
+  expect(text).not.toContain('--to safe');
 });
 
 test('info tells of a safe time that the clock of a proxy has set ahead of this one', async () => {

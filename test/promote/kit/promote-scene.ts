@@ -3,6 +3,7 @@ import type { AsOf } from '../../../src/promote/as-of.ts';
 import { Promotion } from '../../../src/promote/promote.ts';
 import type { PromoteEvent } from '../../../src/promote/promote-event.ts';
 import type { Fork } from '../../../src/record/fork.ts';
+import type { LaneEnd } from '../../../src/record/lane-end.ts';
 import type { Term } from '../../../src/record/term.ts';
 import { AdvancingClock } from '../../kit/advancing-clock.ts';
 
@@ -67,6 +68,8 @@ export class FakeProxy extends FakeAdmin {
   /** When the processes that it reaches at the new primary's address were started. */
   startedAt: readonly string[] = [];
   readonly lane: string;
+  /** Lanes of its log that have ended. */
+  readonly before: LaneEnd[] = [];
   /** Lanes that it has opened since it is held. */
   readonly later: string[] = [];
 
@@ -107,7 +110,7 @@ export class FakeProxy extends FakeAdmin {
       since: this.since ?? null,
       heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
       fencedBy: this.fencedBy ?? null,
-      lanes: [{ lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
+      lanes: [...this.before, { lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
     };
     if (path !== '/status') return primary;
     return {
@@ -141,6 +144,8 @@ export class FakeStandby extends FakeAdmin {
     [];
   /** Undefined: it tells nothing of that. */
   hasLooked: boolean | undefined = true;
+  /** What was received up to then it contains, epoch ms. */
+  allUpTo: number | null = null;
   /** How often a drain is asked for until it is over. */
   drains = 3;
   sentToMs = 500;
@@ -174,6 +179,7 @@ export class FakeStandby extends FakeAdmin {
         delaySeconds: 0,
         stopAt: null,
         contains: {
+          allUpTo: textOf(this.allUpTo),
           lanes: this.#list().map(({ receivedAt, ...one }) => {
             return Object.assign(one, { receivedAt: new Date(receivedAt).toISOString() });
           }),
