@@ -24,15 +24,16 @@ const AWAY_MS_MAX = 86_400_000;
  * store.
  */
 export function isAnyAway(
-  { lanes, seen }: Pick<StandbyView, 'lanes' | 'seen'>,
+  { lanes, ended, seen }: Pick<StandbyView, 'lanes' | 'ended' | 'seen'>,
   proxies: readonly ProxyView[],
 ): boolean {
   const received = [...lanes, ...seen.lanes.map((one) => [one.lane, one.receivedMs] as const)];
   const latestMs = Math.max(...received.map(([, ms]) => ms));
-  const over = new Set(seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane));
+  const over = seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane);
+  const known = new Set([...ended, ...over]);
   return received.some(([lane, ms]) => {
-    const isOwn = over.has(lane) || proxies.some(({ own }) => own.has(lane));
-    return !isOwn && ms > latestMs - AWAY_MS_MAX;
+    const isKnown = known.has(lane) || proxies.some(({ own }) => own.has(lane));
+    return !isKnown && ms > latestMs - AWAY_MS_MAX;
   });
 }
 

@@ -145,7 +145,8 @@ function proxyProblems(
       `the standby has met nothing of lane ${last.lane}, which proxy ${proxy.address} writes: it follows another log, or the lane has only just begun`,
     );
   }
-  for (const { address, lanes } of proxies) problems.push(...passedLanes(standby, address, lanes));
+  for (const { address, lanes } of proxies)
+    problems.push(...passedLanes(standby, address, { lanes, asOf }));
   for (const lane of runningLanes(standby)) {
     if (proxies.some(({ own }) => own.has(lane))) continue;
     problems.push(
@@ -162,11 +163,13 @@ function proxyProblems(
 function passedLanes(
   { lanes: contained, seen, allUpToMs }: StandbyView,
   address: string,
-  lanes: readonly LaneEnd[],
+  { lanes, asOf }: { readonly lanes: readonly LaneEnd[]; readonly asOf: AsOf | undefined },
 ): string[] {
-  if (allUpToMs === null) return [];
+  if (allUpToMs === null || (asOf !== undefined && asOf.ms <= allUpToMs)) return [];
   const latestMs = Math.max(allUpToMs, ...contained.values());
-  const passed = lanes.slice(0, -1).filter(({ lane, receivedBy }) => {
+  // Of several workers those of one come after another's.
+  const ended = lanes.filter(({ ordinal }, index) => (lanes[index + 1]?.ordinal ?? 0) > ordinal);
+  const passed = ended.filter(({ lane, receivedBy }) => {
     const isMet = contained.has(lane) || seen.lanes.some((one) => one.lane === lane);
     return !isMet && receivedBy > allUpToMs && !isForgotten(receivedBy, latestMs);
   });

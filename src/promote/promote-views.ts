@@ -61,6 +61,8 @@ export interface StandbyView {
   readonly allUpToMs: number | null;
   /** By lane, when the last record of it that the target contains was received, epoch ms. */
   readonly lanes: ReadonlyMap<string, number>;
+  /** Those that are known to have ended. */
+  readonly ended: ReadonlySet<string>;
   readonly seen: SeenView;
   readonly deadLetters: number;
   readonly holes: number;
@@ -151,6 +153,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     const { lane, receivedAt } = fieldsOf(one);
     return [String(lane), Date.parse(String(receivedAt))] as const;
   });
+  const ended = (lanes as readonly unknown[]).filter((one) => fieldsOf(one)['ended'] === true);
   const { stopAt, sentTo, holes } = fields;
   return {
     address,
@@ -171,6 +174,7 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     forks: textsOf(fields['forks']) ?? [],
     allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),
+    ended: new Set(ended.map((one) => String(fieldsOf(one)['lane']))),
     seen: seenView(fields['seen']),
     deadLetters: Number(fields['deadLetters']),
     holes: Array.isArray(holes) ? holes.length : 0,

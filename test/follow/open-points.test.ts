@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Confirmation } from '../../src/follow/prove/confirmation.ts';
+import { Confirmation, type Vitals } from '../../src/follow/prove/confirmation.ts';
 import { Suspects } from '../../src/follow/deliver/suspects.ts';
 import type { Position } from '../../src/record/position.ts';
 
@@ -146,15 +146,24 @@ describe('confirmation', () => {
     expect(confirmation.check(vitals(2, 0, 1), at(6))).toBe('exceptions');
   });
 
-  test('alarms: errors that are told no more, and what they were before, but not those of another process', () => {
+  test('compares errors that are not told with what was told last, but not those of another process', () => {
     const confirmation = new Confirmation(0, at(1));
     const untold = { startTime: 1, counters: undefined };
-    expect(confirmation.check(untold, at(1))).toBeUndefined();
-    expect(confirmation.check(vitals(1, 5, 0), at(1))).toBeUndefined();
-    for (let look = 0; look < 2; look += 1)
-      expect(confirmation.check(untold, at(5))).toBe('errors untold');
-    expect(confirmation.check(vitals(1, 6, 0), at(5))).toBe('storage errors');
-    expect(confirmation.check({ ...untold, startTime: 2 }, at(5))).toBe('restarted');
-    expect(confirmation.check({ ...untold, startTime: 2 }, at(5))).toBeUndefined();
+    const look = (found: Vitals): unknown => [
+      confirmation.check(found, at(5)),
+      confirmation.isUntold,
+    ];
+    expect(look(untold)).toEqual([undefined, false]);
+    expect(look(vitals(1, 5, 0))).toEqual([undefined, false]);
+    for (let n = 0; n < 2; n += 1) expect(look(untold)).toEqual([undefined, true]);
+    expect(look(vitals(1, 5, 0))).toEqual([undefined, false]);
+    expect(look(untold)).toEqual([undefined, true]);
+    expect(look(vitals(1, 6, 0))).toEqual(['storage errors', false]);
+    expect(look({ ...untold, startTime: 2 })).toEqual(['restarted', false]);
+    expect(look({ ...untold, startTime: 2 })).toEqual([undefined, false]);
+    expect(look(vitals(2, 3, 0))).toEqual([undefined, false]);
+    expect(look({ ...untold, startTime: 2 })).toEqual([undefined, true]);
+    confirmation.goOnUntold();
+    expect(look({ ...untold, startTime: 2 })).toEqual([undefined, false]);
   });
 });

@@ -58,7 +58,7 @@ test('a refusal whose outcome is not durable yet holds back the cursor', async (
   disk.abort();
   expect(await refused).toMatchObject({ kind: 'accepted', refusals: [] });
   await until(() => primary.open.suspects > 0, 'refused again');
-  await pass(clock, 90);
+  await passUntil(clock, () => primary.open.suspects === 0, 'given up');
   expect(await outcomes(rig)).toMatchObject([{ refused: [{ index: 1 }] }]);
   await rig.confirmed();
 });

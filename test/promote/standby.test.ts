@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { NEW, OLD, PromoteScene, SILENT } from './kit/promote-scene.ts';
+import { AS_OF, NEW, OLD, PromoteScene, SILENT } from './kit/promote-scene.ts';
 
 let scene: PromoteScene;
 
@@ -40,20 +40,28 @@ test('a promotion says where to read on when the standby is away, as it may be f
 });
 
 describe('a promotion of a standby that was begun with a time', () => {
-  test.each([
-    ['is refused before anything is held while it lacks a lane whose proxy was away then', 1_999],
-    ['is made where the next lane had begun by then', 2_000],
-  ])('%s', async (_what, allUpTo) => {
-    const { a, standby } = scene;
-    standby.doubt = null;
-    standby.allUpTo = allUpTo;
-    const lane = 'c'.repeat(16);
-    a.before.push({ lane, ordinal: 1, firstSeq: 1, seq: 9, receivedBy: 2_000 });
-    if (allUpTo === 2_000) return scene.promote();
+  const lane = 'c'.repeat(16);
+
+  beforeEach(() => {
+    scene.standby.doubt = null;
+    scene.a.before.push({ lane, ordinal: 1, firstSeq: 1, seq: 9, receivedBy: 2_000 });
+  });
+
+  test('is refused before anything is held while it lacks a lane whose proxy was away then', async () => {
+    scene.standby.allUpTo = 1_999;
     await expect(scene.promote()).rejects.toMatchObject({
       code: 'PROMOTE_REFUSED',
       message: expect.stringContaining(`has met nothing of lane ${lane}`) as string,
     });
-    expect(a.asked).not.toContain('/primary/hold');
+    expect(scene.a.asked).not.toContain('/primary/hold');
+  });
+
+  test.each([
+    ['where the next lane had begun by then', 2_000, undefined],
+    ['as of that time', AS_OF.ms, AS_OF],
+  ])('is made %s', async (_what, allUpTo, asOf) => {
+    scene.standby.allUpTo = allUpTo;
+    await scene.promote({ ...(asOf && { asOf }) });
+    expect(scene.stands).toEqual([NEW, NEW]);
   });
 });

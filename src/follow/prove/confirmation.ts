@@ -14,7 +14,7 @@ export interface EarlierProof {
 }
 
 /** Why what was delivered may be lost inside the TSD. */
-export type DoubtReason = 'restarted' | 'storage errors' | 'errors untold' | 'exceptions';
+export type DoubtReason = 'restarted' | 'storage errors' | 'exceptions' | 'errors untold';
 
 /**
  * Decides when delivered writes count as stored and as confirmed. OpenTSDB's answers mean handled, not stored:
@@ -37,6 +37,7 @@ export class Confirmation {
   #passed: Position | undefined;
   /** What was already sent again because of `rpc.exceptions`. */
   #excused: Position | undefined;
+  #isUntold = false;
 
   /** `earlier`: what another process had proven stored beyond `confirmed`, and the TSD's vitals then; it waits for its heal window anew. */
   constructor(healWindowMs: number, confirmed: Position | undefined, earlier?: EarlierProof) {
@@ -84,13 +85,15 @@ export class Confirmation {
   check(vitals: Vitals, delivered: Position | undefined): DoubtReason | undefined {
     const before = this.#baseline;
     this.#baseline = vitals;
+    this.#isUntold = false;
     if (before === undefined) return undefined;
     if (vitals.startTime !== before.startTime) return 'restarted';
     if (before.counters === undefined) return undefined;
     if (vitals.counters === undefined) {
       // They move on all the same: the next look compares with what was told last.
       this.#baseline = before;
-      return 'errors untold';
+      this.#isUntold = true;
+      return undefined;
     }
     if (vitals.counters.storage !== before.counters.storage) return 'storage errors';
     if (vitals.counters.exceptions === before.counters.exceptions) return undefined;
@@ -100,6 +103,18 @@ export class Confirmation {
     if (isExcused) return undefined;
     this.#excused = delivered;
     return 'exceptions';
+  }
+
+  /** The last look told no counters, though one before did: whether they moved shows the next one that does. */
+  get isUntold(): boolean {
+    return this.#isUntold;
+  }
+
+  /** The TSD tells no counters any more, and is one that never did. What it told last says nothing of what it took since. */
+  goOnUntold(): void {
+    const { startTime } = this.#baseline ?? {};
+    this.#baseline = { startTime, counters: undefined };
+    this.#isUntold = false;
   }
 
   /** A sync put sent after all up to `position` was answered, and the vitals were steady. */

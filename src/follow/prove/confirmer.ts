@@ -54,6 +54,8 @@ const IDLE_AFTER_MS = 30_000;
 const IDLE_MS = 5_000;
 /** How often the vitals of a TSD are looked at while something waits for its heal window. */
 const VITALS_MS = 2_000;
+/** A TSD that told its errors and doesn't for so long is taken for one that never does. */
+const UNTOLD_MS_MAX = 60_000;
 const READ_BACK_MS = 500;
 const OTHER_TIMEOUT_MS = 5_000;
 
@@ -68,6 +70,10 @@ export class Confirmer {
   #toldMs = -Infinity;
   /** When the vitals were last found steady. */
   #steadyMs = 0;
+  /** When the vitals were last asked for. */
+  #askedMs = -Infinity;
+  /** Since when the TSD doesn't tell its errors, though it did. */
+  #untoldSinceMs: number | undefined;
   /** The last position given to `onStored`. */
   #told: Position | undefined;
 
@@ -93,6 +99,11 @@ export class Confirmer {
     const { clock, confirmation, delivery, doubt } = this.#options;
     const { canary } = delivery;
     doubt.noteDelivered(delivery.delivered);
+    if (confirmation.isUntold) {
+      const isDue = clock.monotonicMs() - this.#askedMs >= VITALS_MS;
+      const fault = isDue ? await this.#checkVitals() : undefined;
+      if (fault !== undefined || confirmation.isUntold) return fault;
+    }
     const put = delivery.put();
     const settled = delivery.settled();
     const isNew =
@@ -110,7 +121,7 @@ export class Confirmer {
       if (proof.kind === 'partly') doubt.note(`it did not store a point: ${proof.reason}`);
       const isUp = proof.kind === 'stored' || proof.kind === 'partly';
       const fault = isUp ? await this.#checkVitals() : proof;
-      if (fault !== undefined) return fault;
+      if (fault !== undefined || confirmation.isUntold) return fault;
       storedMs = clock.monotonicMs();
     }
     if (doubt.state !== undefined) return this.#heal();
@@ -172,14 +183,25 @@ export class Confirmer {
     await onConfirmed(to);
   }
 
+  #isUntoldForLong(nowMs: number): boolean {
+    if (!this.#options.confirmation.isUntold) this.#untoldSinceMs = undefined;
+    else this.#untoldSinceMs ??= nowMs;
+    return this.#untoldSinceMs !== undefined && nowMs - this.#untoldSinceMs >= UNTOLD_MS_MAX;
+  }
+
   async #checkVitals(): Promise<ConfirmFault | undefined> {
     const { client, confirmation, delivery, clock, doubt } = this.#options;
     const askedMs = clock.monotonicMs();
+    this.#askedMs = askedMs;
     try {
       const moved = confirmation.check(await readVitals(client), delivery.delivered);
       const alarm = doubt.weigh(moved);
       if (alarm !== undefined) return { kind: 'alarm', alarm };
-      if (moved !== 'storage errors' && moved !== 'errors untold') this.#steadyMs = askedMs;
+      if (moved !== 'storage errors' && !confirmation.isUntold) this.#steadyMs = askedMs;
+      if (this.#isUntoldForLong(askedMs)) {
+        confirmation.goOnUntold();
+        return { kind: 'alarm', alarm: 'errors untold' };
+      }
       return undefined;
     } catch (error) {
       return { kind: 'unreachable', reason: (error as Error).message };

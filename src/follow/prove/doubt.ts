@@ -68,10 +68,8 @@ export class Doubt {
 
   /** What is to be delivered again at once because of an alarm: the others are doubt, or add nothing to it. */
   weigh(alarm: DoubtReason | undefined): DoubtReason | undefined {
-    if (alarm === 'storage errors' || alarm === 'errors untold') {
-      const tells =
-        alarm === 'storage errors' ? 'counts storage errors' : 'does not tell its errors';
-      this.note(`it ${tells}`);
+    if (alarm === 'storage errors') {
+      this.note('it counts storage errors');
       return undefined;
     }
     return alarm === 'exceptions' && this.#state !== undefined ? undefined : alarm;

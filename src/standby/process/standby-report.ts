@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { DrainState } from '../target/drain.ts';
 import type { Gate } from '../arrivals/gate.ts';
+import type { SeenLane } from '../source/seen-lanes.ts';
 import type { Standby, StandbyEvents } from '../standby.ts';
 import { KnownHoles } from '../../wal/known-holes.ts';
 import { showDoubt } from '../../follow/prove/show-doubt.ts';
@@ -122,7 +123,8 @@ export class StandbyReport {
         latest: latestMs === null ? null : formatInstant(latestMs),
         allUpTo: sinceMs === null ? null : formatInstant(sinceMs),
         lanes: [...lanes].map(([lane, { ordinal, seq, receivedAt }]) => {
-          return { lane, ordinal, seq, receivedAt: formatInstant(receivedAt) };
+          const ended = isOver(standby.seen.lanes.get(lane));
+          return { lane, ordinal, seq, receivedAt: formatInstant(receivedAt), ended };
         }),
       },
       seen: describeSeen(standby),
@@ -192,15 +194,21 @@ export function describeSeen({ seen, sentToMs }: Pick<Standby, 'seen' | 'sentToM
   );
   return {
     complete: seen.isComplete,
-    lanes: told.map(([lane, { receivedAt, wroteAt, endedAt }]) => {
+    lanes: told.map(([lane, one]) => {
+      const { receivedAt, wroteAt } = one;
       return {
         lane,
         receivedAt: formatInstant(receivedAt),
         wroteAt: wroteAt === undefined ? null : formatInstant(wroteAt),
-        ended: endedAt !== undefined && receivedAt <= endedAt,
+        ended: isOver(one),
       };
     }),
   };
+}
+
+/** Whether it is known to have ended. */
+function isOver(lane: SeenLane | undefined): boolean {
+  return lane?.endedAt !== undefined && lane.receivedAt <= lane.endedAt;
 }
 
 function promotionOf(standby: Standby): object {

@@ -16,7 +16,8 @@ export class Strand {
   readonly lane: string | undefined;
   readonly reads: PartitionReads;
   readonly fromOffset: number;
-  #isCut: boolean;
+  readonly #isCut: boolean;
+  #hasLost = false;
   #reachedMs = -Infinity;
   #messages = 0;
   #records = 0;
@@ -31,12 +32,16 @@ export class Strand {
 
   /** Older messages than those that it shows were there once. */
   get isCut(): boolean {
-    return this.#isCut;
+    return this.#isCut || this.#hasLost;
   }
 
-  /** Messages that it was to show are gone. */
-  cut(): void {
-    this.#isCut = true;
+  /** Messages that it was to show went before it did. */
+  get hasLost(): boolean {
+    return this.#hasLost;
+  }
+
+  noteLost(): void {
+    this.#hasLost = true;
   }
 
   /** The latest receive time that was read, epoch ms. */

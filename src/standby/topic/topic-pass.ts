@@ -1,6 +1,5 @@
 import type { Fork } from '../../record/fork.ts';
 import { endedBy, forksIn } from '../../record/lane-control.ts';
-import type { LaneFrame } from '../../record/lane-frame.ts';
 import type { TopicFrame, TopicRead } from '../../record/topic-read.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { ActiveLanes } from './active-lanes.ts';
@@ -26,8 +25,8 @@ export interface TopicPassOptions {
   readonly strands: readonly Strand[];
   /** What is known of lanes by passes before. */
   readonly lanes: ReadonlyMap<string, LaneMemory>;
-  /** Of what was received up to then lanes may begin anywhere, epoch ms; -Infinity: of nothing. */
-  readonly beganOldestMs: number;
+  /** Whether lanes may begin anywhere, but where messages went while they were read. */
+  readonly isAnyBeginningRight: boolean;
   /** Told of all that is read. */
   readonly seen: SeenLanes;
   readonly onForeign: (read: Extract<TopicRead, { kind: 'foreign' }>) => void;
@@ -193,8 +192,7 @@ export class TopicPass {
   }
 
   #give(lane: LaneQueue, limitMs: number): PassRead | undefined {
-    if (!lane.isEntered && lane.head !== undefined)
-      lane.enter(lane.head, this.#beginningOf(lane, lane.head));
+    if (!lane.isEntered && lane.head !== undefined) lane.enter(lane.head, this.#beginningOf(lane));
     const { missingTo } = lane;
     if (missingTo !== undefined) return this.#missing(lane, missingTo);
     const frame = lane.give(limitMs);
@@ -273,7 +271,7 @@ export class TopicPass {
 
   /** Messages that were to be read are gone. */
   #cut(strand: Strand): void {
-    strand.cut();
+    strand.noteLost();
     for (const lane of this.#lanes.values()) if (lane.strand === strand) lane.isCut = true;
   }
 
@@ -314,14 +312,14 @@ export class TopicPass {
 
   /** What is read apart may come first, though it is after what the others' reading has of the lane. */
   #enter(lane: LaneQueue, strand: Strand, frame: TopicFrame): void {
-    const beginning = this.#beginningOf(lane, frame);
+    const beginning = this.#beginningOf(lane);
     const isFirst = strand.lane === undefined || frame.firstReceivedAt <= beginning.sinceMs;
     if (isFirst) lane.enter(frame, beginning);
   }
 
-  #beginningOf({ lane }: LaneQueue, first: LaneFrame): LaneBeginning {
-    const { place, lanes, beganOldestMs } = this.#options;
-    const isAnyRight = first.firstReceivedAt <= beganOldestMs;
+  #beginningOf({ lane, strand }: LaneQueue): LaneBeginning {
+    const { place, lanes, isAnyBeginningRight } = this.#options;
+    const isAnyRight = isAnyBeginningRight && strand?.hasLost !== true;
     const at = place.lanes.get(lane);
     const sinceMs = at === undefined ? (place.sinceMs ?? -Infinity) : at.receivedAt - 1;
     return { sinceMs, highSeq: lanes.get(lane)?.highSeq ?? 0, isAnyRight };

@@ -60,8 +60,8 @@ const LIMITS = {
 export class TopicSource implements StandbySource {
   readonly #options: TopicSourceOptions;
   #pass: TopicPass | undefined;
-  /** See TopicPassOptions, by the place that it began with; undefined before that. */
-  #beganOldestMs: number | undefined;
+  /** By the place that it began with; undefined before that. */
+  #isAnyBeginningRight: boolean | undefined;
   #memory = new Map<string, LaneMemory>();
   #refreshedMs = 0;
   readonly #seen = new SeenLanes();
@@ -111,11 +111,12 @@ export class TopicSource implements StandbySource {
   }
 
   async seek(place: Place): Promise<void> {
-    const { isAnyBeginningRight, beganOldestMs, clock } = this.#options;
+    const { isAnyBeginningRight, beganOldestMs } = this.#options;
     const { latestMs } = place;
-    const beganMs =
-      beganOldestMs ?? (isAnyBeginningRight && latestMs === null ? clock.now() : -Infinity);
-    this.#beganOldestMs ??= (latestMs ?? -Infinity) <= beganMs ? beganMs : -Infinity;
+    this.#isAnyBeginningRight ??=
+      beganOldestMs === undefined
+        ? isAnyBeginningRight && latestMs === null
+        : (latestMs ?? -Infinity) <= beganOldestMs;
     const frontier = frontierOf(place);
     const apart = apartIn(this.#pass);
     this.#remember([]);
@@ -238,7 +239,7 @@ export class TopicSource implements StandbySource {
       frontier,
       strands,
       lanes: this.#memory,
-      beganOldestMs: this.#beganOldestMs ?? -Infinity,
+      isAnyBeginningRight: this.#isAnyBeginningRight === true,
       seen: this.#seen,
       onForeign,
       onForks: (forks) => this.#forks.push(...forks),

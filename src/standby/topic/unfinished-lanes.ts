@@ -49,7 +49,7 @@ export class UnfinishedLanes {
     for (const [lane, { end, after }] of this.#lanes) {
       if (lane.readSeq >= end.lastSeq || lane.head !== undefined || lane.late !== undefined)
         continue;
-      if (after !== undefined && strands.every((strand) => isReadTo(strand, after))) {
+      if (after !== undefined && strands.every((strand) => isReadTo(strand, after, lane))) {
         return { lane, end };
       }
     }
@@ -57,6 +57,9 @@ export class UnfinishedLanes {
   }
 }
 
-function isReadTo({ isAtEnd, reads, reachedMs }: Strand, { sentMs, readMs }: SentAfter): boolean {
-  return (isAtEnd && (reads.emptyAtMs ?? -Infinity) >= readMs) || reachedMs >= sentMs + SILENT_MS;
+/** A partition may be far ahead by another lane's clock: that which has the lane is read to its end. */
+function isReadTo(strand: Strand, { sentMs, readMs }: SentAfter, lane: LaneQueue): boolean {
+  const { isAtEnd, reads, reachedMs } = strand;
+  if (isAtEnd && (reads.emptyAtMs ?? -Infinity) >= readMs) return true;
+  return strand !== lane.strand && reachedMs >= sentMs + SILENT_MS;
 }

@@ -232,9 +232,8 @@ describe('log grep', () => {
       return Promise.resolve(false);
     };
     const options = { repository: made.repository.store.root };
-    await grepLog(options, { print, warn: () => undefined });
+    await grepLog(options, { print, warn: () => undefined }).finally(() => vi.unstubAllEnvs());
     expect(calls).toBe(1);
-    vi.unstubAllEnvs();
     expect(await readdir(temp.path)).toEqual([]);
   });
 

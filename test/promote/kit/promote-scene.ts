@@ -110,7 +110,10 @@ export class FakeProxy extends FakeAdmin {
       since: this.since ?? null,
       heldSince: this.isHeld ? '2026-01-01T00:00:00Z' : null,
       fencedBy: this.fencedBy ?? null,
-      lanes: [...this.before, { lane: this.lane, ordinal: 1, firstSeq: 1, seq, receivedBy: 5_000 }],
+      lanes: [
+        ...this.before,
+        { lane: this.lane, ordinal: this.before.length + 1, firstSeq: 1, seq, receivedBy: 5_000 },
+      ],
     };
     if (path !== '/status') return primary;
     return {

@@ -76,6 +76,32 @@ describe('lanes of a topic, some of which begin, end or are cut off,', () => {
     expect(namesOf(await readAll(source))).toEqual(['hole a/4-6', 'b34']);
   });
 
+  test.each([30_000, 300_000])(
+    'are not passed for one whose clock is %i ms ahead',
+    async (aheadMs) => {
+      topic.send(0, frameOf('a', 1, [opened(0, null)]));
+      for (let n = 2; n <= 20; n += 1) {
+        topic.send(0, frameOf('a', n, [at(n * 1_000, `a${n}`)]));
+        topic.send(0, frameOf('c', n - 1, [at(n * 1_000 + aheadMs)]));
+      }
+      topic.send(1, frameOf('b', 1, [opened(21_000, { lane: 'a', lastSeq: 20 })]));
+      for (let n = 2; n <= 40; n += 1)
+        topic.send(1, frameOf('b', n, [at((20 + n) * 1_000, `b${n}`)]));
+      clock.pass(3_600_000);
+      const source = sourceOf();
+      await source.seek(beginningAt(null));
+      const names: string[] = [];
+      for (let s = 0; s < 200; s += 10) {
+        names.push(...namesOf(await readAll(source)));
+        clock.pass(10_000);
+      }
+      expect(names.filter((name) => /^a\d/.test(name))).toEqual(
+        Array.from({ length: 19 }, (_, n) => `a${n + 2}`),
+      );
+      expect(names.filter((name) => name.startsWith('hole'))).toEqual([]);
+    },
+  );
+
   test.each([0, 1])(
     'are not passed where retention took the end of one while nothing was read (%i)',
     async (partition) => {
