@@ -15,7 +15,8 @@ const LIMITS = { points: 100, bytes: 65_536 };
 const POINT = {
   position: { lane: 'a', ordinal: 1, seq: 1 },
   receivedAt: 0,
-  instant: Date.now(),
+  // Of an hour that is neither over nor about to be.
+  instant: Date.now() + 3_600_000,
   index: 0,
   low: 0,
 };

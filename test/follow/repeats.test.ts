@@ -11,6 +11,8 @@ import { Repeats } from '../../src/follow/rewrites/repeats.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { addMend, type OpenMend } from './open-mends.ts';
 
+/** Epoch ms, of an hour that is neither over nor about to be. */
+const OPEN_MS = Date.now() + 3_600_000;
 const LIMITS = { points: 100, bytes: 65_536 };
 const UNHEARD = {
   rejected: () => Promise.resolve(),
@@ -114,7 +116,7 @@ test('mends wait anew when the TSD may write only now what it was sent, and for 
   });
   const line = 'put a 1700000000 1 h=x';
   const position = { lane: 'a', ordinal: 1, seq: 1 };
-  const point = { receivedAt: 0, instant: Date.now(), index: 0, telnet: false, low: 0, high: 1 };
+  const point = { receivedAt: 0, instant: OPEN_MS, index: 0, telnet: false, low: 0, high: 1 };
   addMend(repeats.mends, { ...point, position, line, dueMs: 1_000 });
   canary.offerAgain({ ...point, position, line, high: 2 });
   canary.note();
@@ -273,7 +275,7 @@ test('a suspect waits for an earlier write of its instant to be put once more, a
     events: UNHEARD,
     flushSpanMs: () => 1_000,
   });
-  const instant = Date.now();
+  const instant = OPEN_MS;
   const point = { receivedAt: 0, instant, index: 0, telnet: false, low: 0, high: 1 };
   const at = { lane: 'a', ordinal: 1 };
   const [earlier, later] = ['put a 1 1 h=x', 'put a 1 2 h=x'];
