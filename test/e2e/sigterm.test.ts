@@ -12,7 +12,7 @@ import { tell } from './kit/run.ts';
 import { countLines, readWholeLog } from './kit/whole-log.ts';
 
 const SHUTDOWN_MS = 3_000;
-/** What ends after the connections, on a busy machine: a proof that the primary is asked for, the last flush of the log, the process itself. */
+/** What ends after the connections, on a busy machine: the last flush of the log, the process itself, and the clients. */
 const SLACK_MS = 17_000;
 const FLAGS = ['--limits-shutdown-timeout', `${SHUTDOWN_MS}ms`];
 const CLIENTS = { http: 6, telnet: 4, batch: 20, pauseMs: 0, again: false };
