@@ -50,8 +50,8 @@ export interface FeedOptions {
   readonly isContinued: boolean;
   /** Whether someone waits to learn what is stored. Absent: always. */
   readonly isAwaited?: () => boolean;
-  /** A record that is to be delivered once more should it not come to be all right: the cursor stays before it. */
-  readonly openFrom?: () => Position | undefined;
+  /** Records that are to be delivered once more should something fail: the cursor stays before them. Absent: none. */
+  readonly unlogged?: () => readonly Position[];
   /** Absent: it is fed whatever it answers through, as by those that end some time. */
   readonly barred?: Barred;
   readonly events: FeedEvents;
@@ -160,7 +160,7 @@ export class Feed {
       mayPass: (confirmed) => {
         if (look?.isBlind === true) return undefined;
         const to = options.shared === undefined ? confirmed : options.shared.mayPass(confirmed);
-        return lastBefore(to, [options.openFrom?.()]);
+        return lastBefore(to, options.unlogged?.() ?? []);
       },
       barred: options.barred ?? (() => Promise.resolve(undefined)),
       events: {

@@ -33,7 +33,7 @@ export interface PrimaryOptions extends FeedLimits {
   /** Whether a client waits to learn that what it wrote is stored. */
   readonly isAwaited: () => boolean;
   /** See FeedOptions. */
-  readonly openFrom: () => Position | undefined;
+  readonly unlogged: () => readonly Position[];
   readonly barred: Barred;
   /** Where other proxies write to it, too. */
   readonly shared: Shared | undefined;
@@ -180,7 +180,7 @@ export class Primary {
 
   #createFeed(target: URL, isContinued: boolean): Feed {
     const { wal, clock, cursor, facts, undone, sentBodies, shared, events } = this.#options;
-    const { ackTimeoutMs, isAwaited, openFrom, barred } = this.#options;
+    const { ackTimeoutMs, isAwaited, unlogged, barred } = this.#options;
     return new Feed({
       target,
       clock,
@@ -197,7 +197,7 @@ export class Primary {
       undone,
       isContinued,
       isAwaited,
-      openFrom,
+      unlogged,
       barred,
       events: {
         delivered: (last, refused) => events.delivered(last, refused),

@@ -29,10 +29,8 @@ export function isAnyAway(
 ): boolean {
   const received = [...lanes, ...seen.lanes.map((one) => [one.lane, one.receivedMs] as const)];
   const latestMs = Math.max(...received.map(([, ms]) => ms));
-  const over = seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane);
-  const known = new Set([...ended, ...over]);
   return received.some(([lane, ms]) => {
-    const isKnown = known.has(lane) || proxies.some(({ own }) => own.has(lane));
+    const isKnown = ended.has(lane) || proxies.some(({ own }) => own.has(lane));
     return !isKnown && ms > latestMs - AWAY_MS_MAX;
   });
 }

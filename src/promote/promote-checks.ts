@@ -1,4 +1,4 @@
-import { isForgotten, type LaneEnd } from '../record/lane-end.ts';
+import { isForgotten } from '../record/lane-end.ts';
 import { formatInstant } from '../runtime/instant.ts';
 import { type AsOf, asOfProblems, asOfWarnings, RUNNING_MS } from './as-of.ts';
 import {
@@ -146,7 +146,7 @@ function proxyProblems(
     );
   }
   for (const { address, lanes } of proxies)
-    problems.push(...passedLanes(standby, address, { lanes, asOf }));
+    problems.push(...passedLanes(standby, { address, lanes, known, asOf }));
   for (const lane of runningLanes(standby)) {
     if (proxies.some(({ own }) => own.has(lane))) continue;
     problems.push(
@@ -156,22 +156,26 @@ function proxyProblems(
   return problems;
 }
 
+interface Passing extends Pick<ProxyView, 'address' | 'lanes'> {
+  /** Lanes that the standby has met. */
+  readonly known: ReadonlySet<string>;
+  readonly asOf: AsOf | undefined;
+}
+
 /**
  * Of lanes that have ended nothing may come any more: where the begin of the standby lies between their end and that of the next one, only
  * its proxy knows whether what it received then came before.
  */
 function passedLanes(
-  { lanes: contained, seen, allUpToMs }: StandbyView,
-  address: string,
-  { lanes, asOf }: { readonly lanes: readonly LaneEnd[]; readonly asOf: AsOf | undefined },
+  { lanes: contained, allUpToMs }: StandbyView,
+  { address, lanes, known, asOf }: Passing,
 ): string[] {
   if (allUpToMs === null || (asOf !== undefined && asOf.ms <= allUpToMs)) return [];
   const latestMs = Math.max(allUpToMs, ...contained.values());
   // Of several workers those of one come after another's.
   const ended = lanes.filter(({ ordinal }, index) => (lanes[index + 1]?.ordinal ?? 0) > ordinal);
   const passed = ended.filter(({ lane, receivedBy }) => {
-    const isMet = contained.has(lane) || seen.lanes.some((one) => one.lane === lane);
-    return !isMet && receivedBy > allUpToMs && !isForgotten(receivedBy, latestMs);
+    return !known.has(lane) && receivedBy > allUpToMs && !isForgotten(receivedBy, latestMs);
   });
   return passed.map(
     ({ lane, receivedBy }) =>

@@ -61,7 +61,7 @@ export interface StandbyView {
   readonly allUpToMs: number | null;
   /** By lane, when the last record of it that the target contains was received, epoch ms. */
   readonly lanes: ReadonlyMap<string, number>;
-  /** Those that are known to have ended. */
+  /** Of these, and of those that were seen, the ones that are known to have ended. */
   readonly ended: ReadonlySet<string>;
   readonly seen: SeenView;
   readonly deadLetters: number;
@@ -149,11 +149,15 @@ export function standbyView(address: string, status: unknown): StandbyView | und
   if (typeof url !== 'string' || typeof promotion !== 'string' || !Array.isArray(lanes)) {
     return undefined;
   }
-  const received = (lanes as readonly unknown[]).map((one) => {
-    const { lane, receivedAt } = fieldsOf(one);
+  const contained = (lanes as readonly unknown[]).map(fieldsOf);
+  const received = contained.map(({ lane, receivedAt }) => {
     return [String(lane), Date.parse(String(receivedAt))] as const;
   });
-  const ended = (lanes as readonly unknown[]).filter((one) => fieldsOf(one)['ended'] === true);
+  const seen = seenView(fields['seen']);
+  const ended = [
+    ...contained.filter((one) => one['ended'] === true).map(({ lane }) => String(lane)),
+    ...seen.lanes.filter(({ isEnded }) => isEnded).map(({ lane }) => lane),
+  ];
   const { stopAt, sentTo, holes } = fields;
   return {
     address,
@@ -174,8 +178,8 @@ export function standbyView(address: string, status: unknown): StandbyView | und
     forks: textsOf(fields['forks']) ?? [],
     allUpToMs: typeof allUpTo === 'string' ? Date.parse(allUpTo) : null,
     lanes: new Map(received),
-    ended: new Set(ended.map((one) => String(fieldsOf(one)['lane']))),
-    seen: seenView(fields['seen']),
+    ended: new Set(ended),
+    seen,
     deadLetters: Number(fields['deadLetters']),
     holes: Array.isArray(holes) ? holes.length : 0,
   };

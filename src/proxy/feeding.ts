@@ -103,7 +103,7 @@ export class Feeding {
       sentBodies: options.sentBodies,
       ackTimeoutMs: config.delivery.ackTimeout,
       isAwaited: () => options.writePath.isStoringAwaited,
-      openFrom: () => options.writePath.unloggedFrom,
+      unlogged: () => options.writePath.unlogged,
       barred: this.#barred,
       ...feedLimitsOf(config.delivery),
       shared: options.shared,

@@ -35,6 +35,6 @@ describe('with a dead primary', () => {
       await sleep(0);
     }
     expect(rig.proxy.primary.state.kind).toBe('down');
-    expect(usedBytes() - before).toBeLessThan(40 * MiB);
+    expect(usedBytes() - before).toBeLessThan(30 * MiB);
   });
 });

@@ -127,7 +127,7 @@ export class SharedLane implements AsyncDisposable {
       sentBodies: new SentBodies(),
       ackTimeoutMs: 1_000,
       isAwaited: () => false,
-      openFrom: () => undefined,
+      unlogged: () => [],
       barred: () => Promise.resolve(undefined),
       requestTimeoutMs: 2_000,
       syncTimeoutMs: 1_000,

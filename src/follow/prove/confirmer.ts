@@ -183,12 +183,6 @@ export class Confirmer {
     await onConfirmed(to);
   }
 
-  #isUntoldForLong(nowMs: number): boolean {
-    if (!this.#options.confirmation.isUntold) this.#untoldSinceMs = undefined;
-    else this.#untoldSinceMs ??= nowMs;
-    return this.#untoldSinceMs !== undefined && nowMs - this.#untoldSinceMs >= UNTOLD_MS_MAX;
-  }
-
   async #checkVitals(): Promise<ConfirmFault | undefined> {
     const { client, confirmation, delivery, clock, doubt } = this.#options;
     const askedMs = clock.monotonicMs();
@@ -197,8 +191,10 @@ export class Confirmer {
       const moved = confirmation.check(await readVitals(client), delivery.delivered);
       const alarm = doubt.weigh(moved);
       if (alarm !== undefined) return { kind: 'alarm', alarm };
-      if (moved !== 'storage errors' && !confirmation.isUntold) this.#steadyMs = askedMs;
-      if (this.#isUntoldForLong(askedMs)) {
+      const { isUntold } = confirmation;
+      if (moved !== 'storage errors' && !isUntold) this.#steadyMs = askedMs;
+      this.#untoldSinceMs = isUntold ? (this.#untoldSinceMs ?? askedMs) : undefined;
+      if (askedMs - (this.#untoldSinceMs ?? askedMs) >= UNTOLD_MS_MAX) {
         confirmation.goOnUntold();
         return { kind: 'alarm', alarm: 'errors untold' };
       }

@@ -1,5 +1,5 @@
 import type { Control } from '../../record/control.ts';
-import { comparePositions, type Position } from '../../record/position.ts';
+import type { Position } from '../../record/position.ts';
 import type { RefusedPoint } from '../../follow/deliver/logged-point.ts';
 import type { SentBodies } from '../../follow/deliver/sent-bodies.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -194,11 +194,10 @@ export class DurableWritePath implements WritePath {
     this.#known.add(position, index);
   }
 
-  /** The first record with a refusal that the log doesn't say yet; undefined: there is none. */
-  get unloggedFrom(): Position | undefined {
+  /** Records with a refusal that the log doesn't say yet. */
+  get unlogged(): readonly Position[] {
     const refused = [...this.#refusing].flatMap((ticket) => ticket.refused);
-    const positions = refused.map(({ position }) => position);
-    return positions.toSorted(comparePositions).at(0);
+    return refused.map(({ position }) => position);
   }
 
   isKnownRefused({ position, index }: RefusedLine): boolean {
